@@ -1,0 +1,37 @@
+"""A fake backend, for tests and for measuring the loop without a network: fixed outputs, after a fixed wait."""
+
+import time
+from typing import List, Sequence
+
+import numpy as np
+
+from app.backends import Backend, Shape, check_tensor
+
+
+class FakeBackend(Backend):
+    """Gives the same `outputs` for every tensor. It is as strict about the tensor as a real backend.
+
+    seconds: how long an inference takes, asleep, as when another chip does the work.
+    """
+
+    description = "fake"
+
+    def __init__(
+        self, outputs: Sequence[np.ndarray], input_shape: Shape = (None, 3, None, None), seconds: float = 0.0
+    ) -> None:
+        self.outputs = list(outputs)
+        self.input_shape = input_shape
+        self.seconds = seconds
+        self.calls = 0
+        self.closed = False
+
+    def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
+        if self.closed:
+            raise ValueError("infer() after close()")
+        check_tensor(tensor, self.input_shape)
+        time.sleep(self.seconds)
+        self.calls += 1
+        return self.outputs
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,42 @@
+"""Files that are whole or not there."""
+
+import os
+import tempfile
+
+from app.errors import OutputError
+
+
+def check_writable(path: str) -> None:
+    """Raise OutputError if a file at `path` could not be made or replaced; makes nothing itself."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise OutputError("{}: is a folder, not a file".format(path))
+    if not os.path.isdir(folder):
+        raise OutputError("{}: there is no folder {}; make it with: mkdir -p {}".format(path, folder, folder))
+    if not os.access(folder, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
+        raise OutputError("{}: no permission to write there".format(path))
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file beside its place, then move it there, so that nobody ever sees half of it. Raises OutputError."""
+    folder, name = os.path.split(os.path.abspath(path))
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(prefix="." + name + ".", dir=folder)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+    finally:
+        if temporary and os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

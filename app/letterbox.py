@@ -1,0 +1,67 @@
+"""Fits a frame of any size into the network's input, and brings boxes back the same way.
+
+    letterbox = Letterbox.fit(640, 480, 416)     # geometry, computed once for a frame size
+    tensor = preprocess(image, letterbox)        # (480, 640, 3) uint8 BGR -> (1, 3, 320, 416) float32 RGB
+    boxes = letterbox.invert(boxes)              # pixels of the input -> pixels of the frame
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+GREY = 128
+
+
+class Letterbox(NamedTuple):
+    """Where a frame lies in the network's input. Lengths are whole pixels, so nothing is rounded twice."""
+
+    frame_width: int
+    frame_height: int
+    width: int
+    height: int
+    scaled_width: int
+    scaled_height: int
+    left: int
+    top: int
+
+    @classmethod
+    def fit(
+        cls, frame_width: int, frame_height: int, size: int, square: bool = False, multiple: int = 32
+    ) -> "Letterbox":
+        """Scale the frame's longer side to `size`, and centre it.
+
+        The input is as long as the picture needs, rounded up to `multiple`, or size x size with `square`, which is
+        what Darknet does and costs up to twice the work.
+        """
+        longer = max(frame_width, frame_height)
+        # Rounded down, as Darknet does.
+        scaled_width = max(1, frame_width * size // longer)
+        scaled_height = max(1, frame_height * size // longer)
+        width = size if square else -(-scaled_width // multiple) * multiple
+        height = size if square else -(-scaled_height // multiple) * multiple
+        left, top = (width - scaled_width) // 2, (height - scaled_height) // 2
+        return cls(frame_width, frame_height, width, height, scaled_width, scaled_height, left, top)
+
+    def apply(self, image: np.ndarray, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+        """The frame (frame_height, frame_width, 3) uint8 on a grey canvas (height, width, 3) uint8."""
+        canvas = np.full((self.height, self.width, 3), GREY, np.uint8)
+        inside = canvas[self.top : self.top + self.scaled_height, self.left : self.left + self.scaled_width]
+        inside[:] = cv2.resize(image, (self.scaled_width, self.scaled_height), interpolation=interpolation)
+        return canvas
+
+    def invert(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (N, 4) x1 y1 x2 y2 from pixels of the input to pixels of the frame; not clipped."""
+        offset = np.array([self.left, self.top] * 2, np.float32)
+        scale = np.array(
+            [self.frame_width / self.scaled_width, self.frame_height / self.scaled_height] * 2, np.float32
+        )
+        return np.asarray((boxes - offset) * scale)
+
+
+def preprocess(image: np.ndarray, letterbox: Letterbox, scale: float = 1 / 255) -> np.ndarray:
+    """Letterbox a frame and make it the network's tensor.
+
+    image: (h, w, 3) uint8 BGR. Returns (1, 3, height, width) float32, RGB, times `scale`, C-contiguous.
+    """
+    return np.asarray(cv2.dnn.blobFromImage(letterbox.apply(image), scale, swapRB=True))

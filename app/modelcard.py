@@ -1,0 +1,108 @@
+"""A model's card: the JSON file beside a model that says what goes in and what its outputs mean.
+
+    weights/yolov3-tiny.onnx
+    weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
+"""
+
+import hashlib
+import json
+import os
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+from app.errors import ModelError
+
+WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
+
+
+class Head(NamedTuple):
+    """One detection head: its stride in input pixels, and its anchors (width, height) in input pixels."""
+
+    stride: int
+    anchors: Tuple[Tuple[float, float], ...]
+
+
+class ModelCard(NamedTuple):
+    """What is known of a model.
+
+    sha256: of the model file. multiple: input height and width are multiples of it. scale: what 0..255 is multiplied
+    by. The input is always RGB, NCHW.
+    """
+
+    name: str
+    sha256: str
+    labels: Tuple[str, ...]
+    heads: Tuple[Head, ...]
+    multiple: int
+    scale: float
+
+
+def find_model(name: str) -> str:
+    """Path of a model given by path, or by its name in `weights/`. The file need not exist."""
+    if os.path.sep in name or os.path.splitext(name)[1]:
+        return name
+    return os.path.join(WEIGHTS, name + ".onnx")
+
+
+def card_path(model: str) -> str:
+    """Path of the card beside a model file."""
+    return os.path.splitext(model)[0] + ".json"
+
+
+def read_card(model: str) -> ModelCard:
+    """Read and check the card beside a model file.
+
+    Raises ModelError when either file is missing, the card is not one of a detector, or it was written for another
+    model file.
+    """
+    if not os.path.isfile(model):
+        raise ModelError("{}: no such model; fetch and convert one with: python -m tools.convert".format(model))
+    path = card_path(model)
+    try:
+        with open(path, encoding="utf-8") as file:
+            fields = json.load(file)
+        card = _parse(fields)
+    except OSError as error:
+        raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError("{}: not a model card: {}".format(path, _reason(error))) from error
+    if hash_file(model) != card.sha256:
+        raise ModelError(
+            "{}: its card {} was written for another file; make both again with: python -m tools.convert".format(
+                model, os.path.basename(path)
+            )
+        )
+    return card
+
+
+def hash_file(path: str) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _parse(fields: Dict[str, Any]) -> ModelCard:
+    expected = {"layout": "NCHW", "colour": "RGB"}
+    for key, value in expected.items():
+        if fields["input"][key] != value:
+            raise ValueError("input {} should be {}, is {}".format(key, value, fields["input"][key]))
+    heads = [
+        Head(int(head["stride"]), tuple((float(w), float(h)) for w, h in head["anchors"])) for head in fields["heads"]
+    ]
+    labels: List[str] = [str(label) for label in fields["labels"]]
+    if not heads or not labels:
+        raise ValueError("it has no heads or no labels")
+    return ModelCard(
+        name=str(fields["name"]),
+        sha256=str(fields["sha256"]),
+        labels=tuple(labels),
+        heads=tuple(heads),
+        multiple=int(fields["input"]["multiple"]),
+        scale=float(fields["input"]["scale"]),
+    )
+
+
+def _reason(error: Exception) -> str:
+    return "{} is missing".format(error) if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,123 @@
+"""Draws detections and the status line on the frame it is handed, readable from 320x240 to 4K."""
+
+import colorsys
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from app.detections import Detections
+from app.timing import STAGES, Timing
+
+Colour = Tuple[int, int, int]
+
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+BLACK: Colour = (0, 0, 0)
+WHITE: Colour = (255, 255, 255)
+SHORT = {"capture": "cap", "preprocess": "pre", "infer": "inf", "postprocess": "post"}
+
+
+class Style(NamedTuple):
+    """Sizes for one frame size: font scale, stroke thickness, text height and margin in pixels."""
+
+    scale: float
+    thickness: int
+    height: int
+    margin: int
+
+    @classmethod
+    def fit(cls, width: int, height: int) -> "Style":
+        """Text grows more slowly than the picture: 9 pixels high at 320x240, 17 at 720p, 44 at 4K."""
+        scale = max(0.35, 0.42 * (min(width, height) / 240) ** 0.72)
+        thickness = max(1, int(round(scale * 1.3)))
+        text_height = cv2.getTextSize("Ag", FONT, scale, thickness)[0][1]
+        return cls(scale, thickness, text_height, max(2, text_height // 4))
+
+    def width(self, text: str) -> int:
+        """Width of a text in pixels."""
+        return int(cv2.getTextSize(text, FONT, self.scale, self.thickness)[0][0])
+
+
+class Overlay:
+    """Draws on frames: boxes with labels, and a status line. Colours belong to classes and never change."""
+
+    def __init__(self, labels: Sequence[str], timing: Timing) -> None:
+        self._labels = labels
+        self._timing = timing
+        self._colours = [class_colour(index) for index in range(len(labels))]
+        self._frame_size: Optional[Tuple[int, int]] = None
+        self._style = Style.fit(640, 480)
+
+    def draw(self, canvas: np.ndarray, detections: Detections) -> None:
+        """Draw on a picture (h, w, 3) uint8 BGR, in place; the highest score comes on top."""
+        height, width = canvas.shape[:2]
+        if self._frame_size != (width, height):
+            self._frame_size = (width, height)
+            self._style = Style.fit(width, height)
+        corners = np.rint(detections.boxes).astype(int).tolist()
+        for index in range(len(detections) - 1, -1, -1):
+            label = int(detections.classes[index])
+            text = "{} {:.0f}%".format(self._labels[label], 100 * detections.scores[index])
+            self._draw_box(canvas, corners[index], text, self._colours[label])
+        self._draw_status(canvas, status(self._timing))
+
+    def _draw_box(self, canvas: np.ndarray, corners: Sequence[int], text: str, colour: Colour) -> None:
+        style = self._style
+        height, width = canvas.shape[:2]
+        x1, y1, x2, y2 = corners
+        cv2.rectangle(canvas, (x1, y1), (min(x2, width - 1), min(y2, height - 1)), colour, style.thickness + 1)
+
+        # The label stands on the box, or inside it where there is no room above, and is moved into the picture.
+        plate_width = style.width(text) + 2 * style.margin
+        plate_height = style.height + 3 * style.margin
+        left = max(0, min(x1, width - plate_width))
+        top = y1 - plate_height if y1 >= plate_height else y1
+        top = max(0, min(top, height - plate_height))
+        cv2.rectangle(canvas, (left, top), (left + plate_width, top + plate_height), colour, cv2.FILLED)
+        origin = (left + style.margin, top + plate_height - 2 * style.margin)
+        cv2.putText(canvas, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
+
+    def _draw_status(self, canvas: np.ndarray, parts: Sequence[str]) -> None:
+        """Lines at the bottom, white with a black outline, as many as the width asks for."""
+        style = self._style
+        lines = wrap(parts, style, canvas.shape[1] - 2 * style.margin)
+        baseline = canvas.shape[0] - 2 * style.margin
+        for line in reversed(lines):
+            origin = (style.margin, baseline)
+            cv2.putText(canvas, line, origin, FONT, style.scale, BLACK, style.thickness + 2, cv2.LINE_AA)
+            cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
+            baseline -= style.height + 2 * style.margin
+
+
+def class_colour(index: int) -> Colour:
+    """A bright BGR colour for a class; neighbouring classes get hues far apart (by the golden ratio)."""
+    red, green, blue = colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.85 if index % 2 else 0.65, 1.0)
+    return int(255 * blue), int(255 * green), int(255 * red)
+
+
+def text_colour(background: Colour) -> Colour:
+    """Black or white, whichever stands out more from a BGR background (relative luminance, Rec. 709)."""
+    linear = [(channel / 255) ** 2.2 for channel in background]
+    luminance = 0.0722 * linear[0] + 0.7152 * linear[1] + 0.2126 * linear[2]
+    return BLACK if luminance > 0.179 else WHITE  # where both have the same contrast ratio, by WCAG 2
+
+
+def status(timing: Timing) -> List[str]:
+    """The parts of the status line: real FPS / configured FPS, then milliseconds per stage."""
+    configured = "max" if timing.configured_fps is None else "{:g}".format(timing.configured_fps)
+    real = "-" if timing.current_fps is None else "{:.1f}".format(timing.current_fps)
+    seconds = timing.clock.seconds
+    stages = ["{} {:.1f}".format(SHORT.get(stage, stage), 1000 * seconds[stage]) for stage in STAGES]
+    return ["{} / {} FPS ".format(real, configured)] + stages + ["ms"]
+
+
+def wrap(parts: Sequence[str], style: Style, width: int) -> List[str]:
+    """Join parts into lines no wider than `width` pixels. A part wider than that has a line of its own."""
+    lines: List[str] = []
+    for part in parts:
+        longer = lines[-1] + " " + part if lines else part
+        if lines and style.width(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines

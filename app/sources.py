@@ -1,0 +1,218 @@
+"""Opens sources. Video files, images and the synthetic source live here, live ones in `camera.py`.
+
+    0  /dev/video0          a camera
+    street.mp4              a video file
+    dog.jpg  photos/  'photos/*.png'    an image, all images of a folder, those that match
+    test://640x480@30?frames=300        moving shapes, at the size, nominal rate and length given
+"""
+
+import glob
+import os
+import queue
+import re
+import threading
+import time
+from typing import Callable, Iterator, List, Optional, Tuple, Union
+from urllib.parse import parse_qs
+
+import cv2
+import numpy as np
+
+from app.camera import Camera
+from app.errors import SourceError, warn
+from app.frame import CLOSE_LIMIT, WAIT, Frame, Source
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+READ_AHEAD = 3  # frames decoded before the loop asks for them
+
+Pictures = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and its name
+
+
+def open_source(
+    uri: str, width: Optional[int] = None, height: Optional[int] = None, fps: Optional[float] = None, loop: bool = False
+) -> Source:
+    """Open what `uri` names. width, height and fps are asked of a camera; `loop` starts a file again at its end.
+
+    Raises SourceError when there is nothing there, or nothing that can be read.
+    """
+    if uri.isdigit() or uri.startswith("/dev/"):
+        return Camera(uri, width, height, fps)
+    if width or height:
+        warn("--width and --height are asked of cameras; {} keeps its own size".format(uri))
+    if uri.startswith("test://"):
+        return _open_synthetic(uri, loop)
+    if "://" in uri:
+        raise SourceError("{}: this kind of source is not supported; there are: 0, /dev/video0, a file, a folder, test://".format(uri))
+    if os.path.isdir(uri):
+        paths = [os.path.join(uri, name) for name in os.listdir(uri) if is_image(name)]
+        return _open_images(uri, paths, loop)
+    if not os.path.exists(uri) and glob.has_magic(uri):
+        return _open_images(uri, [path for path in glob.glob(uri) if is_image(path)], loop)
+    if not os.path.exists(uri):
+        raise SourceError("{}: no such file, folder or camera".format(uri))
+    if is_image(uri):
+        return _open_images(uri, [uri], loop)
+    return _open_video(uri, loop)
+
+
+def is_image(path: str) -> bool:
+    """Whether a file's name is that of an image."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
+
+
+class ReadAhead(Source):
+    """A source that can wait: a thread decodes a few frames ahead, and none is lost.
+
+    A frame counts as captured when the loop takes it: how long it lay ready says nothing about the program's speed.
+    """
+
+    def __init__(
+        self, name: str, read: Callable[[], Pictures], loop: bool, fps: Optional[float], count: Optional[int]
+    ) -> None:
+        """read: gives the pictures from the first on; called in the thread, again for each turn of `loop`."""
+        self.name = name
+        self.fps = fps
+        self.count = None if loop else count
+        self._read = read
+        self._loop = loop
+        self._queue: "queue.Queue[Union[Tuple[np.ndarray, str], BaseException, None]]" = queue.Queue(READ_AHEAD)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Optional[Frame]]:
+        index = 0
+        while True:
+            try:
+                item = self._queue.get(timeout=WAIT)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield Frame(item[0], index, time.monotonic(), item[1])
+            index += 1
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join(CLOSE_LIMIT)
+        if self._thread.is_alive():
+            warn("{}: its reading thread does not end".format(self.name))
+
+    def _run(self) -> None:
+        try:
+            turn = True
+            while turn:
+                turn = False
+                for picture in self._read():
+                    if not self._put(picture):
+                        return
+                    turn = self._loop
+            self._put(None)
+        except BaseException as error:  # handed to the loop, which raises it in the main thread
+            self._put(error)
+
+    def _put(self, item: Union[Tuple[np.ndarray, str], BaseException, None]) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._queue.put(item, timeout=WAIT)
+                return True
+            except queue.Full:
+                pass
+        return False
+
+
+def _open_video(path: str, loop: bool) -> Source:
+    capture = _capture(path)
+    fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    expected = count if count > 0 else None
+    return ReadAhead(path, lambda: _read_video(path, expected), loop, fps if 0 < fps < 1000 else None, expected)
+
+
+def _capture(path: str) -> "cv2.VideoCapture":
+    if os.path.getsize(path) == 0:
+        raise SourceError("{}: is empty".format(path))
+    capture = cv2.VideoCapture(path)
+    if not capture.isOpened():
+        raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
+    return capture
+
+
+def _read_video(path: str, expected: Optional[int]) -> Pictures:
+    capture = _capture(path)
+    count = 0
+    try:
+        while True:
+            good, image = capture.read()
+            if not good:
+                break
+            yield image, ""
+            count += 1
+    finally:
+        capture.release()
+    if count == 0:
+        raise SourceError("{}: not one frame of it can be read; truncated or damaged".format(path))
+    # The header's count is an estimate in some containers, so a small difference means nothing.
+    if expected and count < 0.95 * expected:
+        raise SourceError("{}: breaks off after {} of {} frames; truncated or damaged".format(path, count, expected))
+
+
+def _open_images(name: str, paths: List[str], loop: bool) -> Source:
+    if not paths:
+        raise SourceError("{}: no images there ({})".format(name, " ".join(IMAGE_SUFFIXES)))
+    return ReadAhead(name, lambda: _read_images(name, sorted(paths)), loop, None, len(paths))
+
+
+def _read_images(name: str, paths: List[str]) -> Pictures:
+    good = 0
+    for path in paths:
+        image = read_image(path)
+        if image is not None:
+            yield image, os.path.basename(path)
+            good += 1
+        elif len(paths) > 1:
+            warn("{}: not an image that OpenCV can read; left out".format(path))
+    if good == 0:
+        raise SourceError("{}: not an image that OpenCV can read, or a damaged one".format(name))
+
+
+def read_image(path: str) -> Optional[np.ndarray]:
+    """An image file of any kind as (h, w, 3) uint8 BGR, turned upright as its EXIF says; None when it cannot be read."""
+    try:
+        image = cv2.imread(path, cv2.IMREAD_COLOR)
+    except cv2.error:  # larger than OpenCV allows
+        return None
+    return None if image is None else np.asarray(image)
+
+
+def _open_synthetic(uri: str, loop: bool) -> Source:
+    match = re.fullmatch(r"test://(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?(?:\?(.*))?", uri)
+    query = parse_qs(match.group(4) or "") if match else {}
+    frames = query.pop("frames", ["0"])[0]
+    if not match or query or not frames.isdigit():
+        raise SourceError("{}: should look like test://640x480@30?frames=300".format(uri))
+    width, height, fps = int(match.group(1) or 640), int(match.group(2) or 480), float(match.group(3) or 30)
+    if not (1 <= width <= 8192 and 1 <= height <= 8192 and 0 < fps <= 1000):
+        raise SourceError("{}: sides go from 1 to 8192 pixels, the rate up to 1000".format(uri))
+    count = int(frames) or None
+    return ReadAhead(uri, lambda: _synthesise(width, height, count), loop, fps, count)
+
+
+def _synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
+    """A grey ramp on which shapes move along Lissajous curves; every frame differs from the one before."""
+    ramp = np.linspace(40, 200, width).astype(np.uint8)
+    background = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
+    shapes = (((60, 60, 230), 0.21, 0.013), ((70, 200, 90), 0.34, 0.007), ((230, 150, 60), 0.55, 0.017))
+    radius = max(1, min(width, height) // 8)
+    index = 0
+    while count is None or index < count:
+        image = background.copy()
+        for colour, phase, speed in shapes:
+            angle = 2 * np.pi * (phase + speed * index)
+            centre = (int(width * (0.5 + 0.35 * np.sin(angle))), int(height * (0.5 + 0.35 * np.cos(1.5 * angle))))
+            cv2.circle(image, centre, radius, colour, cv2.FILLED, cv2.LINE_AA)
+        yield image, ""
+        index += 1

@@ -1,0 +1,65 @@
+"""The window."""
+
+import ctypes
+import ctypes.util
+import os
+import sys
+from typing import Callable
+
+import cv2
+import numpy as np
+
+from app.detections import Detections
+from app.errors import OutputError
+from app.frame import Frame
+from app.sinks import Sink
+
+
+class WindowSink(Sink):
+    """A window. `on_close` is called when the user closes it, or presses q or Escape."""
+
+    def __init__(self, title: str, on_close: Callable[[], None]) -> None:
+        """Raises OutputError when there is no display."""
+        if not display_available():
+            raise OutputError("no display to show a window on; use --no-show, or set DISPLAY (ssh -X sets it)")
+        self._title = title
+        self._on_close = on_close
+        self._open = False
+
+    def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
+        try:
+            if not self._open:
+                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                scale = min(1.0, 1280 / canvas.shape[1], 800 / canvas.shape[0])
+                sides = [max(1, int(side * scale)) for side in (canvas.shape[1], canvas.shape[0])]
+                cv2.resizeWindow(self._title, sides[0], sides[1])
+                self._open = True
+            cv2.imshow(self._title, canvas)
+            key = cv2.pollKey() if hasattr(cv2, "pollKey") else cv2.waitKey(1)
+            visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        except cv2.error as error:
+            raise OutputError("this OpenCV cannot show a window ({}); use --no-show".format(error.err)) from error
+        if key & 0xFF in (ord("q"), 27) or not visible:
+            self._on_close()
+
+    def close(self) -> None:
+        if self._open:
+            cv2.destroyAllWindows()
+
+
+def display_available() -> bool:
+    """Whether a window can be shown. Asked first because OpenCV's Qt ends the whole process where it cannot."""
+    if not sys.platform.startswith("linux"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    name = ctypes.util.find_library("X11")
+    if name is None:
+        return True  # nobody to ask
+    x11 = ctypes.CDLL(name)
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    display = x11.XOpenDisplay(None)
+    if not display:
+        return False
+    x11.XCloseDisplay(ctypes.c_void_p(display))
+    return True

@@ -1,0 +1,1 @@
+"""Commands for the developer's machine: one file each, with a main()."""
