@@ -8,6 +8,8 @@ import sys
 from contextlib import ExitStack
 from typing import Any, Dict, List, NoReturn, Optional, Sequence
 
+import cv2
+
 from app import __version__
 from app.backends import BACKENDS, DEVICES, open_backend
 from app.detector import Detector, nearest_sizes
@@ -70,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    count = _number(int, 1, 10 ** 9, "a number")
+    count = _number(int, 1, 10**9, "a number")
     pixels = _number(int, 1, 16384, "a resolution")
     fraction = _number(float, 0, 1, "a threshold")
     rate = _number(float, 0.01, 1000, "a rate")
@@ -117,7 +119,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     output = parser.add_argument_group("output")
     show = output.add_mutually_exclusive_group()
-    show.add_argument("--show", dest="show", action="store_true", default=None, help="(default: where there is a display)")
+    show.add_argument(
+        "--show", dest="show", action="store_true", default=None, help="(default: where there is a display)"
+    )
     show.add_argument("--no-show", dest="show", action="store_false", help="no window")
     output.add_argument("--save", metavar="FILE", help="annotated .mp4, .mkv, .avi; for images an image or a folder")
     output.add_argument("--jsonl", metavar="FILE", help="one JSON line per frame; - for standard output")
@@ -165,7 +169,7 @@ def open_sinks(args: argparse.Namespace, source: Source, labels: Sequence[str], 
     if args.jsonl:
         sinks.append(JsonLinesSink(args.jsonl, labels))
     if args.save:
-        # A file plays as fast as it was filmed, whatever the speed of detection; a camera films at the rate of the loop.
+        # A file plays as fast as it was filmed, whatever the speed of detection; a camera, at the rate of the loop.
         rate = (args.fps if source.live else None) or source.fps or 25.0
         sinks.append(open_recording(args.save, rate, frames, still=source.fps is None and not source.live))
     if args.show or (args.show is None and display_available()):
@@ -184,14 +188,14 @@ def detect(args: argparse.Namespace) -> None:
     if args.model == DEFAULT_MODEL:
         ensure_default_model(model, args.offline)
 
+    # Its thread pool spins between calls, on the cores that inference needs, and gains nothing on pictures this small.
+    cv2.setNumThreads(1)
     with Stop() as stop, ExitStack() as stack:
         card = read_card(model)
         classes = choose_classes(args.classes, card.labels)
         source = stack.enter_context(open_source(args.cam, args.width, args.height, args.fps, args.loop))
         backend = stack.enter_context(open_backend(model, args.backend, args.device))
-        detector = Detector(
-            backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes
-        )
+        detector = Detector(backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes)
         timing = Timing(args.fps)
         tally = Tally(card.labels)
         try:
@@ -219,7 +223,9 @@ def summary(fields: Dict[str, Any]) -> str:
     height, width = fields["input"]
     return "\n".join(
         (
-            "{} frames in {:.1f} s, {}, {} dropped".format(fields["frames"], fields["duration_s"], real, fields["dropped"]),
+            "{} frames in {:.1f} s, {}, {} dropped".format(
+                fields["frames"], fields["duration_s"], real, fields["dropped"]
+            ),
             "ms per frame: {}; latency p50 {:.1f}, p95 {:.1f}".format(stages, latency["p50"], latency["p95"]),
             "{} detections: {}".format(found["count"], labels or "none"),
             "{} at {}x{} on {}".format(fields["model"], width, height, fields["backend"]),

@@ -1,6 +1,6 @@
 """The detector: pure steps round one impure call.
 
-    letterbox and scale -> backend.infer -> decode -> NMS -> back to pixels of the frame
+letterbox and scale -> backend.infer -> decode -> NMS -> back to pixels of the frame
 """
 
 from typing import Collection, Optional, Tuple

@@ -1,11 +1,11 @@
 """What the loop reads: frames, from a source."""
 
-from typing import Any, Iterator, NamedTuple, Optional
+from typing import Any, Iterator, Optional
 
 import numpy as np
 
 
-class Frame(NamedTuple):
+class Frame:
     """One captured picture.
 
     image: (height, width, 3) uint8, BGR, owned by whoever holds the frame: the overlay draws on it.
@@ -14,10 +14,13 @@ class Frame(NamedTuple):
     name: file name of a still image, else empty.
     """
 
-    image: np.ndarray
-    index: int
-    captured_at: float
-    name: str = ""
+    __slots__ = ("image", "index", "captured_at", "name")
+
+    def __init__(self, image: np.ndarray, index: int, captured_at: float, name: str = "") -> None:
+        self.image = image
+        self.index = index
+        self.captured_at = captured_at
+        self.name = name
 
 
 class Source:

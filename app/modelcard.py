@@ -1,7 +1,7 @@
 """A model's card: the JSON file beside a model that says what goes in and what its outputs mean.
 
-    weights/yolov3-tiny.onnx
-    weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
+weights/yolov3-tiny.onnx
+weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
 """
 
 import hashlib

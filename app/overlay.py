@@ -78,15 +78,18 @@ class Overlay:
         cv2.putText(canvas, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
 
     def _draw_status(self, canvas: np.ndarray, parts: Sequence[str]) -> None:
-        """Lines at the bottom, white with a black outline, as many as the width asks for."""
+        """Lines at the bottom, white on the darkened picture, as many as the width asks for."""
         style = self._style
-        lines = wrap(parts, style, canvas.shape[1] - 2 * style.margin)
-        baseline = canvas.shape[0] - 2 * style.margin
-        for line in reversed(lines):
-            origin = (style.margin, baseline)
-            cv2.putText(canvas, line, origin, FONT, style.scale, BLACK, style.thickness + 2, cv2.LINE_AA)
+        height, width = canvas.shape[:2]
+        lines = wrap(parts, style, width - 2 * style.margin)
+        line_height = style.height + 3 * style.margin
+        top = height - line_height * len(lines)
+        for line in lines:
+            plate = canvas[max(0, top) : top + line_height, : style.width(line) + 2 * style.margin]
+            np.right_shift(plate, 2, out=plate)
+            origin = (style.margin, top + line_height - 2 * style.margin)
             cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
-            baseline -= style.height + 2 * style.margin
+            top += line_height
 
 
 def class_colour(index: int) -> Colour:

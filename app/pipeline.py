@@ -1,7 +1,8 @@
 """The loop. A frame goes from the source through the detector and the overlay to the sinks, and never back."""
 
 from collections import Counter
-from typing import Any, Counter as Counts, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Counter as Counts
 
 from app import __version__
 from app.detections import Detections

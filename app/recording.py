@@ -81,7 +81,7 @@ class VideoSink(Sink):
         code = CODECS[os.path.splitext(self._path)[1].lower()]
         if _free_bytes(self._path) < DISK_RESERVE:
             raise OutputError("{}: the disk is full".format(self._path))
-        writer = cv2.VideoWriter(self._path, cv2.VideoWriter_fourcc(*code), self._fps, self._size)
+        writer = cv2.VideoWriter(self._path, cv2.VideoWriter.fourcc(*code), self._fps, self._size)
         if not writer.isOpened():
             _remove(self._path)
             raise OutputError("{}: OpenCV cannot record {}x{} there as {}".format(self._path, width, height, code))

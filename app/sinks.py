@@ -1,5 +1,4 @@
-"""Where frames go: the contract of a sink, JSON lines, and the progress bar. Windows and recordings have files of their
-own."""
+"""Where frames go: the contract of a sink, JSON lines and the progress bar. See also `window.py`, `recording.py`."""
 
 import json
 import sys
@@ -80,7 +79,7 @@ class JsonLinesSink(Sink):
         try:
             if self._file is None:
                 # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
-                self._file = sys.stdout.buffer if self._path == "-" else open(self._path, "wb", buffering=0)
+                self._file = sys.stdout.buffer if self._path == "-" else open(self._path, "wb", buffering=0)  # noqa: SIM115
             written = self._file.write(line)
             if self._path == "-":
                 self._file.flush()

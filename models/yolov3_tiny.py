@@ -1,7 +1,7 @@
 """YOLOv3-tiny as one table, and its ONNX emitter.
 
 The table is the network: every emitter walks it and nothing else. Input: (n, 3, h, w) float32 RGB in 0..1, height and
-width multiples of 32. Output: raw logits, coarse head (stride 32) first, each (n, 3 * (5 + 80), h / stride, w / stride).
+width multiples of 32. Output: raw logits, coarse head (stride 32) first, each (n, 3 * (5 + 80), h / 32 or 16, w / ...).
 
 Source: `cfg/yolov3-tiny.cfg` of Darknet, but for the fine head's anchors. The file in circulation says `mask = 0,1,2`;
 the published weights were trained with 1,2,3, and with 0,1,2 they lose a third of their accuracy.
@@ -142,7 +142,7 @@ def emit_onnx(convolutions: Sequence[Convolution]) -> Any:
         elif isinstance(layer, MaxPool):
             pads = [0, 0, 1, 1] if layer.stride == 1 else [0, 0, 0, 0]  # top, left, bottom, right
             strides = [layer.stride] * 2
-            attributes = {"kernel_shape": [2, 2], "strides": strides, "pads": pads}
+            attributes: Dict[str, Any] = {"kernel_shape": [2, 2], "strides": strides, "pads": pads}
             nodes.append(helper.make_node("MaxPool", [layer.source], [layer.name], layer.name, **attributes))
         elif isinstance(layer, Upsample):
             scales = constant(layer.name + ".scales", np.array([1, 1, 2, 2]))
@@ -151,18 +151,16 @@ def emit_onnx(convolutions: Sequence[Convolution]) -> Any:
                 "coordinate_transformation_mode": "asymmetric",
                 "nearest_mode": "floor",
             }
-            nodes.append(
-                helper.make_node("Resize", [layer.source, "", scales], [layer.name], layer.name, **attributes)
-            )
+            nodes.append(helper.make_node("Resize", [layer.source, "", scales], [layer.name], layer.name, **attributes))
         else:
             nodes.append(helper.make_node("Concat", list(layer.sources), [layer.name], layer.name, axis=1))
 
     def tensor(name: str, shape: Sequence[Any]) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
-    inputs = [tensor(INPUT, ("n", 3, "h", "w"))]
-    outputs = [tensor(name, ("n", HEAD_FILTERS, name + "_h", name + "_w")) for name in OUTPUTS]
-    graph = helper.make_graph(nodes, "yolov3-tiny", inputs, outputs, constants)
+    images = tensor(INPUT, ("n", 3, "h", "w"))
+    heads = [tensor(name, ("n", HEAD_FILTERS, name + "_h", name + "_w")) for name in OUTPUTS]
+    graph = helper.make_graph(nodes, "yolov3-tiny", [images], heads, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="nanoyolo")
     model.ir_version = 7
     onnx.checker.check_model(model)

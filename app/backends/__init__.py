@@ -1,7 +1,7 @@
 """What runs a model: one class per runtime, one module per class, imported only when it is used.
 
-    with open_backend("weights/yolov3-tiny.onnx") as backend:
-        coarse, fine = backend.infer(tensor)
+with open_backend("weights/yolov3-tiny.onnx") as backend:
+    coarse, fine = backend.infer(tensor)
 """
 
 from typing import Any, List, Optional, Tuple

@@ -35,6 +35,9 @@ class OnnxBackend(Backend):
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or physical_cores()
+        # Idle threads of the session spin for a while, so that the next layer starts sooner. After the last layer they
+        # would only take the core from the thread that decodes the next frame. Old releases ignore the setting.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # fatal: what goes wrong is raised, and reported once
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=[provider])

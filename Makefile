@@ -1,0 +1,67 @@
+# make demo    detect objects in a short street clip          make test    lint, and all tests
+# The environment is made on the first call, and made again where it was interrupted.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEVICE_VENV := .venv36
+# A file of this name means that the environment is whole; its name changes with what should be in it.
+STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.txt tests/device-requirements.txt | cksum | cut -d' ' -f1)
+# The first Python 3.6 that runs: python3.6 in the path, or one of pyenv's.
+PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.6.*/bin/python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 6))' 2>/dev/null && { echo "$$p"; break; }; done)
+DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch.py tools/convert.py
+
+.PHONY: help demo test lint test-host test-device clean
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+demo: $(STAMP)
+	@$(BIN)/python -m tools.demo
+
+test: lint test-host test-device
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
+
+test-host: $(STAMP)
+	$(BIN)/python -m tools.fetch yolov3-tiny bikes
+	$(BIN)/python -m pytest
+
+ifeq ($(PYTHON36),)
+test-device:
+	@echo "==================================================================================="
+	@echo "SKIPPED: no Python 3.6 here, so the device code was NOT run on the device's Python."
+	@echo "         pyenv install 3.6.15, or make test PYTHON36=/path/to/python3.6"
+	@echo "==================================================================================="
+else
+test-device: $(DEVICE_STAMP) $(STAMP)
+	$(BIN)/python -m tools.fetch yolov3-tiny bikes
+	$(DEVICE_VENV)/bin/python -m pytest
+endif
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
+		{ echo "error: $(PYTHON) is missing or older than 3.9; name another: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "error: $(PYTHON) lacks venv; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BIN)/python -c 'import cv2' || \
+		{ echo "error: OpenCV lacks a system library; on Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
+	@touch $@
+
+$(DEVICE_STAMP): deploy/jetson/constraints.txt tests/device-requirements.txt
+	$(PYTHON36) -m venv --clear $(DEVICE_VENV)
+	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip<22'
+	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r deploy/jetson/constraints.txt -r tests/device-requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEVICE_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

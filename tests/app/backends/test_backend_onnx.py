@@ -1,0 +1,140 @@
+import numpy as np
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper, save
+
+from app.backends import BACKENDS, open_backend
+from app.backends.onnx import OnnxBackend, physical_cores
+from app.errors import ModelError
+
+FREE = ("n", 3, "h", "w")
+BIAS = np.array([1, 2, 3], np.float32).reshape(1, 3, 1, 1)
+
+
+def write_model(path, shape=FREE, kind=TensorProto.FLOAT, inputs=("images",)):
+    """A model of two outputs: images * 2 + (1, 2, 3) by channel, and the sum over height and width."""
+    nodes = [
+        helper.make_node("Cast", [inputs[0]], ["cast"], to=TensorProto.FLOAT),
+        helper.make_node("Add", ["cast", "cast"], ["twice"]),
+        helper.make_node("Add", ["twice", "bias"], ["scaled"]),
+        helper.make_node("GlobalAveragePool", ["scaled"], ["mean"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(name, kind, list(shape)) for name in inputs],
+        [
+            helper.make_tensor_value_info("scaled", TensorProto.FLOAT, list(shape)),
+            helper.make_tensor_value_info("mean", TensorProto.FLOAT, [shape[0], 3, 1, 1]),
+        ],
+        [numpy_helper.from_array(BIAS, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 7
+    save(model, str(path))
+    return str(path)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "tiny.onnx")
+
+
+def random_tensor(*shape):
+    return np.random.RandomState(0).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 6), (2, 3, 1, 1)], ids=str)
+def test_infer_is_numpy(model, shape):
+    tensor = random_tensor(*shape)
+    with OnnxBackend(model, "cpu") as backend:
+        scaled, mean = backend.infer(tensor)
+    expected = 2 * tensor + BIAS
+    np.testing.assert_allclose(scaled, expected, rtol=1e-6)
+    np.testing.assert_allclose(mean, expected.mean(axis=(2, 3), keepdims=True), rtol=1e-4, atol=1e-5)
+    assert scaled.dtype == mean.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "shape, expected",
+    [
+        pytest.param(FREE, (None, 3, None, None), id="free"),
+        pytest.param((1, 3, 32, 64), (1, 3, 32, 64), id="fixed"),
+        pytest.param((1, 3, "h", 64), (1, 3, None, 64), id="height free"),
+        pytest.param((None, 3, None, None), (None, 3, None, None), id="without names"),
+    ],
+)
+def test_input_shape(tmp_path, shape, expected):
+    with OnnxBackend(write_model(tmp_path / "tiny.onnx", shape)) as backend:
+        assert backend.input_shape == expected
+
+
+@pytest.mark.parametrize(
+    "tensor, phrase",
+    [
+        pytest.param(random_tensor(1, 1, 4, 4), r"\(None, 3, None, None\).*\(1, 1, 4, 4\)", id="channels"),
+        pytest.param(random_tensor(3, 4, 4), r"\(None, 3, None, None\).*\(3, 4, 4\)", id="no batch"),
+        pytest.param(random_tensor(1, 3, 4, 4).astype(np.float64), "float32.*float64", id="double precision"),
+        pytest.param(np.zeros((1, 3, 4, 4), np.uint8), "float32.*uint8", id="bytes"),
+        pytest.param(random_tensor(1, 4, 4, 3).transpose(0, 3, 1, 2), "C-contiguous", id="transposed"),
+    ],
+)
+def test_wrong_tensor(model, tensor, phrase):
+    with OnnxBackend(model, "cpu") as backend:
+        with pytest.raises(ValueError, match=phrase):
+            backend.infer(tensor)
+
+
+@pytest.mark.parametrize("data", [b"", b"This is not a model.", bytes(1000)], ids=["empty", "text", "zeros"])
+def test_not_a_model(tmp_path, data, capfd):
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="tiny.onnx") as caught:
+        OnnxBackend(str(path), "cpu")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_missing_model(tmp_path):
+    with pytest.raises(ModelError, match="absent.onnx"):
+        OnnxBackend(str(tmp_path / "absent.onnx"), "cpu")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"kind": TensorProto.UINT8}, id="an input of bytes"),
+        pytest.param({"inputs": ("images", "sizes")}, id="two inputs"),
+    ],
+)
+def test_a_model_of_another_kind(tmp_path, options):
+    with pytest.raises(ModelError, match="one float32 input"):
+        OnnxBackend(write_model(tmp_path / "tiny.onnx", **options), "cpu")
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this one has CUDA")
+def test_gpu_where_there_is_none(model):
+    with pytest.raises(ModelError, match="--device cpu"):
+        open_backend(model, "onnx", "gpu")
+
+
+def test_description_says_what_runs(model):
+    with OnnxBackend(model, "cpu", threads=1) as backend:
+        assert onnxruntime.__version__ in backend.description
+        assert "CPUExecutionProvider" in backend.description
+        assert "1 thread" in backend.description
+
+
+@pytest.mark.parametrize("name", ["auto", "onnx"])
+def test_open_backend(model, name):
+    with open_backend(model, name, "cpu") as backend:
+        assert isinstance(backend, OnnxBackend)
+
+
+def test_unknown_backend(model):
+    with pytest.raises(ModelError, match=", ".join(BACKENDS)):
+        open_backend(model, "abacus")
+
+
+def test_physical_cores():
+    assert physical_cores() >= 1

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from app.detections import Detections
+
+
+@pytest.fixture
+def three():
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, 3, 3]])
+    return Detections(boxes, np.array([0.2, 0.9, 0.5]), np.array([7, 8, 9]))
+
+
+def test_highest_score_comes_first(three):
+    assert three.scores.tolist() == pytest.approx([0.9, 0.5, 0.2])
+    assert three.classes.tolist() == [8, 9, 7]
+    assert three.boxes[:, 2].tolist() == [2, 3, 1]
+
+
+def test_equal_scores_keep_their_order():
+    count = 50
+    tied = Detections(np.zeros((count, 4)), np.full(count, 0.5), np.arange(count))
+    assert tied.classes.tolist() == list(range(count))
+
+
+def test_dtypes(three):
+    assert (three.boxes.dtype, three.scores.dtype, three.classes.dtype) == (np.float32, np.float32, np.int32)
+
+
+def test_arrays_handed_in_are_left_alone():
+    scores = np.array([0.1, 0.2], np.float32)
+    Detections(np.zeros((2, 4), np.float32), scores, np.zeros(2, np.int32)).scores[:] = 0
+    assert scores.tolist() == pytest.approx([0.1, 0.2])
+
+
+@pytest.mark.parametrize(
+    "selected, classes",
+    [
+        pytest.param(np.array([True, False, True]), [8, 7], id="mask"),
+        pytest.param(np.array([False, False, False]), [], id="mask that selects nothing"),
+        pytest.param(slice(0, 2), [8, 9], id="slice"),
+        pytest.param(slice(5, 9), [], id="slice past the end"),
+        pytest.param(np.array([2, 0]), [8, 7], id="positions, sorted again"),
+    ],
+)
+def test_indexing(three, selected, classes):
+    chosen = three[selected]
+    assert isinstance(chosen, Detections)
+    assert chosen.classes.tolist() == classes
+    assert len(chosen) == len(chosen.boxes) == len(chosen.scores) == len(classes)
+
+
+def test_empty():
+    none = Detections.empty()
+    assert len(none) == 0
+    assert (none.boxes.shape, none.scores.shape, none.classes.shape) == ((0, 4), (0,), (0,))
+    assert (none.boxes.dtype, none.scores.dtype, none.classes.dtype) == (np.float32, np.float32, np.int32)
+    assert len(none[np.zeros(0, bool)]) == 0
+
+
+@pytest.mark.parametrize(
+    "boxes, scores, classes",
+    [
+        pytest.param((2, 4), (3,), (3,), id="too few boxes"),
+        pytest.param((3, 5), (3,), (3,), id="boxes of five"),
+        pytest.param((12,), (3,), (3,), id="flat boxes"),
+        pytest.param((3, 4), (3,), (2,), id="too few classes"),
+        pytest.param((3, 4), (3, 1), (3,), id="scores in a column"),
+    ],
+)
+def test_shapes_that_disagree(boxes, scores, classes):
+    with pytest.raises(ValueError, match=r"\(N, 4\)"):
+        Detections(np.zeros(boxes), np.zeros(scores), np.zeros(classes))

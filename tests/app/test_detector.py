@@ -1,0 +1,216 @@
+import warnings
+
+import numpy as np
+import pytest
+from heads import CARD, plant, quiet_heads
+
+from app.backends.fake import FakeBackend
+from app.detector import Detector
+from app.errors import ModelError, UsageError
+from app.timing import StageClock
+
+
+def frame(width, height):
+    return np.zeros((height, width, 3), np.uint8)
+
+
+def detector_for(heads, **options):
+    return Detector(FakeBackend(heads), CARD, **options)
+
+
+def detect(detector, image):
+    return detector.detect(image, StageClock())
+
+
+# What the letterbox should be is worked out by hand: input (height, width), pixels of the input per pixel of the
+# frame, and where the frame's top left corner lies in the input (x, y).
+@pytest.mark.parametrize(
+    "size, options, shape, scale, corner",
+    [
+        pytest.param((640, 480), {"size": 416}, (320, 416), 0.65, (0, 0), id="4:3 at 416"),
+        pytest.param((480, 640), {"size": 416}, (416, 320), 0.65, (0, 0), id="standing"),
+        pytest.param((1280, 720), {"size": 416}, (256, 416), 0.325, (0, 0), id="16:9 at 416"),
+        pytest.param((640, 480), {"size": 416, "square": True}, (416, 416), 0.65, (0, 52), id="4:3 padded to a square"),
+        pytest.param((480, 640), {"size": 416, "square": True}, (416, 416), 0.65, (52, 0), id="standing, in a square"),
+        pytest.param((640, 480), {"size": 160}, (128, 160), 0.25, (0, 0), id="4:3 at 160"),
+        pytest.param((104, 104), {"size": 416}, (416, 416), 4, (0, 0), id="enlarged"),
+    ],
+)
+@pytest.mark.parametrize("head, anchor", [(0, 1), (1, 0)], ids=["coarse head", "fine head"])
+def test_a_planted_object_comes_out_in_pixels_of_the_frame(size, options, shape, scale, corner, head, anchor):
+    centre = np.array([0.45 * shape[1] + 1, 0.52 * shape[0] + 1])
+    extent = np.array([30.0, 40.0])
+    heads = quiet_heads(*shape)
+    plant(heads, 1, centre, extent, 0.8, head, anchor)
+    detector = detector_for(heads, **options)
+
+    found = detect(detector, frame(*size))
+
+    expected = np.concatenate([centre - extent / 2 - corner, centre + extent / 2 - corner]) / scale
+    assert detector.input_shape == shape
+    assert found.boxes.tolist() == [pytest.approx(expected.tolist(), abs=0.01)]
+    assert found.scores.tolist() == [pytest.approx(0.8, abs=1e-4)]
+    assert found.classes.tolist() == [1]
+
+
+def two_classes_in_one_place():
+    heads = quiet_heads(320, 416)
+    plant(heads, 0, (200, 170), (80, 100), 0.9, head=0)
+    plant(heads, 1, (200, 170), (80, 100), 0.7, head=1)
+    return heads
+
+
+def test_classes_suppress_each_other_only_if_asked():
+    image = frame(640, 480)
+    assert detect(detector_for(two_classes_in_one_place()), image).classes.tolist() == [0, 1]
+    assert detect(detector_for(two_classes_in_one_place(), agnostic=True), image).classes.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    "classes, agnostic, found",
+    [
+        pytest.param([0], False, [0], id="one"),
+        pytest.param([1, 0], False, [0, 1], id="in any order"),
+        pytest.param([2], False, [], id="one that is not there"),
+        pytest.param([], False, [], id="none"),
+        pytest.param([1], True, [1], id="what nobody asked for suppresses nothing"),
+    ],
+)
+def test_class_filter(classes, agnostic, found):
+    detector = detector_for(two_classes_in_one_place(), classes=classes, agnostic=agnostic)
+    assert detect(detector, frame(640, 480)).classes.tolist() == found
+
+
+def test_duplicates_go():
+    heads = quiet_heads(320, 416)
+    plant(heads, 2, (200, 170), (80, 100), 0.6, head=0)
+    plant(heads, 2, (204, 170), (80, 100), 0.9, head=1)
+    found = detect(detector_for(heads), frame(640, 480))
+    assert found.scores.tolist() == [pytest.approx(0.9, abs=1e-4)]
+    assert len(detect(detector_for(heads, overlap=0.99), frame(640, 480))) == 2
+
+
+@pytest.mark.parametrize("confidence, count", [(0.79, 1), (0.81, 0)])
+def test_confidence(confidence, count):
+    heads = quiet_heads(320, 416)
+    plant(heads, 2, (200, 170), (80, 100), 0.8)
+    assert len(detect(detector_for(heads, confidence=confidence), frame(640, 480))) == count
+
+
+def test_multi_label():
+    heads = quiet_heads(320, 416)
+    plant(heads, 2, (200, 170), (80, 100), 0.8)
+    plant(heads, 1, (200, 170), (80, 100), 0.8)
+    assert len(detect(detector_for(heads), frame(640, 480))) == 1
+    assert len(detect(detector_for(heads, multi_label=True), frame(640, 480))) == 2
+
+
+def test_boxes_are_clipped_and_none_lies_in_the_bars():
+    heads = quiet_heads(416, 416)
+    plant(heads, 0, (10, 70), (200, 200), 0.9)  # over the top left corner of the picture
+    plant(heads, 1, (200, 20), (30, 20), 0.8, head=1)  # in the bar above it
+    found = detect(detector_for(heads, square=True), frame(640, 480))
+    assert found.classes.tolist() == [0]
+    assert found.boxes[0].tolist() == pytest.approx([0, 0, 110 / 0.65, 118 / 0.65], abs=0.01)
+
+
+def test_absurd_sizes_are_one_box_over_the_whole_frame():
+    heads = quiet_heads(320, 416)
+    for centre, score in [((200, 170), 0.9), ((240, 170), 0.8)]:
+        plant(heads, 0, centre, (80, 80), score)
+    sizes = heads[0].reshape(2, 8, 10, 13)[0, 2:4]
+    sizes[:, 5, 6:8] = 200  # e to the 200 anchors: more than a float32 holds
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = detect(detector_for(heads), frame(640, 480))
+    assert found.boxes.tolist() == [[0, 0, 640, 480]]
+
+
+def test_nothing_found():
+    found = detect(detector_for(quiet_heads(320, 416)), frame(640, 480))
+    assert (found.boxes.shape, len(found)) == ((0, 4), 0)
+
+
+@pytest.mark.parametrize(
+    "outputs, phrase",
+    [
+        pytest.param(quiet_heads(320, 416)[:1], "2 heads", id="one output"),
+        pytest.param(quiet_heads(320, 416)[::-1], "does not fit", id="the fine head first"),
+        pytest.param(quiet_heads(416, 416), "does not fit", id="of another input"),
+        pytest.param([head[:, 1:] for head in quiet_heads(320, 416)], "does not fit", id="other labels"),
+    ],
+)
+def test_a_model_that_does_not_fit_its_card(outputs, phrase):
+    with pytest.raises(ModelError, match=phrase):
+        detect(detector_for(outputs), frame(640, 480))
+
+
+@pytest.mark.parametrize(
+    "size, nearest",
+    [
+        pytest.param(415, "384 and 416", id="between"),
+        pytest.param(20, "nearest: 32", id="below the least"),
+        pytest.param(0, "nearest: 32", id="zero"),
+        pytest.param(-32, "nearest: 32", id="negative"),
+    ],
+)
+def test_size_that_the_model_cannot_take(size, nearest):
+    with pytest.raises(UsageError, match=nearest):
+        detector_for(quiet_heads(320, 416), size=size)
+
+
+def test_warm_up_once_per_shape_of_the_input():
+    detector = detector_for(quiet_heads(320, 416))
+    calls = []
+    for size in [(640, 480), (640, 480), (320, 240), (640, 480)]:  # all of them 320 x 416 in the input
+        detect(detector, frame(*size))
+        calls.append(detector.backend.calls)
+    assert calls == [2, 3, 4, 5]
+
+
+def test_frame_size_may_change():
+    detector = detector_for(quiet_heads(320, 416))
+    assert detector.input_shape is None
+    for size, shape, scale in [
+        ((640, 480), (320, 416), 0.65),
+        ((480, 640), (416, 320), 0.65),
+        ((640, 480), (320, 416), 0.65),
+        ((1280, 960), (320, 416), 0.325),
+    ]:
+        detector.backend.outputs = quiet_heads(*shape)
+        plant(detector.backend.outputs, 0, (150, 150), (64, 64))
+        found = detect(detector, frame(*size))
+        assert detector.input_shape == shape
+        expected = np.array([118, 118, 182, 182]) / scale
+        assert found.boxes.tolist() == [pytest.approx(expected.tolist(), abs=0.01)]
+
+
+def test_the_network_sees_the_frame_as_rgb_from_0_to_1():
+    class Recorder(FakeBackend):
+        def infer(self, tensor):
+            self.seen = tensor
+            return super().infer(tensor)
+
+    backend = Recorder(quiet_heads(320, 416))
+    image = frame(640, 480)
+    image[:] = (255, 51, 0)
+    Detector(backend, CARD).detect(image, StageClock())
+    assert backend.seen.shape == (1, 3, 320, 416)
+    assert backend.seen[0, :, 160, 200].tolist() == pytest.approx([0, 0.2, 1], abs=1e-6)
+    assert backend.seen[0, :, -1, 0].tolist() == pytest.approx([128 / 255] * 3)
+
+
+def test_stages_are_timed():
+    detector = Detector(FakeBackend(quiet_heads(320, 416), seconds=0.002), CARD)
+    clock = StageClock()
+    detector.detect(frame(640, 480), clock)
+    assert clock.seconds["infer"] >= 0.002
+    assert clock.seconds["preprocess"] > 0
+    assert clock.seconds["postprocess"] > 0
+
+
+def test_the_frame_is_left_alone():
+    image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
+    before = image.copy()
+    detect(detector_for(quiet_heads(320, 416)), image)
+    assert (image == before).all()

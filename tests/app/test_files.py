@@ -1,0 +1,85 @@
+import os
+import resource
+import stat
+
+import pytest
+
+from app.errors import OutputError
+from app.files import check_writable, write_file
+
+
+@pytest.mark.parametrize(
+    "path, phrase",
+    [
+        pytest.param("absent/report.json", "mkdir -p", id="no such folder"),
+        pytest.param(".", "is a folder", id="a folder"),
+        pytest.param("file/report.json", "no folder", id="a file for a folder"),
+    ],
+)
+def test_check_writable_refuses(tmp_path, path, phrase):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=phrase):
+        check_writable(str(tmp_path / path))
+
+
+def test_check_writable_makes_and_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(str(tmp_path))
+    (tmp_path / "old").write_text("old")
+    check_writable("new")
+    check_writable("old")
+    assert os.listdir(str(tmp_path)) == ["old"]
+    assert (tmp_path / "old").read_text() == "old"
+
+
+def test_write_file_replaces(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("something older and longer")
+    write_file(str(path), b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(str(tmp_path)) == ["report.json"]
+
+
+def test_write_file_has_ordinary_permissions(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_file(str(tmp_path / "new"), b"")
+        assert os.umask(0o027) == 0o027, "the umask is left as it was"
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(str(tmp_path / "new")).st_mode) == 0o640
+
+
+@pytest.mark.parametrize("path", ["absent/file", "folder"], ids=["no such folder", "a folder"])
+def test_write_file_that_fails_leaves_nothing(tmp_path, path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_file(str(tmp_path / path), b"data")
+    assert os.listdir(str(tmp_path)) == ["folder"]
+
+
+def test_write_file_that_runs_out_of_space_keeps_the_old_file(tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            write_file(str(path), bytes(1 << 17))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_text() == "old"
+    assert os.listdir(str(tmp_path)) == ["report.json"]
+
+
+def test_write_file_never_replaces_a_device(tmp_path):
+    """`--report /dev/null` as root must not turn /dev/null into a file. A pipe stands for the device."""
+    path = str(tmp_path / "pipe")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(path, b"data")
+    except OutputError:
+        pass
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(os.stat(path).st_mode)

@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.letterbox import Letterbox, preprocess
+
+sides = st.integers(1, 5000)
+sizes = st.integers(1, 40).map(lambda n: 32 * n)
+
+
+@given(sides, sides, sizes, st.booleans(), st.floats(0, 1), st.floats(0, 1))
+def test_a_point_comes_back(width, height, size, square, across, down):
+    box = Letterbox.fit(width, height, size, square)
+    x, y = across * width, down * height
+    inside_x = box.left + x * box.scaled_width / width
+    inside_y = box.top + y * box.scaled_height / height
+    back = box.invert(np.array([[inside_x, inside_y, inside_x, inside_y]], np.float32))[0]
+    # A float32 among the input's pixels is good to `size` * 2 ** -23; a pixel of the input is that many of the frame.
+    tolerance = 4 * size * 2.0**-23 * max(width / box.scaled_width, height / box.scaled_height) + 1e-6 * max(x, y)
+    assert back == pytest.approx([x, y, x, y], abs=tolerance)
+
+
+@given(sides, sides, sizes)
+def test_rectangular_input_is_no_larger_than_needed(width, height, size):
+    box = Letterbox.fit(width, height, size)
+    assert max(box.width, box.height) == max(box.scaled_width, box.scaled_height) == size
+    for side, scaled in ((box.width, box.scaled_width), (box.height, box.scaled_height)):
+        assert side % 32 == 0
+        assert 0 <= side - scaled < 32
+
+
+@given(sides, sides, sizes, st.booleans())
+def test_picture_keeps_its_shape(width, height, size, square):
+    box = Letterbox.fit(width, height, size, square)
+    scale = size / max(width, height)
+    assert max(1, width * scale) - 1 < box.scaled_width <= max(1, width * scale) + 1e-6
+    assert max(1, height * scale) - 1 < box.scaled_height <= max(1, height * scale) + 1e-6
+
+
+@given(sides, sides, sizes)
+def test_a_square_has_the_picture_in_its_middle(width, height, size):
+    box = Letterbox.fit(width, height, size, square=True)
+    assert (box.width, box.height) == (size, size)
+    assert 0 <= box.width - box.scaled_width - 2 * box.left <= 1
+    assert 0 <= box.height - box.scaled_height - 2 * box.top <= 1
+
+
+@given(sides, sides, sizes)
+def test_a_rectangle_has_the_picture_at_its_top_left(width, height, size):
+    box = Letterbox.fit(width, height, size)
+    assert (box.left, box.top) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "frame, size, square, expected",
+    [
+        pytest.param((640, 480), 416, False, (416, 320), id="4:3 lying"),
+        pytest.param((480, 640), 416, False, (320, 416), id="4:3 standing"),
+        pytest.param((1920, 1080), 416, False, (416, 256), id="16:9"),
+        pytest.param((640, 480), 416, True, (416, 416), id="square asked for"),
+        pytest.param((640, 480), 160, False, (160, 128), id="160"),
+        pytest.param((416, 416), 416, False, (416, 416), id="square frame"),
+        pytest.param((1, 1), 416, False, (416, 416), id="one pixel"),
+        pytest.param((10000, 1), 416, False, (416, 32), id="a line"),
+        pytest.param((1, 10000), 416, False, (32, 416), id="an upright line"),
+        pytest.param((1, 10000), 416, True, (416, 416), id="an upright line, square"),
+    ],
+)
+def test_input_shape(frame, size, square, expected):
+    box = Letterbox.fit(frame[0], frame[1], size, square)
+    assert (box.width, box.height) == expected
+
+
+def test_multiple_of_the_model():
+    box = Letterbox.fit(640, 480, 128, multiple=64)
+    assert (box.width, box.height) == (128, 128)
+
+
+@pytest.mark.parametrize("square", [True, False], ids=["square", "rectangular"])
+@pytest.mark.parametrize("frame", [(640, 480), (33, 77), (1, 1), (10000, 1), (1, 10000)], ids=str)
+def test_grey_bars_round_the_picture(frame, square):
+    width, height = frame
+    box = Letterbox.fit(width, height, 96, square)
+    canvas = box.apply(np.full((height, width, 3), (10, 20, 30), np.uint8))
+    assert canvas.shape == (box.height, box.width, 3)
+    assert canvas.dtype == np.uint8
+    right, bottom = box.left + box.scaled_width, box.top + box.scaled_height
+    assert (canvas[box.top : bottom, box.left : right] == (10, 20, 30)).all()
+    canvas[box.top : bottom, box.left : right] = 128
+    assert (canvas == 128).all()
+
+
+def test_boxes_are_not_clipped():
+    box = Letterbox.fit(640, 480, 320, square=True)
+    assert (box.scaled_width, box.scaled_height, box.top) == (320, 240, 40)
+    assert box.invert(np.array([[0, 0, 320, 320]], np.float32)).tolist() == [[0, -80, 640, 560]]
+
+
+def test_no_boxes():
+    assert Letterbox.fit(640, 480, 320).invert(np.zeros((0, 4), np.float32)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 1.0, 1 / 127.5], ids=["0..1", "0..255", "0..2"])
+def test_preprocess_pixel_by_pixel(scale):
+    image = np.random.RandomState(0).randint(0, 256, (32, 64, 3)).astype(np.uint8)
+    tensor = preprocess(image, Letterbox.fit(64, 32, 64), scale)
+    assert tensor.shape == (1, 3, 32, 64)
+    assert tensor.dtype == np.float32
+    assert tensor.flags["C_CONTIGUOUS"]
+    for channel, bgr in enumerate((2, 1, 0)):
+        np.testing.assert_allclose(tensor[0, channel], image[:, :, bgr] * scale, rtol=1e-6)
+
+
+def test_preprocess_of_a_frame_that_is_part_of_another():
+    whole = np.random.RandomState(0).randint(0, 256, (40, 80, 3)).astype(np.uint8)
+    part = whole[3:35, 5:69]
+    box = Letterbox.fit(64, 32, 64)
+    assert (preprocess(part, box) == preprocess(part.copy(), box)).all()
+
+
+@pytest.mark.parametrize("factor", [4, 8, 10])
+def test_a_much_larger_frame_is_averaged_and_not_sampled(factor):
+    noise = np.random.RandomState(0).randint(0, 256, (64 * factor, 64 * factor, 3)).astype(np.uint8)
+    small = Letterbox.fit(64 * factor, 64 * factor, 64).apply(noise)
+    assert small.mean() == pytest.approx(noise.mean(), abs=1)
+    assert small.std() < 1.1 * noise.std() / 4, "as of 16 pixels or more; bilinear alone takes 4 of them"
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 5])
+def test_resampling_shifts_nothing(factor):
+    """The middle of a bright square in the frame is the middle of the square in the input."""
+    image = np.zeros((64 * factor, 96 * factor, 3), np.uint8)
+    image[20 * factor : 36 * factor, 40 * factor : 72 * factor] = 255
+    small = Letterbox.fit(96 * factor, 64 * factor, 96).apply(image)[:, :, 0].astype(float)
+    rows, columns = np.indices(small.shape)
+    assert ((rows + 0.5) * small).sum() / small.sum() == pytest.approx(28, abs=0.1)
+    assert ((columns + 0.5) * small).sum() / small.sum() == pytest.approx(56, abs=0.1)

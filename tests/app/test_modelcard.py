@@ -1,0 +1,143 @@
+import copy
+import hashlib
+import json
+import os
+
+import pytest
+
+from app.errors import ModelError
+from app.modelcard import WEIGHTS, Head, card_path, find_model, hash_file, read_card
+
+MODEL = b"not really a model"
+FIELDS = {
+    "name": "small",
+    "sha256": hashlib.sha256(MODEL).hexdigest(),
+    "source": {"file": "small.weights", "sha256": "0" * 64},
+    "input": {"layout": "NCHW", "colour": "RGB", "scale": 0.5, "multiple": 32},
+    "heads": [{"stride": 32, "anchors": [[81, 82], [135, 169]]}, {"stride": 16, "anchors": [[10, 14]]}],
+    "labels": ["person", "dog"],
+}
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model file with no card yet."""
+    path = tmp_path / "small.onnx"
+    path.write_bytes(MODEL)
+    return str(path)
+
+
+def write_card(model, fields):
+    with open(card_path(model), "w") as file:
+        file.write(fields if isinstance(fields, str) else json.dumps(fields))
+
+
+def changed(*path, **values):
+    """The fields of the good card but for one: `remove`d, or set to `to`."""
+    fields = copy.deepcopy(FIELDS)
+    inner = fields
+    for key in path[:-1]:
+        inner = inner[key]
+    if "to" in values:
+        inner[path[-1]] = values["to"]
+    else:
+        del inner[path[-1]]
+    return fields
+
+
+def test_good_card(model):
+    write_card(model, FIELDS)
+    card = read_card(model)
+    assert card.name == "small"
+    assert card.sha256 == FIELDS["sha256"]
+    assert card.labels == ("person", "dog")
+    assert card.heads == (Head(32, ((81, 82), (135, 169))), Head(16, ((10, 14),)))
+    assert (card.multiple, card.scale) == (32, 0.5)
+
+
+def test_missing_model(tmp_path):
+    with pytest.raises(ModelError, match="no such model"):
+        read_card(str(tmp_path / "absent.onnx"))
+
+
+def test_missing_card(model):
+    with pytest.raises(ModelError, match="small.json"):
+        read_card(model)
+
+
+@pytest.mark.parametrize("text", ["", "{", "weights", '"text"', "[]", "null", "3"])
+def test_not_a_card(model, text):
+    write_card(model, text)
+    with pytest.raises(ModelError, match="not a model card"):
+        read_card(model)
+
+
+def test_card_in_another_encoding(model):
+    with open(card_path(model), "wb") as file:
+        file.write(b'{"name": "\xff\xfe"}')
+    with pytest.raises(ModelError, match="not a model card"):
+        read_card(model)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("name",),
+        ("sha256",),
+        ("labels",),
+        ("heads",),
+        ("heads", 1, "stride"),
+        ("heads", 0, "anchors"),
+        ("input",),
+        ("input", "layout"),
+        ("input", "colour"),
+        ("input", "scale"),
+        ("input", "multiple"),
+    ],
+    ids=str,
+)
+def test_missing_field(model, path):
+    write_card(model, changed(*path))
+    with pytest.raises(ModelError, match="{}.* is missing".format(path[-1])):
+        read_card(model)
+
+
+@pytest.mark.parametrize(
+    "path, value, phrase",
+    [
+        pytest.param(("input", "layout"), "NHWC", "NHWC", id="channels last"),
+        pytest.param(("input", "colour"), "BGR", "BGR", id="blue first"),
+        pytest.param(("input", "multiple"), "many", "not a model card", id="a word for a number"),
+        pytest.param(("heads", 0, "anchors"), [[1, 2, 3]], "not a model card", id="an anchor of three"),
+        pytest.param(("heads",), [], "no heads", id="no heads"),
+        pytest.param(("labels",), [], "no labels", id="no labels"),
+        pytest.param(("sha256",), "0" * 64, "another file", id="of another model"),
+    ],
+)
+def test_wrong_field(model, path, value, phrase):
+    write_card(model, changed(*path, to=value))
+    with pytest.raises(ModelError, match=phrase):
+        read_card(model)
+
+
+@pytest.mark.parametrize(
+    "name, path",
+    [
+        pytest.param("yolov3-tiny", os.path.join(WEIGHTS, "yolov3-tiny.onnx"), id="by name"),
+        pytest.param("mine.onnx", "mine.onnx", id="a file here"),
+        pytest.param("weights/mine", "weights/mine", id="a file elsewhere"),
+    ],
+)
+def test_find_model(name, path):
+    assert find_model(name) == path
+
+
+def test_card_lies_beside_the_model():
+    assert card_path("some.where/mine.onnx") == "some.where/mine.json"
+
+
+def test_hash_file_longer_than_a_block(tmp_path):
+    data = bytes(range(256)) * 5000
+    path = tmp_path / "long"
+    path.write_bytes(data)
+    assert hash_file(str(path)) == hashlib.sha256(data).hexdigest()

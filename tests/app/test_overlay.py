@@ -1,0 +1,192 @@
+import cv2
+import numpy as np
+import pytest
+from fakes import FakeClock
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import contrast
+
+from app.detections import Detections
+from app.overlay import Overlay, Style, class_colour, status, text_colour, wrap
+from app.timing import Timing
+
+LABELS = ["traffic light"] + ["class {}".format(number) for number in range(1, 80)]
+SIZES = [(1, 1), (2, 2), (7, 300), (320, 240), (1280, 720), (3840, 2160)]
+GREY = 90
+
+
+def detections(*boxes, **also):
+    """One detection of each box; `label`: the class of all."""
+    count = len(boxes)
+    classes = np.full(count, also.get("label", 0))
+    return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.linspace(0.9, 0.5, count), classes)
+
+
+def drawn(width, height, found, labels=LABELS):
+    """A grey picture with these detections."""
+    canvas = np.full((height, width, 3), GREY, np.uint8)
+    Overlay(labels, Timing()).draw(canvas, found)
+    return canvas
+
+
+def border_boxes(w, h):
+    """Boxes at all borders and corners, and some that are hardly there."""
+    third, two = [w / 3, h / 3], [2 * w / 3, 2 * h / 3]
+    return [
+        (0, 0, w, h),
+        (0, 0, third[0], third[1]),
+        (two[0], 0, w, third[1]),
+        (0, two[1], third[0], h),
+        (two[0], two[1], w, h),
+        (third[0], 0, two[0], 1),
+        (w - 1, third[1], w, two[1]),
+        (w, h, w, h),
+        (0, 0, 0, 0),
+        (w - 0.4, h - 0.4, w, h),
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_nothing_is_drawn_outside_the_picture(size):
+    width, height = size
+    around = np.full((height + 40, width + 40, 3), GREY, np.uint8)
+    overlay = Overlay(LABELS, Timing())
+    for box in border_boxes(width, height):
+        overlay.draw(around[20:-20, 20:-20], detections(box))
+    assert (around[20:-20, 20:-20] != GREY).any()
+    around[20:-20, 20:-20] = GREY
+    assert (around == GREY).all()
+
+
+def plate_of(width, height):
+    """The label as it looks where there is room all around: the plate without its outermost pixels."""
+    top = height // 2
+    bare = drawn(width, height, detections())
+    with_label = drawn(width, height, detections((width // 2, top, width // 2 + 9, top + 9)))
+    changed = (bare != with_label).any(axis=2)
+    changed[top - 3 :] = False  # the box itself begins there
+    rows, columns = np.nonzero(changed.any(axis=1))[0], np.nonzero(changed.any(axis=0))[0]
+    return with_label[rows[0] + 1 : rows[-1], columns[0] + 1 : columns[-1]]
+
+
+# Wide pictures, because the status line fills the bottom left.
+@pytest.mark.parametrize("size", [(1600, 240), (2400, 480), (9000, 2160)], ids=str)
+@pytest.mark.parametrize(
+    "box",
+    [
+        pytest.param((0.5, 0.4, 0.6, 0.6), id="middle"),
+        pytest.param((0, 0.3, 0.1, 0.6), id="left edge"),
+        pytest.param((0, 0, 0.1, 0.5), id="top left corner"),
+        pytest.param((0.5, 0, 0.6, 0.5), id="top edge"),
+        pytest.param((0.5, 0.01, 0.6, 0.5), id="just below the top edge"),
+        pytest.param((0.999, 0, 1, 0.5), id="top right corner"),
+        pytest.param((0.999, 0.5, 1, 0.6), id="right edge"),
+        pytest.param((0.8, 0.999, 0.9, 1), id="bottom edge"),
+        pytest.param((0.999, 0.999, 1, 1), id="bottom right corner"),
+        pytest.param((1, 1, 1, 1), id="no box left"),
+        pytest.param((0, 0, 1, 1), id="whole picture"),
+    ],
+)
+def test_labels_are_wholly_visible(size, box):
+    plate = plate_of(*size)
+    height, width = plate.shape[:2]
+    assert height > 8
+    assert width > 6 * len(LABELS[0])
+    corners = np.array(box) * (size * 2)
+    left, top = max(0, int(corners[0]) - 2 * width), max(0, int(corners[1]) - 3 * height)
+    near = drawn(size[0], size[1], detections(corners))[top : top + 6 * height, left : left + 4 * width]
+    _, _, (x, y), _ = cv2.minMaxLoc(cv2.matchTemplate(near, plate, cv2.TM_SQDIFF))
+    assert (near[y : y + height, x : x + width] == plate).all()
+
+
+def test_a_label_in_a_picture_hardly_taller_than_itself():
+    plate = plate_of(1600, 100)
+    canvas = drawn(1600, 24, detections((1000, 12, 1100, 20)))
+    assert cv2.matchTemplate(canvas, plate, cv2.TM_CCOEFF_NORMED).max() > 0.999
+
+
+def test_highest_score_is_on_top():
+    box = (200, 200, 400, 400)
+    both = Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1]))
+    assert (drawn(640, 480, both)[300, 200] == class_colour(0)).all()
+
+
+def test_no_detections_draw_the_status_only():
+    canvas = drawn(640, 480, detections())
+    assert (canvas[:300] == GREY).all()
+    assert (canvas[300:] != GREY).any()
+
+
+def test_drawing_is_the_same_after_another_size():
+    overlay = Overlay(LABELS, Timing())
+    for width, height in [(320, 240), (1280, 720), (320, 240)]:
+        canvas = np.full((height, width, 3), GREY, np.uint8)
+        overlay.draw(canvas, detections((10, 50, 90, 90)))
+        assert (canvas == drawn(width, height, detections((10, 50, 90, 90)))).all()
+
+
+def test_colours_of_80_classes_differ_and_stay():
+    colours = [class_colour(index) for index in range(80)]
+    assert len(set(colours)) == 80
+    assert colours == [class_colour(index) for index in range(80)]
+    assert all(len(colour) == 3 and all(0 <= channel <= 255 for channel in colour) for colour in colours)
+
+
+def test_colours_belong_to_the_class_and_not_to_the_model():
+    found = detections((100, 100, 300, 300), label=2)
+    assert (drawn(640, 480, found) == drawn(640, 480, found, labels=LABELS[:3])).all()
+
+
+@pytest.mark.parametrize("index", range(80))
+def test_text_is_readable_on_every_class(index):
+    colour = class_colour(index)
+    assert contrast(colour, text_colour(colour)) >= 4.5
+
+
+@pytest.mark.parametrize(
+    "background, text", [((255, 255, 255), (0, 0, 0)), ((0, 0, 0), (255, 255, 255)), ((0, 255, 255), (0, 0, 0))]
+)
+def test_text_colour(background, text):
+    assert text_colour(background) == text
+
+
+@given(st.lists(st.text("abc1 .", min_size=1, max_size=12), max_size=10), st.integers(0, 400))
+def test_wrap(parts, width):
+    style = Style.fit(320, 240)
+    lines = wrap(parts, style, width)
+    assert " ".join(lines) == " ".join(parts)
+    for line in lines:
+        assert style.width(line) <= width or line in parts
+
+
+@pytest.mark.parametrize("size", SIZES[3:], ids=str)
+def test_text_is_of_a_readable_size(size):
+    style = Style.fit(*size)
+    assert 8 <= style.height <= size[1] / 20
+    assert style.width("traffic light 100%") <= size[0] / 2
+
+
+def run_at(fps, configured):
+    """A timing that has seen frames at this rate, each 12.5 ms of inference."""
+    clock = FakeClock()
+    timing = Timing(configured, clock.now)
+    for index in range(20):
+        with timing.clock("infer"):
+            clock.sleep(0.0125)
+        clock.sleep(1 / fps - 0.0125)
+        timing.frame_done(index, clock.time)
+    return timing
+
+
+@pytest.mark.parametrize(
+    "configured, shown", [(30, "20.0 / 30 FPS"), (29.97, "20.0 / 29.97 FPS"), (None, "20.0 / max")]
+)
+def test_status_has_real_and_configured_fps(configured, shown):
+    text = " ".join(status(run_at(20, configured)))
+    assert text.startswith(shown)
+    assert "inf 12.5" in text
+    assert text.endswith("ms")
+
+
+def test_status_before_the_second_frame():
+    assert " ".join(status(Timing(30))).startswith("- / 30 FPS")

@@ -1,0 +1,223 @@
+import json
+import threading
+
+import numpy as np
+import pytest
+from fakes import LIMIT
+from heads import CARD, plant, quiet_heads
+
+from app import __version__
+from app.backends.fake import FakeBackend
+from app.detections import Detections
+from app.detector import Detector
+from app.errors import OutputError, SourceError
+from app.frame import Source
+from app.pipeline import Tally, report, run
+from app.sinks import Sink
+from app.sources import open_source
+from app.stop import Stop
+from app.timing import STAGES, Timing
+
+SYNTHETIC = "test://64x48?frames=7"
+
+
+class Recorder(Sink):
+    """Keeps what it was given; `then` is called after every frame."""
+
+    def __init__(self, wants_canvas=False, then=lambda recorder: None):
+        self.wants_canvas = wants_canvas
+        self.then = then
+        self.frames = []
+        self.canvases = []
+        self.detections = []
+
+    def write(self, frame, canvas, detections):
+        self.frames.append(frame)
+        self.canvases.append(canvas.copy())
+        self.detections.append(detections)
+        self.then(self)
+
+    @property
+    def indices(self):
+        return [frame.index for frame in self.frames]
+
+
+def person_and_car():
+    heads = quiet_heads(64, 64)
+    plant(heads, 0, (20, 30), (16, 16), 0.9)
+    plant(heads, 2, (50, 34), (16, 16), 0.5)
+    return heads
+
+
+def go(*sinks, **options):
+    """Run over a source; its timing, tally, and the report."""
+    uri, stop = options.pop("uri", SYNTHETIC), options.pop("stop", Stop())
+    timing, tally = Timing(options.pop("fps", None)), Tally(CARD.labels)
+    detector = Detector(FakeBackend(person_and_car(), seconds=options.pop("seconds", 0)), CARD, size=64)
+    with open_source(uri) as source:
+        run(source, detector, list(sinks), timing, tally, stop, **options)
+        return report(source, detector, timing, tally)
+
+
+def clean_frames(uri=SYNTHETIC):
+    with open_source(uri) as source:
+        return [frame.image for frame in source if frame is not None]
+
+
+def test_every_frame_goes_to_every_sink_in_order():
+    first, second = Recorder(), Recorder()
+    go(first, second)
+    assert first.indices == second.indices == list(range(7))
+    assert all(len(detections) == 2 for detections in first.detections)
+    times = [frame.captured_at for frame in first.frames]
+    assert times == sorted(times)
+
+
+def test_no_sinks():
+    assert go()["frames"] == 7
+
+
+@pytest.mark.parametrize("limit, frames", [(1, 1), (3, 3), (7, 7), (100, 7), (None, 7)])
+def test_max_frames(limit, frames):
+    recorder = Recorder()
+    assert go(recorder, max_frames=limit)["frames"] == frames
+    assert recorder.indices == list(range(frames))
+
+
+def test_stop_ends_the_run_after_the_frame_in_hand():
+    stop = Stop()
+    first = Recorder(then=lambda recorder: stop.request() if len(recorder.frames) == 3 else None)
+    second = Recorder()
+    fields = go(first, second, stop=stop, uri="test://64x48")
+    assert first.indices == second.indices == [0, 1, 2]
+    assert fields["frames"] == 3
+
+
+def test_stop_ends_the_wait_for_a_frame_that_never_comes():
+    stop = Stop()
+
+    class Silent(Source):
+        name = "silent"
+
+        def __iter__(self):
+            yield None
+            stop.request()
+            while True:
+                yield None
+
+    recorder = Recorder()
+    detector = Detector(FakeBackend(person_and_car()), CARD, size=64)
+    run(Silent(), detector, [recorder], Timing(), Tally(CARD.labels), stop)
+    assert recorder.frames == []
+
+
+def test_stop_ends_the_wait_for_the_next_frame_to_be_due():
+    stop = Stop()
+    recorder = Recorder(then=lambda recorder: threading.Timer(0.05, stop.request).start())
+    options = {"stop": stop, "fps": 0.001, "uri": "test://64x48"}  # a frame in 1000 seconds
+    running = threading.Thread(target=go, args=[recorder], kwargs=options, daemon=True)
+    running.start()
+    running.join(LIMIT)
+    assert not running.is_alive()
+    assert recorder.indices[0] == 0
+
+
+@pytest.mark.parametrize(
+    "wanted, draw, drawn",
+    [
+        pytest.param([False], None, False, id="nobody wants it"),
+        pytest.param([True], None, True, id="somebody wants it"),
+        pytest.param([False, True], None, True, id="one of two wants it"),
+        pytest.param([False], True, True, id="drawn anyway"),
+        pytest.param([True], False, False, id="not drawn for anybody"),
+    ],
+)
+def test_drawing(wanted, draw, drawn):
+    sinks = [Recorder(wants) for wants in wanted]
+    go(*sinks, draw=draw, max_frames=3)
+    clean = clean_frames()
+    for sink in sinks:
+        for index, canvas in enumerate(sink.canvases):
+            assert (canvas != clean[index]).any() == drawn
+
+
+def test_the_network_does_not_see_the_overlay():
+    class Eye(FakeBackend):
+        seen = []
+
+        def infer(self, tensor):
+            self.seen.append(tensor.copy())
+            return super().infer(tensor)
+
+    def seen(wants_canvas):
+        eye = Eye(person_and_car())
+        eye.seen = []
+        with open_source(SYNTHETIC) as source:
+            detector = Detector(eye, CARD, size=64)
+            run(source, detector, [Recorder(wants_canvas)], Timing(), Tally(CARD.labels), Stop())
+        return np.concatenate(eye.seen)
+
+    assert (seen(wants_canvas=True) == seen(wants_canvas=False)).all()
+
+
+def test_a_sink_that_fails_stops_the_run():
+    def fail(recorder):
+        if len(recorder.frames) == 2:
+            raise OutputError("full")
+
+    first, second = Recorder(then=fail), Recorder()
+    with pytest.raises(OutputError, match="full"):
+        go(first, second)
+    assert first.indices == [0, 1]
+    assert second.indices == [0]
+
+
+def test_a_source_that_breaks_stops_the_run(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with pytest.raises(SourceError):
+        go(Recorder(), uri=str(tmp_path / "broken.png"))
+
+
+def test_report_fields():
+    fields = go(Recorder(), fps=500)
+    assert set(fields) == {
+        "frames",
+        "duration_s",
+        "fps",
+        "dropped",
+        "stages_ms",
+        "latency_ms",
+        "detections",
+        "model",
+        "backend",
+        "input",
+        "source",
+        "version",
+    }
+    assert (fields["frames"], fields["dropped"], fields["fps"]["configured"]) == (7, 0, 500)
+    assert set(fields["stages_ms"]) == set(STAGES)
+    assert (fields["model"], fields["backend"], fields["source"]) == ("small", "fake", SYNTHETIC)
+    assert (list(fields["input"]), fields["version"]) == ([64, 64], __version__)
+    assert fields["detections"]["count"] == 14
+    assert fields["detections"]["mean_score"] == pytest.approx(0.7, abs=1e-3)
+    assert fields["detections"]["by_label"] == {"person": 7, "car": 7}
+    assert json.loads(json.dumps(fields))["frames"] == 7
+
+
+def test_latency_covers_the_inference():
+    latency = go(Recorder(), seconds=0.005)["latency_ms"]
+    assert 4.9 <= latency["p50"] <= latency["p95"] <= latency["p99"]
+
+
+def test_tally_of_nothing():
+    tally = Tally(CARD.labels)
+    tally.add(Detections.empty())
+    assert tally.report() == {"count": 0, "mean_score": None, "by_label": {}}
+
+
+def test_tally_lists_the_commonest_label_first():
+    tally = Tally(CARD.labels)
+    for classes in ([1], [2, 1], [1]):
+        tally.add(Detections(np.zeros((len(classes), 4)), np.full(len(classes), 0.5), np.array(classes)))
+    assert tally.report() == {"count": 4, "mean_score": 0.5, "by_label": {"dog": 3, "car": 1}}
+    assert list(tally.report()["by_label"]) == ["dog", "car"]

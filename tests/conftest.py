@@ -1,0 +1,16 @@
+"""Puts the repository and this folder on the path, and makes hypothesis repeatable."""
+
+import os
+import sys
+
+from hypothesis import settings
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+# The repository first: this folder has an `app` too, but no package of that name.
+for folder in (TESTS, os.path.dirname(TESTS)):
+    if folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+
+settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("tests")

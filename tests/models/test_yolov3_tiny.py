@@ -1,0 +1,119 @@
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from oracles import run_table
+from weights_file import FLOATS, write_random_weights
+
+from models import yolov3_tiny
+from models.darknet import ConvShape, read_weights
+
+
+@pytest.fixture(scope="module")
+def convolutions(tmp_path_factory):
+    path = write_random_weights(tmp_path_factory.mktemp("weights") / "random.weights", yolov3_tiny.conv_shapes())
+    return read_weights(path, yolov3_tiny.conv_shapes())
+
+
+@pytest.fixture(scope="module")
+def model(convolutions):
+    return yolov3_tiny.emit_onnx(convolutions)
+
+
+@pytest.fixture(scope="module")
+def session(model):
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def test_number_of_floats():
+    assert sum(shape.floats() for shape in yolov3_tiny.conv_shapes()) == FLOATS
+
+
+def test_convolutions_in_the_order_of_the_file():
+    assert yolov3_tiny.conv_shapes() == [
+        ConvShape(16, 3, 3, True),
+        ConvShape(32, 16, 3, True),
+        ConvShape(64, 32, 3, True),
+        ConvShape(128, 64, 3, True),
+        ConvShape(256, 128, 3, True),
+        ConvShape(512, 256, 3, True),
+        ConvShape(1024, 512, 3, True),
+        ConvShape(256, 1024, 1, True),
+        ConvShape(512, 256, 3, True),
+        ConvShape(255, 512, 1, False),
+        ConvShape(128, 256, 1, True),
+        ConvShape(256, 128 + 256, 3, True),
+        ConvShape(255, 256, 1, False),
+    ]
+
+
+def test_labels_and_anchors():
+    assert len(yolov3_tiny.LABELS) == len(set(yolov3_tiny.LABELS)) == 80
+    assert (yolov3_tiny.LABELS[0], yolov3_tiny.LABELS[16], yolov3_tiny.LABELS[79]) == ("person", "dog", "toothbrush")
+    coarse, fine = yolov3_tiny.HEADS
+    assert coarse == {"stride": 32, "anchors": [(81, 82), (135, 169), (344, 319)]}
+    assert fine == {"stride": 16, "anchors": [(23, 27), (37, 58), (81, 82)]}, "not 10,14, which costs a third of the AP"
+
+
+def test_every_layer_comes_after_its_sources():
+    known = {yolov3_tiny.INPUT}
+    for layer in yolov3_tiny.TABLE:
+        sources = getattr(layer, "sources", None) or [layer.source]
+        assert known.issuperset(sources)
+        assert layer.name not in known
+        known.add(layer.name)
+    assert known.issuperset(yolov3_tiny.OUTPUTS)
+
+
+def test_pools_and_the_way_back():
+    pools = [layer.stride for layer in yolov3_tiny.TABLE if isinstance(layer, yolov3_tiny.MaxPool)]
+    merged = [layer.sources for layer in yolov3_tiny.TABLE if isinstance(layer, yolov3_tiny.Concat)]
+    assert pools == [2, 2, 2, 2, 2, 1]
+    assert merged == [("upsampled", "conv5")], "in this order, and conv5 as it is before its pool"
+
+
+def test_onnx_is_what_old_readers_take(model):
+    onnx.checker.check_model(model)
+    assert model.ir_version == 7
+    assert [(each.domain, each.version) for each in model.opset_import] == [("", 13)]
+    resizes = [node for node in model.graph.node if node.op_type == "Resize"]
+    constants = {constant.name for constant in model.graph.initializer}
+    assert len(resizes) == 1
+    assert resizes[0].input[2] in constants, "the scales are an initializer"
+    attributes = {each.name: onnx.helper.get_attribute_value(each) for each in resizes[0].attribute}
+    assert attributes["mode"] == b"nearest"
+    assert attributes["coordinate_transformation_mode"] == b"asymmetric"
+    assert attributes["nearest_mode"] == b"floor"
+
+
+def test_the_same_weights_give_the_same_bytes(convolutions, model):
+    assert yolov3_tiny.emit_onnx(convolutions).SerializeToString() == model.SerializeToString()
+
+
+def test_input_and_outputs(session):
+    assert [(each.name, each.type) for each in session.get_inputs()] == [("images", "tensor(float)")]
+    assert [dimension for dimension in session.get_inputs()[0].shape if isinstance(dimension, int)] == [3]
+    assert [each.name for each in session.get_outputs()] == ["coarse", "fine"]
+
+
+@pytest.mark.parametrize(
+    "shape, coarse, fine",
+    [
+        pytest.param((1, 3, 320, 416), (1, 255, 10, 13), (1, 255, 20, 26), id="416 x 320"),
+        pytest.param((1, 3, 32, 32), (1, 255, 1, 1), (1, 255, 2, 2), id="the least"),
+        pytest.param((2, 3, 64, 32), (2, 255, 2, 1), (2, 255, 4, 2), id="two at once"),
+    ],
+)
+def test_output_shapes(session, shape, coarse, fine):
+    outputs = session.run(None, {"images": np.zeros(shape, np.float32)})
+    assert [output.shape for output in outputs] == [coarse, fine]
+
+
+def test_onnx_computes_the_table(session, convolutions):
+    image = np.random.RandomState(1).uniform(size=(3, 32, 64)).astype(np.float32)
+    layers = run_table(yolov3_tiny.TABLE, convolutions, image)
+    for name, output in zip(("coarse", "fine"), session.run(None, {"images": image[None]})):
+        expected = layers[name]
+        assert 0.1 < expected.std() < 100, "the comparison means something"
+        # Single against double precision through 13 layers.
+        np.testing.assert_allclose(output[0], expected, rtol=1e-3, atol=1e-4 * expected.std())

@@ -1,0 +1,98 @@
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+from weights_file import write_random_weights
+
+from app.backends.onnx import OnnxBackend
+from app.errors import ModelError, OutputError
+from app.modelcard import read_card
+from models.yolov3_tiny import ANCHORS, LABELS, conv_shapes
+from tools import convert
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "random.weights"
+    write_random_weights(path, conv_shapes())
+    return path
+
+
+@pytest.fixture(scope="module")
+def converted(weights, tmp_path_factory):
+    output = tmp_path_factory.mktemp("converted") / "random.onnx"
+    convert.convert(str(weights), str(output))
+    return output
+
+
+def test_card(weights, converted):
+    with open(str(converted.parent / "random.json")) as file:
+        fields = json.load(file)
+    assert fields["name"] == "random"
+    assert fields["sha256"] == sha256(converted)
+    assert fields["source"] == {"file": "random.weights", "sha256": sha256(weights)}
+    assert fields["input"] == {"layout": "NCHW", "colour": "RGB", "scale": 1 / 255, "multiple": 32}
+
+
+def test_the_program_reads_what_was_written(converted):
+    card = read_card(str(converted))
+    assert card.labels == LABELS
+    assert [head.stride for head in card.heads] == [32, 16]
+    assert [head.anchors for head in card.heads] == [ANCHORS[3:6], ANCHORS[1:4]]
+    with OnnxBackend(str(converted), "cpu") as backend:
+        assert backend.input_shape == (None, 3, None, None)
+        coarse, fine = backend.infer(np.zeros((1, 3, 64, 96), np.float32))
+    assert (coarse.shape, fine.shape) == ((1, 255, 2, 3), (1, 255, 4, 6))
+    assert np.isfinite(coarse).all()
+
+
+def test_nothing_else_is_left_in_the_folder(converted):
+    assert sorted(os.listdir(str(converted.parent))) == ["random.json", "random.onnx"]
+
+
+def test_the_same_weights_give_the_same_files(weights, converted, tmp_path):
+    convert.convert(str(weights), str(tmp_path / "random.onnx"))
+    for name in ("random.onnx", "random.json"):
+        assert sha256(tmp_path / name) == sha256(converted.parent / name)
+
+
+def test_missing_weights(tmp_path):
+    with pytest.raises(ModelError, match="tools.fetch"):
+        convert.convert(str(tmp_path / "absent.weights"), str(tmp_path / "out.onnx"))
+    assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("change", [b"", bytes(4)], ids=["too short", "too long"])
+def test_weights_of_the_wrong_length(weights, tmp_path, change):
+    path = tmp_path / "wrong.weights"
+    path.write_bytes(weights.read_bytes() + change if change else weights.read_bytes()[:-4])
+    with pytest.raises(ModelError, match="8,858,734 floats"):
+        convert.convert(str(path), str(tmp_path / "out.onnx"))
+    assert os.listdir(str(tmp_path)) == ["wrong.weights"]
+
+
+def test_output_that_cannot_be_written(weights, tmp_path):
+    with pytest.raises(OutputError, match="no folder"):
+        convert.convert(str(weights), str(tmp_path / "absent" / "out.onnx"))
+
+
+def test_command(weights, tmp_path, capsys):
+    output = str(tmp_path / "mine.onnx")
+    assert convert.main(["--weights", str(weights), "--output", output]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.split() == [output, "and", "mine.json"]
+    assert read_card(output).name == "mine"
+
+
+def test_command_that_fails_says_so_in_one_line(tmp_path, capsys):
+    assert convert.main(["--weights", str(tmp_path / "absent"), "--output", str(tmp_path / "out.onnx")]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert len(captured.err.splitlines()) == 1
