@@ -118,3 +118,30 @@ def run_table(table, convolutions, image):
         else:
             layers[layer.name] = np.concatenate([layers[source] for source in layer.sources])
     return layers
+
+
+def resample_aligned(image, width, height):
+    """Bilinear resampling with aligned corners, first the width, then the height, as Darknet's `resize_image` does.
+
+    image: (h, w, 3) float. The corner pixels of the result are exactly those of the picture.
+    """
+
+    def along_columns(pixels, length):
+        last = pixels.shape[1] - 1
+        places = np.arange(length) * (last / (length - 1)) if length > 1 else np.zeros(1)
+        left = np.minimum(places.astype(int), last)
+        right = np.minimum(left + 1, last)
+        part = (places - left)[None, :, None]
+        return (1 - part) * pixels[:, left] + part * pixels[:, right]
+
+    return along_columns(along_columns(image, width).transpose(1, 0, 2), height).transpose(1, 0, 2)
+
+
+def darknet_tensor(image, letterbox):
+    """What Darknet feeds its network: (1, 3, height, width) RGB in 0..1 on grey 0.5, from (h, w, 3) uint8 BGR."""
+    canvas = np.full((letterbox.height, letterbox.width, 3), 0.5)
+    bottom, right = letterbox.top + letterbox.scaled_height, letterbox.left + letterbox.scaled_width
+    rgb = image[:, :, ::-1].astype(float) / 255
+    resampled = resample_aligned(rgb, letterbox.scaled_width, letterbox.scaled_height)
+    canvas[letterbox.top : bottom, letterbox.left : right] = resampled
+    return np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], np.float32)

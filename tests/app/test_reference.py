@@ -1,0 +1,78 @@
+"""The network and its decoding against Darknet itself: both are fed the same resampling, and should find the same.
+
+Needs `../shared/data`, which is not part of the repository, and `make test`'s models.
+"""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from oracles import darknet_tensor
+
+from app.backends import open_backend
+from app.boxes import clip, iou, nms
+from app.detections import Detections
+from app.letterbox import Letterbox
+from app.modelcard import find_model, read_card
+from app.sources import read_image
+from app.yolo import decode
+
+DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")
+COCO = os.path.join(DATA, "coco-val64")
+MODEL = find_model("yolov3-tiny")
+
+pytestmark = [
+    pytest.mark.skipif(not os.path.isdir(COCO), reason="../shared/data is not here"),
+    pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert"),
+]
+
+
+@pytest.fixture(scope="module")
+def backend():
+    with open_backend(MODEL, "onnx", "cpu") as opened:
+        yield opened
+
+
+def find(backend, card, image, size, threshold):
+    """Detections as Darknet makes them: square letterbox, every class of a box, NMS per class."""
+    height, width = image.shape[:2]
+    letterbox = Letterbox.fit(width, height, size, square=True)
+    outputs = backend.infer(darknet_tensor(image, letterbox))
+    boxes, scores, classes = decode(outputs, card.heads, len(card.labels), threshold, multi_label=True)
+    kept = nms(boxes, scores, classes, 0.45, agnostic=False)
+    return Detections(clip(letterbox.invert(boxes[kept]), width, height), scores[kept], classes[kept])
+
+
+def is_met(reference, found):
+    """Whether a reference detection has one of the same class, IoU of at least 0.9 and a score within 0.03."""
+    x, y, w, h = reference["bbox"]
+    same = found[found.classes == reference["category_id"]]
+    overlaps = iou(np.array([x, y, x + w, y + h], np.float32), same.boxes)
+    return bool(((overlaps >= 0.9) & (abs(same.scores - reference["score"]) <= 0.03)).any())
+
+
+@pytest.mark.parametrize("size, least", [(416, 0.98), (320, 0.90), (160, 0.82)])
+def test_reference_detections_are_met(backend, size, least):
+    # What is missing comes from JPEG decoders, whose differences this resampling magnifies at small sizes.
+    card = read_card(MODEL)
+    with open(os.path.join(COCO, "darknet-{}.json".format(size))) as file:
+        references = [reference for reference in json.load(file) if reference["score"] >= 0.3]
+    found = {
+        int(name[:-4]): find(backend, card, read_image(os.path.join(COCO, "images", name)), size, 0.2)
+        for name in os.listdir(os.path.join(COCO, "images"))
+    }
+    met = [is_met(reference, found[reference["image_id"]]) for reference in references]
+    print("size {}: {:.1f} % of {}".format(size, 100 * sum(met) / len(met), len(met)))
+    assert len(met) > 50
+    assert sum(met) / len(met) >= least
+
+
+def test_the_dog(backend):
+    """Darknet's sample image and the scores that it prints, at 416 and threshold 0.5."""
+    found = find(backend, read_card(MODEL), read_image(os.path.join(DATA, "dog.jpg")), 416, 0.5)
+    labels = read_card(MODEL).labels
+    scores = {labels[label]: score for label, score in zip(found.classes.tolist(), found.scores.tolist())}
+    expected = {"dog": 0.57, "truck": 0.56, "car": 0.62, "bicycle": 0.59}
+    assert set(scores) == set(expected)
+    assert all(abs(scores[label] - score) <= 0.03 for label, score in expected.items())
