@@ -158,7 +158,6 @@ def test_the_network_does_not_see_the_overlay():
     assert (drawn == clean).all()
 
 
-
 def test_a_sink_that_fails_stops_the_run():
     def fail(recorder):
         if len(recorder.frames) == 2:

@@ -1,0 +1,359 @@
+"""The command itself, in a process of its own, on real files. The clip and the model come from `make test`."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
+MODEL = os.path.join(ROOT, "weights", "yolov3-tiny.onnx")
+CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
+DATA = os.path.join(ROOT, "..", "shared", "data")
+PATIENCE = 60  # seconds after which a command that hangs is killed
+
+STAGES = {"capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait"}
+
+pytestmark = pytest.mark.skipif(
+    not (os.path.exists(CLIP) and os.path.exists(CARD)),
+    reason="the clip or the model is not here: python -m tools.fetch && python -m tools.convert",
+)
+needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
+
+
+def start(*args, **options):
+    """Start the command without a display; options go to Popen, `env` on top of the environment."""
+    env = dict(os.environ, **options.pop("env", {}))
+    if "DISPLAY" not in options.get("keep", ()):
+        env.setdefault("NO_WINDOW", "1")
+    options.pop("keep", None)
+    command = [sys.executable, "-m", "app.detect"] + [str(arg) for arg in args]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    return subprocess.Popen(command, cwd=ROOT, env=env, **dict(pipes, **options))
+
+
+def detect(*args, **options):
+    """Run the command to its end: (exit code, standard output, standard error)."""
+    process = start(*args, **options)
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def frames_of(path):
+    """Number of frames that can really be decoded."""
+    capture = cv2.VideoCapture(str(path))
+    count = 0
+    while capture.read()[0]:
+        count += 1
+    capture.release()
+    return count
+
+
+def lines_of(path):
+    with open(str(path)) as file:
+        return [json.loads(line) for line in file]
+
+
+def test_a_clip_to_its_end(tmp_path):
+    video, lines, report = tmp_path / "out.mp4", tmp_path / "out.jsonl", tmp_path / "report.json"
+    code, out, err = detect(
+        "--cam", CLIP, "--size", 160, "--no-show", "--save", video, "--jsonl", lines, "--report", report
+    )
+    assert (code, out) == (0, "")
+    assert len(err.splitlines()) == 4
+    assert "250 frames" in err
+
+    assert frames_of(video) == 250
+    found = lines_of(lines)
+    assert [line["frame"] for line in found] == list(range(250))
+    assert found[0]["t"] == 0
+    assert all(one["t"] < two["t"] for one, two in zip(found, found[1:]))
+    for line in found:
+        assert set(line) == {"frame", "t", "size", "detections"}
+        assert line["size"] == [640, 272]
+        scores = [detection["score"] for detection in line["detections"]]
+        assert scores == sorted(scores, reverse=True)
+        for detection in line["detections"]:
+            x1, y1, x2, y2 = detection["box"]
+            assert 0 <= x1 < x2 <= 640
+            assert 0 <= y1 < y2 <= 272
+            assert detection["score"] >= 0.25
+
+    fields = json.loads(report.read_text())
+    assert set(fields) == {
+        "frames", "duration_s", "fps", "dropped", "stages_ms", "latency_ms", "detections",
+        "model", "backend", "input", "source", "version",
+    }  # fmt: skip
+    assert (fields["frames"], fields["dropped"], fields["input"]) == (250, 0, [96, 160])
+    assert fields["fps"]["configured"] is None
+    assert 0 < fields["fps"]["real"] <= 250 / fields["stages_ms"]["infer"]["p50"] * 10
+    assert set(fields["stages_ms"]) == STAGES
+    assert all(set(times) == {"mean", "p50", "p95", "p99"} for times in fields["stages_ms"].values())
+    assert set(fields["latency_ms"]) == {"p50", "p95", "p99"}
+    assert fields["latency_ms"]["p50"] >= fields["stages_ms"]["infer"]["p50"]
+    assert fields["detections"]["count"] == sum(len(line["detections"]) for line in found) > 0
+    assert sum(fields["detections"]["by_label"].values()) == fields["detections"]["count"]
+    assert fields["backend"].startswith("onnxruntime ")
+    assert "CPUExecutionProvider" in fields["backend"]
+
+
+@needs_data
+def test_a_street_from_the_middle_of_which_people_are_found(tmp_path):
+    lines = tmp_path / "out.jsonl"
+    code, _, err = detect(
+        "--cam", os.path.join(DATA, "vtest.avi"), "--max-frames", 40, "--jsonl", lines, "--classes", "person", "--no-show"
+    )  # fmt: skip
+    assert code == 0, err
+    found = lines_of(lines)
+    assert len(found) == 40
+    assert all(detection["label"] == "person" for line in found for detection in line["detections"])
+    assert sum(len(line["detections"]) for line in found) >= 80  # two or more people in every frame
+
+
+@needs_data
+def test_a_photo(tmp_path):
+    picture = tmp_path / "out.png"
+    args = ["--cam", os.path.join(DATA, "dog.jpg"), "--conf", 0.5, "--jsonl", "-", "--save", picture, "--no-show"]
+    code, out, err = detect(*args)
+    assert code == 0, err
+    labels = {detection["label"] for detection in json.loads(out)["detections"]}
+    assert {"dog", "bicycle"} <= labels <= {"dog", "bicycle", "car", "truck"}
+    original = cv2.imread(os.path.join(DATA, "dog.jpg"))
+    drawn = cv2.imread(str(picture))
+    assert drawn.shape == original.shape
+    assert (drawn != original).any()
+
+
+def test_a_folder_with_a_broken_image_among_good_ones(tmp_path):
+    photos, out_folder = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name, sides in (("a.jpg", (60, 80)), ("c.png", (33, 91)), ("d.png", (1, 1)), ("e.png", (1, 10000))):
+        cv2.imwrite(str(photos / name), np.full(sides + (3,), 90, np.uint8))
+    (photos / "b.jpg").write_bytes(b"not a picture")
+    (photos / "notes.txt").write_text("not asked for")
+    code, _, err = detect("--cam", photos, "--size", 64, "--save", str(out_folder) + "/", "--no-show")
+    assert code == 0, err
+    assert err.count("warning") == 1
+    assert "b.jpg" in err
+    assert sorted(os.listdir(str(out_folder))) == ["a.jpg", "c.png", "d.png", "e.png"]
+    assert cv2.imread(str(out_folder / "e.png")).shape == (1, 10000, 3)
+
+
+def test_a_file_in_a_loop_until_so_many_frames(tmp_path):
+    lines = tmp_path / "out.jsonl"
+    code, _, err = detect("--cam", "test://64x48?frames=7", "--size", 64, "--loop", "--max-frames", 20, "--jsonl", lines,
+                          "--no-show")  # fmt: skip
+    assert code == 0, err
+    assert [line["frame"] for line in lines_of(lines)] == list(range(20))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_recording_is_whole(tmp_path, number):
+    video, lines, report = tmp_path / "out.mp4", tmp_path / "out.jsonl", tmp_path / "report.json"
+    process = start(
+        "--cam", "test://320x240", "--size", 96, "--fps", 50, "--save", video, "--jsonl", lines, "--report", report,
+        "--no-show",
+    )  # fmt: skip
+    deadline = time.monotonic() + PATIENCE
+    while not (lines.exists() and lines.read_bytes().count(b"\n") >= 10) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert "frames in" in err
+    count = len(lines_of(lines))
+    assert count >= 10
+    assert frames_of(video) == count
+    assert json.loads(report.read_text())["frames"] == count
+
+
+def test_starting_loads_no_runtime():
+    program = "import sys, app.detect; print([m for m in ('onnxruntime', 'tensorflow', 'onnx') if m in sys.modules])"
+    out = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, universal_newlines=True)
+    assert out.strip() == "[]"
+
+
+def test_help_has_examples():
+    code, out, _ = detect("--help")
+    assert code == 0
+    assert out.count("python -m app.detect --cam") == 3
+
+
+@pytest.fixture
+def bad(tmp_path):
+    """A folder of things that cannot be read."""
+    with open(CLIP, "rb") as file:
+        clip = file.read()
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("this is not a video\n" * 100)
+    (tmp_path / "truncated.mp4").write_bytes(clip[: len(clip) // 2])
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff but no more")
+    (tmp_path / "no-images").mkdir()
+    (tmp_path / "text.onnx").write_text("this is not a model")
+    shutil.copy(CARD, str(tmp_path / "text.json"))
+    (tmp_path / "cardless.onnx").write_bytes(b"x")
+    return tmp_path
+
+
+BAD_INPUT = [
+    (["--size", "150"], 2, "128 and 160"),
+    (["--size", "0"], 2, "nearest: 32"),
+    (["--size", "-32"], 2, "nearest: 32"),
+    (["--size", "big"], 2, "a size"),
+    (["--conf", "1.5"], 2, "threshold"),
+    (["--conf", "nan"], 2, "threshold"),
+    (["--fps", "0"], 2, "rate"),
+    (["--classes", "persn"], 2, "did you mean person"),
+    (["--classes", "unicorn"], 2, "no label 'unicorn'"),
+    (["--backend", "magic"], 2, "magic"),
+    (["--nonsense"], 2, "--nonsense"),
+    (["--save", "{bad}/out.xyz"], 2, ".mp4"),
+    (["--save", "{bad}/out.jpg"], 2, "many frames"),
+    (["--cam", "/dev/video97"], 3, "camera"),
+    (["--cam", "97"], 3, "/dev/video97"),
+    (["--cam", "{bad}/missing.mp4"], 3, "no such"),
+    (["--cam", "{bad}/empty.mp4"], 3, "empty"),
+    (["--cam", "{bad}/text.mp4"], 3, "not a video"),
+    (["--cam", "{bad}/truncated.mp4"], 3, "truncated.mp4"),
+    (["--cam", "{bad}/broken.jpg"], 3, "not an image"),
+    (["--cam", "{bad}/no-images"], 3, "no images"),
+    (["--cam", "{bad}/*.png"], 3, "no images"),
+    (["--cam", "test://nonsense"], 3, "test://640x480"),
+    (["--cam", "gopher://host"], 3, "not supported"),
+    (["--model", "{bad}/missing.onnx"], 4, "no such model"),
+    (["--model", "no-such-name"], 4, "no such model"),
+    (["--model", "{bad}/text.onnx"], 4, "card"),
+    (["--model", "{bad}/cardless.onnx"], 4, "card"),
+    (["--device", "gpu"], 4, "CUDA"),
+    (["--save", "{bad}/no-folder/out.mp4"], 5, "no folder"),
+    (["--jsonl", "{bad}/no-images"], 5, "is a folder"),
+    (["--report", "{bad}/no-folder/r.json"], 5, "no folder"),
+    (["--jsonl", "/dev/full"], 5, "No space left"),
+    (["--show"], 5, "no display"),
+]
+
+
+@pytest.mark.parametrize("args, expected, phrase", BAD_INPUT, ids=[" ".join(row[0]) for row in BAD_INPUT])
+def test_bad_input_is_one_line_and_leaves_nothing(bad, args, expected, phrase):
+    before = sorted(os.listdir(str(bad)))
+    args = [arg.format(bad=bad) for arg in args]
+    # The first of two equal options loses, so the row's own come last.
+    given = ["--cam", "test://64x48?frames=5", "--size", "64", "--offline", "--save", str(bad / "out.mp4")]
+    if "--show" not in args:
+        given.append("--no-show")
+    code, out, err = detect(*(given + args), env={"DISPLAY": ""})
+    assert code == expected, err
+    assert phrase in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 1
+    assert sorted(os.listdir(str(bad))) == before
+
+
+def test_a_display_that_cannot_be_reached():
+    code, _, err = detect("--cam", "test://64x48?frames=5", "--show", env={"DISPLAY": ":97"})
+    assert (code, len(err.splitlines())) == (5, 1)
+
+
+def test_a_model_whose_card_is_of_another(tmp_path):
+    shutil.copy(MODEL, str(tmp_path / "model.onnx"))
+    with open(CARD) as file:
+        card = json.load(file)
+    card["labels"] = card["labels"][:79]
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    code, _, err = detect("--cam", "test://64x48?frames=5", "--model", tmp_path / "model.onnx", "--no-show")
+    assert (code, len(err.splitlines())) == (4, 1)
+    assert "does not fit" in err
+
+
+def test_a_video_that_breaks_off_keeps_what_was_read(tmp_path):
+    """An AVI has its header first, so half a file still opens."""
+    whole, half = str(tmp_path / "whole.avi"), tmp_path / "half.avi"
+    writer = cv2.VideoWriter(whole, cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 48))
+    for index in range(60):
+        writer.write(np.full((48, 64, 3), 4 * index, np.uint8))
+    writer.release()
+    with open(whole, "rb") as file:
+        data = file.read()
+    half.write_bytes(data[: len(data) // 2])
+    video, lines = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    code, _, err = detect("--cam", half, "--size", 64, "--save", video, "--jsonl", lines, "--no-show")
+    assert code == 3
+    assert "truncated" in err.splitlines()[-1]
+    count = len(lines_of(lines))
+    assert 10 < count < 50
+    assert frames_of(video) == count
+
+
+def test_a_recording_that_outgrows_its_limit(tmp_path):
+    """The kernel refuses to let the file grow, of which OpenCV says nothing."""
+    video = tmp_path / "out.avi"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+    code, _, err = detect(
+        "--cam", "test://640x480?frames=60", "--size", 64, "--save", video, "--no-show", preexec_fn=limit
+    )
+    assert code == 5
+    assert "out.avi" in err.splitlines()[-1]
+    assert "Traceback" not in err
+    assert not video.exists() or 0 < frames_of(video) < 60
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_disk_that_fills_up(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], stderr=subprocess.DEVNULL):
+        pytest.skip("mounting is not allowed here")
+    try:
+        video = disk / "out.avi"
+        code, _, err = detect("--cam", "test://640x480?frames=2000", "--size", 64, "--save", video, "--no-show")
+        assert code == 5
+        assert "disk is full" in err.splitlines()[-1]
+        assert frames_of(video) > 10
+    finally:
+        subprocess.check_call(["umount", str(disk)])
+
+
+@pytest.mark.skipif(not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool")
+@pytest.mark.parametrize("how", [["key", "q"], ["windowclose"]], ids=["q is pressed", "it is closed"])
+def test_a_window_that_the_user_closes_ends_the_program(tmp_path, how):
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24"],
+        pass_fds=[write_end],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        display = ":" + pipe.readline().strip()
+    env = {"DISPLAY": display}
+    try:
+        process = start("--cam", "test://320x240", "--size", 64, "--fps", 20, "--show", env=env)
+        find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "nanoyolo"]
+        window = subprocess.check_output(find, env=dict(os.environ, **env), timeout=PATIENCE).split()[0].decode()
+        action = ["xdotool", how[0], "--window", window, how[1]] if how[0] == "key" else ["xdotool", how[0], window]
+        if how[0] == "key":
+            subprocess.check_call(["xdotool", "windowfocus", window], env=dict(os.environ, **env))
+        subprocess.check_call(action, env=dict(os.environ, **env))
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+        assert "frames in" in err
+    finally:
+        process.kill()
+        server.terminate()
+        server.wait()
