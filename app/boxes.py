@@ -2,6 +2,8 @@
 
 import numpy as np
 
+NMS_BLOCK = 256
+
 
 def area(boxes: np.ndarray) -> np.ndarray:
     """Areas (N,) of boxes (N, 4). A box turned inside out has none."""
@@ -9,12 +11,12 @@ def area(boxes: np.ndarray) -> np.ndarray:
     return np.asarray(sides[:, 0] * sides[:, 1])
 
 
-def iou(one: np.ndarray, many: np.ndarray) -> np.ndarray:
-    """Intersection over union (M,) of one box (4,) with many (M, 4); 0 where both are empty."""
-    sides = np.minimum(one[2:], many[:, 2:]) - np.maximum(one[:2], many[:, :2])
+def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union (N, M) of every box of (N, 4) with every one of (M, 4); 0 where both are empty."""
+    sides = np.minimum(boxes[:, None, 2:], others[None, :, 2:]) - np.maximum(boxes[:, None, :2], others[None, :, :2])
     np.maximum(sides, 0, out=sides)
-    intersection = sides[:, 0] * sides[:, 1]
-    union = area(one[None])[0] + area(many) - intersection
+    intersection = sides[..., 0] * sides[..., 1]
+    union = area(boxes)[:, None] + area(others)[None] - intersection
     return np.asarray(intersection / np.maximum(union, np.finfo(np.float32).tiny))
 
 
@@ -24,16 +26,25 @@ def nms(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, threshold: f
     A box goes when a higher-scoring one that stays overlaps it with an IoU strictly above `threshold`; of equal
     scores the earlier one is the higher. Boxes of different classes leave each other alone unless `agnostic`.
     """
+
+    def suppresses(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        overlapping = iou(boxes[some], boxes[others]) > threshold
+        return overlapping if agnostic else overlapping & (classes[some, None] == classes[None, others])
+
     order = np.argsort(-scores, kind="stable")
-    kept = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        kept.append(best)
-        suppressed = iou(boxes[best], boxes[rest]) > threshold
-        if not agnostic:
-            suppressed &= classes[rest] == classes[best]
-        order = rest[~suppressed]
-    return np.array(kept, np.intp)
+    kept = order[:0]
+    # Blocks keep the matrix small when a low score lets thousands through; a frame's usual dozens are one block.
+    for start in range(0, len(order), NMS_BLOCK):
+        block = order[start : start + NMS_BLOCK]
+        if kept.size:
+            block = block[~suppresses(kept, block).any(axis=0)]
+        inside = suppresses(block, block)
+        alive = np.ones(len(block), bool)
+        for position in range(len(block)):
+            if alive[position]:
+                alive[position + 1 :] &= ~inside[position, position + 1 :]
+        kept = np.concatenate([kept, block[alive]])
+    return kept
 
 
 def clip(boxes: np.ndarray, width: int, height: int) -> np.ndarray:

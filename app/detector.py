@@ -11,7 +11,7 @@ from app import boxes as box_math
 from app.backends import Backend
 from app.detections import Detections
 from app.errors import ModelError, UsageError
-from app.letterbox import Letterbox, preprocess
+from app.letterbox import Letterbox, blank_tensor, preprocess
 from app.modelcard import ModelCard
 from app.timing import StageClock
 from app.yolo import decode
@@ -50,6 +50,7 @@ class Detector:
         self.multi_label = multi_label
         self._classes = None if classes is None else np.array(sorted(classes), np.int32)
         self._letterbox: Optional[Letterbox] = None
+        self._tensor: Optional[np.ndarray] = None  # memory that every frame of one size goes through
 
     @property
     def input_shape(self) -> Optional[Tuple[int, int]]:
@@ -63,7 +64,7 @@ class Detector:
         """
         letterbox = self._fit(image)
         with clock("preprocess"):
-            tensor = preprocess(image, letterbox, self.card.scale)
+            tensor = preprocess(image, letterbox, self.card.scale, self._tensor)
         with clock("infer"):
             outputs = self.backend.infer(tensor)
         with clock("postprocess"):
@@ -80,6 +81,7 @@ class Detector:
             if self.input_shape != (letterbox.height, letterbox.width):
                 self._warm_up(letterbox)
             self._letterbox = letterbox
+            self._tensor = blank_tensor(letterbox, self.card.scale)
         return letterbox
 
     def _warm_up(self, letterbox: Letterbox) -> None:
@@ -100,10 +102,13 @@ class Detector:
         if self._classes is not None:
             wanted = np.isin(classes, self._classes)
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
+        if not len(boxes):
+            return Detections.empty()
         kept = box_math.nms(boxes, scores, classes, self.overlap, self.agnostic)
         boxes = box_math.clip(letterbox.invert(boxes[kept]), letterbox.frame_width, letterbox.frame_height)
-        detections = Detections(boxes, scores[kept], classes[kept])
-        return detections[box_math.area(detections.boxes) > 0]
+        inside = box_math.area(boxes) > 0
+        kept = kept[inside]
+        return Detections(boxes[inside], scores[kept], classes[kept])
 
 
 def nearest_sizes(size: int, multiple: int) -> str:

@@ -18,10 +18,17 @@ def check_writable(path: str) -> None:
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file beside its place, then move it there, so that nobody ever sees half of it. Raises OutputError."""
+    """Write a file beside its place, then move it there, so that nobody ever sees half of it. Raises OutputError.
+
+    What is there and not a file, a pipe or /dev/null, is written to and stays what it is.
+    """
     folder, name = os.path.split(os.path.abspath(path))
     temporary = None
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as device:
+                device.write(data)
+            return
         handle, temporary = tempfile.mkstemp(prefix="." + name + ".", dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

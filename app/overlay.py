@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 
 from app.detections import Detections
-from app.timing import STAGES, Timing
+from app.timing import Timing
 
 Colour = Tuple[int, int, int]
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
+STATUS_PERIOD = 0.2  # seconds for which a status text stays
 SHORT = {"capture": "cap", "preprocess": "pre", "infer": "inf", "postprocess": "post"}
 
 
@@ -47,6 +48,8 @@ class Overlay:
         self._colours = [class_colour(index) for index in range(len(labels))]
         self._frame_size: Optional[Tuple[int, int]] = None
         self._style = Style.fit(640, 480)
+        self._plate: Optional[np.ndarray] = None
+        self._plate_made = 0.0
 
     def draw(self, canvas: np.ndarray, detections: Detections) -> None:
         """Draw on a picture (h, w, 3) uint8 BGR, in place; the highest score comes on top."""
@@ -54,12 +57,13 @@ class Overlay:
         if self._frame_size != (width, height):
             self._frame_size = (width, height)
             self._style = Style.fit(width, height)
+            self._plate = None
         corners = np.rint(detections.boxes).astype(int).tolist()
         for index in range(len(detections) - 1, -1, -1):
             label = int(detections.classes[index])
             text = "{} {:.0f}%".format(self._labels[label], 100 * detections.scores[index])
             self._draw_box(canvas, corners[index], text, self._colours[label])
-        self._draw_status(canvas, status(self._timing))
+        self._draw_status(canvas)
 
     def _draw_box(self, canvas: np.ndarray, corners: Sequence[int], text: str, colour: Colour) -> None:
         style = self._style
@@ -77,19 +81,28 @@ class Overlay:
         origin = (left + style.margin, top + plate_height - 2 * style.margin)
         cv2.putText(canvas, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
 
-    def _draw_status(self, canvas: np.ndarray, parts: Sequence[str]) -> None:
-        """Lines at the bottom, white on the darkened picture, as many as the width asks for."""
+    def _draw_status(self, canvas: np.ndarray) -> None:
+        """The status at the bottom left, on the darkened picture; its text stays long enough to be read."""
+        now = self._timing.now()
+        if self._plate is None or now - self._plate_made >= STATUS_PERIOD:
+            self._plate = self._render_status(canvas.shape[1], canvas.shape[0])
+            self._plate_made = now
+        height, width = self._plate.shape[:2]
+        below = canvas[canvas.shape[0] - height :, :width]
+        np.right_shift(below, 2, out=below)
+        np.maximum(below, self._plate, out=below)
+
+    def _render_status(self, width: int, height: int) -> np.ndarray:
+        """White text on black, no larger than the picture, in as many lines as the width asks for."""
         style = self._style
-        height, width = canvas.shape[:2]
-        lines = wrap(parts, style, width - 2 * style.margin)
+        lines = wrap(status(self._timing), style, width - 2 * style.margin)
         line_height = style.height + 3 * style.margin
-        top = height - line_height * len(lines)
-        for line in lines:
-            plate = canvas[max(0, top) : top + line_height, : style.width(line) + 2 * style.margin]
-            np.right_shift(plate, 2, out=plate)
-            origin = (style.margin, top + line_height - 2 * style.margin)
-            cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
-            top += line_height
+        longest = max(style.width(line) for line in lines) + 2 * style.margin
+        plate = np.zeros((line_height * len(lines), longest, 3), np.uint8)
+        for number, line in enumerate(lines, 1):
+            origin = (style.margin, number * line_height - 2 * style.margin)
+            cv2.putText(plate, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
+        return plate[:height, :width]
 
 
 def class_colour(index: int) -> Colour:
@@ -109,8 +122,7 @@ def status(timing: Timing) -> List[str]:
     """The parts of the status line: real FPS / configured FPS, then milliseconds per stage."""
     configured = "max" if timing.configured_fps is None else "{:g}".format(timing.configured_fps)
     real = "-" if timing.current_fps is None else "{:.1f}".format(timing.current_fps)
-    seconds = timing.clock.seconds
-    stages = ["{} {:.1f}".format(SHORT.get(stage, stage), 1000 * seconds[stage]) for stage in STAGES]
+    stages = ["{} {:.1f}".format(SHORT.get(name, name), 1000 * mean) for name, mean in timing.current_stages().items()]
     return ["{} / {} FPS ".format(real, configured)] + stages + ["ms"]
 
 

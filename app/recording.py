@@ -91,7 +91,7 @@ class VideoSink(Sink):
 def _fit(canvas: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
     """Fit a picture into (width, height), with grey bars."""
     width, height = size
-    if abs(canvas.shape[1] - width) < 2 and abs(canvas.shape[0] - height) < 2 and min(canvas.shape[:2]) >= 2:
+    if 0 <= canvas.shape[1] - width < 2 and 0 <= canvas.shape[0] - height < 2:
         return canvas[:height, :width]
     scale = min(width / canvas.shape[1], height / canvas.shape[0])
     scaled = [max(1, int(side * scale)) for side in (canvas.shape[1], canvas.shape[0])]

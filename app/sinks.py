@@ -1,6 +1,7 @@
 """Where frames go: the contract of a sink, JSON lines and the progress bar. See also `window.py`, `recording.py`."""
 
 import json
+import os
 import sys
 from typing import Any, Optional, Sequence
 
@@ -87,8 +88,8 @@ class JsonLinesSink(Sink):
                 raise OSError(28, "the disk is full")
             self._size += written
         except OSError as error:
-            if self._file is not None and self._path != "-":
-                self._file.truncate(self._size)
+            if self._file is not None and os.path.isfile(self._path):
+                self._file.truncate(self._size)  # back to the last whole line
             raise OutputError("{}: cannot be written: {}".format(self._path, error.strerror)) from error
 
     def close(self) -> None:

@@ -13,8 +13,8 @@ import re
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Tuple, Union
-from urllib.parse import parse_qs
 
 import cv2
 import numpy as np
@@ -149,10 +149,25 @@ def _open_video(path: str, loop: bool) -> Source:
 def _capture(path: str) -> "cv2.VideoCapture":
     if os.path.getsize(path) == 0:
         raise SourceError("{}: is empty".format(path))
-    capture = cv2.VideoCapture(path)
+    with _quiet():
+        capture = cv2.VideoCapture(path)
     if not capture.isOpened():
         raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
     return capture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _read_video(path: str, expected: Optional[int]) -> Pictures:
@@ -203,15 +218,13 @@ def read_image(path: str) -> Optional[np.ndarray]:
 
 
 def _open_synthetic(uri: str, loop: bool) -> Source:
-    match = re.fullmatch(r"test://(?:(\d+)x(\d+))?(?:@(\d+(?:\.\d+)?))?(?:\?(.*))?", uri)
-    query = parse_qs(match.group(4) or "") if match else {}
-    frames = query.pop("frames", ["0"])[0]
-    if not match or query or not frames.isdigit():
+    match = re.fullmatch(r"test://(?:([0-9]+)x([0-9]+))?(?:@([0-9]+(?:\.[0-9]+)?))?(?:\?frames=([0-9]+))?", uri)
+    if not match:
         raise SourceError("{}: should look like test://640x480@30?frames=300".format(uri))
     width, height, fps = int(match.group(1) or 640), int(match.group(2) or 480), float(match.group(3) or 30)
     if not (1 <= width <= 8192 and 1 <= height <= 8192 and 0 < fps <= 1000):
         raise SourceError("{}: sides go from 1 to 8192 pixels, the rate up to 1000".format(uri))
-    count = int(frames) or None
+    count = int(match.group(4) or 0) or None
     return ReadAhead(uri, lambda: _synthesise(width, height, count), loop, fps, count)
 
 
@@ -226,7 +239,8 @@ def _synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
         image = background.copy()
         for colour, phase, speed in shapes:
             angle = 2 * np.pi * (phase + speed * index)
-            centre = (int(width * (0.5 + 0.35 * np.sin(angle))), int(height * (0.5 + 0.35 * np.cos(1.5 * angle))))
-            cv2.circle(image, centre, radius, colour, cv2.FILLED, cv2.LINE_AA)
+            # In 1/256 of a pixel, so that slow shapes on small pictures move in every frame too.
+            centre = (0.5 + 0.35 * np.sin(angle)) * width * 256, (0.5 + 0.35 * np.cos(1.5 * angle)) * height * 256
+            cv2.circle(image, (int(centre[0]), int(centre[1])), radius * 256, colour, cv2.FILLED, cv2.LINE_AA, 8)
         yield image, ""
         index += 1

@@ -8,14 +8,13 @@ import math
 import time
 from array import array
 from collections import deque
-from contextlib import contextmanager
-from typing import Callable, Deque, Dict, Iterator, Optional, Sequence
+from typing import Callable, Deque, Dict, Optional, Sequence, Tuple
 
 Now = Callable[[], float]
 
 STAGES = ("capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait")
 WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: not counted in rates and times
-SCREEN_WINDOW = 2.0  # seconds over which the rate on the screen is taken
+SCREEN_WINDOW = 2.0  # seconds over which the rate and times on the screen are taken
 
 
 class Histogram:
@@ -59,14 +58,27 @@ class StageClock:
     """Measures the stages of a frame: `with clock("infer"): ...`. `seconds` holds the last time of each stage."""
 
     def __init__(self, now: Now = time.monotonic) -> None:
-        self._now = now
         self.seconds: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self._stages = {stage: _Stage(stage, self.seconds, now) for stage in STAGES}
 
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = self._now()
-        yield
-        self.seconds[stage] = self._now() - start
+    def __call__(self, stage: str) -> "_Stage":
+        return self._stages[stage]
+
+
+class _Stage:
+    """A class, because contextlib's generators take several times as long, seven times a frame."""
+
+    def __init__(self, name: str, seconds: Dict[str, float], now: Now) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._now = now
+        self._start = 0.0
+
+    def __enter__(self) -> None:
+        self._start = self._now()
+
+    def __exit__(self, *exception: object) -> None:
+        self._seconds[self._name] = self._now() - self._start
 
 
 class Pacer:
@@ -108,9 +120,9 @@ class Timing:
         self.configured_fps = configured_fps
         self.frames = 0
         self.dropped = 0
-        self._now = now
+        self.now = now
         self._began = now()
-        self._recent: Deque[float] = deque()
+        self._recent: Deque[Tuple[float, ...]] = deque()  # per frame: when it was done, and the seconds of each stage
         self._first = self._last = self._began
         self._timed = 0
         self._forget()
@@ -121,7 +133,7 @@ class Timing:
 
     def frame_done(self, index: int, captured_at: float) -> None:
         """Count a frame whose last sink has returned. `index` is its number among all captured frames."""
-        now = self._now()
+        now = self.now()
         if self.frames == WARM_UP_FRAMES:  # the first warm frame: forget the cold ones, all a shorter run would have
             self._forget()
             self._first, self._timed = self._last, 1
@@ -134,8 +146,8 @@ class Timing:
         for stage, seconds in self.clock.seconds.items():
             self._stages[stage].add(seconds)
         self._latency.add(now - captured_at)
-        self._recent.append(now)
-        while now - self._recent[0] > SCREEN_WINDOW and len(self._recent) > 2:
+        self._recent.append((now,) + tuple(self.clock.seconds.values()))
+        while now - self._recent[0][0] > SCREEN_WINDOW and len(self._recent) > 2:
             self._recent.popleft()
 
     @property
@@ -146,7 +158,12 @@ class Timing:
     @property
     def current_fps(self) -> Optional[float]:
         """Unique frames per second over the last seconds, None before the second frame."""
-        return _rate(len(self._recent), self._recent[-1] - self._recent[0]) if self._recent else None
+        return _rate(len(self._recent), self._recent[-1][0] - self._recent[0][0]) if self._recent else None
+
+    def current_stages(self) -> Dict[str, float]:
+        """Mean seconds of each stage over the same frames; zeros before the first."""
+        sums = [sum(column) for column in zip(*self._recent)][1:] or [0.0] * len(STAGES)
+        return {stage: total / max(1, len(self._recent)) for stage, total in zip(self.clock.seconds, sums)}
 
     def report(self) -> Dict[str, object]:
         """The part of the report that is about time. Durations in milliseconds but for `duration_s`."""

@@ -10,12 +10,15 @@ Source: Redmon and Farhadi, "YOLOv3: An Incremental Improvement", 2018, section 
 """
 
 import math
+from functools import lru_cache
 from typing import Sequence, Tuple
 
 import numpy as np
 
 from app.errors import ModelError
 from app.modelcard import Head
+
+LARGEST_EXPONENT = 20.0  # far beyond any picture, but its square is still a float32
 
 Candidates = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -36,41 +39,50 @@ def decode(
     """
     if len(outputs) != len(heads):
         raise ModelError("the card describes {} heads, the model has {} outputs".format(len(heads), len(outputs)))
-    parts = [_decode_head(output, head, classes, threshold, multi_label) for output, head in zip(outputs, heads)]
-    boxes, scores, labels = zip(*parts)
-    return np.concatenate(boxes), np.concatenate(scores), np.concatenate(labels)
+    least = _logit(threshold)
+    gathered = [_gather(output, head, classes, least) for output, head in zip(outputs, heads)]
+    cells, places = (np.concatenate(parts) for parts in zip(*gathered))
+    corners, anchors, strides = places[:, 0:2], places[:, 2:4], places[:, 4:5]
 
-
-def _decode_head(output: np.ndarray, head: Head, classes: int, threshold: float, multi_label: bool) -> Candidates:
-    anchors = len(head.anchors)
-    if output.ndim != 4 or output.shape[0] != 1 or output.shape[1] != anchors * (5 + classes):
-        raise ModelError(
-            "the card does not fit the model: a head of {} anchors and {} labels is (1, {}, rows, columns), the model "
-            "gave {}".format(anchors, classes, anchors * (5 + classes), output.shape)
-        )
-    rows, columns = output.shape[2:]
-    grid = output.reshape(anchors, 5 + classes, rows, columns)
-
-    # No class can score higher than the objectness, so one comparison of logits leaves a handful of cells to decode.
-    anchor, row, column = np.nonzero(grid[:, 4] >= _logit(threshold))
-    cells = grid[anchor, :, row, column]
-    objectness = sigmoid(cells[:, 4])
     if multi_label:
-        scores = objectness[:, None] * sigmoid(cells[:, 5:])
-        found, labels = np.nonzero(scores >= threshold)
-        scores = scores[found, labels]
+        scores = sigmoid(cells[:, 4:5]) * sigmoid(cells[:, 5:])
     else:
         labels = cells[:, 5:].argmax(axis=1)
-        scores = objectness * sigmoid(cells[np.arange(len(cells)), 5 + labels])
-        found = np.nonzero(scores >= threshold)[0]
-        labels, scores = labels[found], scores[found]
+        scores = sigmoid(cells[:, 4]) * sigmoid(cells[np.arange(len(cells)), 5 + labels])
+    found = np.nonzero(scores >= threshold)
+    labels = found[1] if multi_label else labels[found]
 
-    cells = cells[found]
-    corner = np.stack([column[found], row[found]], axis=1).astype(np.float32)
-    centres = (sigmoid(cells[:, 0:2]) + corner) * head.stride
-    with np.errstate(over="ignore"):  # an absurd size becomes infinite, and is clipped to the picture later
-        halves = np.exp(cells[:, 2:4]) * np.array(head.anchors, np.float32)[anchor[found]] / 2
-    return np.concatenate([centres - halves, centres + halves], axis=1), scores, labels.astype(np.int32)
+    middles = (sigmoid(cells[:, 0:2]) + corners) * strides
+    halves = np.exp(np.minimum(cells[:, 2:4], LARGEST_EXPONENT)) * anchors
+    boxes = np.concatenate([middles - halves, middles + halves], axis=1)
+    return boxes[found[0]], scores[found], labels.astype(np.int32)
+
+
+def _gather(output: np.ndarray, head: Head, classes: int, least: float) -> Tuple[np.ndarray, np.ndarray]:
+    """The cells (K, 5 + classes) of a head whose objectness logit is at least `least`, and their places (K, 5).
+
+    No class can score higher than the objectness, so this one comparison leaves a handful of thousands of cells.
+    """
+    count = len(head.anchors)
+    if output.ndim != 4 or output.shape[0] != 1 or output.shape[1] != count * (5 + classes):
+        raise ModelError(
+            "the card does not fit the model: a head of {} anchors and {} labels is (1, {}, rows, columns), the model "
+            "gave {}".format(count, classes, count * (5 + classes), output.shape)
+        )
+    grid = output.reshape(count, 5 + classes, -1)
+    anchor, cell = np.nonzero(grid[:, 4] >= least)
+    return grid[anchor, :, cell], _places(head, output.shape[2], output.shape[3])[anchor, cell]
+
+
+@lru_cache(maxsize=16)
+def _places(head: Head, rows: int, columns: int) -> np.ndarray:
+    """Per anchor and cell of a head (anchors, rows * columns, 5): column, row, half the anchor's sides, stride."""
+    row, column = np.divmod(np.arange(rows * columns), columns)
+    places = np.empty((len(head.anchors), rows * columns, 5), np.float32)
+    places[..., 0], places[..., 1] = column, row
+    places[..., 2:4] = np.array(head.anchors)[:, None] / 2
+    places[..., 4] = head.stride
+    return places
 
 
 def _logit(probability: float) -> float:

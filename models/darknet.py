@@ -52,7 +52,7 @@ def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
         data = file.read()
     if len(data) < 20:
         raise WeightsError("{}: {} bytes is too short for a Darknet weights file".format(path, len(data)))
-    major, minor = np.frombuffer(data, "<i4", 2)
+    major, minor = np.frombuffer(data, "<i4", 2).tolist()
     header = 12 + (8 if major * 10 + minor >= 2 else 4)
     expected = sum(shape.floats() for shape in shapes)
     if len(data) - header != 4 * expected:

@@ -89,6 +89,7 @@ class Naive:
         self._card = card
         self._uri = uri
         self._size = size
+        self._last = time.monotonic()
 
     def __call__(self, frames: int) -> float:
         capture = cv2.VideoCapture(self._uri)
@@ -134,11 +135,15 @@ class Naive:
                 boxes.append([x - w / 2, y - h / 2, w, h])
                 scores.append(score)
                 labels.append(label)
-        for index in cv2.dnn.NMSBoxes(boxes, scores, CONFIDENCE, OVERLAP):
+        for index in cv2.dnn.NMSBoxesBatched(boxes, scores, labels, CONFIDENCE, OVERLAP):
             x, y, w, h = (int(side) for side in boxes[index])
             text = f"{self._card.labels[labels[index]]} {scores[index]:.2f}"
             cv2.rectangle(image, (x, y), (x + w, y + h), (0, 255, 0), 2)
             cv2.putText(image, text, (x, y - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 255, 0), 1, cv2.LINE_AA)
+        now = time.monotonic()
+        text = f"{1 / max(now - self._last, 1e-6):.1f} FPS"
+        cv2.putText(image, text, (10, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+        self._last = now
 
 
 def _session(model: str, threads: int) -> Any:

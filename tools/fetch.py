@@ -172,9 +172,14 @@ def _unpack(archive: str, source: Dict[str, str], entry: Dict[str, Any], folder:
 def _copy(source: str, entry: Dict[str, Any], folder: str) -> str:
     path = os.path.join(folder, entry["file"])
     try:
-        shutil.copyfile(os.path.join(source, entry["file"]), path)
-    except FileNotFoundError as error:
-        raise SourceFailed("there is no {} there".format(entry["file"])) from error
+        original = open(os.path.join(source, entry["file"]), "rb")  # noqa: SIM115
+    except OSError as error:
+        raise SourceFailed("{} cannot be read there: {}".format(entry["file"], error.strerror)) from error
+    with original, open(path, "wb") as copy:
+        try:
+            shutil.copyfileobj(original, copy)
+        except IsADirectoryError as error:
+            raise SourceFailed("{} is a folder there".format(entry["file"])) from error
     return path
 
 
@@ -193,7 +198,8 @@ def _label(source: Dict[str, str]) -> str:
 
 
 def _short(path: str) -> str:
-    return os.path.relpath(path)
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
 
 
 def _say(message: str) -> None:

@@ -38,16 +38,17 @@ def nms(boxes, scores, classes=None, threshold=0.5, agnostic=False):
     ],
 )
 def test_iou(other, expected):
-    assert box_math.iou(array(UNIT)[0], array(other)) == pytest.approx([expected])
-    assert box_math.iou(array(other)[0], array(UNIT)) == pytest.approx([expected])
+    overlaps = box_math.iou(array(UNIT, other), array(other))
+    assert overlaps.shape == (2, 1)
+    assert overlaps[0] == pytest.approx([expected])
 
 
 def test_iou_of_two_empty_boxes_is_zero():
-    assert box_math.iou(array((3, 3, 3, 3))[0], array((3, 3, 3, 3))).tolist() == [0]
+    assert box_math.iou(array((3, 3, 3, 3)), array((3, 3, 3, 3))).tolist() == [[0]]
 
 
 def test_iou_with_no_boxes_is_empty():
-    assert box_math.iou(array(UNIT)[0], array()).shape == (0,)
+    assert box_math.iou(array(UNIT), array()).shape == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +114,8 @@ def test_nms_is_the_slow_one(boxes, threshold, agnostic, random):
 
 @given(some_boxes.filter(len))
 def test_iou_is_the_slow_one(boxes):
-    fast = box_math.iou(array(*boxes)[0], array(*boxes))
-    assert fast == pytest.approx([slow_iou(boxes[0], other) for other in boxes], abs=1e-6)
+    fast = box_math.iou(array(*boxes), array(*boxes))
+    assert fast == pytest.approx(np.array([[slow_iou(box, other) for other in boxes] for box in boxes]), abs=1e-6)
     assert ((fast >= 0) & (fast <= 1)).all()
 
 
@@ -134,3 +135,14 @@ def test_clip(box, expected):
     assert clipped.tolist() == [list(expected)]
     assert clipped.dtype == np.float32
     assert boxes.tolist() == [list(box)], "its argument is left alone"
+
+
+@pytest.mark.parametrize("agnostic", [False, True])
+def test_nms_of_more_boxes_than_fit_one_block(agnostic):
+    random = np.random.RandomState(1)
+    corners = random.uniform(0, 300, (3 * box_math.NMS_BLOCK // 2, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(5, 60, corners.shape)], axis=1).astype(np.float32)
+    scores, classes = random.uniform(size=len(boxes)).astype(np.float32), random.randint(0, 3, len(boxes))
+    kept = box_math.nms(boxes, scores, classes, 0.3, agnostic).tolist()
+    assert kept == slow_nms(boxes.tolist(), scores.tolist(), classes.tolist(), 0.3, agnostic)
+    assert len(kept) < len(boxes)

@@ -12,6 +12,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from xwindow import ask_to_close
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
@@ -30,11 +31,8 @@ needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data 
 
 
 def start(*args, **options):
-    """Start the command without a display; options go to Popen, `env` on top of the environment."""
+    """Start the command; options go to Popen, `env` on top of this process's environment."""
     env = dict(os.environ, **options.pop("env", {}))
-    if "DISPLAY" not in options.get("keep", ()):
-        env.setdefault("NO_WINDOW", "1")
-    options.pop("keep", None)
     command = [sys.executable, "-m", "app.detect"] + [str(arg) for arg in args]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
     return subprocess.Popen(command, cwd=ROOT, env=env, **dict(pipes, **options))
@@ -109,11 +107,10 @@ def test_a_clip_to_its_end(tmp_path):
 
 
 @needs_data
-def test_a_street_from_the_middle_of_which_people_are_found(tmp_path):
+def test_people_in_a_street(tmp_path):
     lines = tmp_path / "out.jsonl"
-    code, _, err = detect(
-        "--cam", os.path.join(DATA, "vtest.avi"), "--max-frames", 40, "--jsonl", lines, "--classes", "person", "--no-show"
-    )  # fmt: skip
+    street = os.path.join(DATA, "vtest.avi")
+    code, _, err = detect("--cam", street, "--max-frames", 40, "--classes", "person", "--jsonl", lines, "--no-show")
     assert code == 0, err
     found = lines_of(lines)
     assert len(found) == 40
@@ -128,7 +125,7 @@ def test_a_photo(tmp_path):
     code, out, err = detect(*args)
     assert code == 0, err
     labels = {detection["label"] for detection in json.loads(out)["detections"]}
-    assert {"dog", "bicycle"} <= labels <= {"dog", "bicycle", "car", "truck"}
+    assert {"dog", "car"} <= labels <= {"dog", "bicycle", "car", "truck"}
     original = cv2.imread(os.path.join(DATA, "dog.jpg"))
     drawn = cv2.imread(str(picture))
     assert drawn.shape == original.shape
@@ -152,8 +149,8 @@ def test_a_folder_with_a_broken_image_among_good_ones(tmp_path):
 
 def test_a_file_in_a_loop_until_so_many_frames(tmp_path):
     lines = tmp_path / "out.jsonl"
-    code, _, err = detect("--cam", "test://64x48?frames=7", "--size", 64, "--loop", "--max-frames", 20, "--jsonl", lines,
-                          "--no-show")  # fmt: skip
+    args = ["--cam", "test://64x48?frames=7", "--size", 64, "--loop", "--max-frames", 20, "--jsonl", lines, "--no-show"]
+    code, _, err = detect(*args)
     assert code == 0, err
     assert [line["frame"] for line in lines_of(lines)] == list(range(20))
 
@@ -329,31 +326,34 @@ def test_a_disk_that_fills_up(tmp_path):
         subprocess.check_call(["umount", str(disk)])
 
 
-@pytest.mark.skipif(not (shutil.which("Xvfb") and shutil.which("xdotool")), reason="needs Xvfb and xdotool")
-@pytest.mark.parametrize("how", [["key", "q"], ["windowclose"]], ids=["q is pressed", "it is closed"])
-def test_a_window_that_the_user_closes_ends_the_program(tmp_path, how):
+@pytest.fixture
+def display():
+    """The name of a virtual display."""
+    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        pytest.skip("needs Xvfb and xdotool")
     read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24"],
-        pass_fds=[write_end],
-        stderr=subprocess.DEVNULL,
-    )
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24"]
+    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
     os.close(write_end)
     with os.fdopen(read_end) as pipe:
-        display = ":" + pipe.readline().strip()
-    env = {"DISPLAY": display}
+        yield ":" + pipe.readline().strip()
+    server.terminate()
+    server.wait()
+
+
+@pytest.mark.parametrize("how", ["q is pressed", "it is closed"])
+def test_a_window_that_the_user_closes_ends_the_program(display, how):
+    env = dict(os.environ, DISPLAY=display)
+    process = start("--cam", "test://320x240", "--size", 64, "--fps", 20, "--show", env=env)
     try:
-        process = start("--cam", "test://320x240", "--size", 64, "--fps", 20, "--show", env=env)
         find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "nanoyolo"]
-        window = subprocess.check_output(find, env=dict(os.environ, **env), timeout=PATIENCE).split()[0].decode()
-        action = ["xdotool", how[0], "--window", window, how[1]] if how[0] == "key" else ["xdotool", how[0], window]
-        if how[0] == "key":
-            subprocess.check_call(["xdotool", "windowfocus", window], env=dict(os.environ, **env))
-        subprocess.check_call(action, env=dict(os.environ, **env))
+        window = subprocess.check_output(find, env=env, timeout=PATIENCE).split()[0].decode()
+        if how == "it is closed":
+            ask_to_close(display, int(window))
+        else:
+            subprocess.check_call(["xdotool", "windowfocus", "--sync", window, "key", "q"], env=env)
         _, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, err
-        assert "frames in" in err
     finally:
         process.kill()
-        server.terminate()
-        server.wait()
+    assert process.returncode == 0, err
+    assert "frames in" in err

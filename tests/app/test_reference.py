@@ -48,7 +48,7 @@ def is_met(reference, found):
     """Whether a reference detection has one of the same class, IoU of at least 0.9 and a score within 0.03."""
     x, y, w, h = reference["bbox"]
     same = found[found.classes == reference["category_id"]]
-    overlaps = iou(np.array([x, y, x + w, y + h], np.float32), same.boxes)
+    overlaps = iou(np.array([[x, y, x + w, y + h]], np.float32), same.boxes)[0]
     return bool(((overlaps >= 0.9) & (abs(same.scores - reference["score"]) <= 0.03)).any())
 
 
