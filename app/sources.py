@@ -135,7 +135,7 @@ def _yield_to_inference() -> None:
     Linux a thread has a priority of its own; elsewhere this would slow the whole process down.
     """
     if sys.platform.startswith("linux"):
-        os.setpriority(os.PRIO_PROCESS, 0, 15)
+        os.setpriority(os.PRIO_PROCESS, 0, 10)
 
 
 def _open_video(path: str, loop: bool) -> Source:

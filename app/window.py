@@ -36,15 +36,21 @@ class WindowSink(Sink):
                 self._open = True
             cv2.imshow(self._title, canvas)
             key = cv2.pollKey() if hasattr(cv2, "pollKey") else cv2.waitKey(1)
-            visible = cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
         except cv2.error as error:
             raise OutputError("this OpenCV cannot show a window ({}); use --no-show".format(error.err)) from error
-        if key & 0xFF in (ord("q"), 27) or not visible:
+        if key & 0xFF in (ord("q"), 27) or not self._is_visible():
+            self._open = False
             self._on_close()
+
+    def _is_visible(self) -> bool:
+        try:
+            return bool(cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1)
+        except cv2.error:  # OpenCV 5, once the last window is gone
+            return False
 
     def close(self) -> None:
         if self._open:
-            cv2.destroyAllWindows()
+            cv2.destroyWindow(self._title)
 
 
 def display_available() -> bool:
