@@ -10,6 +10,7 @@ from app.detections import Detections
 from app.timing import Timing
 
 Colour = Tuple[int, int, int]
+Plate = Tuple[int, int, int, int]  # left, top, right, bottom
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK: Colour = (0, 0, 0)
@@ -28,8 +29,8 @@ class Style(NamedTuple):
 
     @classmethod
     def fit(cls, width: int, height: int) -> "Style":
-        """Text grows more slowly than the picture: 9 pixels high at 320x240, 17 at 720p, 44 at 4K."""
-        scale = max(0.35, 0.42 * (min(width, height) / 240) ** 0.72)
+        """Text grows more slowly than the picture: scale 0.4 at 320x240, 0.8 at 720p, 1.5 at 4K."""
+        scale = max(0.35, 0.4 * (min(width, height) / 240) ** 0.6)
         thickness = max(1, int(round(scale * 1.3)))
         text_height = cv2.getTextSize("Ag", FONT, scale, thickness)[0][1]
         return cls(scale, thickness, text_height, max(2, text_height // 4))
@@ -52,33 +53,47 @@ class Overlay:
         self._plate_made = 0.0
 
     def draw(self, canvas: np.ndarray, detections: Detections) -> None:
-        """Draw on a picture (h, w, 3) uint8 BGR, in place; the highest score comes on top."""
+        """Draw on a picture (h, w, 3) uint8 BGR, in place; the label of a higher score gets the better place."""
         height, width = canvas.shape[:2]
         if self._frame_size != (width, height):
             self._frame_size = (width, height)
             self._style = Style.fit(width, height)
             self._plate = None
-        corners = np.rint(detections.boxes).astype(int).tolist()
-        for index in range(len(detections) - 1, -1, -1):
-            label = int(detections.classes[index])
-            text = "{} {:.0f}%".format(self._labels[label], 100 * detections.scores[index])
-            self._draw_box(canvas, corners[index], text, self._colours[label])
-        self._draw_status(canvas)
+        boxes = np.rint(detections.boxes).astype(int).tolist()
+        texts = [
+            "{} {:.0f}%".format(self._labels[label], 100 * score)
+            for label, score in zip(detections.classes.tolist(), detections.scores.tolist())
+        ]
+        colours = [self._colours[label] for label in detections.classes.tolist()]
+        plates: List[Plate] = []
+        for box, text in zip(boxes, texts):
+            plates.append(self._place(box, text, width, height, plates))
+        # The lowest score first, so that the highest is on top.
+        for (x1, y1, x2, y2), colour in zip(reversed(boxes), reversed(colours)):
+            opposite = (min(x2, width - 1), min(y2, height - 1))
+            cv2.rectangle(canvas, (x1, y1), opposite, colour, self._style.thickness + 1)
+        for plate, text, colour in zip(reversed(plates), reversed(texts), reversed(colours)):
+            self._draw_label(canvas, plate, text, colour)
+        if self._timing.frames:
+            self._draw_status(canvas)
 
-    def _draw_box(self, canvas: np.ndarray, corners: Sequence[int], text: str, colour: Colour) -> None:
-        style = self._style
-        height, width = canvas.shape[:2]
-        x1, y1, x2, y2 = corners
-        cv2.rectangle(canvas, (x1, y1), (min(x2, width - 1), min(y2, height - 1)), colour, style.thickness + 1)
+    def _place(self, box: Sequence[int], text: str, width: int, height: int, taken: Sequence[Plate]) -> Plate:
+        """Where a label goes: above its box, below, inside at the top, or inside at the bottom; in the picture.
 
-        # The label stands on the box, or inside it where there is no room above, and is moved into the picture.
-        plate_width = style.width(text) + 2 * style.margin
-        plate_height = style.height + 3 * style.margin
+        The first of these that covers no other label; where all do, the first.
+        """
+        x1, y1, _, y2 = box
+        plate_width = self._style.width(text) + 2 * self._style.margin
+        plate_height = self._style.height + 3 * self._style.margin
         left = max(0, min(x1, width - plate_width))
-        top = y1 - plate_height if y1 >= plate_height else y1
-        top = max(0, min(top, height - plate_height))
-        cv2.rectangle(canvas, (left, top), (left + plate_width, top + plate_height), colour, cv2.FILLED)
-        origin = (left + style.margin, top + plate_height - 2 * style.margin)
+        tops = [max(0, min(top, height - plate_height)) for top in (y1 - plate_height, y2, y1, y2 - plate_height)]
+        places = [(left, top, left + plate_width, top + plate_height) for top in tops]
+        return next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
+
+    def _draw_label(self, canvas: np.ndarray, plate: Plate, text: str, colour: Colour) -> None:
+        style = self._style
+        cv2.rectangle(canvas, plate[:2], plate[2:], colour, cv2.FILLED)
+        origin = (plate[0] + style.margin, plate[3] - 2 * style.margin)
         cv2.putText(canvas, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
 
     def _draw_status(self, canvas: np.ndarray) -> None:
@@ -103,6 +118,10 @@ class Overlay:
             origin = (style.margin, number * line_height - 2 * style.margin)
             cv2.putText(plate, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
         return plate[:height, :width]
+
+
+def _overlap(one: Plate, other: Plate) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def class_colour(index: int) -> Colour:

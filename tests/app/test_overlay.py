@@ -111,10 +111,23 @@ def test_highest_score_is_on_top():
     assert (drawn(640, 480, both)[300, 200] == class_colour(0)).all()
 
 
+def test_labels_of_neighbours_do_not_cover_each_other():
+    box = (300, 200, 340, 240)
+    one = drawn(640, 480, Detections(np.array([box]), np.array([0.9]), np.array([0])))
+    two = drawn(640, 480, Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1])))
+    assert (one[:195] == two[:195]).all(), "the higher score's label stays above, whole"
+    assert (one[245:] != two[245:]).any(), "the lower one's is below"
+
+
 def test_no_detections_draw_the_status_only():
-    canvas = drawn(640, 480, detections())
+    canvas = np.full((480, 640, 3), GREY, np.uint8)
+    Overlay(LABELS, run_at(20, None)).draw(canvas, detections())
     assert (canvas[:300] == GREY).all()
     assert (canvas[300:] != GREY).any()
+
+
+def test_before_the_first_frame_there_is_no_status():
+    assert (drawn(640, 480, detections()) == GREY).all()
 
 
 def test_drawing_is_the_same_after_another_size():
