@@ -41,21 +41,7 @@ def main() -> int:
     os.makedirs(FOLDER, exist_ok=True)
     try:
         clip = fetch("bikes")
-        code = detect.main(
-            [
-                "--cam",
-                clip,
-                "--no-show",
-                "--save",
-                VIDEO,
-                "--jsonl",
-                LINES,
-                "--report",
-                REPORT,
-                "--classes",
-                "person,bicycle,car,bus,motorbike,truck",
-            ]
-        )
+        code = detect.main(["--cam", clip, "--no-show", "--save", VIDEO, "--jsonl", LINES, "--report", REPORT])
         if code:
             return code
         save_still(VIDEO, fullest_frame(LINES), STILL)
