@@ -64,7 +64,7 @@ $(STAMP): pyproject.toml
 
 $(DEVICE_STAMP): deploy/jetson/constraints.txt tests/device-requirements.txt
 	$(PYTHON36) -m venv --clear $(DEVICE_VENV)
-	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'pip<22'
+	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip<22'
 	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r deploy/jetson/constraints.txt -r tests/device-requirements.txt
 	@touch $@
