@@ -136,6 +136,25 @@ def find_all(detector: Detector, truth: GroundTruth) -> tuple[List[Json], List[J
     return annotations, detections
 
 
+def read_results(path: str) -> List[Json]:
+    """Detections in COCO's results format, `bbox` x y w h in pixels. Raises SourceError when the file has others."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return [
+                {
+                    "image_id": int(found["image_id"]),
+                    "category_id": int(found["category_id"]),
+                    "bbox": [float(side) for side in found["bbox"]],
+                    "score": float(found["score"]),
+                }
+                for found in json.load(file)
+            ]
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path}: not a list of COCO results ({type(error).__name__}: {error})") from error
+
+
 def score(args: argparse.Namespace) -> Json:
     """Do what the command line says; the report."""
     model = find_model(args.model)
@@ -143,12 +162,8 @@ def score(args: argparse.Namespace) -> Json:
     truth = GroundTruth(args.images, args.labels, card.labels)
     if args.detections:
         annotations = [a for position in range(len(truth.paths)) for a in truth.read(position)[1]]
-        try:
-            with open(args.detections, encoding="utf-8") as file:
-                detections = json.load(file)
-            unknown = {found["image_id"] for found in detections} - set(truth.image_ids)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"{args.detections}: not a list of COCO results: {error}") from error
+        detections = read_results(args.detections)
+        unknown = {found["image_id"] for found in detections} - set(truth.image_ids)
         if unknown:
             raise SourceError(f"{args.detections}: has images that are not in {args.images}: {sorted(unknown)[:5]}")
         what = {"detections": args.detections}
