@@ -38,8 +38,8 @@ def save_still(video: str, number: int, path: str) -> None:
 
 def main() -> int:
     """Run the demonstration; its exit code."""
-    os.makedirs(FOLDER, exist_ok=True)
     try:
+        os.makedirs(FOLDER, exist_ok=True)
         clip = fetch("bikes")
         code = detect.main(["--cam", clip, "--no-show", "--save", VIDEO, "--jsonl", LINES, "--report", REPORT])
         if code:
@@ -48,6 +48,9 @@ def main() -> int:
     except NanoyoloError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"error: {FOLDER}: {error.strerror}", file=sys.stderr)
+        return 5
     except KeyboardInterrupt:
         print("interrupted; start it again at any time", file=sys.stderr)
         return 130
