@@ -205,9 +205,9 @@ def detect(args: argparse.Namespace) -> None:
         finally:
             if timing.frames:
                 fields = report(source, detector, timing, tally)
-                print(summary(fields), file=sys.stderr)
                 if args.report:
                     write_file(args.report, (json.dumps(fields, indent=2) + "\n").encode())
+                print(summary(fields), file=sys.stderr)
 
 
 def summary(fields: Dict[str, Any]) -> str:
