@@ -11,6 +11,7 @@ DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.
 # The first Python 3.6 that runs: python3.6 in the path, or one of pyenv's.
 PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.6.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 6))' 2>/dev/null && { echo "$$p"; break; }; done)
+FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/bikes.mp4
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch.py tools/convert.py
 
 .PHONY: help demo test lint test-host test-device clean
@@ -29,15 +30,16 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
 
-# Where there is a card, the model is whole.
-weights/yolov3-tiny.json: | $(STAMP)
+weights/yolov3-tiny.weights: | $(STAMP)
 	$(BIN)/python -m tools.fetch yolov3-tiny
+
+weights/yolov3-tiny.onnx weights/yolov3-tiny.json: | weights/yolov3-tiny.weights
 	$(BIN)/python -m tools.convert
 
 weights/bikes.mp4: | $(STAMP)
 	$(BIN)/python -m tools.fetch bikes
 
-test-host: $(STAMP) weights/yolov3-tiny.json weights/bikes.mp4
+test-host: $(STAMP) $(FETCHED)
 	$(BIN)/python -m pytest
 
 ifeq ($(PYTHON36),)
@@ -47,7 +49,7 @@ test-device:
 	@echo "         pyenv install 3.6.15, or make test PYTHON36=/path/to/python3.6"
 	@echo "==================================================================================="
 else
-test-device: $(DEVICE_STAMP) weights/yolov3-tiny.json weights/bikes.mp4
+test-device: $(DEVICE_STAMP) $(FETCHED)
 	$(DEVICE_VENV)/bin/python -m pytest
 endif
 
@@ -58,7 +60,7 @@ $(STAMP): pyproject.toml
 		{ echo "error: $(PYTHON) lacks venv; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@$(BIN)/python -c 'import cv2' || \
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		{ echo "error: OpenCV lacks a system library; on Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
 	@touch $@
 

@@ -68,7 +68,10 @@ class Camera(Source):
     def _drain(self) -> None:
         index = 0
         while not self._closed:
-            good, image = self._capture.read()
+            try:
+                good, image = self._capture.read()
+            except cv2.error:
+                good = False
             captured_at = time.monotonic()
             with self._mail:
                 if good:

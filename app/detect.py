@@ -6,14 +6,15 @@ import json
 import os
 import sys
 from contextlib import ExitStack
-from typing import Any, Dict, List, NoReturn, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import cv2
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, open_backend
+from app.command import Parser, exit_code, number
 from app.detector import Detector, nearest_sizes
-from app.errors import ModelError, NanoyoloError, UsageError
+from app.errors import ModelError, UsageError
 from app.files import check_writable, write_file
 from app.frame import Source
 from app.modelcard import card_path, find_model, read_card
@@ -35,30 +36,13 @@ EXAMPLES = """examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError("{}; see --help".format(message))
-
-
-def _number(kind: type, low: float, high: float, name: str) -> Any:
-    """An argparse type: a number from low to high."""
-
-    def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not low <= value <= high:  # also refuses NaN
-            raise argparse.ArgumentTypeError("{} should be from {:g} to {:g}, is {}".format(name, low, high, text))
-        return value
-
-    return parse
-
-
 def _size(text: str) -> int:
-    size: int = _number(int, -LARGEST_SIZE, LARGEST_SIZE, "a size")(text)
+    try:
+        size = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("a size should be a number, is {}".format(text))
+    if size > LARGEST_SIZE:
+        raise argparse.ArgumentTypeError("a size should be at most {}, is {}".format(LARGEST_SIZE, size))
     if size <= 0 or size % 32:
         raise argparse.ArgumentTypeError("{} is not {}".format(size, nearest_sizes(size, 32)))
     return size
@@ -66,16 +50,11 @@ def _size(text: str) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m app.detect`."""
-    parser = Parser(
-        prog="python -m app.detect",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    count = _number(int, 1, 10**9, "a number")
-    pixels = _number(int, 1, 16384, "a resolution")
-    fraction = _number(float, 0, 1, "a threshold")
-    rate = _number(float, 0.01, 1000, "a rate")
+    parser = Parser(prog="python -m app.detect", description=__doc__, epilog=EXAMPLES)
+    count = number(int, 1, 10**9, "a number")
+    pixels = number(int, 1, 16384, "a resolution")
+    fraction = number(float, 0, 1, "a threshold")
+    rate = number(float, 0.01, 1000, "a rate")
 
     source = parser.add_argument_group("source")
     source.add_argument(
@@ -166,9 +145,9 @@ def open_sinks(args: argparse.Namespace, source: Source, labels: Sequence[str], 
     frames = source.count
     if args.max_frames is not None:
         frames = args.max_frames if frames is None else min(frames, args.max_frames)
-    if args.jsonl:
+    if args.jsonl is not None:
         sinks.append(JsonLinesSink(args.jsonl, labels))
-    if args.save:
+    if args.save is not None:
         # A file plays as fast as it was filmed, whatever the speed of detection; a camera, at the rate of the loop.
         rate = (args.fps if source.live else None) or source.fps or 25.0
         sinks.append(open_recording(args.save, rate, frames, still=source.fps is None and not source.live))
@@ -179,10 +158,25 @@ def open_sinks(args: argparse.Namespace, source: Source, labels: Sequence[str], 
     return sinks
 
 
+def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
+    """Raise UsageError if an output would overwrite an input, or another output."""
+    taken = {os.path.realpath(path): path for path in inputs}
+    if args.save and os.path.isdir(args.save):
+        for path in inputs:
+            if os.path.dirname(os.path.realpath(path)) == os.path.realpath(args.save):
+                raise UsageError("--save {}: would overwrite the images that are read; name another".format(args.save))
+    for option, path in (("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)):
+        if path and path != "-" and not (os.path.exists(path) and not os.path.isfile(path)):
+            place = os.path.realpath(path)
+            if place in taken:
+                raise UsageError("{} {}: would overwrite {}; name another".format(option, path, taken[place]))
+            taken[place] = path
+
+
 def detect(args: argparse.Namespace) -> None:
     """Do what the command line says."""
-    for path in (args.report, args.jsonl if args.jsonl != "-" else None):
-        if path:
+    for path in (args.report, None if args.jsonl == "-" else args.jsonl):
+        if path is not None:
             check_writable(path)
     model = find_model(args.model)
     if args.model == DEFAULT_MODEL:
@@ -194,6 +188,7 @@ def detect(args: argparse.Namespace) -> None:
         card = read_card(model)
         classes = choose_classes(args.classes, card.labels)
         source = stack.enter_context(open_source(args.cam, args.width, args.height, args.fps, args.loop))
+        protect_inputs(args, [*source.files, model, card_path(model)])
         backend = stack.enter_context(open_backend(model, args.backend, args.device))
         detector = Detector(backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes)
         timing = Timing(args.fps)
@@ -203,15 +198,17 @@ def detect(args: argparse.Namespace) -> None:
                 opened = [sinks.enter_context(sink) for sink in open_sinks(args, source, card.labels, stop)]
                 run(source, detector, opened, timing, tally, stop, max_frames=args.max_frames)
         finally:
-            if timing.frames:
+            if timing.frames or stop.requested:
                 fields = report(source, detector, timing, tally)
-                if args.report:
+                if args.report is not None:
                     write_file(args.report, (json.dumps(fields, indent=2) + "\n").encode())
                 print(summary(fields), file=sys.stderr)
 
 
 def summary(fields: Dict[str, Any]) -> str:
     """The report in four lines."""
+    if not fields["frames"]:
+        return "stopped before the first frame"
     fps, latency, found = fields["fps"], fields["latency_ms"], fields["detections"]
     real = "too short to give a rate" if fps["real"] is None else "{:.1f} FPS".format(fps["real"])
     if fps["configured"]:
@@ -219,13 +216,12 @@ def summary(fields: Dict[str, Any]) -> str:
         if fps["real"] is not None and fps["real"] < 0.98 * fps["configured"]:
             real += " (not reached: see the times)"
     stages = ", ".join("{} {:.1f}".format(stage, times["mean"]) for stage, times in fields["stages_ms"].items())
-    labels = ", ".join("{} {}".format(count, label) for label, count in fields["detections"]["by_label"].items())
+    labels = ", ".join("{} {}".format(count, label) for label, count in found["by_label"].items())
     height, width = fields["input"]
+    frames = "{} frame{}".format(fields["frames"], "s" if fields["frames"] > 1 else "")
     return "\n".join(
         (
-            "{} frames in {:.1f} s, {}, {} dropped".format(
-                fields["frames"], fields["duration_s"], real, fields["dropped"]
-            ),
+            "{} in {:.1f} s, {}, {} dropped".format(frames, fields["duration_s"], real, fields["dropped"]),
             "ms per frame: {}; latency p50 {:.1f}, p95 {:.1f}".format(stages, latency["p50"], latency["p95"]),
             "{} detections: {}".format(found["count"], labels or "none"),
             "{} at {}x{} on {}".format(fields["model"], width, height, fields["backend"]),
@@ -235,15 +231,7 @@ def summary(fields: Dict[str, Any]) -> str:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    try:
-        detect(make_parser().parse_args(argv))
-    except NanoyoloError as error:
-        print("error: {}".format(error), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(lambda: detect(make_parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

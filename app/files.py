@@ -9,11 +9,15 @@ from app.errors import OutputError
 def check_writable(path: str) -> None:
     """Raise OutputError if a file at `path` could not be made or replaced; makes nothing itself."""
     folder = os.path.dirname(os.path.abspath(path))
+    if not path:
+        raise OutputError("an output needs a name")
     if os.path.isdir(path):
         raise OutputError("{}: is a folder, not a file".format(path))
     if not os.path.isdir(folder):
         raise OutputError("{}: there is no folder {}; make it with: mkdir -p {}".format(path, folder, folder))
-    if not os.access(folder, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
+    # A file is replaced, so its folder must be writable; a pipe or /dev/null is not.
+    replaced = not os.path.exists(path) or os.path.isfile(path)
+    if not os.access(folder if replaced else path, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
         raise OutputError("{}: no permission to write there".format(path))
 
 
@@ -41,6 +45,17 @@ def write_file(path: str, data: bytes) -> None:
     finally:
         if temporary and os.path.exists(temporary):
             os.remove(temporary)
+
+
+def opencv_path(path: str) -> str:
+    """A path as OpenCV and ONNX Runtime want it: UTF-8, whatever the locale. They crash on anything else.
+
+    Raises ValueError for a name that is not UTF-8.
+    """
+    try:
+        return os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("{!r}: its name is not UTF-8; rename it".format(path)) from None
 
 
 def _umask() -> int:

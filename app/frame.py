@@ -1,6 +1,6 @@
 """What the loop reads: frames, from a source."""
 
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Sequence
 
 import numpy as np
 
@@ -30,9 +30,11 @@ class Source:
     source drops frames that nobody took; any other loses none. Raises SourceError when it breaks.
 
     name: for people. fps: nominal rate, None where there is none. count: frames in all, None where nobody knows.
+    files: the files that are read, which nobody may write to.
     """
 
     name: str
+    files: Sequence[str] = ()
     live = False
     fps: Optional[float] = None
     count: Optional[int] = None

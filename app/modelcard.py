@@ -7,7 +7,7 @@ weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labe
 import hashlib
 import json
 import os
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Tuple
 
 from app.errors import ModelError
 
@@ -55,7 +55,7 @@ def read_card(model: str) -> ModelCard:
     model file.
     """
     if not os.path.isfile(model):
-        raise ModelError("{}: no such model; fetch and convert one with: python -m tools.convert".format(model))
+        raise ModelError("{}: no such model; make the default one with: python -m tools.convert".format(model))
     path = card_path(model)
     try:
         with open(path, encoding="utf-8") as file:
@@ -63,7 +63,7 @@ def read_card(model: str) -> ModelCard:
         card = _parse(fields)
     except OSError as error:
         raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError("{}: not a model card: {}".format(path, _reason(error))) from error
     if hash_file(model) != card.sha256:
         raise ModelError(
@@ -88,20 +88,33 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
     for key, value in expected.items():
         if fields["input"][key] != value:
             raise ValueError("input {} should be {}, is {}".format(key, value, fields["input"][key]))
-    heads = [
-        Head(int(head["stride"]), tuple((float(w), float(h)) for w, h in head["anchors"])) for head in fields["heads"]
-    ]
-    labels: List[str] = [str(label) for label in fields["labels"]]
-    if not heads or not labels:
-        raise ValueError("it has no heads or no labels")
+    multiple = int(_positive(fields["input"]["multiple"], "the input's multiple", 1024))
+    heads = tuple(
+        Head(
+            int(_positive(head["stride"], "a stride", multiple)),
+            tuple((_positive(w, "an anchor"), _positive(h, "an anchor")) for w, h in head["anchors"]),
+        )
+        for head in fields["heads"]
+    )
+    if any(multiple % head.stride for head in heads):
+        raise ValueError("the input's multiple {} is not a multiple of every stride".format(multiple))
+    labels = fields["labels"]
+    if not heads or not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("it should have heads, and labels that are texts")
     return ModelCard(
         name=str(fields["name"]),
         sha256=str(fields["sha256"]),
         labels=tuple(labels),
-        heads=tuple(heads),
-        multiple=int(fields["input"]["multiple"]),
-        scale=float(fields["input"]["scale"]),
+        heads=heads,
+        multiple=multiple,
+        scale=_positive(fields["input"]["scale"], "the input's scale"),
     )
+
+
+def _positive(value: Any, name: str, most: float = 1e4) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+        raise ValueError("{} should be above 0 and at most {:g}, is {!r}".format(name, most, value))
+    return float(value)
 
 
 def _reason(error: Exception) -> str:

@@ -1,21 +1,22 @@
 """Recordings: annotated video files and images."""
 
 import os
-from typing import Optional, Tuple
+from typing import Optional, Set, Tuple
 
 import cv2
 import numpy as np
 
 from app.detections import Detections
 from app.errors import OutputError, UsageError, warn
-from app.files import check_writable, write_file
+from app.files import check_writable, opencv_path, write_file
 from app.frame import Frame
 from app.letterbox import Letterbox
 from app.sinks import Sink
 from app.sources import is_image
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
-DISK_RESERVE = 4 << 20  # bytes left free, so that a recording can still be finished when the disk is nearly full
+# Bytes left free, so that a recording can still be finished when the disk is nearly full, and more for each frame.
+DISK_RESERVE, INDEX_ENTRY = 4 << 20, 32
 
 
 def open_recording(path: str, fps: float, frames: Optional[int], still: bool) -> Sink:
@@ -43,6 +44,10 @@ class VideoSink(Sink):
     def __init__(self, path: str, fps: float) -> None:
         """fps: the rate at which the file is to be played. Raises OutputError when it cannot be written there."""
         check_writable(path)
+        try:
+            self._name = opencv_path(path)
+        except ValueError as error:
+            raise OutputError(str(error)) from error
         self._path = path
         self._fps = fps
         self._writer: Optional["cv2.VideoWriter"] = None
@@ -56,7 +61,7 @@ class VideoSink(Sink):
         if (width, height) != self._size:
             canvas = _fit(canvas, self._size)
         # OpenCV's writer says nothing when the disk is full.
-        if _free_bytes(self._path) < DISK_RESERVE:
+        if _free_bytes(self._path) < DISK_RESERVE + INDEX_ENTRY * self._frames:
             raise OutputError("{}: the disk is full; the recording ends here".format(self._path))
         self._writer.write(canvas)
         self._frames += 1
@@ -66,7 +71,7 @@ class VideoSink(Sink):
         if writer is None:
             return
         writer.release()
-        reader = cv2.VideoCapture(self._path)
+        reader = cv2.VideoCapture(self._name)
         kept = int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
         reader.release()
         if kept <= 0:
@@ -81,7 +86,7 @@ class VideoSink(Sink):
         code = CODECS[os.path.splitext(self._path)[1].lower()]
         if _free_bytes(self._path) < DISK_RESERVE:
             raise OutputError("{}: the disk is full".format(self._path))
-        writer = cv2.VideoWriter(self._path, cv2.VideoWriter.fourcc(*code), self._fps, self._size)
+        writer = cv2.VideoWriter(self._name, cv2.VideoWriter.fourcc(*code), self._fps, self._size)
         if not writer.isOpened():
             _remove(self._path)
             raise OutputError("{}: OpenCV cannot record {}x{} there as {}".format(self._path, width, height, code))
@@ -106,21 +111,38 @@ class ImageSink(Sink):
     def __init__(self, path: str) -> None:
         """path: an image file for a source of one image, or a folder. Raises OutputError when it cannot be written."""
         self._path = path
+        self._names: Set[str] = set()
         if is_image(path):
             check_writable(path)
-        else:
-            try:
-                os.makedirs(path, exist_ok=True)
-            except OSError as error:
-                raise OutputError("{}: cannot be made: {}".format(path, error.strerror)) from error
+        else:  # made with the first image; until then the nearest folder that exists tells whether it can be
+            folder = os.path.abspath(path)
+            while not os.path.exists(folder):
+                folder = os.path.dirname(folder)
+            if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+                raise OutputError("{}: cannot be made: {} is no folder to write in".format(path, folder))
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
-        name = frame.name or "{:06d}.jpg".format(frame.index)
-        path = self._path if is_image(self._path) else os.path.join(self._path, name)
-        good, data = cv2.imencode(os.path.splitext(path)[1], canvas)
+        path = self._path if is_image(self._path) else os.path.join(self._path, self._name(frame))
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            good, data = cv2.imencode(os.path.splitext(path)[1], canvas)
+        except OSError as error:
+            raise OutputError("{}: cannot be made: {}".format(self._path, error.strerror)) from error
+        except cv2.error:
+            good = False
         if not good:
-            raise OutputError("{}: OpenCV cannot write images of this kind".format(path))
+            raise OutputError(
+                "{}: OpenCV cannot write {}x{} pixels as this kind of image".format(path, *canvas.shape[1::-1])
+            )
         write_file(path, data.tobytes())
+
+    def _name(self, frame: Frame) -> str:
+        """The image's own name; numbered where another folder had one of the same name."""
+        stem, suffix = os.path.splitext(frame.name or "{:06d}.jpg".format(frame.index))
+        suffix = ".png" if suffix.lower() == ".pgm" else suffix  # pgm is for grey pictures, the overlay has colours
+        name = stem + suffix if stem + suffix not in self._names else "{}-{}{}".format(stem, frame.index, suffix)
+        self._names.add(name)
+        return name
 
 
 def _free_bytes(path: str) -> int:

@@ -47,6 +47,8 @@ class JsonLinesSink(Sink):
         """Raises OutputError when the file cannot be written."""
         if path != "-":
             check_writable(path)
+        elif sys.stdout is None:
+            raise OutputError("standard output is closed, so there can be no --jsonl -")
         self._path = path
         self._labels = labels
         self._file: Any = None
@@ -90,6 +92,8 @@ class JsonLinesSink(Sink):
         except OSError as error:
             if self._file is not None and os.path.isfile(self._path):
                 self._file.truncate(self._size)  # back to the last whole line
+                if not self._size:
+                    os.remove(self._path)
             raise OutputError("{}: cannot be written: {}".format(self._path, error.strerror)) from error
 
     def close(self) -> None:

@@ -14,13 +14,15 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import Callable, Iterator, List, Optional, Tuple, Union
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 
 from app.camera import Camera
+from app.container import is_cut_off
 from app.errors import SourceError, warn
+from app.files import opencv_path
 from app.frame import CLOSE_LIMIT, WAIT, Frame, Source
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -70,10 +72,17 @@ class ReadAhead(Source):
     """
 
     def __init__(
-        self, name: str, read: Callable[[], Pictures], loop: bool, fps: Optional[float], count: Optional[int]
+        self,
+        name: str,
+        read: Callable[[], Pictures],
+        loop: bool,
+        fps: Optional[float] = None,
+        count: Optional[int] = None,
+        files: Sequence[str] = (),
     ) -> None:
         """read: gives the pictures from the first on; called in the thread, again for each turn of `loop`."""
         self.name = name
+        self.files = files
         self.fps = fps
         self.count = None if loop else count
         self._read = read
@@ -105,8 +114,8 @@ class ReadAhead(Source):
             warn("{}: its reading thread does not end".format(self.name))
 
     def _run(self) -> None:
-        _yield_to_inference()
         try:
+            _yield_to_inference()
             turn = True
             while turn:
                 turn = False
@@ -135,30 +144,35 @@ def _yield_to_inference() -> None:
     Linux a thread has a priority of its own; elsewhere this would slow the whole process down.
     """
     if sys.platform.startswith("linux"):
-        os.setpriority(os.PRIO_PROCESS, 0, 10)
+        try:
+            os.setpriority(os.PRIO_PROCESS, 0, 10)
+        except OSError:
+            pass  # a sandbox that forbids it costs a little speed
 
 
 def _open_video(path: str, loop: bool) -> Source:
-    capture = _capture(path)
-    fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()
-    expected = count if count > 0 else None
-    return ReadAhead(path, lambda: _read_video(path, expected), loop, fps if 0 < fps < 1000 else None, expected)
-
-
-def _capture(path: str) -> "cv2.VideoCapture":
     if os.path.getsize(path) == 0:
         raise SourceError("{}: is empty".format(path))
+    try:
+        name = opencv_path(path)
+    except ValueError as error:
+        raise SourceError(str(error)) from error
     with _quiet():
-        capture = cv2.VideoCapture(path)
+        capture = cv2.VideoCapture(name)
     if not capture.isOpened():
         raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
-    return capture
+    fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()  # it is opened again in the thread that reads, for the sake of its decoder's threads
+    rate, expected = fps if 0 < fps < 1000 else None, count if count > 0 else None
+    return ReadAhead(path, lambda: _read_video(path, name, expected), loop, rate, expected, [path])
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking."""
+    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking.
+
+    It silences the whole process, so it is for the moment of opening, before the loop begins.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
@@ -170,8 +184,8 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _read_video(path: str, expected: Optional[int]) -> Pictures:
-    capture = _capture(path)
+def _read_video(path: str, name: str, expected: Optional[int]) -> Pictures:
+    capture = cv2.VideoCapture(name)
     count = 0
     try:
         while True:
@@ -184,15 +198,16 @@ def _read_video(path: str, expected: Optional[int]) -> Pictures:
         capture.release()
     if count == 0:
         raise SourceError("{}: not one frame of it can be read; truncated or damaged".format(path))
-    # The header's count is an estimate in some containers, so a small difference means nothing.
-    if expected and count < 0.95 * expected:
-        raise SourceError("{}: breaks off after {} of {} frames; truncated or damaged".format(path, count, expected))
+    # The header's count may be an estimate, so it takes both to call a file truncated.
+    if expected and count < expected and is_cut_off(path):
+        raise SourceError("{}: truncated; it breaks off after {} of {} frames".format(path, count, expected))
 
 
 def _open_images(name: str, paths: List[str], loop: bool) -> Source:
     if not paths:
         raise SourceError("{}: no images there ({})".format(name, " ".join(IMAGE_SUFFIXES)))
-    return ReadAhead(name, lambda: _read_images(name, sorted(paths)), loop, None, len(paths))
+    paths = sorted(paths)
+    return ReadAhead(name, lambda: _read_images(name, paths), loop, None, len(paths), paths)
 
 
 def _read_images(name: str, paths: List[str]) -> Pictures:
@@ -211,8 +226,8 @@ def _read_images(name: str, paths: List[str]) -> Pictures:
 def read_image(path: str) -> Optional[np.ndarray]:
     """An image file as (h, w, 3) uint8 BGR, turned upright as its EXIF says; None when it cannot be read."""
     try:
-        image = cv2.imread(path, cv2.IMREAD_COLOR)
-    except cv2.error:  # larger than OpenCV allows
+        image = cv2.imread(opencv_path(path), cv2.IMREAD_COLOR)
+    except (cv2.error, ValueError):  # larger than OpenCV allows; a name that it cannot take
         return None
     return None if image is None else np.asarray(image)
 
@@ -222,8 +237,8 @@ def _open_synthetic(uri: str, loop: bool) -> Source:
     if not match:
         raise SourceError("{}: should look like test://640x480@30?frames=300".format(uri))
     width, height, fps = int(match.group(1) or 640), int(match.group(2) or 480), float(match.group(3) or 30)
-    if not (1 <= width <= 8192 and 1 <= height <= 8192 and 0 < fps <= 1000):
-        raise SourceError("{}: sides go from 1 to 8192 pixels, the rate up to 1000".format(uri))
+    if not (1 <= width <= 8192 and 1 <= height <= 8192 and 1 <= fps <= 1000):
+        raise SourceError("{}: sides go from 1 to 8192 pixels, the rate from 1 to 1000".format(uri))
     count = int(match.group(4) or 0) or None
     return ReadAhead(uri, lambda: _synthesise(width, height, count), loop, fps, count)
 

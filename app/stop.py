@@ -9,6 +9,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.requested = False
+        self._signalled = False
         self._previous: Dict[int, Any] = {}
 
     def request(self) -> None:
@@ -25,6 +26,7 @@ class Stop:
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, stack: Any) -> None:
-        if self.requested:
+        if self._signalled:
             raise KeyboardInterrupt
+        self._signalled = True
         self.request()

@@ -54,6 +54,8 @@ class FakeVideoCapture:
         item = self._frames.get(timeout=LIMIT)
         if self._free.is_set():
             self._frames.put(item)
+        if isinstance(item, Exception):
+            raise item
         return item
 
     def release(self):
@@ -65,6 +67,10 @@ class FakeVideoCapture:
         self._frames.put((True, np.full((48, 64, 3), brightness, np.uint8)))
         assert self._reads.acquire(timeout=LIMIT)
         self._reads.release()
+
+    def break_down(self):
+        """Deliver something that cannot be decoded."""
+        self._frames.put(cv2.error("corrupt"))
 
     def fail(self):
         """Be unplugged."""

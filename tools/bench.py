@@ -20,8 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from app.backends.onnx import OnnxBackend, physical_cores
+from app.command import Parser, exit_code, number
 from app.detector import Detector
-from app.errors import NanoyoloError, SourceError
+from app.errors import SourceError
 from app.files import check_writable, write_file
 from app.letterbox import Letterbox
 from app.modelcard import ModelCard, find_model, read_card
@@ -160,8 +161,9 @@ def bench(args: argparse.Namespace) -> Json:
     card = read_card(model)
     with open_source(args.cam) as source:
         first = next((frame for frame in source if frame is not None), None)
-    if first is None:
-        raise SourceError(f"{args.cam}: has no frames")
+        is_video = source.fps is not None and len(source.files) == 1
+    if first is None or not is_video:
+        raise SourceError(f"{args.cam}: should be a video file")
     height, width = first.image.shape[:2]
     threads = args.threads or physical_cores()
     result: Json = {"source": args.cam, "threads": threads, "machine": machine(), "sizes": {}}
@@ -175,16 +177,16 @@ def bench(args: argparse.Namespace) -> Json:
         }
         frames = max(30, int(args.seconds * runners["bare"](30)))
         rounds: List[Dict[str, float]] = []
-        for number in tqdm(range(args.rounds), desc=f"size {size}", unit=" rounds", leave=False):
+        for turn in tqdm(range(args.rounds), desc=f"size {size}", unit=" rounds", leave=False):
             order = list(runners)
-            order = order[number % 3 :] + order[: number % 3]
+            order = order[turn % 3 :] + order[: turn % 3]
             rounds.append({name: runners[name](frames) for name in order})
         result["sizes"][size] = {
             "input": [letterbox.height, letterbox.width],
             "frames": frames,
-            "fps": {name: _spread([turn[name] for turn in rounds]) for name in runners},
-            "loop/bare": _spread([turn["loop"] / turn["bare"] for turn in rounds]),
-            "loop/naive": _spread([turn["loop"] / turn["naive"] for turn in rounds]),
+            "fps": {name: _spread([rates[name] for rates in rounds]) for name in runners},
+            "loop/bare": _spread([rates["loop"] / rates["bare"] for rates in rounds]),
+            "loop/naive": _spread([rates["loop"] / rates["naive"] for rates in rounds]),
             "stages_ms": {stage: round(statistics.median(times), 3) for stage, times in loop.stages_ms.items()},
         }
         print(line(size, result["sizes"][size]), flush=True)
@@ -224,35 +226,27 @@ def _spread(values: Sequence[float]) -> Json:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.bench",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="python -m tools.bench", description=__doc__, epilog=EXAMPLES)
+    positive = number(int, 1, 1000, "a number")
+    seconds = number(float, 0.01, 600, "a time")
+    sizes = [160, 320, 416]
     parser.add_argument("--cam", required=True, metavar="FILE", help="the video to run on")
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[160, 320, 416], metavar="N", help="(default: 160 320 416)"
-    )
-    parser.add_argument("--rounds", type=int, default=7, help="(default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=3, help="length of one turn (default: %(default)s)")
-    parser.add_argument("--threads", type=int, help="threads of the session (default: one per physical core)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
+    parser.add_argument("--rounds", type=positive, default=7, help="(default: %(default)s)")
+    parser.add_argument("--seconds", type=seconds, default=3, help="length of one turn (default: %(default)s)")
+    parser.add_argument("--threads", type=positive, help="threads of the session (default: one per physical core)")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
-    args = parser.parse_args(argv)
-    try:
-        if args.report:
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        if args.report is not None:
             check_writable(args.report)
         result = bench(args)
-        if args.report:
+        if args.report is not None:
             write_file(args.report, (json.dumps(result, indent=2) + "\n").encode())
-    except NanoyoloError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

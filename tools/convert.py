@@ -1,12 +1,12 @@
 """Converts Darknet weights to one ONNX file with free height and width, and writes its card beside it."""
 
-import argparse
 import json
 import os
 import sys
 from typing import Optional, Sequence
 
-from app.errors import ModelError, NanoyoloError
+from app.command import Parser, exit_code
+from app.errors import ModelError, UsageError
 from app.files import check_writable, write_file
 from app.modelcard import WEIGHTS, card_path, find_model, hash_file
 from models import yolov3_tiny
@@ -39,6 +39,9 @@ def convert(weights: str, output: str) -> None:
         raise ModelError(
             "{}: {}; fetch it with: python -m tools.fetch {}".format(weights, error.strerror, NAME)
         ) from error
+    # The card comes last and goes first: where there is one, the model is whole.
+    if os.path.exists(card_path(output)):
+        os.remove(card_path(output))
     write_file(output, yolov3_tiny.emit_onnx(convolutions).SerializeToString())
     card = {
         "name": os.path.splitext(os.path.basename(output))[0],
@@ -48,30 +51,25 @@ def convert(weights: str, output: str) -> None:
         "heads": yolov3_tiny.HEADS,
         "labels": yolov3_tiny.LABELS,
     }
-    # The card comes last: where there is one, the model is whole.
     write_file(card_path(output), (json.dumps(card, indent=2) + "\n").encode())
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.convert",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    default = os.path.relpath(os.path.join(WEIGHTS, NAME + ".weights"))
-    parser.add_argument("--weights", metavar="FILE", default=default, help="(default: %(default)s)")
+    parser = Parser(prog="python -m tools.convert", description=__doc__, epilog=EXAMPLES)
+    weights = os.path.relpath(os.path.join(WEIGHTS, NAME + ".weights"))
+    parser.add_argument("--weights", metavar="FILE", default=weights, help="(default: %(default)s)")
     output = os.path.relpath(find_model(NAME))
-    parser.add_argument("--output", metavar="FILE", default=output, help="(default: %(default)s)")
-    args = parser.parse_args(argv)
-    try:
+    parser.add_argument("--output", metavar="FILE", default=output, help="an .onnx file (default: %(default)s)")
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        if not args.output.endswith(".onnx"):
+            raise UsageError("--output {}: should end in .onnx".format(args.output))
         convert(args.weights, args.output)
-    except NanoyoloError as error:
-        print("error: {}".format(error), file=sys.stderr)
-        return error.exit_code
-    print("{} and {}".format(args.output, os.path.basename(card_path(args.output))))
-    return 0
+        print("{} and {}".format(args.output, os.path.basename(card_path(args.output))))
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

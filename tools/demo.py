@@ -7,7 +7,8 @@ import sys
 import cv2
 
 from app import detect
-from app.errors import NanoyoloError, SourceError
+from app.command import exit_code
+from app.errors import OutputError, SourceError
 from app.files import write_file
 from tools.fetch import fetch
 
@@ -36,27 +37,17 @@ def save_still(video: str, number: int, path: str) -> None:
     write_file(path, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
 
 
-def main() -> int:
-    """Run the demonstration; its exit code."""
+def demo() -> None:
+    """Fetch, detect, and pick the still."""
     try:
         os.makedirs(FOLDER, exist_ok=True)
-        clip = fetch("bikes")
-        code = detect.main(["--cam", clip, "--no-show", "--save", VIDEO, "--jsonl", LINES, "--report", REPORT])
-        if code:
-            return code
-        save_still(VIDEO, fullest_frame(LINES), STILL)
-    except NanoyoloError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
     except OSError as error:
-        print(f"error: {FOLDER}: {error.strerror}", file=sys.stderr)
-        return 5
-    except KeyboardInterrupt:
-        print("interrupted; start it again at any time", file=sys.stderr)
-        return 130
+        raise OutputError(f"{FOLDER}: {error.strerror}") from error
+    outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
+    detect.detect(detect.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
+    save_still(VIDEO, fullest_frame(LINES), STILL)
     print(f"video   {VIDEO}\nstill   {STILL}\nreport  {REPORT}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code(demo))

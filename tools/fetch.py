@@ -3,25 +3,25 @@
 What arrives is checked against the manifest before it gets its name: a file in weights/ is whole and right, or absent.
 """
 
-import argparse
 import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 import zipfile
 from typing import Any, Dict, Optional, Sequence
 
-from app.errors import ModelError, NanoyoloError, UsageError
+from app.command import Parser, exit_code
+from app.errors import ModelError, UsageError
 from app.modelcard import WEIGHTS, hash_file
 
 MANIFEST = os.path.join(WEIGHTS, "manifest.json")
 CONNECT_LIMIT, READ_LIMIT = 5, 20  # seconds for a host to answer, and between two pieces of an answer
-PARTIAL = ".fetch-"  # prefix of the folders that hold unfinished downloads
+PARTIAL = ".fetch-"  # the folders that hold unfinished downloads are called .fetch-PROCESS-RANDOM
 
 EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny
@@ -52,13 +52,16 @@ def fetch(name: str, folder: Optional[str] = None) -> str:
         raise UsageError("there is no {!r} to fetch; there are: {}".format(name, ", ".join(sorted(manifest))))
     entry = manifest[name]
     path = os.path.join(WEIGHTS, entry["file"])
+    if os.path.isdir(path):
+        raise ModelError("{}: is a folder; move it away".format(_short(path)))
     if os.path.exists(path):
-        if hash_file(path) == entry["sha256"]:
+        if _is_whole(path, entry):
             return path
         _say("{} is damaged; fetching it again".format(_short(path)))
 
     failures = []
-    for source in [{"folder": folder}] if folder else entry["sources"]:
+    sources = entry["sources"] if folder is None else [{"folder": folder}]
+    for source in sources:
         label = _label(source)
         _say("fetching {} ({:.1f} MB) from {}".format(entry["file"], entry["size"] / 1e6, label))
         try:
@@ -66,10 +69,9 @@ def fetch(name: str, folder: Optional[str] = None) -> str:
             return path
         except SourceFailed as error:
             failures.append("{}: {}".format(label, error))
-            _say(failures[-1])
+            if len(failures) < len(sources):
+                _say(failures[-1])
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-                raise
             raise ModelError("{}: cannot be written: {}".format(_short(path), error.strerror)) from error
     raise ModelError(
         "{} could not be fetched ({}); put the file ({:,} bytes, SHA-256 {}) at {}, or name a folder that has it: "
@@ -84,7 +86,7 @@ def _fetch_from(source: Dict[str, str], entry: Dict[str, Any], path: str) -> Non
     _sweep()
     if shutil.disk_usage(WEIGHTS).free < 2 * entry["size"]:
         raise OSError(errno.ENOSPC, "the disk is full")
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=WEIGHTS) as folder:
+    with tempfile.TemporaryDirectory(prefix="{}{}-".format(PARTIAL, os.getpid()), dir=WEIGHTS) as folder:
         if "url" in source:
             found = _download(source["url"], entry, folder)
         elif "package" in source:
@@ -171,24 +173,40 @@ def _unpack(archive: str, source: Dict[str, str], entry: Dict[str, Any], folder:
 
 def _copy(source: str, entry: Dict[str, Any], folder: str) -> str:
     path = os.path.join(folder, entry["file"])
+    if not os.path.isfile(os.path.join(source, entry["file"])):
+        raise SourceFailed("there is no file {} there".format(entry["file"]))
     try:
         original = open(os.path.join(source, entry["file"]), "rb")  # noqa: SIM115
     except OSError as error:
         raise SourceFailed("{} cannot be read there: {}".format(entry["file"], error.strerror)) from error
     with original, open(path, "wb") as copy:
-        try:
-            shutil.copyfileobj(original, copy)
-        except IsADirectoryError as error:
-            raise SourceFailed("{} is a folder there".format(entry["file"])) from error
+        shutil.copyfileobj(original, copy)
     return path
 
 
 def _sweep() -> None:
-    """Remove what a killed run left behind: folders that nobody has touched for an hour."""
+    """Remove what killed runs left behind: the folders of processes that are no more."""
     for name in os.listdir(WEIGHTS):
-        path = os.path.join(WEIGHTS, name)
-        if name.startswith(PARTIAL) and time.time() - os.path.getmtime(path) > 3600:
-            shutil.rmtree(path, ignore_errors=True)
+        process = name[len(PARTIAL) :].split("-")[0]
+        if name.startswith(PARTIAL) and not (process.isdigit() and _is_running(int(process))):
+            shutil.rmtree(os.path.join(WEIGHTS, name), ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it runs, and is somebody else's
+    return True
+
+
+def _is_whole(path: str, entry: Dict[str, Any]) -> bool:
+    try:
+        return bool(os.path.getsize(path) == entry["size"] and hash_file(path) == entry["sha256"])
+    except OSError as error:
+        raise ModelError("{}: cannot be read: {}".format(_short(path), error.strerror)) from error
 
 
 def _label(source: Dict[str, str]) -> str:
@@ -208,31 +226,23 @@ def _say(message: str) -> None:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.fetch",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="python -m tools.fetch", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch (default: everything)")
     parser.add_argument("--from", dest="folder", metavar="DIR", help="take the files from this folder, not the network")
     parser.add_argument("--list", action="store_true", help="list what can be fetched")
-    args = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it too cleans up
         manifest = read_manifest()
         if args.list:
             for name, entry in sorted(manifest.items()):
                 print("{:14} {:>12,} bytes  {}".format(name, entry["size"], entry["licence"]))
-            return 0
+            return
         for name in args.names or sorted(manifest):
             print(_short(fetch(name, args.folder)))
-    except NanoyoloError as error:
-        print("error: {}".format(error), file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

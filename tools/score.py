@@ -15,8 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from app.backends import BACKENDS, DEVICES, open_backend
+from app.command import Parser, exit_code
 from app.detector import Detector
-from app.errors import NanoyoloError, SourceError
+from app.errors import ModelError, SourceError
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources import is_image, read_image
@@ -43,7 +44,8 @@ class GroundTruth:
         if not files:
             raise SourceError(f"{images}: no images there")
         stems = [os.path.splitext(name)[0] for name in files]
-        numbered = all(stem.isdigit() for stem in stems)
+        # Numbers are kept, for results in COCO's format name images so; 1.jpg beside 01.png would be one number.
+        numbered = all(stem.isdecimal() for stem in stems) and len({int(stem) for stem in stems}) == len(stems)
         self.paths = [os.path.join(images, name) for name in files]
         self.image_ids = [int(stem) if numbered else index for index, stem in enumerate(stems)]
         self._names = names
@@ -80,9 +82,13 @@ class GroundTruth:
                         raise SourceError(f"{path}:{number}: should be: class cx cy w h") from None
                     if not 0 <= box[0] < len(self._names):
                         raise SourceError(f"{path}:{number}: class {box[0]} is not one of 0 to {len(self._names) - 1}")
+                    if not all(0 <= side <= 1 for side in box[1:]):
+                        raise SourceError(f"{path}:{number}: sides and centres should be from 0 to 1")
                     boxes.append(box)
         except FileNotFoundError:
             raise SourceError(f"{path}: there are no labels for its image; an empty file means no objects") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"{path}: not a text file that can be read: {error}") from error
         return boxes
 
 
@@ -93,8 +99,11 @@ def average_precision(
 
     Both lists are in COCO's formats, with categories 0..len(names)-1.
     """
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError as error:
+        raise ModelError(f"pycocotools is needed to score ({error}): python3 -m pip install pycocotools") from error
 
     truth = COCO()
     truth.dataset = {
@@ -179,12 +188,7 @@ def score(args: argparse.Namespace) -> Json:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.score",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="python -m tools.score", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--images", required=True, metavar="DIR", help="folder of images")
     parser.add_argument("--labels", required=True, metavar="DIR", help="folder of their labels")
     parser.add_argument("--size", type=int, default=416, help="longer side of the network's input (default: 416)")
@@ -194,23 +198,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
     parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
-    args = parser.parse_args(argv)
-    try:
-        if args.report:
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        if args.report is not None:
             check_writable(args.report)
         result = score(args)
-        if args.report:
+        if args.report is not None:
             write_file(args.report, (json.dumps(result, indent=2) + "\n").encode())
-    except NanoyoloError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    for name, figures in sorted(result["per_class"].items(), key=lambda item: -item[1]["ap50"]):
-        print(f"{name:16} AP {figures['ap']:.3f}  AP50 {figures['ap50']:.3f}")
-    print(f"{'all':16} AP {result['ap']:.3f}  AP50 {result['ap50']:.3f}  on {result['images']} images")
-    return 0
+        for name, figures in sorted(result["per_class"].items(), key=lambda item: -item[1]["ap50"]):
+            print(f"{name:16} AP {figures['ap']:.3f}  AP50 {figures['ap50']:.3f}")
+        print(f"{'all':16} AP {result['ap']:.3f}  AP50 {result['ap50']:.3f}  on {result['images']} images")
+
+    return exit_code(work)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 
 from app.backends import Backend, Shape, check_tensor
 from app.errors import ModelError
+from app.files import opencv_path
 
 try:
     import onnxruntime
@@ -40,7 +41,7 @@ class OnnxBackend(Backend):
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # fatal: what goes wrong is raised, and reported once
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
+            self._session = onnxruntime.InferenceSession(opencv_path(path), options, providers=[provider])
         except Exception as error:  # onnxruntime has a dozen classes of its own, which differ between releases
             raise ModelError("{}: ONNX Runtime cannot load it: {}".format(path, _first_line(error))) from error
         # A provider that fails to start is replaced by the CPU without a word.

@@ -155,3 +155,9 @@ def test_close_ends_the_thread_and_frees_the_camera(device, captures):
     assert set(threading.enumerate()) <= before
     assert captures[0].released
     camera.close()
+
+
+def test_a_frame_that_breaks_the_decoder_ends_the_source(camera, captures):
+    captures[0].break_down()
+    with pytest.raises(SourceError, match="no more frames"):
+        next_frame(iter(camera))

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from xwindow import ask_to_close
 
+from app import detect as detect_module
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
 MODEL = os.path.join(ROOT, "weights", "yolov3-tiny.onnx")
@@ -357,3 +359,90 @@ def test_a_window_that_the_user_closes_ends_the_program(display, how):
         process.kill()
     assert process.returncode == 0, err
     assert "frames in" in err
+
+
+def test_stopped_before_the_first_frame(tmp_path, monkeypatch, capsys):
+    """The report is written all the same."""
+    report = tmp_path / "report.json"
+
+    class Stopped(detect_module.Stop):
+        def __enter__(self):
+            self.request()
+            return super().__enter__()
+
+    monkeypatch.setattr(detect_module, "Stop", Stopped)
+    args = ["--cam", "test://64x48", "--size", "64", "--no-show", "--report", str(report)]
+    assert detect_module.main(args) == 0
+    assert capsys.readouterr().err == "stopped before the first frame\n"
+    fields = json.loads(report.read_text())
+    assert fields["frames"] == 0
+    assert fields["fps"]["real"] is None
+
+
+@pytest.mark.parametrize("option", ["--save", "--jsonl", "--report"])
+@pytest.mark.parametrize("through_a_link", [False, True], ids=["itself", "a link to it"])
+def test_the_source_is_never_overwritten(tmp_path, option, through_a_link):
+    source, output = tmp_path / "clip.mp4", tmp_path / "clip.mp4"
+    shutil.copy(CLIP, str(source))
+    if through_a_link:
+        output = tmp_path / "link.mp4"
+        output.symlink_to(source)
+    before = source.read_bytes()
+    code, _, err = detect("--cam", source, "--size", 64, "--max-frames", 3, option, output, "--no-show")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "would overwrite" in err
+    assert source.read_bytes() == before
+
+
+def test_photos_are_never_overwritten(tmp_path):
+    photo = tmp_path / "a.png"
+    cv2.imwrite(str(photo), np.full((40, 60, 3), 90, np.uint8))
+    before = photo.read_bytes()
+    for save in (tmp_path, photo):
+        code, _, err = detect("--cam", tmp_path, "--size", 64, "--save", save, "--no-show")
+        assert (code, len(err.splitlines())) == (2, 1)
+    assert photo.read_bytes() == before
+
+
+def test_two_outputs_in_one_file(tmp_path):
+    both = tmp_path / "both"
+    code, _, err = detect("--cam", "test://64x48?frames=3", "--jsonl", both, "--report", both, "--no-show")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert not both.exists()
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_a_name_in_any_script(tmp_path, locale):
+    photo, out = tmp_path / "\u732b \u00fc.png", tmp_path / "\u00e9.png"
+    cv2.imwrite(str(photo), np.full((40, 60, 3), 90, np.uint8))
+    code, _, err = detect(
+        "--cam", photo, "--size", 64, "--save", out, "--no-show", env={"LC_ALL": locale, "PYTHONUTF8": "0"}
+    )
+    assert code == 0, err
+    assert cv2.imread(str(out)).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("kind", [".png", ".mp4"])
+def test_a_name_that_is_not_utf8(tmp_path, kind):
+    path = os.fsencode(str(tmp_path)) + b"/\xff" + kind.encode()
+    shutil.copy(CLIP, path)
+    code, _, err = detect("--cam", os.fsdecode(path), "--size", 64, "--no-show")
+    assert (code, len(err.splitlines())) == (3, 1)
+
+
+def test_images_of_one_name_from_two_folders(tmp_path):
+    for folder, value in (("one", 10), ("two", 20)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "1.pgm"), np.full((200, 300), value, np.uint8))
+    out = tmp_path / "out"
+    code, _, err = detect("--cam", tmp_path / "*" / "1.pgm", "--size", 64, "--save", out, "--no-show")
+    assert code == 0, err
+    assert sorted(os.listdir(str(out))) == ["1-1.png", "1.png"]
+    assert [cv2.imread(str(out / name))[0, 0, 0] for name in ("1.png", "1-1.png")] == [10, 20]
+
+
+def test_standard_output_that_is_closed():
+    code, _, err = detect(
+        "--cam", "test://64x48?frames=3", "--jsonl", "-", "--no-show", preexec_fn=lambda: os.close(1), stdout=None
+    )
+    assert (code, len(err.splitlines())) == (5, 1)

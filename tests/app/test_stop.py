@@ -36,6 +36,14 @@ def test_request_without_a_signal():
         assert stop.requested
 
 
+def test_a_signal_after_a_request_is_still_the_first():
+    with Stop() as stop:
+        stop.request()
+        send(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            send(signal.SIGTERM)
+
+
 @pytest.mark.parametrize("failure", [None, KeyError], ids=["after a normal end", "after an exception"])
 def test_handlers_are_restored(failure):
     before = [signal.getsignal(number) for number in SIGNALS]

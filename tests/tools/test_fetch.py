@@ -7,9 +7,10 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
-import time
 import zipfile
 
 import pytest
@@ -86,11 +87,11 @@ def test_a_wrong_file_in_the_folder(weights, tmp_path, content, phrase):
 
 def test_no_file_in_the_folder(weights, tmp_path):
     (tmp_path / "stick").mkdir()
-    fails("small.weights cannot be read", folder=str(tmp_path / "stick"))
+    fails("no file small.weights", folder=str(tmp_path / "stick"))
 
 
 def test_no_folder(weights, tmp_path):
-    fails("small.weights cannot be read", folder=str(tmp_path / "absent"))
+    fails("no file small.weights", folder=str(tmp_path / "absent"))
 
 
 def test_a_file_for_a_folder(weights, tmp_path):
@@ -291,14 +292,22 @@ def test_full_disk(weights, tmp_path, monkeypatch):
 
 
 def test_what_killed_runs_left_is_swept(weights, tmp_path):
-    for name in ("old", "new"):
-        (weights / (fetch.PARTIAL + name)).mkdir()
-        (weights / (fetch.PARTIAL + name) / "small.weights").write_bytes(CONTENT[:9])
-    long_ago = time.time() - 2 * 3600
-    os.utime(str(weights / (fetch.PARTIAL + "old")), (long_ago, long_ago))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    killed, running = ("{}{}-abc".format(fetch.PARTIAL, process) for process in (gone.pid, os.getppid()))
+    for name in (killed, running):
+        (weights / name).mkdir()
+        (weights / name / "small.weights").write_bytes(CONTENT[:9])
     fetch.fetch("small", put(tmp_path / "stick"))
-    assert sorted(os.listdir(str(weights))) == [fetch.PARTIAL + "new", "small.weights"], "another run may be at work"
-    shutil.rmtree(str(weights / (fetch.PARTIAL + "new")))
+    assert sorted(os.listdir(str(weights))) == [running, "small.weights"], "another run may be at work"
+    shutil.rmtree(str(weights / running))
+
+
+def test_a_folder_in_the_place_of_the_file(weights, tmp_path):
+    (weights / "small.weights").mkdir()
+    with pytest.raises(ModelError, match="is a folder"):
+        fetch.fetch("small", put(tmp_path / "stick"))
+    (weights / "small.weights").rmdir()
 
 
 def test_command(weights, tmp_path, capsys):

@@ -1,0 +1,48 @@
+"""What all commands share: a parser whose errors are one line, and the way from an exception to an exit code."""
+
+import argparse
+import os
+import sys
+from typing import Any, Callable, NoReturn
+
+from app.errors import NanoyoloError, UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError instead of printing its usage and ending the program."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError("{}; see --help".format(message))
+
+
+def number(kind: type, low: float, high: float, name: str) -> Any:
+    """An argparse type: a number from `low` to `high`; errors call it `name`."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:  # also refuses NaN
+            raise argparse.ArgumentTypeError("{} should be from {:g} to {:g}, is {}".format(name, low, high, text))
+        return value
+
+    return parse
+
+
+def exit_code(work: Callable[[], None]) -> int:
+    """Do the work of a command. What a user can mend is one line on standard error; a bug is a traceback."""
+    if sys.stderr is None:  # closed by the caller: whatever is opened next must not become standard error
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    try:
+        work()
+    except NanoyoloError as error:
+        print("error: {}".format(error), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; start it again at any time", file=sys.stderr)
+        return 130
+    return 0

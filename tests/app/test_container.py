@@ -1,0 +1,51 @@
+import cv2
+import numpy as np
+import pytest
+
+from app.container import is_cut_off
+
+
+def record(path, code):
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 25, (64, 48))
+    assert writer.isOpened()
+    for index in range(50):
+        writer.write(np.full((48, 64, 3), 5 * index, np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("suffix, code", [(".avi", "MJPG"), (".mp4", "mp4v"), (".mkv", "mp4v")])
+def test_real_files(tmp_path, suffix, code):
+    path = tmp_path / ("video" + suffix)
+    data = record(path, code)
+    assert not is_cut_off(str(path))
+    for length in (len(data) - 1, len(data) // 2):
+        path.write_bytes(data[:length])
+        assert is_cut_off(str(path))
+
+
+MATROSKA = b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67"  # an EBML header of 2 bytes, then a segment's id
+
+
+@pytest.mark.parametrize(
+    "data, cut_off",
+    [
+        pytest.param(b"\x00\x00\x00\x10ftyp12345678\x00\x00\x00\x00mdat", False, id="mp4, last box to the end"),
+        pytest.param(b"\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x12ab", False, id="mp4, 64-bit size"),
+        pytest.param(b"\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x13ab", True, id="mp4, 64-bit, a byte short"),
+        pytest.param(b"\x00\x00\x00\x03mdat", False, id="mp4, a size that is nonsense"),
+        pytest.param(MATROSKA + b"\x83abc", False, id="mkv, whole"),
+        pytest.param(MATROSKA + b"\x84abc", True, id="mkv, a byte short"),
+        pytest.param(MATROSKA + b"\xff", False, id="mkv, size left open, as of a live recording"),
+        pytest.param(MATROSKA + b"\x01\xff\xff\xff\xff\xff\xff\xff", False, id="mkv, size left open, in 8 bytes"),
+        pytest.param(MATROSKA + b"\x40\x03abc", False, id="mkv, size in 2 bytes"),
+        pytest.param(b"RIFF\x04\x00\x00\x00AVI ", False, id="avi, whole"),
+        pytest.param(b"RIFF\x05\x00\x00\x00AVI ", True, id="avi, a byte short"),
+        pytest.param(b"something else", False, id="another kind"),
+        pytest.param(b"", False, id="nothing"),
+    ],
+)
+def test_headers(tmp_path, data, cut_off):
+    path = tmp_path / "video"
+    path.write_bytes(data)
+    assert is_cut_off(str(path)) == cut_off
