@@ -11,8 +11,8 @@ from app.errors import OutputError, UsageError, warn
 from app.files import check_writable, opencv_path, write_file
 from app.frame import Frame
 from app.letterbox import Letterbox
+from app.readers import is_image
 from app.sinks import Sink
-from app.sources import is_image
 
 CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 # Bytes left free, so that a recording can still be finished when the disk is nearly full, and more for each frame.

@@ -1,4 +1,4 @@
-"""Opens sources. Video files, images and the synthetic source live here, live ones in `camera.py`.
+"""Opens sources: what waits for the loop is read ahead by a thread here, cameras are in `camera.py`.
 
 0  /dev/video0          a camera
 street.mp4              a video file
@@ -13,22 +13,16 @@ import re
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
-import cv2
 import numpy as np
 
 from app.camera import Camera
-from app.container import is_cut_off
 from app.errors import SourceError, warn
-from app.files import opencv_path
 from app.frame import CLOSE_LIMIT, WAIT, Frame, Source
+from app.readers import IMAGE_SUFFIXES, Pictures, is_image, probe_video, read_images, read_video, synthesise
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 READ_AHEAD = 3  # frames decoded before the loop asks for them
-
-Pictures = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and its name
 
 
 def open_source(
@@ -58,11 +52,6 @@ def open_source(
     if is_image(uri):
         return _open_images(uri, [uri], loop)
     return _open_video(uri, loop)
-
-
-def is_image(path: str) -> bool:
-    """Whether a file's name is that of an image."""
-    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 class ReadAhead(Source):
@@ -151,85 +140,15 @@ def _yield_to_inference() -> None:
 
 
 def _open_video(path: str, loop: bool) -> Source:
-    if os.path.getsize(path) == 0:
-        raise SourceError("{}: is empty".format(path))
-    try:
-        name = opencv_path(path)
-    except ValueError as error:
-        raise SourceError(str(error)) from error
-    with _quiet():
-        capture = cv2.VideoCapture(name)
-    if not capture.isOpened():
-        raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
-    fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    capture.release()  # it is opened again in the thread that reads, for the sake of its decoder's threads
-    rate, expected = fps if 0 < fps < 1000 else None, count if count > 0 else None
-    return ReadAhead(path, lambda: _read_video(path, name, expected), loop, rate, expected, [path])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking.
-
-    It silences the whole process, so it is for the moment of opening, before the loop begins.
-    """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _read_video(path: str, name: str, expected: Optional[int]) -> Pictures:
-    capture = cv2.VideoCapture(name)
-    count = 0
-    try:
-        while True:
-            good, image = capture.read()
-            if not good:
-                break
-            yield image, ""
-            count += 1
-    finally:
-        capture.release()
-    if count == 0:
-        raise SourceError("{}: not one frame of it can be read; truncated or damaged".format(path))
-    # The header's count may be an estimate, so it takes both to call a file truncated.
-    if expected and count < expected and is_cut_off(path):
-        raise SourceError("{}: truncated; it breaks off after {} of {} frames".format(path, count, expected))
+    fps, count = probe_video(path)
+    return ReadAhead(path, lambda: read_video(path, count), loop, fps, count, [path])
 
 
 def _open_images(name: str, paths: List[str], loop: bool) -> Source:
     if not paths:
         raise SourceError("{}: no images there ({})".format(name, " ".join(IMAGE_SUFFIXES)))
     paths = sorted(paths)
-    return ReadAhead(name, lambda: _read_images(name, paths), loop, None, len(paths), paths)
-
-
-def _read_images(name: str, paths: List[str]) -> Pictures:
-    good = 0
-    for path in paths:
-        image = read_image(path)
-        if image is not None:
-            yield image, os.path.basename(path)
-            good += 1
-        elif len(paths) > 1:
-            warn("{}: not an image that OpenCV can read; left out".format(path))
-    if good == 0:
-        raise SourceError("{}: not an image that OpenCV can read, or a damaged one".format(name))
-
-
-def read_image(path: str) -> Optional[np.ndarray]:
-    """An image file as (h, w, 3) uint8 BGR, turned upright as its EXIF says; None when it cannot be read."""
-    try:
-        image = cv2.imread(opencv_path(path), cv2.IMREAD_COLOR)
-    except (cv2.error, ValueError):  # larger than OpenCV allows; a name that it cannot take
-        return None
-    return None if image is None else np.asarray(image)
+    return ReadAhead(name, lambda: read_images(name, paths), loop, None, len(paths), paths)
 
 
 def _open_synthetic(uri: str, loop: bool) -> Source:
@@ -240,22 +159,4 @@ def _open_synthetic(uri: str, loop: bool) -> Source:
     if not (1 <= width <= 8192 and 1 <= height <= 8192 and 1 <= fps <= 1000):
         raise SourceError("{}: sides go from 1 to 8192 pixels, the rate from 1 to 1000".format(uri))
     count = int(match.group(4) or 0) or None
-    return ReadAhead(uri, lambda: _synthesise(width, height, count), loop, fps, count)
-
-
-def _synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
-    """A grey ramp on which shapes move along Lissajous curves; every frame differs from the one before."""
-    ramp = np.linspace(40, 200, width).astype(np.uint8)
-    background = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
-    shapes = (((60, 60, 230), 0.21, 0.013), ((70, 200, 90), 0.34, 0.007), ((230, 150, 60), 0.55, 0.017))
-    radius = max(1, min(width, height) // 8)
-    index = 0
-    while count is None or index < count:
-        image = background.copy()
-        for colour, phase, speed in shapes:
-            angle = 2 * np.pi * (phase + speed * index)
-            # In 1/256 of a pixel, so that slow shapes on small pictures move in every frame too.
-            centre = (0.5 + 0.35 * np.sin(angle)) * width * 256, (0.5 + 0.35 * np.cos(1.5 * angle)) * height * 256
-            cv2.circle(image, (int(centre[0]), int(centre[1])), radius * 256, colour, cv2.FILLED, cv2.LINE_AA, 8)
-        yield image, ""
-        index += 1
+    return ReadAhead(uri, lambda: synthesise(width, height, count), loop, fps, count)

@@ -29,7 +29,7 @@ class WindowSink(Sink):
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         try:
             if not self._open:
-                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+                cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
                 scale = min(1.0, 1280 / canvas.shape[1], 800 / canvas.shape[0])
                 sides = [max(1, int(side * scale)) for side in (canvas.shape[1], canvas.shape[0])]
                 cv2.resizeWindow(self._title, sides[0], sides[1])

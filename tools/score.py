@@ -20,7 +20,7 @@ from app.detector import Detector
 from app.errors import ModelError, SourceError
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
-from app.sources import is_image, read_image
+from app.readers import is_image, read_image
 from app.timing import StageClock
 
 # Low enough that the whole precision-recall curve is seen; the same as for the reference detections.

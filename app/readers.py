@@ -1,0 +1,127 @@
+"""Reads pictures from files, and makes some up. Generators, for whichever thread wants to wait for them."""
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import Iterator, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from app.container import is_cut_off
+from app.errors import SourceError, warn
+from app.files import opencv_path
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+Pictures = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and its file's name where it is a still
+
+
+def probe_video(path: str) -> Tuple[Optional[float], Optional[int]]:
+    """Nominal rate and number of frames of a video, each None if it does not say. The number may be an estimate.
+
+    Raises SourceError for a file that is not a video.
+    """
+    if os.path.getsize(path) == 0:
+        raise SourceError("{}: is empty".format(path))
+    with _quiet():
+        capture = cv2.VideoCapture(_opencv_name(path))
+    if not capture.isOpened():
+        raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
+    fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    capture.release()
+    return fps if 0 < fps < 1000 else None, count if count > 0 else None
+
+
+def _opencv_name(path: str) -> str:
+    try:
+        return opencv_path(path)
+    except ValueError as error:
+        raise SourceError(str(error)) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking.
+
+    It silences the whole process, so it is for the moment of opening, before the loop begins.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def read_video(path: str, expected: Optional[int]) -> Pictures:
+    """The frames of a video, of which the header promises `expected`.
+
+    Opens the file itself, so that the decoder's threads are those of the thread that reads. Raises SourceError where
+    the file breaks off.
+    """
+    capture = cv2.VideoCapture(_opencv_name(path))
+    count = 0
+    try:
+        while True:
+            good, image = capture.read()
+            if not good:
+                break
+            yield image, ""
+            count += 1
+    finally:
+        capture.release()
+    if count == 0:
+        raise SourceError("{}: not one frame of it can be read; truncated or damaged".format(path))
+    # The header's count may be an estimate, so it takes both to call a file truncated.
+    if expected and count < expected and is_cut_off(path):
+        raise SourceError("{}: truncated; it breaks off after {} of {} frames".format(path, count, expected))
+
+
+def is_image(path: str) -> bool:
+    """Whether a file's name is that of an image."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
+
+
+def read_images(name: str, paths: Sequence[str]) -> Pictures:
+    """Images from files; broken ones are left out with a warning. Raises SourceError when there is no good one."""
+    good = 0
+    for path in paths:
+        image = read_image(path)
+        if image is not None:
+            yield image, os.path.basename(path)
+            good += 1
+        elif len(paths) > 1:
+            warn("{}: not an image that OpenCV can read; left out".format(path))
+    if good == 0:
+        raise SourceError("{}: not an image that OpenCV can read, or a damaged one".format(name))
+
+
+def read_image(path: str) -> Optional[np.ndarray]:
+    """An image file as (h, w, 3) uint8 BGR, turned upright as its EXIF says; None when it cannot be read."""
+    try:
+        image = cv2.imread(opencv_path(path), cv2.IMREAD_COLOR)
+    except (cv2.error, ValueError):  # larger than OpenCV allows; a name that it cannot take
+        return None
+    return None if image is None else np.asarray(image)
+
+
+def synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
+    """A grey ramp on which shapes move along Lissajous curves; every frame differs from the one before."""
+    ramp = np.linspace(40, 200, width).astype(np.uint8)
+    background = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
+    shapes = (((60, 60, 230), 0.21, 0.013), ((70, 200, 90), 0.34, 0.007), ((230, 150, 60), 0.55, 0.017))
+    radius = max(1, min(width, height) // 8)
+    index = 0
+    while count is None or index < count:
+        image = background.copy()
+        for colour, phase, speed in shapes:
+            angle = 2 * np.pi * (phase + speed * index)
+            # In 1/256 of a pixel, so that slow shapes on small pictures move in every frame too.
+            centre = (0.5 + 0.35 * np.sin(angle)) * width * 256, (0.5 + 0.35 * np.cos(1.5 * angle)) * height * 256
+            cv2.circle(image, (int(centre[0]), int(centre[1])), radius * 256, colour, cv2.FILLED, cv2.LINE_AA, 8)
+        yield image, ""
+        index += 1
