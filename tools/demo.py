@@ -45,6 +45,8 @@ def demo() -> None:
         raise OutputError(f"{FOLDER}: {error.strerror}") from error
     outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
     detect.detect(detect.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
+    if not (os.path.exists(VIDEO) and os.path.exists(LINES)):  # Ctrl-C came before the first frame
+        raise KeyboardInterrupt
     save_still(VIDEO, fullest_frame(LINES), STILL)
     print(f"video   {VIDEO}\nstill   {STILL}\nreport  {REPORT}")
 
