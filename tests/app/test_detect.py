@@ -183,6 +183,15 @@ def test_starting_loads_no_runtime():
     assert out.strip() == "[]"
 
 
+def test_a_recording_of_a_file_plays_as_fast_as_the_file(tmp_path):
+    """Also where --fps makes the loop slower or faster."""
+    video = tmp_path / "out.avi"
+    source = "test://64x48@12?frames=5"
+    code, _, err = detect("--cam", source, "--size", 64, "--fps", 90, "--save", video, "--no-show")
+    assert code == 0, err
+    assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FPS) == pytest.approx(12)
+
+
 def test_help_has_examples():
     code, out, _ = detect("--help")
     assert code == 0

@@ -96,3 +96,22 @@ def test_command_that_fails_says_so_in_one_line(tmp_path, capsys):
     assert captured.out == ""
     assert captured.err.startswith("error: ")
     assert len(captured.err.splitlines()) == 1
+
+
+def test_a_conversion_that_fails_leaves_no_card_of_the_old_model(weights, tmp_path, monkeypatch):
+    """Where there is a card, the model beside it is whole."""
+    output = tmp_path / "model.onnx"
+    convert.convert(str(weights), str(output))
+
+    def full(path, data):
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(convert, "write_file", full)
+    with pytest.raises(OutputError):
+        convert.convert(str(weights), str(output))
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_an_output_that_is_no_onnx_file(weights, tmp_path, capsys):
+    assert convert.main(["--weights", str(weights), "--output", str(weights)]) == 2
+    assert "should end in .onnx" in capsys.readouterr().err
