@@ -4,6 +4,7 @@
     +-- UsageError    2  an option or argument that makes no sense
     +-- SourceError   3  a camera, video or image that cannot be read
     +-- ModelError    4  a model, its card or its backend
+    |   +-- ShapeError   its input has another shape than the model's
     +-- OutputError   5  a file, disk or display that cannot be written to
 
 The number is the exit code of the command. Anything else that escapes is a bug, and ends with a traceback and code 1.
@@ -34,6 +35,10 @@ class ModelError(NanoyoloError):
     """The model, its card or its backend cannot be used."""
 
     exit_code = 4
+
+
+class ShapeError(ModelError, ValueError):
+    """A tensor's shape is not the one that the model takes."""
 
 
 class OutputError(NanoyoloError, OSError):

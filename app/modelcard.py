@@ -48,30 +48,44 @@ def card_path(model: str) -> str:
     return os.path.splitext(model)[0] + ".json"
 
 
+def graph_path(model: str) -> str:
+    """Path of TensorFlow's frozen graph beside a model file."""
+    return os.path.splitext(model)[0] + ".pb"
+
+
 def read_card(model: str) -> ModelCard:
     """Read and check the card beside a model file.
 
     Raises ModelError when either file is missing, the card is not one of a detector, or it was written for another
     model file.
     """
+    fields = read_fields(model)
+    try:
+        return _parse(fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError("{}: not a model card: {}".format(card_path(model), _reason(error))) from error
+
+
+def read_fields(model: str) -> Dict[str, Any]:
+    """The fields of the card beside a model file of any kind, once its hash has been found to be the model's."""
     if not os.path.isfile(model):
         raise ModelError("{}: no such model; make the default one with: python -m tools.convert".format(model))
     path = card_path(model)
     try:
         with open(path, encoding="utf-8") as file:
-            fields = json.load(file)
-        card = _parse(fields)
+            fields: Dict[str, Any] = json.load(file)
+        expected = fields["sha256"]
     except OSError as error:
         raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError("{}: not a model card: {}".format(path, _reason(error))) from error
-    if hash_file(model) != card.sha256:
+    if hash_file(model) != expected:
         raise ModelError(
             "{}: its card {} was written for another file; make both again with: python -m tools.convert".format(
                 model, os.path.basename(path)
             )
         )
-    return card
+    return fields
 
 
 def hash_file(path: str) -> str:

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from app.backends.onnx import OnnxBackend, physical_cores
+from app.backends import physical_cores
+from app.backends.onnx import OnnxBackend
 from app.command import Parser, exit_code, number
 from app.detector import Detector
 from app.errors import SourceError
@@ -46,7 +47,7 @@ class Loop:
 
     def __init__(self, model: str, card: ModelCard, uri: str, size: int, threads: int) -> None:
         self._uri = uri
-        self._detector = Detector(OnnxBackend(model, "cpu", threads), card, size, False, CONFIDENCE, OVERLAP)
+        self._detector = Detector(OnnxBackend(model, "cpu", threads=threads), card, size, False, CONFIDENCE, OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
 
     def __call__(self, frames: int) -> float:

@@ -4,14 +4,29 @@ with open_backend("weights/yolov3-tiny.onnx") as backend:
     coarse, fine = backend.infer(tensor)
 """
 
-from typing import Any, List, Optional, Tuple
+import importlib
+import importlib.util
+import os
+import platform
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 
-from app.errors import ModelError
+from app.engine import engines
+from app.errors import ModelError, ShapeError, warn
 
-BACKENDS = ("auto", "onnx")
+# Module in this package -> its class.
+CLASSES = {
+    "onnx": "OnnxBackend",
+    "tensorflow": "TensorFlowBackend",
+    "tensorrt": "TensorRTBackend",
+    "opencv": "OpenCVBackend",
+    "openvino": "OpenVINOBackend",
+}
+BACKENDS = ("auto", *CLASSES)
 DEVICES = ("auto", "cpu", "gpu")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 Shape = Tuple[Optional[int], ...]
 
@@ -25,11 +40,16 @@ class Backend:
     input_shape: Shape
     description: str
 
+    @staticmethod
+    def about() -> str:
+        """Version of the runtime and the devices it finds here, for people."""
+        raise NotImplementedError
+
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         """Run the model on a float32, C-contiguous tensor of `input_shape`; its outputs, in order, float32.
 
-        The outputs may be reused by the next call: whoever keeps them copies. Raises ValueError for a wrong tensor,
-        and ModelError when the runtime fails.
+        The outputs may be reused by the next call: whoever keeps them copies. Raises ValueError for a wrong tensor
+        (ShapeError, which is a ModelError too, for one of another shape), and ModelError when the runtime fails.
         """
         raise NotImplementedError
 
@@ -43,22 +63,113 @@ class Backend:
         self.close()
 
 
+def open_backend(path: str, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Backend:
+    """Load the ONNX model at `path`, or what was made of it for another runtime.
+
+    `auto` takes TensorRT where there is an engine for the model and a GPU, else OpenVINO on x86 where it is installed,
+    else ONNX Runtime, else OpenCV. Precision `auto` is FP32, but for TensorRT, which takes the engine there is, FP16
+    first. What is asked for by name is used or it is an error. Raises ModelError.
+    """
+    if backend == "auto":
+        if device != "cpu" and precision != "bf16" and engines(path):
+            try:
+                return _open("tensorrt", path, device, precision)
+            except ModelError as error:
+                warn("TensorRT is not used: {}".format(error))
+        backend = _first_choice(device, precision)
+    return _open(backend, path, device, precision)
+
+
+def _open(name: str, path: str, device: str, precision: str) -> Backend:
+    opened: Backend = backend_class(name)(path, device, precision)
+    return opened
+
+
+def backend_class(name: str) -> Type[Any]:
+    """The class behind a name of `BACKENDS`. Raises ModelError where its runtime cannot be imported."""
+    if name not in CLASSES:
+        raise ModelError("unknown backend {!r}: there are {}".format(name, ", ".join(BACKENDS)))
+    backend: Type[Any] = getattr(importlib.import_module("app.backends." + name), CLASSES[name])
+    return backend
+
+
+def list_backends() -> Iterator[str]:
+    """One line per backend: version and devices, or what is missing and the command that installs it."""
+    for name in CLASSES:
+        try:
+            state = backend_class(name).about()
+        except ModelError as error:
+            state = "- " + str(error)
+        yield "{:<11}{}".format(name, state)
+
+
+def _first_choice(device: str, precision: str) -> str:
+    """The backend that `auto` takes where TensorRT is not to be had."""
+    on_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if precision == "bf16" or (device != "gpu" and precision != "fp16" and on_x86 and _installed("openvino")):
+        return "openvino"
+    return "onnx" if device == "gpu" or _installed("onnxruntime") else "opencv"
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
 def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
-    """Raise ValueError unless the tensor is what a model with this input shape takes."""
+    """Raise ShapeError or ValueError unless the tensor is what a model with this input shape takes."""
     fits = tensor.ndim == len(expected) and all(e is None or e == a for e, a in zip(expected, tensor.shape))
     if not fits:
-        raise ValueError("the model takes a tensor of shape {}, was given {}".format(expected, tensor.shape))
+        raise ShapeError("the model takes a tensor of shape {}, was given {}".format(expected, tensor.shape))
     if tensor.dtype != np.float32 or not tensor.flags["C_CONTIGUOUS"]:
         raise ValueError("the model takes a C-contiguous float32 tensor, was given {}".format(tensor.dtype))
 
 
-def open_backend(path: str, backend: str = "auto", device: str = "auto") -> Backend:
-    """Load a model with the runtime asked for. `auto` takes ONNX Runtime.
+def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str:
+    """The precision to compute in, the first of `possible` for auto. Raises ModelError for one that is not possible."""
+    if precision == "auto":
+        return possible[0]
+    if precision not in possible:
+        raise ModelError("--precision {}: {} computes in {} here".format(precision, name, " or ".join(possible)))
+    return precision
 
-    What is asked for by name is used or it is an error. Raises ModelError.
-    """
-    if backend in ("auto", "onnx"):
-        from app.backends.onnx import OnnxBackend
 
-        return OnnxBackend(path, device)
-    raise ModelError("unknown backend {!r}: there are {}".format(backend, ", ".join(BACKENDS)))
+@contextmanager
+def importing(name: str, command: str) -> Iterator[None]:
+    """Turn what a missing or broken runtime raises on its import into one line, with the command that installs it."""
+    try:
+        yield
+    except Exception as error:  # a broken installation raises anything
+        raise ModelError(
+            "{} cannot be loaded ({}); install it with: {}".format(name, first_line(error), command)
+        ) from error
+
+
+@contextmanager
+def running(name: str, path: str = "") -> Iterator[None]:
+    """Turn what a runtime raises while it loads or runs a model, a dozen classes of its own, into one line."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:
+        what = "{}: {} cannot load it".format(path, name) if path else "{} failed".format(name)
+        raise ModelError("{}: {}".format(what, first_line(error))) from error
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its class where it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def physical_cores() -> int:
+    """Cores this process may run on, counting a hyper-threaded core once: more threads only get in each other's way."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    cores = set()
+    for cpu in usable:
+        try:
+            with open("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list".format(cpu)) as file:
+                cores.add(file.read())
+        except OSError:
+            cores.add(str(cpu))
+    return len(cores)

@@ -1,33 +1,38 @@
-"""ONNX Runtime: any ONNX file, on the CPU or, where its GPU build is installed, with CUDA."""
+"""ONNX Runtime: any ONNX file, on the CPU or, where its GPU build is installed, on an NVIDIA GPU.
 
+On the GPU, FP32 runs with the CUDA provider and FP16 with the TensorRT provider, which builds an engine at the first
+inference of each shape (minutes on a Jetson Nano) and keeps it in `<model>.tensorrt/`.
+"""
+
+import ctypes
+import glob
 import os
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from app.backends import Backend, Shape, check_tensor
-from app.errors import ModelError
+from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
+from app.errors import ModelError, warn
 from app.files import opencv_path
 
-try:
+with importing("ONNX Runtime", "python3 -m pip install onnxruntime"):
     import onnxruntime
-except ImportError as error:
-    raise ModelError(
-        "ONNX Runtime cannot be loaded ({}); install it with: python3 -m pip install onnxruntime".format(error)
-    ) from error
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+WORKSPACE = 256 << 20  # bytes; all of a Nano's memory would be asked for otherwise
 
 
 class OnnxBackend(Backend):
     """A model in ONNX Runtime. `device` is auto, cpu or gpu; `threads` defaults to the number of physical cores."""
 
-    def __init__(self, path: str, device: str = "auto", threads: Optional[int] = None) -> None:
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto", threads: Optional[int] = None) -> None:
         """Load the model. Raises ModelError when it is not one, or the device asked for was not to be had."""
         available = onnxruntime.get_available_providers()
-        if device == "auto":
-            device = "gpu" if PROVIDERS["gpu"] in available else "cpu"
-        provider = PROVIDERS[device]
+        on_gpu = device == "gpu" or (device == "auto" and (CUDA in available or TENSORRT in available))
+        precision = check_precision("ONNX Runtime", precision, ("fp32", "fp16") if on_gpu else ("fp32",))
+        provider = CPU
+        if on_gpu:
+            provider = TENSORRT if precision == "fp16" or (CUDA not in available and TENSORRT in available) else CUDA
         if provider not in available:
             raise ModelError(
                 "this ONNX Runtime has no {} (it has {}); install onnxruntime-gpu, or use --device cpu".format(
@@ -40,43 +45,69 @@ class OnnxBackend(Backend):
         # would only take the core from the thread that decodes the next frame. Old releases ignore the setting.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         options.log_severity_level = 4  # fatal: what goes wrong is raised, and reported once
-        try:
-            self._session = onnxruntime.InferenceSession(opencv_path(path), options, providers=[provider])
-        except Exception as error:  # onnxruntime has a dozen classes of its own, which differ between releases
-            raise ModelError("{}: ONNX Runtime cannot load it: {}".format(path, _first_line(error))) from error
-        # A provider that fails to start is replaced by the CPU without a word.
-        if self._session.get_providers()[0] != provider:
-            raise ModelError("ONNX Runtime could not start {}; are CUDA and cuDNN installed?".format(provider))
+        onnxruntime.set_default_logger_severity(4)
+        missing = _missing(provider) if provider != CPU else ""
+        if not missing:
+            settings = _tensorrt_settings(path, precision) if provider == TENSORRT else {}
+            self._session = _open(path, options, provider, settings)
+            # A provider that fails to start is replaced by the CPU without a word.
+            if self._session.get_providers()[0] != provider:
+                missing = "no CUDA driver, or no GPU"
+        if missing:
+            missing = "{} did not start: {}".format(provider, missing)
+            if device == "gpu" or precision != "fp32":
+                raise ModelError("{}; mend that, or use --device cpu".format(missing))
+            warn("{}; the CPU is used".format(missing))
+            provider = CPU
+            self._session = _open(path, options, provider, {})
 
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             raise ModelError("{}: should have one float32 input, has {}".format(path, [i.type for i in inputs]))
         self._input = inputs[0].name
         self.input_shape: Shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape)
-        self.description = "onnxruntime {} {}, {} threads".format(
-            onnxruntime.__version__, provider, options.intra_op_num_threads
+        where = "{}, {} threads".format(provider, options.intra_op_num_threads) if provider == CPU else provider
+        self.description = "onnxruntime {} {}{}".format(
+            onnxruntime.__version__, where, ", " + precision if precision != "fp32" else ""
         )
+
+    @staticmethod
+    def about() -> str:
+        return "{}: {}".format(onnxruntime.__version__, ", ".join(onnxruntime.get_available_providers()))
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         check_tensor(tensor, self.input_shape)
-        try:
+        with running("ONNX Runtime"):
             return list(self._session.run(None, {self._input: tensor}))
-        except Exception as error:
-            raise ModelError("ONNX Runtime failed: {}".format(_first_line(error))) from error
 
 
-def physical_cores() -> int:
-    """Cores this process may run on, counting a hyper-threaded core once: more threads only get in each other's way."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    cores = set()
-    for cpu in usable:
+def _open(path: str, options: Any, provider: str, settings: Dict[str, str]) -> Any:
+    with running("ONNX Runtime", path):
+        # enable_fallback=0: for TensorRT it would try again with other providers, and print to standard output.
+        name = opencv_path(path)
+        return onnxruntime.InferenceSession(name, options, providers=[(provider, settings)], enable_fallback=0)
+
+
+def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
+    """Settings of the TensorRT provider, of those that release 1.11 knows."""
+    cache = os.path.splitext(path)[0] + ".tensorrt"
+    os.makedirs(cache, exist_ok=True)
+    warn("the first inference of each shape builds an engine in {}, which takes minutes".format(cache))
+    return {
+        "trt_fp16_enable": str(precision == "fp16"),
+        "trt_max_workspace_size": str(WORKSPACE),
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": cache,
+    }
+
+
+def _missing(provider: str) -> str:
+    """The first shared library that a GPU provider's own library lacks; empty where none is found missing."""
+    name = "libonnxruntime_providers_{}.so".format({CUDA: "cuda", TENSORRT: "tensorrt"}[provider])
+    for library in glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", name)):
         try:
-            with open("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list".format(cpu)) as file:
-                cores.add(file.read())
-        except OSError:
-            cores.add(str(cpu))
-    return len(cores)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]
+            ctypes.CDLL(library)
+        except OSError as error:
+            if "undefined symbol" not in str(error):  # ONNX Runtime has those, when it loads the library itself
+                return str(error)
+    return ""

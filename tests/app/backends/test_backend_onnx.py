@@ -125,12 +125,6 @@ def test_description_says_what_runs(model):
         assert "1 thread" in backend.description
 
 
-@pytest.mark.parametrize("name", ["auto", "onnx"])
-def test_open_backend(model, name):
-    with open_backend(model, name, "cpu") as backend:
-        assert isinstance(backend, OnnxBackend)
-
-
 def test_unknown_backend(model):
     with pytest.raises(ModelError, match=", ".join(BACKENDS)):
         open_backend(model, "abacus")
