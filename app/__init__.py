@@ -4,8 +4,9 @@ import os
 
 __version__ = "0.1.0"
 
-# OpenCV, FFmpeg and Qt print warnings of their own about every file they cannot open. This program reports such
-# failures itself, in one line, so theirs are off unless the user has asked for them. Read when cv2 is imported.
+# OpenCV, FFmpeg, Qt and TensorFlow print warnings of their own. This program reports failures itself, in one line, so
+# theirs are off unless the user has asked for them. Read when they are imported.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("QT_LOGGING_RULES", "*=false")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

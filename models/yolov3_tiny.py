@@ -1,4 +1,4 @@
-"""YOLOv3-tiny as one table, and its ONNX emitter.
+"""YOLOv3-tiny as one table, and its emitters: ONNX and Keras.
 
 The table is the network: every emitter walks it and nothing else. Input: (n, 3, h, w) float32 RGB in 0..1, height and
 width multiples of 32. Output: raw logits, coarse head (stride 32) first, each (n, 3 * (5 + 80), h / 32 or 16, w / ...).
@@ -110,11 +110,12 @@ def conv_shapes() -> List[ConvShape]:
     return shapes
 
 
-def emit_onnx(convolutions: Sequence[Convolution]) -> Any:
+def emit_onnx(convolutions: Sequence[Convolution], opset: int = 13) -> Any:
     """Build the network as an `onnx.ModelProto` with free batch, height and width.
 
-    Opset 13 and IR version 7, the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights give the same
-    bytes every time.
+    Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. Opset 8 is for OpenCV 4.1.1,
+    which knows Upsample with its scales as an attribute, and pads at one side only where the pool says SAME_UPPER. The
+    same weights give the same bytes every time.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -140,10 +141,15 @@ def emit_onnx(convolutions: Sequence[Convolution]) -> Any:
             if not layer.is_head:
                 nodes.append(helper.make_node("LeakyRelu", [linear], [layer.name], layer.name, alpha=LEAKY_SLOPE))
         elif isinstance(layer, MaxPool):
-            pads = [0, 0, 1, 1] if layer.stride == 1 else [0, 0, 0, 0]  # top, left, bottom, right
-            strides = [layer.stride] * 2
-            attributes: Dict[str, Any] = {"kernel_shape": [2, 2], "strides": strides, "pads": pads}
+            attributes: Dict[str, Any] = {"kernel_shape": [2, 2], "strides": [layer.stride] * 2}
+            if opset < 10:
+                attributes["auto_pad"] = "SAME_UPPER"
+            else:
+                attributes["pads"] = [0, 0, 1, 1] if layer.stride == 1 else [0, 0, 0, 0]  # top, left, bottom, right
             nodes.append(helper.make_node("MaxPool", [layer.source], [layer.name], layer.name, **attributes))
+        elif isinstance(layer, Upsample) and opset < 10:
+            attributes = {"mode": "nearest", "scales": [1.0, 1.0, 2.0, 2.0]}
+            nodes.append(helper.make_node("Upsample", [layer.source], [layer.name], layer.name, **attributes))
         elif isinstance(layer, Upsample):
             scales = constant(layer.name + ".scales", np.array([1, 1, 2, 2]))
             attributes = {
@@ -161,7 +167,37 @@ def emit_onnx(convolutions: Sequence[Convolution]) -> Any:
     images = tensor(INPUT, ("n", 3, "h", "w"))
     heads = [tensor(name, ("n", HEAD_FILTERS, name + "_h", name + "_w")) for name in OUTPUTS]
     graph = helper.make_graph(nodes, "yolov3-tiny", [images], heads, constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="nanoyolo")
-    model.ir_version = 7
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="nanoyolo")
+    model.ir_version = 7 if opset >= 10 else 4
     onnx.checker.check_model(model)
     return model
+
+
+def emit_keras(convolutions: Sequence[Convolution]) -> Any:
+    """Build the network as a Keras model, for TensorFlow 2.6 or newer.
+
+    Channels last, as TensorFlow wants them on a CPU: (n, h, w, 3) in, [coarse, fine] heads (n, h / 32 or 16, w / ...,
+    3 * (5 + 80)) out.
+    """
+    from tensorflow.keras import Input, Model, layers
+
+    remaining = iter(convolutions)
+    same = {"padding": "same", "data_format": "channels_last"}  # said each time: a user's keras.json may say otherwise
+    tensors: Dict[str, Any] = {INPUT: Input((None, None, 3), name=INPUT)}
+    for layer in TABLE:
+        if isinstance(layer, Conv):
+            convolution = next(remaining)
+            conv2d = layers.Conv2D(layer.filters, layer.size, name=layer.name, **same)
+            tensor = conv2d(tensors[layer.source])
+            conv2d.set_weights([convolution.kernel.transpose(2, 3, 1, 0), convolution.bias])
+            if not layer.is_head:
+                # By position: the argument's name differs between Keras 2 and 3.
+                tensor = layers.LeakyReLU(LEAKY_SLOPE, name=layer.name + "_leaky")(tensor)
+        elif isinstance(layer, MaxPool):
+            tensor = layers.MaxPooling2D(2, layer.stride, name=layer.name, **same)(tensors[layer.source])
+        elif isinstance(layer, Upsample):
+            tensor = layers.UpSampling2D(2, same["data_format"], name=layer.name)(tensors[layer.source])
+        else:
+            tensor = layers.Concatenate(name=layer.name)([tensors[source] for source in layer.sources])
+        tensors[layer.name] = tensor
+    return Model(tensors[INPUT], [tensors[name] for name in OUTPUTS], name="yolov3-tiny")

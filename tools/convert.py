@@ -1,26 +1,32 @@
-"""Converts Darknet weights to one ONNX file with free height and width, and writes its card beside it."""
+"""Converts Darknet weights to one ONNX file with free height and width, and writes its card beside it.
 
+Where TensorFlow is installed, the frozen graph that the TensorFlow backend loads is written too.
+"""
+
+import importlib.util
 import json
 import os
 import sys
-from typing import Optional, Sequence
+from typing import Any, Optional, Sequence
 
+from app.artefact import sidecar_path, write_artefact
 from app.command import Parser, exit_code
 from app.errors import ModelError, UsageError
 from app.files import check_writable, write_file
-from app.modelcard import WEIGHTS, card_path, find_model, hash_file
+from app.modelcard import WEIGHTS, card_path, find_model, graph_path, hash_file
 from models import yolov3_tiny
-from models.darknet import WeightsError, read_weights
+from models.darknet import Convolution, WeightsError, read_weights
 
 NAME = "yolov3-tiny"
 
 EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny && python -m tools.convert
   python -m tools.convert --weights mine.weights --output weights/mine.onnx
+  python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx     for OpenCV before 4.6
 """
 
 
-def convert(weights: str, output: str) -> None:
+def convert(weights: str, output: str, opset: int = 13) -> None:
     """Write `output` and its card from a Darknet weights file of YOLOv3-tiny.
 
     The same weights give the same bytes. Raises ModelError when the weights cannot be used or onnx is missing, and
@@ -31,18 +37,11 @@ def convert(weights: str, output: str) -> None:
     except ImportError as error:
         raise ModelError("onnx is needed to convert ({}): python3 -m pip install onnx".format(error)) from error
     check_writable(output)
-    try:
-        convolutions = read_weights(weights, yolov3_tiny.conv_shapes())
-    except WeightsError as error:
-        raise ModelError(str(error)) from error
-    except OSError as error:
-        raise ModelError(
-            "{}: {}; fetch it with: python -m tools.fetch {}".format(weights, error.strerror, NAME)
-        ) from error
+    convolutions = _read(weights)
     # The card comes last and goes first: where there is one, the model is whole.
     if os.path.exists(card_path(output)):
         os.remove(card_path(output))
-    write_file(output, yolov3_tiny.emit_onnx(convolutions).SerializeToString())
+    write_file(output, yolov3_tiny.emit_onnx(convolutions, opset).SerializeToString())
     card = {
         "name": os.path.splitext(os.path.basename(output))[0],
         "sha256": hash_file(output),
@@ -54,6 +53,58 @@ def convert(weights: str, output: str) -> None:
     write_file(card_path(output), (json.dumps(card, indent=2) + "\n").encode())
 
 
+def convert_graph(weights: str, model: str) -> str:
+    """Write TensorFlow's graph of the network beside the ONNX file made from the same weights; its path.
+
+    Raises ModelError when TensorFlow cannot be loaded, and OutputError when the files cannot be written.
+    """
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    path = graph_path(model)
+    check_writable(path)
+    from app.backends.tensorflow import tf
+
+    function = freeze(yolov3_tiny.emit_keras(_read(weights)))
+    data = function.graph.as_graph_def().SerializeToString(deterministic=True)
+    made = {
+        "made_with": "tensorflow " + tf.__version__,
+        "input": function.inputs[0].name,
+        "outputs": [output.name for output in function.outputs],
+    }
+    write_artefact(path, data, model, hash_file(model), made)
+    return path
+
+
+def freeze(model: Any) -> Any:
+    """A Keras model with one input, channels last, as a TensorFlow function with its weights as constants.
+
+    Its input and its outputs are NCHW, float32, and free where the model's are.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    from app.backends.tensorflow import tf
+
+    batch, height, width, channels = model.inputs[0].shape
+    shape = (batch, channels, height, width)
+
+    def infer(images: Any) -> Any:
+        outputs = model(tf.transpose(images, (0, 2, 3, 1)), training=False)
+        return [tf.transpose(output, (0, 3, 1, 2)) for output in outputs]
+
+    function = tf.function(infer, [tf.TensorSpec(shape, tf.float32, yolov3_tiny.INPUT)])
+    return convert_variables_to_constants_v2(function.get_concrete_function())
+
+
+def _read(weights: str) -> Sequence[Convolution]:
+    try:
+        return read_weights(weights, yolov3_tiny.conv_shapes())
+    except WeightsError as error:
+        raise ModelError(str(error)) from error
+    except OSError as error:
+        raise ModelError(
+            "{}: {}; fetch it with: python -m tools.fetch {}".format(weights, error.strerror, NAME)
+        ) from error
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.convert", description=__doc__, epilog=EXAMPLES)
@@ -61,13 +112,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--weights", metavar="FILE", default=weights, help="(default: %(default)s)")
     output = os.path.relpath(find_model(NAME))
     parser.add_argument("--output", metavar="FILE", default=output, help="an .onnx file (default: %(default)s)")
+    parser.add_argument(
+        "--opset", type=int, choices=(8, 13), default=13, help="of the ONNX file (default: %(default)s)"
+    )
 
     def work() -> None:
         args = parser.parse_args(argv)
         if not args.output.endswith(".onnx"):
             raise UsageError("--output {}: should end in .onnx".format(args.output))
-        convert(args.weights, args.output)
+        convert(args.weights, args.output, args.opset)
         print("{} and {}".format(args.output, os.path.basename(card_path(args.output))))
+        if importlib.util.find_spec("tensorflow") is not None:
+            graph = convert_graph(args.weights, args.output)
+            print("{} and {}, for --backend tensorflow".format(graph, os.path.basename(sidecar_path(graph))))
 
     return exit_code(work)
 

@@ -1,0 +1,103 @@
+"""TensorFlow: the frozen graph that `tools.convert` writes beside the ONNX file, in one compiled call per frame.
+
+The graph runs in a session of its own, not in the eager runtime. So its threads and its share of the GPU's memory are
+its own, whatever else the process does with TensorFlow, and a call takes about a fifth less time.
+"""
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List
+
+import numpy as np
+
+from app.artefact import read_artefact, read_sidecar
+from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
+from app.errors import ModelError
+from app.modelcard import graph_path, hash_file
+
+
+@contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Nothing written to file descriptor 2: on its import TensorFlow 2.21 greets there, whatever its log level says."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with importing("TensorFlow", "python3 -m pip install tensorflow"), _without_stderr():
+    import tensorflow as tf
+
+__all__ = ["TensorFlowBackend", "tf"]  # tools import tf from here, since it is quiet
+
+REMAKE = "python -m tools.convert"
+
+
+class TensorFlowBackend(Backend):
+    """A model in TensorFlow. `path` is the ONNX file; the graph lies beside it. `device` is auto, cpu or gpu."""
+
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+        """Load the graph. Raises ModelError when it is missing, damaged or made from another ONNX file."""
+        check_precision("TensorFlow", precision, ("fp32",))
+        with running("TensorFlow"):
+            gpus = tf.config.list_physical_devices("GPU")
+        if device == "gpu" and not gpus:
+            raise ModelError("TensorFlow {} finds no GPU; are CUDA and cuDNN installed?".format(tf.__version__))
+        on_gpu = bool(gpus) and device != "cpu"
+        graph = graph_path(path)
+        data, fields = _read(path, graph)
+        with running("TensorFlow", graph):
+            definition = tf.compat.v1.GraphDef()
+            definition.ParseFromString(data)
+            with tf.Graph().as_default() as loaded:
+                tf.import_graph_def(definition, name="")
+            self._session = tf.compat.v1.Session(graph=loaded, config=_settings(on_gpu))
+            images = loaded.get_tensor_by_name(fields["input"])
+            self._call = self._session.make_callable(fields["outputs"], feed_list=[images])
+            self.input_shape: Shape = tuple(images.shape.as_list())
+        where = "GPU" if on_gpu else "CPU, {} threads".format(physical_cores())
+        self.description = "tensorflow {} {}".format(tf.__version__, where)
+
+    @staticmethod
+    def about() -> str:
+        devices = sorted({device.device_type for device in tf.config.list_physical_devices()})
+        return "{}: {}".format(tf.__version__, ", ".join(devices))
+
+    def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
+        check_tensor(tensor, self.input_shape)
+        with running("TensorFlow"):
+            return list(self._call(tensor))
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _read(model: str, graph: str) -> Any:
+    """The bytes of a model's frozen graph, and the fields of its sidecar, once both fit the model."""
+    data = read_artefact(graph, REMAKE)
+    fields: Dict[str, Any] = read_sidecar(graph)
+    if fields["model"]["sha256"] != hash_file(model):
+        raise ModelError("{}: was made from another model than {}; make it again with: {}".format(graph, model, REMAKE))
+    if not isinstance(fields.get("input"), str) or not isinstance(fields.get("outputs"), list):
+        raise ModelError(
+            "{}: its sidecar does not name its input and outputs; make both again with: {}".format(graph, REMAKE)
+        )
+    return data, fields
+
+
+def _settings(on_gpu: bool) -> Any:
+    """One thread per core, for one layer after the other; of a GPU, only the memory that is needed."""
+    settings = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=physical_cores(),
+        inter_op_parallelism_threads=1,
+        device_count={} if on_gpu else {"GPU": 0},
+    )
+    # Without it TensorFlow takes all of the GPU's memory, on a Nano all of the board's, at the first use.
+    settings.gpu_options.allow_growth = True
+    return settings
