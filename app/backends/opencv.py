@@ -1,0 +1,64 @@
+"""OpenCV's dnn module: an ONNX file on the CPU with no runtime but OpenCV itself, for a board with nothing installed.
+
+Releases from 4.6 on read `yolov3-tiny.onnx`. JetPack's 4.1.1 does not know the Resize of opset 13, but reads the same
+network written with opset 8: `python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx`.
+"""
+
+from typing import List, Optional, Tuple
+
+import cv2
+import numpy as np
+
+from app.backends import Backend, Shape, check_precision, check_tensor, first_line, physical_cores, running
+from app.errors import ModelError
+from app.files import opencv_path
+
+FOR_OLD_RELEASES = "python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx"
+
+
+class OpenCVBackend(Backend):
+    """A model in OpenCV's dnn module. Any number of outputs, in the order of the graph's nodes."""
+
+    input_shape: Shape = (None, None, None, None)  # OpenCV does not say
+
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+        """Load the model. Raises ModelError when OpenCV cannot read it, or the device is not the CPU."""
+        if device == "gpu":
+            raise ModelError("the opencv backend runs on the CPU; for a GPU use --backend tensorrt, onnx or tensorflow")
+        check_precision("OpenCV", precision, ("fp32",))
+        # The loop keeps OpenCV to one thread, since its pool only gets in a runtime's way. Here it is the runtime.
+        cv2.setNumThreads(physical_cores())
+        self._path = path
+        self._net = self._read()
+        self._shape: Optional[Tuple[int, ...]] = None
+        self.description = "opencv {} dnn CPU, {} threads".format(cv2.__version__, cv2.getNumThreads())
+
+    @staticmethod
+    def about() -> str:
+        return "{}: CPU".format(cv2.__version__)
+
+    def _read(self) -> "cv2.dnn.Net":
+        try:
+            with open(self._path, "rb"):
+                pass
+            net = cv2.dnn.readNetFromONNX(opencv_path(self._path))
+        except (cv2.error, OSError, ValueError) as error:
+            hint = "; OpenCV before 4.6 needs: " + FOR_OLD_RELEASES if _is_old() else ""
+            raise ModelError(
+                "{}: OpenCV {} cannot read it: {}{}".format(self._path, cv2.__version__, first_line(error), hint)
+            ) from error
+        self._outputs = net.getUnconnectedOutLayersNames()
+        return net
+
+    def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
+        check_tensor(tensor, self.input_shape)
+        with running("OpenCV"):
+            if self._shape not in (None, tensor.shape):
+                self._net = self._read()  # old releases keep the sizes of the layers from the first shape
+            self._shape = tensor.shape
+            self._net.setInput(tensor)
+            return [np.asarray(output) for output in self._net.forward(self._outputs)]
+
+
+def _is_old() -> bool:
+    return tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6)

@@ -1,0 +1,65 @@
+"""OpenVINO: the ONNX file as it is, on x86 hosts; in BF16 where the processor has it."""
+
+from typing import Any, List, Tuple
+
+import numpy as np
+
+from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
+from app.errors import ModelError
+from app.files import opencv_path
+
+with importing("OpenVINO", "python3 -m pip install openvino"):
+    import openvino
+
+# As OpenVINO names them: among a device's capabilities, and as a hint.
+PRECISIONS = {"fp32": ("FP32", "f32"), "fp16": ("FP16", "f16"), "bf16": ("BF16", "bf16")}
+
+
+class OpenVINOBackend(Backend):
+    """A model in OpenVINO. `device` is auto (the CPU), cpu or gpu (one of Intel's)."""
+
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+        """Load the model. Raises ModelError when it is not one, or the device lacks the precision asked for."""
+        with running("OpenVINO"):
+            core = openvino.Core()
+            place = "GPU" if device == "gpu" else "CPU"
+            if place not in core.available_devices:
+                raise ModelError("OpenVINO finds no {} here, only {}".format(place, ", ".join(core.available_devices)))
+            precision = check_precision("OpenVINO", precision, _precisions(core, place))
+        settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision][1], "PERFORMANCE_HINT": "LATENCY"}
+        if place == "CPU":
+            settings["INFERENCE_NUM_THREADS"] = str(physical_cores())
+        with running("OpenVINO", path):
+            model = core.compile_model(core.read_model(opencv_path(path)), place, settings)
+        if len(model.inputs) != 1 or model.input().element_type != openvino.Type.f32:
+            raise ModelError("{}: should have one float32 input".format(path))
+        shape = model.input().partial_shape
+        self.input_shape: Shape = tuple(n.get_length() if n.is_static else None for n in shape)
+        self._request = model.create_infer_request()
+        self._outputs = range(len(model.outputs))
+        self.description = "openvino {} {} {}".format(_version(), place, precision)
+
+    @staticmethod
+    def about() -> str:
+        with running("OpenVINO"):
+            core = openvino.Core()
+            places = ["{} ({})".format(name, ", ".join(_precisions(core, name))) for name in core.available_devices]
+        return "{}: {}".format(_version(), ", ".join(places))
+
+    def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
+        check_tensor(tensor, self.input_shape)
+        with running("OpenVINO"):
+            self._request.infer([tensor], share_inputs=True, share_outputs=True)
+            return [self._request.get_output_tensor(index).data for index in self._outputs]
+
+    def close(self) -> None:
+        self._request = None
+
+
+def _precisions(core: Any, place: str) -> Tuple[str, ...]:
+    capabilities = core.get_property(place, "OPTIMIZATION_CAPABILITIES")
+    return tuple(name for name, (capability, _) in PRECISIONS.items() if capability in capabilities)
+
+
+def _version() -> str:
+    return str(openvino.__version__).split("-")[0]
