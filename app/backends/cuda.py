@@ -1,0 +1,82 @@
+"""The GPU through pycuda: the primary context, one stream, page-locked buffers.
+
+The primary context is the one that ONNX Runtime, TensorFlow and the CUDA runtime use, so all of them can live in one
+process; `pycuda.autoinit` would make another. A thread has a stack of contexts: everything here is made, used and
+freed in one thread, between a push and a pop.
+"""
+
+from typing import Any, Sequence, Tuple
+
+import numpy as np
+
+from app.backends import first_line, importing
+from app.errors import ModelError
+
+__all__ = ["Buffer", "Gpu", "driver"]
+
+NVCC = "export PATH=$PATH:/usr/local/cuda/bin && python3 -m pip install pycuda (it is compiled, which takes nvcc)"
+
+with importing("pycuda", NVCC):
+    try:
+        import pycuda.driver as driver
+    except ImportError as error:
+        if "libcuda" in str(error):
+            raise ModelError("the CUDA driver is missing ({}); install NVIDIA's driver".format(first_line(error)))
+        raise
+
+
+class Buffer:
+    """An array in page-locked memory, `host`, and as much memory of the GPU at `address`."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        self.host: np.ndarray = driver.pagelocked_empty(tuple(shape), np.float32)
+        self._device: Any = driver.mem_alloc(self.host.nbytes)
+        self.address = int(self._device)
+
+    def upload(self, array: np.ndarray, stream: Any) -> None:
+        """Copy an array to the GPU, by way of `host`. Assigning to `host` would throw the page-locked memory away."""
+        np.copyto(self.host, array)
+        driver.memcpy_htod_async(self._device, self.host, stream)
+
+    def download(self, stream: Any) -> None:
+        """Copy the GPU's memory to `host`, which holds it once the stream is done."""
+        driver.memcpy_dtoh_async(self.host, self._device, stream)
+
+    def free(self) -> None:
+        """Free both. The page-locked memory goes with its array."""
+        self._device.free()
+        del self.host, self._device
+
+
+class Gpu:
+    """The first GPU. Within `with gpu:` its primary context is the current one of the thread.
+
+    name: as the driver calls it. architecture: `sm53` for compute capability 5.3. shares_memory: with the CPU, as on
+    a Jetson.
+    """
+
+    def __init__(self) -> None:
+        """Raises ModelError where there is no GPU, or no driver for it."""
+        try:
+            driver.init()
+            device = driver.Device(0)
+            self.name: str = device.name()
+            self.capability: Tuple[int, int] = device.compute_capability()
+            self.shares_memory = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
+            self._context = device.retain_primary_context()
+        except driver.Error as error:
+            raise ModelError("there is no GPU that CUDA can use: {}".format(first_line(error))) from error
+        self.architecture = "sm{}{}".format(*self.capability)
+
+    def __enter__(self) -> "Gpu":
+        self._context.push()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        driver.Context.pop()
+
+    def close(self) -> None:
+        """Let go of the context. Whatever was made in it must be gone."""
+        if self._context is not None:
+            self._context.detach()
+            self._context = None

@@ -1,0 +1,129 @@
+"""TensorRT: engines that `tools.build_engine` made of an ONNX file, one for each input shape, on an NVIDIA GPU."""
+
+from typing import List, Optional, Sequence
+
+import numpy as np
+
+from app.backends import Backend, Shape, check_precision, check_tensor, first_line
+from app.backends import tensorrt_releases as releases
+from app.backends.cuda import Buffer, Gpu, driver
+from app.engine import Made, Place, find_engine
+from app.errors import ModelError
+from app.modelcard import hash_file
+
+
+class TensorRTBackend(Backend):
+    """A model in TensorRT. `path` is the ONNX file; its engines lie beside it, and are loaded when a tensor comes.
+
+    Everything happens in the thread that makes the object: CUDA's contexts belong to threads.
+    """
+
+    input_shape: Shape = (None, None, None, None)  # any that there is an engine for
+
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+        """Find the GPU. Raises ModelError where there is none. `precision` auto takes FP16 engines before FP32 ones."""
+        if device == "cpu":
+            raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
+        if precision != "auto":
+            check_precision("TensorRT", precision, ("fp32", "fp16"))
+        self._made = Made(path, hash_file(path), (), precision)
+        self._session: Optional[_Session] = None
+        self._gpu = Gpu()
+        self._place = Place(releases.RUNTIME, self._gpu.architecture)
+        self.description = "{} {}".format(releases.RUNTIME, self._gpu.name)
+
+    @staticmethod
+    def about() -> str:
+        gpu = Gpu()
+        gpu.close()
+        return "{}: {}".format(releases.RUNTIME.split()[1], gpu.name)
+
+    def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
+        """See Backend. An engine is loaded for the first tensor, and for each of another shape than the last.
+
+        Raises ModelError, with the command that builds it, when there is no engine for the shape.
+        """
+        check_tensor(tensor, self.input_shape)
+        try:
+            with self._gpu:
+                if self._session is None or self._session.shape != tensor.shape:
+                    self._load(tensor.shape)
+                assert self._session is not None
+                return self._session.run(tensor)
+        except driver.Error as error:
+            raise ModelError("CUDA failed: {}".format(first_line(error))) from error
+
+    def _load(self, shape: Sequence[int]) -> None:
+        made = self._made._replace(shape=tuple(shape))
+        path, data, fields = find_engine(made, self._place)
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        try:
+            self._session = _Session(data, shape, fields["outputs"])
+        except ModelError as error:
+            raise ModelError("{}: {}".format(path, error)) from error
+        self.description = "{} {} {}".format(releases.RUNTIME, self._gpu.name, fields["precision"])
+
+    def close(self) -> None:
+        if self._session is not None:
+            with self._gpu:
+                self._session.close()
+            self._session = None
+        self._gpu.close()
+
+
+class _Session:
+    """One engine in the GPU's memory, its stream and its buffers. Used and closed with the GPU's context current."""
+
+    def __init__(self, data: bytes, shape: Sequence[int], outputs: Sequence[str]) -> None:
+        """outputs: names in the order that the model has them, which need not be the engine's. Raises ModelError."""
+        self.shape = tuple(shape)
+        self._buffers: List[Buffer] = []
+        self._stream = driver.Stream()
+        self._log = releases.Log()
+        self._engine = releases.load_engine(data, self._log)
+        try:
+            self._prepare(outputs)
+        except Exception:
+            self.close()
+            raise
+
+    def _prepare(self, outputs: Sequence[str]) -> None:
+        tensors = self._engine.tensors
+        places = {tensor.name: index for index, tensor in enumerate(tensors)}
+        inputs = [index for index, tensor in enumerate(tensors) if tensor.is_input]
+        if len(inputs) != 1 or len(outputs) != len(tensors) - 1 or not set(outputs) < set(places):
+            raise ModelError("its tensors are not those of the sidecar: {}".format(", ".join(places)))
+        if not all(self._engine.is_float32(index) for index in places.values()):
+            raise ModelError("its inputs and outputs are not all float32")
+        if not self._engine.set_shape(inputs[0], self.shape):
+            raise ModelError("it does not take a tensor of shape {}: {}".format(self.shape, self._log.reason()))
+        for index in range(len(tensors)):
+            self._buffers.append(Buffer(self._engine.shape(index)))
+        if not self._engine.bind([buffer.address for buffer in self._buffers]):
+            raise ModelError("it does not take its buffers: {}".format(self._log.reason()))
+        self._input = self._buffers[inputs[0]]
+        self._outputs = [self._buffers[places[name]] for name in outputs]
+
+    def run(self, tensor: np.ndarray) -> List[np.ndarray]:
+        """One inference. The outputs are page-locked memory that the next call overwrites."""
+        self._input.upload(tensor, self._stream)
+        if not self._engine.enqueue(self._stream.handle):
+            raise ModelError("TensorRT failed: {}".format(self._log.reason()))
+        for output in self._outputs:
+            output.download(self._stream)
+        self._stream.synchronize()
+        return [output.host for output in self._outputs]
+
+    def close(self) -> None:
+        """Free everything, in the reverse order of its making."""
+        try:
+            self._stream.synchronize()  # nothing may still be at work in what is freed next
+        except driver.Error:
+            pass  # the GPU has failed before this, and that was said
+        self._input, self._outputs = None, []  # type: ignore[assignment]
+        while self._buffers:
+            self._buffers.pop().free()
+        self._engine.close()
+        self._stream = None

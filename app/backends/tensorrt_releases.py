@@ -1,0 +1,242 @@
+"""What differs between the releases of TensorRT: 8.0 to 11, and TensorRT for RTX. All of it is here, and nothing else.
+
+Branches on features, never on version numbers. Failures in TensorRT return None or False: every such call is checked.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+
+from app.backends import importing, running
+from app.errors import ModelError
+
+MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+
+
+def _import() -> Any:
+    """The first of `MODULES` that can be imported; what the first one raised where none can."""
+    failure: Optional[ImportError] = None
+    for name in MODULES:
+        try:
+            module = importlib.import_module(name)
+        except ImportError as error:
+            failure = failure or error
+        else:
+            if hasattr(module, "Builder"):  # an empty folder of that name can be imported too
+                return module
+    raise failure or ImportError("no TensorRT")
+
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+else:
+    with importing(
+        "TensorRT", "python3 -m pip install tensorrt pycuda (on a Jetson it is part of JetPack, for python3)"
+    ):
+        trt = _import()
+
+IS_RTX = "rtx" in trt.__name__
+RUNTIME = "{} {}".format("tensorrt-rtx" if IS_RTX else "tensorrt", trt.__version__)
+
+
+class Log(trt.ILogger):
+    """TensorRT's messages: errors are kept, since the calls that fail say nothing; the rest goes to `watch`."""
+
+    def __init__(self, watch: Optional[Callable[[str], None]] = None) -> None:
+        super().__init__()
+        self._watch = watch
+        self.errors: List[str] = []
+
+    def log(self, severity: "trt.ILogger.Severity", message: str) -> None:
+        if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
+            self.errors.append(message)
+        elif self._watch is not None:
+            self._watch(message)
+
+    def reason(self) -> str:
+        """The first error, in one line; errors after the first are mostly its consequences."""
+        return " ".join(self.errors[0].split()) if self.errors else "TensorRT gave no reason"
+
+    @property
+    def out_of_memory(self) -> bool:
+        return any("outofmemory" in error.lower().replace(" ", "") for error in self.errors)
+
+
+def start(log: Log) -> None:
+    """What must be called before an ONNX file is parsed or an engine loaded."""
+    trt.init_libnvinfer_plugins(log, "")
+
+
+class Tensor(NamedTuple):
+    """An input or output of an engine."""
+
+    name: str
+    is_input: bool
+
+
+class Engine:
+    """A deserialised engine with a context to run it in, and its `tensors` in order.
+
+    The base class is for the releases up to 8.4, where tensors are numbered `bindings`.
+    """
+
+    def __init__(self, runtime: Any, engine: Any, context: Any) -> None:
+        # An engine must not outlive its runtime, nor a context its engine.
+        self._runtime, self._engine, self._context = runtime, engine, context
+        self._addresses: List[int] = []
+        self.tensors = self._list_tensors()
+
+    def _list_tensors(self) -> List[Tensor]:
+        engine = self._engine
+        return [Tensor(engine.get_binding_name(i), engine.binding_is_input(i)) for i in range(engine.num_bindings)]
+
+    def set_shape(self, index: int, shape: Sequence[int]) -> bool:
+        """Set the shape of an input; False when the engine cannot take it."""
+        return bool(self._context.set_binding_shape(index, tuple(shape)))
+
+    def shape(self, index: int) -> Tuple[int, ...]:
+        """Shape of a tensor, once that of the input is set."""
+        return tuple(self._context.get_binding_shape(index))
+
+    def is_float32(self, index: int) -> bool:
+        return bool(self._engine.get_binding_dtype(index) == trt.DataType.FLOAT)
+
+    def bind(self, addresses: Sequence[int]) -> bool:
+        """Where the tensors lie in the GPU's memory, in order."""
+        self._addresses = list(addresses)
+        return True
+
+    def enqueue(self, stream: int) -> bool:
+        """Start an inference on a CUDA stream; False when that failed."""
+        return bool(self._context.execute_async_v2(bindings=self._addresses, stream_handle=stream))
+
+    def close(self) -> None:
+        """Free context, engine and runtime, in this order."""
+        self._context = None
+        self._engine = None
+        self._runtime = None
+
+
+class NamedTensorEngine(Engine):
+    """The same for releases from 8.5 on, where tensors go by their names."""
+
+    def _list_tensors(self) -> List[Tensor]:
+        engine = self._engine
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        return [Tensor(name, engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT) for name in names]
+
+    def set_shape(self, index: int, shape: Sequence[int]) -> bool:
+        return bool(self._context.set_input_shape(self.tensors[index].name, tuple(shape)))
+
+    def shape(self, index: int) -> Tuple[int, ...]:
+        return tuple(self._context.get_tensor_shape(self.tensors[index].name))
+
+    def is_float32(self, index: int) -> bool:
+        return bool(self._engine.get_tensor_dtype(self.tensors[index].name) == trt.DataType.FLOAT)
+
+    def bind(self, addresses: Sequence[int]) -> bool:
+        pairs = zip(self.tensors, addresses)
+        return all(self._context.set_tensor_address(tensor.name, address) for tensor, address in pairs)
+
+    def enqueue(self, stream: int) -> bool:
+        return bool(self._context.execute_async_v3(stream_handle=stream))
+
+
+def load_engine(data: bytes, log: Log) -> Engine:
+    """Deserialise an engine. Raises ModelError, with TensorRT's reason."""
+    start(log)
+    runtime = trt.Runtime(log)
+    engine = runtime.deserialize_cuda_engine(data) if runtime is not None else None
+    context = engine.create_execution_context() if engine is not None else None
+    if context is None:
+        raise ModelError("{} cannot load it: {}".format(RUNTIME, log.reason()))
+    kind = NamedTensorEngine if hasattr(engine, "num_io_tensors") else Engine
+    return kind(runtime, engine, context)
+
+
+def has_fp16_flag() -> bool:
+    """Whether FP16 is a flag of the build; else the network's own types decide, and the ONNX file must be in FP16."""
+    return hasattr(trt.BuilderFlag, "FP16")
+
+
+class Build:
+    """A builder with all that one build takes: the `network`, the `parser` that fills it, the configuration."""
+
+    def __init__(self, log: Log) -> None:
+        """Raises ModelError where TensorRT finds no CUDA."""
+        start(log)
+        with running(RUNTIME):
+            self._builder: Any = trt.Builder(log)
+        # The batch as an explicit dimension, as ONNX files need it. In 11 there is no other kind, nor the flag.
+        flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+        self.network = self._builder.create_network(0 if flag is None else 1 << int(flag))
+        self.parser = trt.OnnxParser(self.network, log)
+        self._config = self._builder.create_builder_config()
+
+    def input(self) -> Tuple[str, Tuple[int, ...]]:
+        """Name and shape of the network's first input, -1 where it is free."""
+        tensor = self.network.get_input(0)
+        return tensor.name, tuple(tensor.shape)  # type: ignore[arg-type]  # Dims are a sequence, which the stubs lack
+
+    def fix_shape(self, name: str, shape: Sequence[int]) -> None:
+        """Build for this shape of the input only."""
+        profile = self._builder.create_optimization_profile()
+        profile.set_shape(name, tuple(shape), tuple(shape), tuple(shape))
+        self._config.add_optimization_profile(profile)
+
+    def limit_workspace(self, size: int) -> None:
+        """Cap the memory, in bytes, that layers may use. The default is 0 up to 8.2, and all there is from 8.5 on."""
+        if hasattr(self._config, "set_memory_pool_limit"):
+            self._config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, size)
+        else:
+            config: Any = self._config  # the type stubs are of a newer release
+            config.max_workspace_size = size
+
+    def allow_fp16(self) -> None:
+        """Let the builder use FP16. Raises ModelError where the GPU is no faster with it."""
+        if not getattr(self._builder, "platform_has_fast_fp16", True):
+            raise ModelError("this GPU is not faster in FP16; build without --fp16")
+        self._config.set_flag(trt.BuilderFlag.FP16)
+
+    def aim_at(self, capability: Tuple[int, int]) -> None:
+        """Build for a GPU that is not here, which TensorRT for RTX can. Raises ModelError."""
+        name = "SM{}{}".format(*capability)
+        targets = getattr(trt, "ComputeCapability", None)
+        if targets is None:
+            raise ModelError("{} builds only for the GPU that is here".format(RUNTIME))
+        config: Any = self._config  # the type stubs are of a release that has none of this
+        config.num_compute_capabilities = 1
+        if not hasattr(targets, name) or not config.set_compute_capability(getattr(targets, name), 0):
+            raise ModelError("{} cannot build for {}".format(RUNTIME, name))
+
+    def watch_progress(self, step: Callable[[str], None]) -> None:
+        """Have `step` called with the name of each phase that gets on, where the release reports it (from 8.6 on)."""
+        if not hasattr(self._config, "progress_monitor"):
+            return
+
+        class Monitor(trt.IProgressMonitor):
+            def phase_start(self, phase_name: str, parent_phase: str, num_phases: int) -> None:
+                step(phase_name)
+
+            def step_complete(self, phase_name: str, step_number: int) -> bool:
+                step(phase_name)
+                return True
+
+            def phase_finish(self, phase_name: str) -> None:
+                step(phase_name)
+
+        self._config.progress_monitor = Monitor()
+
+    def use_timing_cache(self, data: bytes) -> Any:
+        """Start from the timings of earlier builds; the cache, which must be kept until the build has ended.
+
+        None where this release keeps none: TensorRT for RTX times nothing.
+        """
+        if IS_RTX:
+            return None
+        cache = self._config.create_timing_cache(data) or self._config.create_timing_cache(b"")
+        return cache if cache is not None and self._config.set_timing_cache(cache, False) else None
+
+    def run(self) -> Optional[bytes]:
+        """The serialised engine; None when the build failed, which the log explains."""
+        engine = self._builder.build_serialized_network(self.network, self._config)
+        return None if engine is None else bytes(engine)

@@ -1,0 +1,117 @@
+"""TensorRT engines on disk: their names, their sidecars, and which one fits.
+
+weights/yolov3-tiny.416x320.fp16.tensorrt8.2.1.8.sm53.ddb301c9.engine         and .json, its sidecar
+
+An engine fits one release of TensorRT, one GPU architecture, one ONNX file, one input shape. This module knows files
+only, and imports neither TensorRT nor CUDA.
+"""
+
+import glob
+import os
+from typing import List, NamedTuple, Sequence, Tuple
+
+from app.artefact import Fields, read_artefact, read_sidecar, sidecar_path, write_artefact
+from app.errors import ModelError
+
+
+class Place(NamedTuple):
+    """Where an engine can run.
+
+    runtime: e.g. `tensorrt 8.2.1.8`. gpu: the architecture, as `sm53` for compute capability 5.3.
+    """
+
+    runtime: str
+    gpu: str
+
+
+class Made(NamedTuple):
+    """What an engine is made of: the model's path and SHA-256, the shape of its one input, and the precision."""
+
+    model: str
+    model_hash: str
+    shape: Tuple[int, ...]
+    precision: str
+
+
+def build_command(model: str, shape: Sequence[int], precision: str = "auto") -> str:
+    """The command that builds the engine for an input of this shape, (n, c, h, w) or (n, h, w, c)."""
+    fp16 = "" if precision == "fp32" else " --fp16"
+    return "python -m tools.build_engine {} --size {}{}".format(model, size_text(shape), fp16)
+
+
+def size_axes(shape: Sequence[int]) -> Tuple[int, int]:
+    """Where height and width are in an input's shape: axes 2 and 3, or 1 and 2 where the colours come last."""
+    return (1, 2) if shape[3] in (1, 3) and shape[1] not in (1, 3) else (2, 3)
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """Width and height of an input's shape, as `416x320`."""
+    height, width = size_axes(shape)
+    return "{}x{}".format(shape[width], shape[height])
+
+
+def engine_path(made: Made, place: Place) -> str:
+    """The file name of an engine, beside its model."""
+    return "{}.{}.{}.{}.{}.{}.engine".format(
+        os.path.splitext(made.model)[0],
+        size_text(made.shape),
+        made.precision,
+        place.runtime.replace(" ", ""),
+        place.gpu,
+        made.model_hash[:8],
+    )
+
+
+def write_engine(data: bytes, made: Made, place: Place, gpu_name: str, outputs: Sequence[str]) -> str:
+    """Write an engine and its sidecar; its path. `outputs`: names in the model's order. Raises OutputError."""
+    path = engine_path(made, place)
+    fields: Fields = {
+        "runtime": place.runtime,
+        "gpu": {"architecture": place.gpu, "name": gpu_name},
+        "input": list(made.shape),
+        "outputs": list(outputs),
+        "precision": made.precision,
+    }
+    write_artefact(path, data, made.model, made.model_hash, fields)
+    return path
+
+
+def engines(model: str) -> List[str]:
+    """Paths of all engines made from a model of this name, whether they fit or not."""
+    pattern = glob.escape(os.path.splitext(model)[0]) + ".*.engine"
+    return sorted(path for path in glob.glob(pattern) if os.path.isfile(sidecar_path(path)))
+
+
+def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
+    """Path, bytes and sidecar of the engine for a model, shape and precision in this place. `auto` prefers FP16.
+
+    Raises ModelError, which says what is different about the nearest engine there is, and the command that builds it.
+    """
+    command = build_command(made.model, made.shape, made.precision)
+    found = []
+    for path in engines(made.model):
+        fields = read_sidecar(path)
+        found.append((_differences(path, fields, made, place), fields, path))
+    if not found:
+        raise ModelError(
+            "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
+        )
+    differences, fields, path = min(found, key=lambda one: (len(one[0]), one[1]["precision"] != "fp16", one[2]))
+    if differences:
+        raise ModelError("{} is {}; build one that fits with: {}".format(path, ", and ".join(differences), command))
+    return path, read_artefact(path, command), fields
+
+
+def _differences(path: str, fields: Fields, made: Made, place: Place) -> List[str]:
+    """Why an engine does not fit, in words."""
+    try:
+        pairs = (
+            ("for an input of {}, not {}", size_text(fields["input"]), size_text(made.shape)),
+            ("for {}, not {}", fields["runtime"], place.runtime),
+            ("for a GPU of architecture {}, not {}", fields["gpu"]["architecture"], place.gpu),
+            ("in {}, not {}", fields["precision"], fields["precision"] if made.precision == "auto" else made.precision),
+            ("for another ONNX file ({:.8}..., not {:.8}...)", fields["model"]["sha256"], made.model_hash),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise ModelError("{}: not the sidecar of an engine; delete both".format(sidecar_path(path))) from error
+    return [text.format(its, ours) for text, its, ours in pairs if its != ours]
