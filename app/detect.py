@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import cv2
 
 from app import __version__
-from app.backends import BACKENDS, DEVICES, open_backend
+from app.backends import BACKENDS, DEVICES, PRECISIONS, list_backends, open_backend
 from app.command import Parser, exit_code, number
 from app.detector import Detector, nearest_sizes
 from app.errors import ModelError, UsageError
@@ -32,6 +32,7 @@ LARGEST_SIZE = 4096
 EXAMPLES = """examples:
   python -m app.detect --cam 0 --size 160
   python -m app.detect --cam street.mp4 --save annotated.mp4 --jsonl found.jsonl
+  python -m app.detect --cam 0 --backend tensorrt
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
 """
 
@@ -84,6 +85,10 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument("--square", action="store_true", help="pad to a square, as Darknet does: slower, hardly better")
     model.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")
     model.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
+    model.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic (default: fp32)")
+    model.add_argument(
+        "--list-backends", action="store_true", help="say which are installed here, and what they run on"
+    )
     model.add_argument("--offline", action="store_true", help="never download the default model")
 
     found = parser.add_argument_group("detections")
@@ -175,6 +180,10 @@ def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
 
 def detect(args: argparse.Namespace) -> None:
     """Do what the command line says."""
+    if args.list_backends:
+        for line in list_backends():
+            print(line, flush=True)
+        return
     for path in (args.report, None if args.jsonl == "-" else args.jsonl):
         if path is not None:
             check_writable(path)
@@ -189,7 +198,8 @@ def detect(args: argparse.Namespace) -> None:
         classes = choose_classes(args.classes, card.labels)
         source = stack.enter_context(open_source(args.cam, args.width, args.height, args.fps, args.loop))
         protect_inputs(args, [*source.files, model, card_path(model)])
-        backend = stack.enter_context(open_backend(model, args.backend, args.device))
+        backend = stack.enter_context(open_backend(model, args.backend, args.device, args.precision))
+        print("{} on {}".format(card.name, backend.description), file=sys.stderr)
         detector = Detector(backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes)
         timing = Timing(args.fps)
         tally = Tally(card.labels)

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from app.backends import BACKENDS, DEVICES, open_backend
+from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code
 from app.detector import Detector
 from app.errors import ModelError, SourceError
@@ -177,7 +177,7 @@ def score(args: argparse.Namespace) -> Json:
             raise SourceError(f"{args.detections}: has images that are not in {args.images}: {sorted(unknown)[:5]}")
         what = {"detections": args.detections}
     else:
-        with open_backend(model, args.backend, args.device) as backend:
+        with open_backend(model, args.backend, args.device, args.precision) as backend:
             detector = Detector(backend, card, args.size, args.square, LEAST_SCORE, multi_label=True)
             annotations, detections = find_all(detector, truth)
         shape = "square" if args.square else "rectangular"
@@ -196,6 +196,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: fp32)")
     parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
 
