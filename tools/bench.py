@@ -1,197 +1,152 @@
-"""Measures the loop against the two things it should be measured against, on the same video and in one run:
+"""Measures speed. With `--cam`, the loop against the two things it should be measured against, on the same video:
 
   bare    the ONNX Runtime session alone, fed one tensor again and again: what no loop can beat
   naive   a plain sequential loop of OpenCV and ONNX Runtime: what one would write first
 
-All three decode, infer at the same input shape and with as many threads. They take turns within each round, so that a
-machine whose speed drifts favours none; figures are medians over the rounds, ratios are taken within a round.
+All three decode, infer at the same input shape and with as many threads. With `--backends`, the network alone, square,
+in every backend that is installed here, and in Keras's predict().
+
+Rivals take turns within each round, so that a machine whose speed drifts favours none; figures are medians over the
+rounds, ratios are taken within a round.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
-import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
 from app.backends import physical_cores
-from app.backends.onnx import OnnxBackend
 from app.command import Parser, exit_code, number
-from app.detector import Detector
-from app.errors import SourceError
+from app.errors import ModelError, SourceError, UsageError
 from app.files import check_writable, write_file
 from app.letterbox import Letterbox
-from app.modelcard import ModelCard, find_model, read_card
-from app.pipeline import Tally, run
+from app.modelcard import find_model, read_card
 from app.sources import open_source
-from app.stop import Stop
-from app.timing import STAGES, WARM_UP_FRAMES, Timing
+from tools.rivals import Bare, KerasPredict, Loop, Naive, Network
 
-CONFIDENCE, OVERLAP = 0.25, 0.45
+# What `--backends` runs: backends, and backends in a precision.
+NETWORKS = ("onnx", "openvino", "openvino:bf16", "tensorflow", "opencv", "tensorrt", "keras")
 
 EXAMPLES = """examples:
   python -m tools.bench --cam street.mp4
   python -m tools.bench --cam street.mp4 --sizes 160 --rounds 9 --report bench.json
+  python -m tools.bench --backends
+  python -m tools.bench --backends onnx openvino:bf16 --sizes 416
 """
 
 Json = Dict[str, Any]
-
-
-class Loop:
-    """The project's loop: decode, preprocess, infer, postprocess, draw; no sink."""
-
-    def __init__(self, model: str, card: ModelCard, uri: str, size: int, threads: int) -> None:
-        self._uri = uri
-        self._detector = Detector(OnnxBackend(model, "cpu", threads=threads), card, size, False, CONFIDENCE, OVERLAP)
-        self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
-
-    def __call__(self, frames: int) -> float:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)  # as app.detect does
-        timing = Timing()
-        tally = Tally(self._detector.card.labels)
-        with open_source(self._uri, loop=True) as source:
-            last = frames + WARM_UP_FRAMES
-            run(source, self._detector, [], timing, tally, Stop(), draw=True, max_frames=last)
-        cv2.setNumThreads(threads)
-        report: Json = timing.report()
-        for stage, times in report["stages_ms"].items():
-            self.stages_ms[stage].append(times["mean"])
-        return float(report["fps"]["real"])
-
-
-class Bare:
-    """The session and nothing else, with ONNX Runtime's own settings but for the number of threads."""
-
-    def __init__(self, model: str, shape: Sequence[int], threads: int) -> None:
-        self._session = _session(model, threads)
-        self._tensor = np.random.default_rng(0).random((1, 3, *shape), np.float32)
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, frames: int) -> float:
-        for _ in range(WARM_UP_FRAMES):
-            self._session.run(None, {self._input: self._tensor})
-        start = time.monotonic()
-        for _ in range(frames):
-            self._session.run(None, {self._input: self._tensor})
-        return frames / (time.monotonic() - start)
-
-
-class Naive:
-    """The loop one would write first, written well: step after step, OpenCV's own functions where it has them."""
-
-    def __init__(self, model: str, card: ModelCard, uri: str, size: int, threads: int) -> None:
-        self._session = _session(model, threads)
-        self._input = self._session.get_inputs()[0].name
-        self._card = card
-        self._uri = uri
-        self._size = size
-        self._last = time.monotonic()
-
-    def __call__(self, frames: int) -> float:
-        capture = cv2.VideoCapture(self._uri)
-        done, start = -WARM_UP_FRAMES, time.monotonic()
-        while done < frames:
-            good, image = capture.read()
-            if not good:
-                capture.release()
-                capture = cv2.VideoCapture(self._uri)
-                continue
-            self._frame(image)
-            done += 1
-            if done == 0:
-                start = time.monotonic()
-        seconds = time.monotonic() - start
-        capture.release()
-        return frames / seconds
-
-    def _frame(self, image: np.ndarray) -> None:
-        height, width = image.shape[:2]
-        scale = self._size / max(height, width)
-        resized = cv2.resize(image, (int(width * scale), int(height * scale)))
-        bottom, right = -resized.shape[0] % 32, -resized.shape[1] % 32
-        padded = cv2.copyMakeBorder(resized, 0, bottom, 0, right, cv2.BORDER_CONSTANT, value=(128, 128, 128))
-        blob = cv2.dnn.blobFromImage(padded, 1 / 255, swapRB=True)
-        outputs = self._session.run(None, {self._input: blob})
-
-        boxes: List[List[float]] = []
-        scores: List[float] = []
-        labels: List[int] = []
-        for output, head in zip(outputs, self._card.heads):
-            rows, columns = output.shape[2:]
-            cells = output.reshape(len(head.anchors), -1, rows, columns)
-            objectness = 1 / (1 + np.exp(-cells[:, 4]))
-            for anchor, row, column in zip(*np.nonzero(objectness > CONFIDENCE)):
-                cell = cells[anchor, :, row, column]
-                label = int(cell[5:].argmax())
-                score = float(objectness[anchor, row, column] / (1 + np.exp(-cell[5 + label])))
-                if score < CONFIDENCE:
-                    continue
-                x, y = (1 / (1 + np.exp(-cell[:2])) + (column, row)) * head.stride / scale
-                w, h = np.exp(cell[2:4]) * head.anchors[anchor] / scale
-                boxes.append([x - w / 2, y - h / 2, w, h])
-                scores.append(score)
-                labels.append(label)
-        for index in cv2.dnn.NMSBoxesBatched(boxes, scores, labels, CONFIDENCE, OVERLAP):
-            x, y, w, h = (int(side) for side in boxes[index])
-            text = f"{self._card.labels[labels[index]]} {scores[index]:.2f}"
-            cv2.rectangle(image, (x, y), (x + w, y + h), (0, 255, 0), 2)
-            cv2.putText(image, text, (x, y - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 255, 0), 1, cv2.LINE_AA)
-        now = time.monotonic()
-        text = f"{1 / max(now - self._last, 1e-6):.1f} FPS"
-        cv2.putText(image, text, (10, height - 10), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
-        self._last = now
-
-
-def _session(model: str, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+Runner = Callable[[int], float]
 
 
 def bench(args: argparse.Namespace) -> Json:
     """Do what the command line says; the figures."""
+    if (args.cam is None) == (args.backends is None):
+        raise UsageError("say what to measure: either --cam FILE or --backends; see --help")
     model = find_model(args.model)
-    card = read_card(model)
-    with open_source(args.cam) as source:
-        first = next((frame for frame in source if frame is not None), None)
-        is_video = source.fps is not None and len(source.files) == 1
-    if first is None or not is_video:
-        raise SourceError(f"{args.cam}: should be a video file")
-    height, width = first.image.shape[:2]
     threads = args.threads or physical_cores()
     result: Json = {"source": args.cam, "threads": threads, "machine": machine(), "sizes": {}}
+    read_card(model)  # a model that does not match its card is not run
+    shape = None if args.cam is None else _frame_size(args.cam)
     for size in args.sizes:
-        letterbox = Letterbox.fit(width, height, size)
-        loop = Loop(model, card, args.cam, size, threads)
-        runners: Dict[str, Callable[[int], float]] = {
-            "bare": Bare(model, (letterbox.height, letterbox.width), threads),
-            "naive": Naive(model, card, args.cam, size, threads),
-            "loop": loop,
-        }
-        frames = max(30, int(args.seconds * runners["bare"](30)))
-        rounds: List[Dict[str, float]] = []
-        for turn in tqdm(range(args.rounds), desc=f"size {size}", unit=" rounds", leave=False):
-            order = list(runners)
-            order = order[turn % 3 :] + order[: turn % 3]
-            rounds.append({name: runners[name](frames) for name in order})
-        result["sizes"][size] = {
-            "input": [letterbox.height, letterbox.width],
-            "frames": frames,
-            "fps": {name: _spread([rates[name] for rates in rounds]) for name in runners},
-            "loop/bare": _spread([rates["loop"] / rates["bare"] for rates in rounds]),
-            "loop/naive": _spread([rates["loop"] / rates["naive"] for rates in rounds]),
-            "stages_ms": {stage: round(statistics.median(times), 3) for stage, times in loop.stages_ms.items()},
-        }
-        print(line(size, result["sizes"][size]), flush=True)
+        if shape is None:
+            figures = compare_networks(args, model, size)
+            print(network_lines(size, figures), flush=True)
+        else:
+            figures = compare_loops(args, model, size, shape, threads)
+            print(line(size, figures), flush=True)
+        result["sizes"][size] = figures
     return result
+
+
+def _frame_size(uri: str) -> Sequence[int]:
+    """Height and width of a video's frames."""
+    with open_source(uri) as source:
+        first = next((frame for frame in source if frame is not None), None)
+        if first is None or source.fps is None or len(source.files) != 1:
+            raise SourceError(f"{uri}: should be a video file")
+    height, width = first.image.shape[:2]
+    return height, width
+
+
+def compare_loops(args: argparse.Namespace, model: str, size: int, shape: Sequence[int], threads: int) -> Json:
+    """The loop, the bare session and the naive loop at one size, on frames of `shape` (height, width)."""
+    letterbox = Letterbox.fit(shape[1], shape[0], size)
+    card = read_card(model)
+    loop = Loop(model, card, args.cam, size, threads)
+    runners: Dict[str, Runner] = {
+        "bare": Bare(model, (letterbox.height, letterbox.width), threads),
+        "naive": Naive(model, card, args.cam, size, threads),
+        "loop": loop,
+    }
+    frames = max(30, int(args.seconds * runners["bare"](30)))
+    rounds = take_turns(runners, dict.fromkeys(runners, frames), args.rounds, size)
+    return {
+        "input": [letterbox.height, letterbox.width],
+        "frames": frames,
+        "fps": {name: _spread([rates[name] for rates in rounds]) for name in runners},
+        "loop/bare": _spread([rates["loop"] / rates["bare"] for rates in rounds]),
+        "loop/naive": _spread([rates["loop"] / rates["naive"] for rates in rounds]),
+        "stages_ms": {stage: round(statistics.median(times), 3) for stage, times in loop.stages_ms.items()},
+    }
+
+
+def compare_networks(args: argparse.Namespace, model: str, size: int) -> Json:
+    """The network alone in each backend that runs here, at size x size."""
+    runners: Dict[str, Runner] = {}
+    descriptions: Dict[str, str] = {}
+    absent: Dict[str, str] = {}
+    for name in args.backends or NETWORKS:
+        try:
+            if name == "keras":
+                rival: Any = KerasPredict(os.path.splitext(model)[0] + ".weights", (size, size))
+            else:
+                rival = Network(model, name, (size, size))
+        except ModelError as error:
+            absent[name] = str(error)
+            if args.backends:  # asked for by name
+                raise
+            continue
+        runners[name], descriptions[name] = rival, rival.description
+    if not runners:
+        raise ModelError("no backend runs here; see: python -m app.detect --list-backends")
+    frames = {name: max(10, int(args.seconds * runner(10))) for name, runner in runners.items()}
+    rounds = take_turns(runners, frames, args.rounds, size)
+    ratios = {
+        f"{name}/{base}": _spread([rates[name] / rates[base] for rates in rounds])
+        for base in ("onnx", "keras")
+        for name in runners
+        if base in runners and name != base
+    }
+    fps = {name: _spread([rates[name] for rates in rounds]) for name in runners}
+    return {"input": [size, size], "what": descriptions, "absent": absent, "fps": fps, **ratios}
+
+
+def take_turns(runners: Dict[str, Runner], frames: Dict[str, int], rounds: int, size: int) -> List[Dict[str, float]]:
+    """Frames per second of each runner in each round. Each round starts with another one."""
+    results = []
+    for turn in tqdm(range(rounds), desc=f"size {size}", unit=" rounds", leave=False):
+        order = list(runners)
+        order = order[turn % len(order) :] + order[: turn % len(order)]
+        results.append({name: runners[name](frames[name]) for name in order})
+    return results
+
+
+def network_lines(size: int, figures: Json) -> str:
+    """The figures of the networks at one size, for people: a line for each."""
+    lines = [f"size {size}"]
+    for name, fps in figures["fps"].items():
+        ratios = [
+            f"{figures[key]['median']:.2f} x {key.split('/')[1]}" for key in figures if key.startswith(name + "/")
+        ]
+        rate = f"{fps['median']:7.1f} FPS ({fps['least']:.1f} to {fps['most']:.1f})"
+        lines.append(f"  {name:<14}{rate:<36}{', '.join(ratios):<30}{figures['what'][name]}")
+    return "\n".join(lines + [f"  {name:<14}- {reason}" for name, reason in figures["absent"].items()])
 
 
 def line(size: int, figures: Json) -> str:
@@ -231,7 +186,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     positive = number(int, 1, 1000, "a number")
     seconds = number(float, 0.01, 600, "a time")
     sizes = [160, 320, 416]
-    parser.add_argument("--cam", required=True, metavar="FILE", help="the video to run on")
+    parser.add_argument("--cam", metavar="FILE", help="measure the loop on this video")
+    parser.add_argument(
+        "--backends", nargs="*", choices=NETWORKS, metavar="NAME", help="measure the networks (default: all there are)"
+    )
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
     parser.add_argument("--rounds", type=positive, default=7, help="(default: %(default)s)")

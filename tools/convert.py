@@ -37,7 +37,7 @@ def convert(weights: str, output: str, opset: int = 13) -> None:
     except ImportError as error:
         raise ModelError("onnx is needed to convert ({}): python3 -m pip install onnx".format(error)) from error
     check_writable(output)
-    convolutions = _read(weights)
+    convolutions = read_convolutions(weights)
     # The card comes last and goes first: where there is one, the model is whole.
     if os.path.exists(card_path(output)):
         os.remove(card_path(output))
@@ -63,7 +63,7 @@ def convert_graph(weights: str, model: str) -> str:
     check_writable(path)
     from app.backends.tensorflow import tf
 
-    function = freeze(yolov3_tiny.emit_keras(_read(weights)))
+    function = freeze(yolov3_tiny.emit_keras(read_convolutions(weights)))
     data = function.graph.as_graph_def().SerializeToString(deterministic=True)
     made = {
         "made_with": "tensorflow " + tf.__version__,
@@ -94,7 +94,8 @@ def freeze(model: Any) -> Any:
     return convert_variables_to_constants_v2(function.get_concrete_function())
 
 
-def _read(weights: str) -> Sequence[Convolution]:
+def read_convolutions(weights: str) -> Sequence[Convolution]:
+    """The convolutions of YOLOv3-tiny from a Darknet weights file. Raises ModelError."""
     try:
         return read_weights(weights, yolov3_tiny.conv_shapes())
     except WeightsError as error:
