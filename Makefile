@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 DEVICE_VENV := .venv36
 # A file of this name means that the environment is whole; its name changes with what should be in it.
 STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+TESTS_STAMP := $(VENV)/.tests-$(shell cat pyproject.toml tests/host-requirements.txt | cksum | cut -d' ' -f1)
 DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.txt tests/device-requirements.txt | cksum | cut -d' ' -f1)
 # The first Python 3.6 that runs: python3.6 in the path, or one of pyenv's.
 PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.6.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 6))' 2>/dev/null && { echo "$$p"; break; }; done)
-FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/bikes.mp4
-DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch.py tools/convert.py
+FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
+DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch.py tools/convert.py tools/build_engine.py
 
 .PHONY: help demo test lint test-host test-device clean
 
@@ -24,10 +25,10 @@ demo: $(STAMP)
 
 test: lint test-host test-device
 
-lint: $(STAMP)
+lint: $(TESTS_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
 
 weights/yolov3-tiny.weights: | $(STAMP)
@@ -36,10 +37,13 @@ weights/yolov3-tiny.weights: | $(STAMP)
 weights/yolov3-tiny.onnx weights/yolov3-tiny.json: | weights/yolov3-tiny.weights
 	$(BIN)/python -m tools.convert
 
+weights/yolov3-tiny.pb: | $(TESTS_STAMP) weights/yolov3-tiny.weights
+	$(BIN)/python -m tools.convert
+
 weights/bikes.mp4: | $(STAMP)
 	$(BIN)/python -m tools.fetch bikes
 
-test-host: $(STAMP) $(FETCHED)
+test-host: $(TESTS_STAMP) $(FETCHED)
 	$(BIN)/python -m pytest
 
 ifeq ($(PYTHON36),)
@@ -62,6 +66,14 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		{ echo "error: OpenCV lacks a system library; on Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
+	@touch $@
+
+# The other runtimes are large, so only the tests install them. The type stubs of TensorRT lie apart, since in the
+# environment they would be an empty module `tensorrt`; as published they are no valid Python in five places.
+$(TESTS_STAMP): tests/host-requirements.txt | $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/host-requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1
+	sed -i -E 's/\bin: list/in_: list/; s/channel_axis: int\)/channel_axis: int = ...)/' $(VENV)/stubs/tensorrt_bindings/tensorrt.pyi
 	@touch $@
 
 $(DEVICE_STAMP): deploy/jetson/constraints.txt tests/device-requirements.txt
