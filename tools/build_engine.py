@@ -14,7 +14,7 @@ from typing import Any, List, NoReturn, Optional, Sequence, Tuple
 from tqdm import tqdm
 
 from app.artefact import read_artefact, write_artefact
-from app.backends import importing
+from app.backends import importing, running
 from app.command import Parser, exit_code
 from app.engine import Made, Place, size_axes, size_text, write_engine
 from app.errors import ModelError, UsageError, warn
@@ -128,7 +128,10 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
     log = releases.Log(watch)
     with bar:
         build = releases.Build(log)
-        _parse(build.parser, _model_bytes(args, releases.has_fp16_flag()), args.model)
+        try:
+            build.parse(_model_bytes(args, releases.has_fp16_flag()))
+        except ModelError as error:
+            raise ModelError("{}: {}".format(args.model, error)) from error
         name, free = build.input()
         shape = input_shape(free, args.size, args.model)
         build.fix_shape(name, shape)
@@ -149,13 +152,6 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
     return engine, Made(args.model, model_hash, shape, "fp16" if args.fp16 else "fp32"), outputs
 
 
-def _parse(parser: Any, data: bytes, model: str) -> None:
-    """Have TensorRT read the ONNX file. Raises ModelError with its first complaint."""
-    if not parser.parse(data):
-        reason = parser.get_error(0).desc() if parser.num_errors else "TensorRT gave no reason"
-        raise ModelError("{}: TensorRT cannot read it: {}".format(model, " ".join(reason.split())))
-
-
 def _model_bytes(args: argparse.Namespace, has_fp16_flag: bool) -> bytes:
     """The ONNX file, converted to FP16 where it is the only way to have TensorRT compute so."""
     with open(args.model, "rb") as file:
@@ -165,8 +161,12 @@ def _model_bytes(args: argparse.Namespace, has_fp16_flag: bool) -> bytes:
     with importing("ONNX Runtime's converter to FP16", "python3 -m pip install onnx onnxruntime"):
         import onnx
         from onnxruntime.transformers.float16 import convert_float_to_float16
-    converted: bytes = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True).SerializeToString()
-    return converted
+        from onnxruntime.transformers.onnx_model import OnnxModel
+    with running("The conversion to FP16"):
+        converted = convert_float_to_float16(onnx.load_from_string(data), keep_io_types=True)
+        OnnxModel(converted).topological_sort()  # the converter puts its casts at the end
+    serialized: bytes = converted.SerializeToString()
+    return serialized
 
 
 def input_shape(free: Sequence[int], size: Optional[Size], model: str) -> Tuple[int, ...]:

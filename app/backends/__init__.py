@@ -138,6 +138,8 @@ def importing(name: str, command: str) -> Iterator[None]:
     """Turn what a missing or broken runtime raises on its import into one line, with the command that installs it."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as error:  # a broken installation raises anything
         raise ModelError(
             "{} cannot be loaded ({}); install it with: {}".format(name, first_line(error), command)

@@ -159,7 +159,7 @@ def has_fp16_flag() -> bool:
 
 
 class Build:
-    """A builder with all that one build takes: the `network`, the `parser` that fills it, the configuration."""
+    """A builder with all that one build takes: the `network`, the parser that fills it, the configuration."""
 
     def __init__(self, log: Log) -> None:
         """Raises ModelError where TensorRT finds no CUDA."""
@@ -169,8 +169,20 @@ class Build:
         # The batch as an explicit dimension, as ONNX files need it. In 11 there is no other kind, nor the flag.
         flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
         self.network = self._builder.create_network(0 if flag is None else 1 << int(flag))
-        self.parser = trt.OnnxParser(self.network, log)
+        self._parser = trt.OnnxParser(self.network, log)
         self._config = self._builder.create_builder_config()
+
+    def parse(self, data: bytes) -> None:
+        """Fill the network from an ONNX file's bytes. Raises ModelError with the parser's first complaint."""
+        if not self._parser.parse(data):
+            if not self._parser.num_errors:
+                raise ModelError("TensorRT cannot read it, and gave no reason")
+            error = self._parser.get_error(0)
+            operator = " ({})".format(error.node_operator()) if hasattr(error, "node_operator") else ""
+            code, reason = str(error.code()).split(".")[-1], " ".join(error.desc().split())
+            raise ModelError("TensorRT cannot read node {}{}: {}: {}".format(error.node(), operator, code, reason))
+        if self.network.num_inputs != 1:  # also what is left of a file that is no ONNX at all
+            raise ModelError("its network should have one input, has {}".format(self.network.num_inputs))
 
     def input(self) -> Tuple[str, Tuple[int, ...]]:
         """Name and shape of the network's first input, -1 where it is free."""
