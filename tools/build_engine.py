@@ -125,9 +125,9 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
         if layer:
             step(layer.group(1))
 
-    log = releases.Log(watch)
+    releases.LOG.watch = watch
     with bar:
-        build = releases.Build(log)
+        build = releases.Build()
         try:
             build.parse(_model_bytes(args, releases.has_fp16_flag()))
         except ModelError as error:
@@ -145,7 +145,7 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
         cache = build.use_timing_cache(_read_cache(cache_path))
         engine = build.run()
         if engine is None:
-            raise ModelError("{}: {}".format(args.model, _why(log)))
+            raise ModelError("{}: {}".format(args.model, _why(releases.LOG)))
         if cache is not None:
             write_artefact(cache_path, bytes(cache.serialize()), args.model, model_hash, {"runtime": place.runtime})
     outputs = [build.network.get_output(index).name for index in range(build.network.num_outputs)]

@@ -81,8 +81,7 @@ class _Session:
         self.shape = tuple(shape)
         self._buffers: List[Buffer] = []
         self._stream = driver.Stream()
-        self._log = releases.Log()
-        self._engine = releases.load_engine(data, self._log)
+        self._engine = releases.load_engine(data)
         try:
             self._prepare(outputs)
         except Exception:
@@ -98,11 +97,11 @@ class _Session:
         if not all(self._engine.is_float32(index) for index in places.values()):
             raise ModelError("its inputs and outputs are not all float32")
         if not self._engine.set_shape(inputs[0], self.shape):
-            raise ModelError("it does not take a tensor of shape {}: {}".format(self.shape, self._log.reason()))
+            raise ModelError("it does not take a tensor of shape {}: {}".format(self.shape, releases.LOG.reason()))
         for index in range(len(tensors)):
             self._buffers.append(Buffer(self._engine.shape(index)))
         if not self._engine.bind([buffer.address for buffer in self._buffers]):
-            raise ModelError("it does not take its buffers: {}".format(self._log.reason()))
+            raise ModelError("it does not take its buffers: {}".format(releases.LOG.reason()))
         self._input = self._buffers[inputs[0]]
         self._outputs = [self._buffers[places[name]] for name in outputs]
 
@@ -110,7 +109,7 @@ class _Session:
         """One inference. The outputs are page-locked memory that the next call overwrites."""
         self._input.upload(tensor, self._stream)
         if not self._engine.enqueue(self._stream.handle):
-            raise ModelError("TensorRT failed: {}".format(self._log.reason()))
+            raise ModelError("TensorRT failed: {}".format(releases.LOG.reason()))
         for output in self._outputs:
             output.download(self._stream)
         self._stream.synchronize()

@@ -41,29 +41,37 @@ RUNTIME = "{} {}".format("tensorrt-rtx" if IS_RTX else "tensorrt", trt.__version
 class Log(trt.ILogger):
     """TensorRT's messages: errors are kept, since the calls that fail say nothing; the rest goes to `watch`."""
 
-    def __init__(self, watch: Optional[Callable[[str], None]] = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._watch = watch
+        self.watch: Optional[Callable[[str], None]] = None
         self.errors: List[str] = []
 
     def log(self, severity: "trt.ILogger.Severity", message: str) -> None:
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             self.errors.append(message)
-        elif self._watch is not None:
-            self._watch(message)
+        elif self.watch is not None:
+            try:
+                self.watch(message)
+            except Exception:  # up to 8.2 the process would end here: the caller is C++ code that must not see any
+                self.watch = None
 
     def reason(self) -> str:
-        """The first error, in one line; errors after the first are mostly its consequences."""
+        """The first error, in one line; those after the first are mostly its consequences."""
         return " ".join(self.errors[0].split()) if self.errors else "TensorRT gave no reason"
 
     @property
     def out_of_memory(self) -> bool:
+        """Whether one of the errors says so."""
         return any("outofmemory" in error.lower().replace(" ", "") for error in self.errors)
 
 
-def start(log: Log) -> None:
+LOG = Log()  # the only one: while one is in use TensorRT ignores any other
+
+
+def start() -> None:
     """What must be called before an ONNX file is parsed or an engine loaded."""
-    trt.init_libnvinfer_plugins(log, "")
+    LOG.errors.clear()
+    trt.init_libnvinfer_plugins(LOG, "")
 
 
 class Tensor(NamedTuple):
@@ -141,14 +149,14 @@ class NamedTensorEngine(Engine):
         return bool(self._context.execute_async_v3(stream_handle=stream))
 
 
-def load_engine(data: bytes, log: Log) -> Engine:
+def load_engine(data: bytes) -> Engine:
     """Deserialise an engine. Raises ModelError, with TensorRT's reason."""
-    start(log)
-    runtime = trt.Runtime(log)
+    start()
+    runtime = trt.Runtime(LOG)
     engine = runtime.deserialize_cuda_engine(data) if runtime is not None else None
     context = engine.create_execution_context() if engine is not None else None
     if context is None:
-        raise ModelError("{} cannot load it: {}".format(RUNTIME, log.reason()))
+        raise ModelError("{} cannot load it: {}".format(RUNTIME, LOG.reason()))
     kind = NamedTensorEngine if hasattr(engine, "num_io_tensors") else Engine
     return kind(runtime, engine, context)
 
@@ -161,15 +169,15 @@ def has_fp16_flag() -> bool:
 class Build:
     """A builder with all that one build takes: the `network`, the parser that fills it, the configuration."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self) -> None:
         """Raises ModelError where TensorRT finds no CUDA."""
-        start(log)
+        start()
         with running(RUNTIME):
-            self._builder: Any = trt.Builder(log)
+            self._builder: Any = trt.Builder(LOG)
         # The batch as an explicit dimension, as ONNX files need it. In 11 there is no other kind, nor the flag.
         flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
         self.network = self._builder.create_network(0 if flag is None else 1 << int(flag))
-        self._parser = trt.OnnxParser(self.network, log)
+        self._parser = trt.OnnxParser(self.network, LOG)
         self._config = self._builder.create_builder_config()
 
     def parse(self, data: bytes) -> None:
