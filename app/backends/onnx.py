@@ -103,6 +103,8 @@ def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
 
 def _missing(provider: str) -> str:
     """The first shared library that a GPU provider's own library lacks; empty where none is found missing."""
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA's libraries as pip installs them, which lie where no loader looks
     name = "libonnxruntime_providers_{}.so".format({CUDA: "cuda", TENSORRT: "tensorrt"}[provider])
     for library in glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", name)):
         try:
