@@ -40,7 +40,8 @@ def read_sidecar(path: str) -> Fields:
     try:
         with open(sidecar_path(path), encoding="utf-8") as file:
             fields = json.load(file)
-        str(fields["sha256"]), str(fields["model"]["sha256"])
+        if not isinstance(fields["sha256"], str) or not isinstance(fields["model"]["sha256"], str):
+            raise TypeError("a hash should be a text")
     except OSError as error:
         raise ModelError("{}: cannot be read: {}".format(sidecar_path(path), error.strerror)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:

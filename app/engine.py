@@ -105,6 +105,8 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
 def _differences(path: str, fields: Fields, made: Made, place: Place) -> List[str]:
     """Why an engine does not fit, in words."""
     try:
+        if not all(isinstance(name, str) for name in fields["outputs"]):
+            raise TypeError("names should be texts")
         pairs = (
             ("for an input of {}, not {}", size_text(fields["input"]), size_text(made.shape)),
             ("for {}, not {}", fields["runtime"], place.runtime),

@@ -97,6 +97,22 @@ def hash_file(path: str) -> str:
     return digest.hexdigest()
 
 
+def input_multiple(fields: Dict[str, Any], model: str) -> int:
+    """What a model's input height and width are multiples of, by the fields of its card; 1 where it says nothing."""
+    try:
+        return int(_positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024))
+    except (ValueError, AttributeError) as error:
+        raise ModelError("{}: not a model card: {}".format(card_path(model), error)) from error
+
+
+def hash_model(model: str) -> str:
+    """SHA-256 of a model file. Raises ModelError when it cannot be read."""
+    try:
+        return hash_file(model)
+    except OSError as error:
+        raise ModelError("{}: {}".format(model, error.strerror)) from error
+
+
 def _parse(fields: Dict[str, Any]) -> ModelCard:
     expected = {"layout": "NCHW", "colour": "RGB"}
     for key, value in expected.items():

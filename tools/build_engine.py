@@ -18,7 +18,7 @@ from app.backends import importing, running
 from app.command import Parser, exit_code
 from app.engine import Made, Place, size_axes, size_text, write_engine
 from app.errors import ModelError, UsageError, warn
-from app.modelcard import read_fields
+from app.modelcard import input_multiple, read_fields
 
 ADD_SWAP = (
     "sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile"
@@ -45,11 +45,11 @@ def build(args: argparse.Namespace) -> int:
     So Ctrl-C works while TensorRT is busy, and a build that runs out of memory is told from one that ended.
     """
     fields = read_fields(args.model)
-    multiple = fields.get("input", {}).get("multiple", 1)
+    multiple = input_multiple(fields, args.model)
     if args.size is not None and any(side % multiple for side in args.size):
         raise UsageError("--size {}x{}: should be multiples of {}".format(args.size[0], args.size[1], multiple))
     child = multiprocessing.get_context("fork").Process(target=_child, args=(args, fields["sha256"]))
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _leave)
     child.start()
     try:
         child.join()
@@ -64,9 +64,14 @@ def build(args: argparse.Namespace) -> int:
     return code
 
 
+def _leave(number: int, _: Any) -> NoReturn:
+    """On a signal, end by way of every `finally`."""
+    sys.exit(128 + number)
+
+
 def _child(args: argparse.Namespace, model_hash: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this process
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends TensorRT at once, which a handler in Python would not
     sys.exit(exit_code(lambda: _build(args, model_hash)))
 
 
@@ -144,6 +149,7 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
         cache_path = timing_cache_path(args.model, place)
         cache = build.use_timing_cache(_read_cache(cache_path))
         engine = build.run()
+        signal.signal(signal.SIGTERM, _leave)  # what is written from here on is written whole, or removed
         if engine is None:
             raise ModelError("{}: {}".format(args.model, _why(releases.LOG)))
         if cache is not None:
@@ -212,8 +218,8 @@ def _why(log: Any) -> str:
 
 
 def _size(text: str) -> Size:
-    match = re.match(r"^(\d{1,5})(?:x(\d{1,5}))?$", text)
-    if not match or "0" in match.groups():
+    match = re.match(r"^([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?$", text)
+    if not match:
         raise argparse.ArgumentTypeError("a size should be WIDTHxHEIGHT, as 416x320, is {}".format(text))
     return int(match.group(1)), int(match.group(2) or match.group(1))
 

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import os
 import platform
+import re
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Tuple, Type
 
@@ -27,6 +28,8 @@ CLASSES = {
 BACKENDS = ("auto", *CLASSES)
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+
+LONGEST_REASON = 400  # characters of a runtime's own message that are shown
 
 Shape = Tuple[Optional[int], ...]
 
@@ -142,7 +145,7 @@ def importing(name: str, command: str) -> Iterator[None]:
         raise
     except Exception as error:  # a broken installation raises anything
         raise ModelError(
-            "{} cannot be loaded ({}); install it with: {}".format(name, first_line(error), command)
+            "{} cannot be loaded ({}); install it with: {}".format(name, one_line(error), command)
         ) from error
 
 
@@ -155,13 +158,16 @@ def running(name: str, path: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         what = "{}: {} cannot load it".format(path, name) if path else "{} failed".format(name)
-        raise ModelError("{}: {}".format(what, first_line(error))) from error
+        raise ModelError("{}: {}".format(what, one_line(error))) from error
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its class where it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def one_line(error: BaseException) -> str:
+    """An exception's message in one line, without OpenVINO's places in its source; its class where it has none."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    kept = [
+        line for line in lines if line and not re.match("Exception from |Check '|FrontEnd API failed|Summary:", line)
+    ]
+    return " ".join(kept)[:LONGEST_REASON] or type(error).__name__
 
 
 def physical_cores() -> int:

@@ -9,7 +9,7 @@ from typing import Any, Sequence, Tuple
 
 import numpy as np
 
-from app.backends import first_line, importing
+from app.backends import importing, one_line
 from app.errors import ModelError
 
 __all__ = ["Buffer", "Gpu", "driver"]
@@ -21,7 +21,7 @@ with importing("pycuda", NVCC):
         import pycuda.driver as driver
     except ImportError as error:
         if "libcuda" in str(error):
-            raise ModelError("the CUDA driver is missing ({}); install NVIDIA's driver".format(first_line(error)))
+            raise ModelError("the CUDA driver is missing ({}); install NVIDIA's driver".format(one_line(error)))
         raise
 
 
@@ -65,7 +65,7 @@ class Gpu:
             self.shares_memory = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
             self._context = device.retain_primary_context()
         except driver.Error as error:
-            raise ModelError("there is no GPU that CUDA can use: {}".format(first_line(error))) from error
+            raise ModelError("there is no GPU that CUDA can use: {}".format(one_line(error))) from error
         self.architecture = "sm{}{}".format(*self.capability)
 
     def __enter__(self) -> "Gpu":

@@ -4,15 +4,17 @@ On the GPU, FP32 runs with the CUDA provider and FP16 with the TensorRT provider
 inference of each shape (minutes on a Jetson Nano) and keeps it in `<model>.tensorrt/`.
 """
 
+import contextlib
 import ctypes
 import glob
+import io
 import os
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
-from app.errors import ModelError, warn
+from app.errors import ModelError, OutputError, warn
 from app.files import opencv_path
 
 with importing("ONNX Runtime", "python3 -m pip install onnxruntime"):
@@ -91,7 +93,10 @@ def _open(path: str, options: Any, provider: str, settings: Dict[str, str]) -> A
 def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
     """Settings of the TensorRT provider, of those that release 1.11 knows."""
     cache = os.path.splitext(path)[0] + ".tensorrt"
-    os.makedirs(cache, exist_ok=True)
+    try:
+        os.makedirs(cache, exist_ok=True)
+    except OSError as error:
+        raise OutputError("{}: cannot be made: {}".format(cache, error.strerror)) from error
     warn("the first inference of each shape builds an engine in {}, which takes minutes".format(cache))
     return {
         "trt_fp16_enable": str(precision == "fp16"),
@@ -104,7 +109,8 @@ def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
 def _missing(provider: str) -> str:
     """The first shared library that a GPU provider's own library lacks; empty where none is found missing."""
     if hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()  # CUDA's libraries as pip installs them, which lie where no loader looks
+        with contextlib.redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()  # CUDA's libraries as pip installs them, which lie where no loader looks
     name = "libonnxruntime_providers_{}.so".format({CUDA: "cuda", TENSORRT: "tensorrt"}[provider])
     for library in glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", name)):
         try:

@@ -9,7 +9,7 @@ from typing import List, Optional, Tuple
 import cv2
 import numpy as np
 
-from app.backends import Backend, Shape, check_precision, check_tensor, first_line, physical_cores, running
+from app.backends import Backend, Shape, check_precision, check_tensor, one_line, physical_cores, running
 from app.errors import ModelError
 from app.files import opencv_path
 
@@ -45,7 +45,7 @@ class OpenCVBackend(Backend):
         except (cv2.error, OSError, ValueError) as error:
             hint = "; OpenCV before 4.6 needs: " + FOR_OLD_RELEASES if _is_old() else ""
             raise ModelError(
-                "{}: OpenCV {} cannot read it: {}{}".format(self._path, cv2.__version__, first_line(error), hint)
+                "{}: OpenCV {} cannot read it: {}{}".format(self._path, cv2.__version__, one_line(error), hint)
             ) from error
         self._outputs = net.getUnconnectedOutLayersNames()
         return net

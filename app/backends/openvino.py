@@ -10,6 +10,7 @@ from app.files import opencv_path
 
 with importing("OpenVINO", "python3 -m pip install openvino"):
     import openvino
+    from openvino.frontend import FrontEndManager
 
 # As OpenVINO names them: among a device's capabilities, and as a hint.
 PRECISIONS = {"fp32": ("FP32", "f32"), "fp16": ("FP16", "f16"), "bf16": ("BF16", "bf16")}
@@ -30,7 +31,9 @@ class OpenVINOBackend(Backend):
         if place == "CPU":
             settings["INFERENCE_NUM_THREADS"] = str(physical_cores())
         with running("OpenVINO", path):
-            model = core.compile_model(core.read_model(opencv_path(path)), place, settings)
+            # Its reader of ONNX only; core.read_model() would try all its readers, aloud, on what is no model.
+            reader = FrontEndManager().load_by_framework("onnx")
+            model = core.compile_model(reader.convert(reader.load(opencv_path(path))), place, settings)
         if len(model.inputs) != 1 or model.input().element_type != openvino.Type.f32:
             raise ModelError("{}: should have one float32 input".format(path))
         shape = model.input().partial_shape

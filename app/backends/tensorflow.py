@@ -14,7 +14,7 @@ import numpy as np
 from app.artefact import read_artefact, read_sidecar
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
 from app.errors import ModelError
-from app.modelcard import graph_path, hash_file
+from app.modelcard import graph_path, hash_model
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _read(model: str, graph: str) -> Any:
     """The bytes of a model's frozen graph, and the fields of its sidecar, once both fit the model."""
     data = read_artefact(graph, REMAKE)
     fields: Dict[str, Any] = read_sidecar(graph)
-    if fields["model"]["sha256"] != hash_file(model):
+    if fields["model"]["sha256"] != hash_model(model):
         raise ModelError("{}: was made from another model than {}; make it again with: {}".format(graph, model, REMAKE))
     if not isinstance(fields.get("input"), str) or not isinstance(fields.get("outputs"), list):
         raise ModelError(

@@ -1,15 +1,16 @@
 """TensorRT: engines that `tools.build_engine` made of an ONNX file, one for each input shape, on an NVIDIA GPU."""
 
-from typing import List, Optional, Sequence
+import traceback
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from app.backends import Backend, Shape, check_precision, check_tensor, first_line
+from app.backends import Backend, Shape, check_precision, check_tensor, one_line
 from app.backends import tensorrt_releases as releases
 from app.backends.cuda import Buffer, Gpu, driver
-from app.engine import Made, Place, find_engine
+from app.engine import Made, Place, build_command, find_engine
 from app.errors import ModelError
-from app.modelcard import hash_file
+from app.modelcard import hash_model
 
 
 class TensorRTBackend(Backend):
@@ -26,7 +27,7 @@ class TensorRTBackend(Backend):
             raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
         if precision != "auto":
             check_precision("TensorRT", precision, ("fp32", "fp16"))
-        self._made = Made(path, hash_file(path), (), precision)
+        self._made = Made(path, hash_model(path), (), precision)
         self._session: Optional[_Session] = None
         self._gpu = Gpu()
         self._place = Place(releases.RUNTIME, self._gpu.architecture)
@@ -46,15 +47,19 @@ class TensorRTBackend(Backend):
         check_tensor(tensor, self.input_shape)
         try:
             with self._gpu:
-                if self._session is None or self._session.shape != tensor.shape:
-                    self._load(tensor.shape)
-                assert self._session is not None
-                return self._session.run(tensor)
+                try:
+                    return self._loaded(tensor.shape).run(tensor)
+                except Exception as error:
+                    _let_go(error)
+                    raise
         except driver.Error as error:
-            raise ModelError("CUDA failed: {}".format(first_line(error))) from error
+            raise ModelError("CUDA failed: {}".format(one_line(error))) from error
 
-    def _load(self, shape: Sequence[int]) -> None:
-        made = self._made._replace(shape=tuple(shape))
+    def _loaded(self, shape: Tuple[int, ...]) -> "_Session":
+        """The engine for a shape, loaded now unless it is the one at hand."""
+        if self._session is not None and self._session.shape == shape:
+            return self._session
+        made = self._made._replace(shape=shape)
         path, data, fields = find_engine(made, self._place)
         if self._session is not None:
             self._session.close()
@@ -62,8 +67,10 @@ class TensorRTBackend(Backend):
         try:
             self._session = _Session(data, shape, fields["outputs"])
         except ModelError as error:
-            raise ModelError("{}: {}".format(path, error)) from error
+            again = build_command(made.model, made.shape, fields["precision"])
+            raise ModelError("{}: {}; build it again with: {}".format(path, error, again)) from error
         self.description = "{} {} {}".format(releases.RUNTIME, self._gpu.name, fields["precision"])
+        return self._session
 
     def close(self) -> None:
         if self._session is not None:
@@ -73,6 +80,13 @@ class TensorRTBackend(Backend):
         self._gpu.close()
 
 
+def _let_go(error: Optional[BaseException]) -> None:
+    """Free what a failure's traceback holds on to, while the context is current that it was made in."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 class _Session:
     """One engine in the GPU's memory, its stream and its buffers. Used and closed with the GPU's context current."""
 
@@ -80,27 +94,28 @@ class _Session:
         """outputs: names in the order that the model has them, which need not be the engine's. Raises ModelError."""
         self.shape = tuple(shape)
         self._buffers: List[Buffer] = []
-        self._stream = driver.Stream()
-        self._engine = releases.load_engine(data)
+        self._engine: Optional[releases.Engine] = None
+        self._stream: Any = driver.Stream()
         try:
-            self._prepare(outputs)
-        except Exception:
+            self._engine = releases.load_engine(data)
+            self._prepare(self._engine, outputs)
+        except Exception:  # which keeps this object alive while it is on its way
             self.close()
             raise
 
-    def _prepare(self, outputs: Sequence[str]) -> None:
-        tensors = self._engine.tensors
+    def _prepare(self, engine: releases.Engine, outputs: Sequence[str]) -> None:
+        tensors = engine.tensors
         places = {tensor.name: index for index, tensor in enumerate(tensors)}
         inputs = [index for index, tensor in enumerate(tensors) if tensor.is_input]
         if len(inputs) != 1 or len(outputs) != len(tensors) - 1 or not set(outputs) < set(places):
             raise ModelError("its tensors are not those of the sidecar: {}".format(", ".join(places)))
-        if not all(self._engine.is_float32(index) for index in places.values()):
+        if not all(engine.is_float32(index) for index in places.values()):
             raise ModelError("its inputs and outputs are not all float32")
-        if not self._engine.set_shape(inputs[0], self.shape):
+        if not engine.set_shape(inputs[0], self.shape):
             raise ModelError("it does not take a tensor of shape {}: {}".format(self.shape, releases.LOG.reason()))
         for index in range(len(tensors)):
-            self._buffers.append(Buffer(self._engine.shape(index)))
-        if not self._engine.bind([buffer.address for buffer in self._buffers]):
+            self._buffers.append(Buffer(engine.shape(index)))
+        if not engine.bind([buffer.address for buffer in self._buffers]):
             raise ModelError("it does not take its buffers: {}".format(releases.LOG.reason()))
         self._input = self._buffers[inputs[0]]
         self._outputs = [self._buffers[places[name]] for name in outputs]
@@ -108,6 +123,7 @@ class _Session:
     def run(self, tensor: np.ndarray) -> List[np.ndarray]:
         """One inference. The outputs are page-locked memory that the next call overwrites."""
         self._input.upload(tensor, self._stream)
+        assert self._engine is not None
         if not self._engine.enqueue(self._stream.handle):
             raise ModelError("TensorRT failed: {}".format(releases.LOG.reason()))
         for output in self._outputs:
@@ -124,5 +140,6 @@ class _Session:
         self._input, self._outputs = None, []  # type: ignore[assignment]
         while self._buffers:
             self._buffers.pop().free()
-        self._engine.close()
-        self._stream = None
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = self._stream = None

@@ -258,5 +258,6 @@ class Build:
 
     def run(self) -> Optional[bytes]:
         """The serialised engine; None when the build failed, which the log explains."""
+        LOG.errors.clear()  # what was said before did not keep the build from starting
         engine = self._builder.build_serialized_network(self.network, self._config)
         return None if engine is None else bytes(engine)
