@@ -4,6 +4,9 @@ import os
 
 __version__ = "0.1.0"
 
+# FP32 means FP32: from Ampere on, NVIDIA's libraries would compute with TF32's 10 bits of mantissa.
+os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+
 # OpenCV, FFmpeg, Qt and TensorFlow print warnings of their own. This program reports failures itself, in one line, so
 # theirs are off unless the user has asked for them. Read when they are imported.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")

@@ -199,7 +199,6 @@ def detect(args: argparse.Namespace) -> None:
         source = stack.enter_context(open_source(args.cam, args.width, args.height, args.fps, args.loop))
         protect_inputs(args, [*source.files, model, card_path(model)])
         backend = stack.enter_context(open_backend(model, args.backend, args.device, args.precision))
-        print("{} on {}".format(card.name, backend.description), file=sys.stderr)
         detector = Detector(backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes)
         timing = Timing(args.fps)
         tally = Tally(card.labels)

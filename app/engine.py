@@ -8,10 +8,11 @@ only, and imports neither TensorRT nor CUDA.
 
 import glob
 import os
+import shlex
 from typing import List, NamedTuple, Sequence, Tuple
 
 from app.artefact import Fields, read_artefact, read_sidecar, sidecar_path, write_artefact
-from app.errors import ModelError
+from app.errors import ModelError, warn
 
 
 class Place(NamedTuple):
@@ -36,7 +37,7 @@ class Made(NamedTuple):
 def build_command(model: str, shape: Sequence[int], precision: str = "auto") -> str:
     """The command that builds the engine for an input of this shape, (n, c, h, w) or (n, h, w, c)."""
     fp16 = "" if precision == "fp32" else " --fp16"
-    return "python -m tools.build_engine {} --size {}{}".format(model, size_text(shape), fp16)
+    return "python -m tools.build_engine {} --size {}{}".format(shlex.quote(model), size_text(shape), fp16)
 
 
 def size_axes(shape: Sequence[int]) -> Tuple[int, int]:
@@ -90,8 +91,11 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
     command = build_command(made.model, made.shape, made.precision)
     found = []
     for path in engines(made.model):
-        fields = read_sidecar(path)
-        found.append((_differences(path, fields, made, place), fields, path))
+        try:
+            fields = read_sidecar(path)
+            found.append((_differences(path, fields, made, place), fields, path))
+        except ModelError as error:
+            warn("an engine is left out: {}".format(error))
     if not found:
         raise ModelError(
             "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
@@ -109,6 +113,7 @@ def _differences(path: str, fields: Fields, made: Made, place: Place) -> List[st
             raise TypeError("names should be texts")
         pairs = (
             ("for an input of {}, not {}", size_text(fields["input"]), size_text(made.shape)),
+            ("for a batch of {}, not {}", fields["input"][0], made.shape[0]),
             ("for {}, not {}", fields["runtime"], place.runtime),
             ("for a GPU of architecture {}, not {}", fields["gpu"]["architecture"], place.gpu),
             ("in {}, not {}", fields["precision"], fields["precision"] if made.precision == "auto" else made.precision),

@@ -4,6 +4,7 @@ The engine is written beside the model, with a sidecar that says what it fits. I
 """
 
 import argparse
+import gc
 import multiprocessing
 import os
 import re
@@ -48,6 +49,7 @@ def build(args: argparse.Namespace) -> int:
     multiple = input_multiple(fields, args.model)
     if args.size is not None and any(side % multiple for side in args.size):
         raise UsageError("--size {}x{}: should be multiples of {}".format(args.size[0], args.size[1], multiple))
+    gc.collect()  # what is garbage here must not be collected in the child: a runtime's threads are not there
     child = multiprocessing.get_context("fork").Process(target=_child, args=(args, fields["sha256"]))
     signal.signal(signal.SIGTERM, _leave)
     child.start()

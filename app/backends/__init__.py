@@ -73,18 +73,26 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
     else ONNX Runtime, else OpenCV. Precision `auto` is FP32, but for TensorRT, which takes the engine there is, FP16
     first. What is asked for by name is used or it is an error. Raises ModelError.
     """
-    if backend == "auto":
-        if device != "cpu" and precision != "bf16" and engines(path):
-            try:
-                return _open("tensorrt", path, device, precision)
-            except ModelError as error:
-                warn("TensorRT is not used: {}".format(error))
-        backend = _first_choice(device, precision)
-    return _open(backend, path, device, precision)
+    if backend != "auto":
+        return _open(backend_class(backend), path, device, precision)
+    if device != "cpu" and precision != "bf16" and engines(path):
+        try:
+            return _open(backend_class("tensorrt"), path, device, precision)
+        except ModelError as error:
+            warn("TensorRT is not used: {}".format(error))
+    *others, last = _choices(device, precision)
+    for name in others:
+        try:
+            chosen = backend_class(name)
+        except ModelError as error:
+            warn(str(error))  # it is installed, but broken
+        else:
+            return _open(chosen, path, device, precision)
+    return _open(backend_class(last), path, device, precision)
 
 
-def _open(name: str, path: str, device: str, precision: str) -> Backend:
-    opened: Backend = backend_class(name)(path, device, precision)
+def _open(chosen: Type[Any], path: str, device: str, precision: str) -> Backend:
+    opened: Backend = chosen(path, device, precision)
     return opened
 
 
@@ -106,12 +114,17 @@ def list_backends() -> Iterator[str]:
         yield "{:<11}{}".format(name, state)
 
 
-def _first_choice(device: str, precision: str) -> str:
-    """The backend that `auto` takes where TensorRT is not to be had."""
+def _choices(device: str, precision: str) -> List[str]:
+    """The backends that `auto` tries where TensorRT is not to be had, the best first; the last one must do."""
+    if precision == "bf16":
+        return ["openvino"]
+    choices = []
     on_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if precision == "bf16" or (device != "gpu" and precision != "fp16" and on_x86 and _installed("openvino")):
-        return "openvino"
-    return "onnx" if device == "gpu" or _installed("onnxruntime") else "opencv"
+    if device != "gpu" and precision != "fp16" and on_x86 and _installed("openvino"):
+        choices.append("openvino")
+    if device == "gpu" or precision == "fp16" or _installed("onnxruntime"):
+        choices.append("onnx")
+    return choices if device == "gpu" or precision == "fp16" else choices + ["opencv"]
 
 
 def _installed(module: str) -> bool:
@@ -120,7 +133,7 @@ def _installed(module: str) -> bool:
 
 def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
     """Raise ShapeError or ValueError unless the tensor is what a model with this input shape takes."""
-    fits = tensor.ndim == len(expected) and all(e is None or e == a for e, a in zip(expected, tensor.shape))
+    fits = tensor.ndim == len(expected) and all(e == a or (e is None and a) for e, a in zip(expected, tensor.shape))
     if not fits:
         raise ShapeError("the model takes a tensor of shape {}, was given {}".format(expected, tensor.shape))
     if tensor.dtype != np.float32 or not tensor.flags["C_CONTIGUOUS"]:

@@ -50,10 +50,7 @@ class Log(trt.ILogger):
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             self.errors.append(message)
         elif self.watch is not None:
-            try:
-                self.watch(message)
-            except Exception:  # up to 8.2 the process would end here: the caller is C++ code that must not see any
-                self.watch = None
+            _tell(self.watch, message)
 
     def reason(self) -> str:
         """The first error, in one line; those after the first are mostly its consequences."""
@@ -63,6 +60,14 @@ class Log(trt.ILogger):
     def out_of_memory(self) -> bool:
         """Whether one of the errors says so."""
         return any("outofmemory" in error.lower().replace(" ", "") for error in self.errors)
+
+
+def _tell(listener: Callable[[str], None], text: str) -> None:
+    """Call a listener from C++ code, which must see no exception: up to 8.2 the process would end, later the build."""
+    try:
+        listener(text)
+    except Exception:  # a terminal that is gone, say
+        pass
 
 
 LOG = Log()  # the only one: while one is in use TensorRT ignores any other
@@ -156,6 +161,8 @@ def load_engine(data: bytes) -> Engine:
     engine = runtime.deserialize_cuda_engine(data) if runtime is not None else None
     context = engine.create_execution_context() if engine is not None else None
     if context is None:
+        engine = None  # before its runtime, and not whenever the failure's traceback goes
+        runtime = None
         raise ModelError("{} cannot load it: {}".format(RUNTIME, LOG.reason()))
     kind = NamedTensorEngine if hasattr(engine, "num_io_tensors") else Engine
     return kind(runtime, engine, context)
@@ -235,14 +242,14 @@ class Build:
 
         class Monitor(trt.IProgressMonitor):
             def phase_start(self, phase_name: str, parent_phase: str, num_phases: int) -> None:
-                step(phase_name)
+                _tell(step, phase_name)
 
             def step_complete(self, phase_name: str, step_number: int) -> bool:
-                step(phase_name)
+                _tell(step, phase_name)
                 return True
 
             def phase_finish(self, phase_name: str) -> None:
-                step(phase_name)
+                _tell(step, phase_name)
 
         self._config.progress_monitor = Monitor()
 

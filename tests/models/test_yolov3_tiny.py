@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -117,3 +119,54 @@ def test_onnx_computes_the_table(session, convolutions):
         assert 0.1 < expected.std() < 100, "the comparison means something"
         # Single against double precision through 13 layers.
         np.testing.assert_allclose(output[0], expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+@pytest.fixture(scope="module")
+def old_model(convolutions):
+    return yolov3_tiny.emit_onnx(convolutions, opset=8)
+
+
+def test_opset_8_is_what_opencv_4_1_takes(old_model):
+    onnx.checker.check_model(old_model)
+    assert old_model.ir_version == 4
+    assert [(each.domain, each.version) for each in old_model.opset_import] == [("", 8)]
+    nodes = {kind: [node for node in old_model.graph.node if node.op_type == kind] for kind in ("Upsample", "MaxPool")}
+    assert "Resize" not in {node.op_type for node in old_model.graph.node}
+    (upsample,) = nodes["Upsample"]
+    assert {each.name: onnx.helper.get_attribute_value(each) for each in upsample.attribute} == {
+        "mode": b"nearest",
+        "scales": [1, 1, 2, 2],
+    }
+    for pool in nodes["MaxPool"]:
+        attributes = {each.name: onnx.helper.get_attribute_value(each) for each in pool.attribute}
+        assert attributes["auto_pad"] == b"SAME_UPPER", "its pads it would take for both sides"
+        assert "pads" not in attributes
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 64, 96), (2, 3, 32, 32)], ids=str)
+def test_opset_8_computes_the_same(session, old_model, shape):
+    tensor = np.random.RandomState(2).uniform(size=shape).astype(np.float32)
+    old = onnxruntime.InferenceSession(old_model.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [each.name for each in old.get_outputs()] == ["coarse", "fine"]
+    for output, expected in zip(old.run(None, {"images": tensor}), session.run(None, {"images": tensor})):
+        np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def keras_model(convolutions):
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("tensorflow is not installed")
+    return yolov3_tiny.emit_keras(convolutions)
+
+
+# Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
+@pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
+@pytest.mark.parametrize("shape", [(1, 3, 64, 96), (2, 3, 32, 32)], ids=str)
+def test_keras_computes_the_same(session, keras_model, shape):
+    tensor = np.random.RandomState(3).uniform(size=shape).astype(np.float32)
+    heads = keras_model(tensor.transpose(0, 2, 3, 1), training=False)
+    expected = session.run(None, {"images": tensor})
+    assert len(heads) == len(expected)
+    for head, output in zip(heads, expected):
+        assert 0.1 < output.std() < 100, "the comparison means something"
+        np.testing.assert_allclose(head.numpy().transpose(0, 3, 1, 2), output, rtol=0, atol=1e-3)

@@ -1,16 +1,25 @@
 import hashlib
+import importlib.util
 import json
 import os
 
 import numpy as np
+import onnx
 import pytest
 from weights_file import write_random_weights
 
+from app.artefact import read_sidecar
+from app.backends import open_backend
 from app.backends.onnx import OnnxBackend
 from app.errors import ModelError, OutputError
 from app.modelcard import read_card
 from models.yolov3_tiny import ANCHORS, LABELS, conv_shapes
 from tools import convert
+
+# Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
+HAS_TENSORFLOW = importlib.util.find_spec("tensorflow") is not None
+needs_tensorflow = pytest.mark.skipif(not HAS_TENSORFLOW, reason="tensorflow is not installed")
 
 
 def sha256(path):
@@ -82,12 +91,25 @@ def test_output_that_cannot_be_written(weights, tmp_path):
         convert.convert(str(weights), str(tmp_path / "absent" / "out.onnx"))
 
 
-def test_command(weights, tmp_path, capsys):
+@pytest.mark.parametrize("opset", [8, 13])
+def test_command(weights, tmp_path, capsys, opset):
     output = str(tmp_path / "mine.onnx")
-    assert convert.main(["--weights", str(weights), "--output", output]) == 0
-    captured = capsys.readouterr()
-    assert captured.out.split() == [output, "and", "mine.json"]
+    given = [] if opset == 13 else ["--opset", str(opset)]
+    assert convert.main(["--weights", str(weights), "--output", output] + given) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == [output, "and", "mine.json"]
     assert read_card(output).name == "mine"
+    assert onnx.load(output).opset_import[0].version == opset
+    if HAS_TENSORFLOW:
+        assert lines[1][:3] == [str(tmp_path / "mine.pb"), "and", "mine.pb.json,"]
+    assert len(lines) == (2 if HAS_TENSORFLOW else 1)
+
+
+def test_an_opset_that_nobody_needs(weights, tmp_path, capsys):
+    output = str(tmp_path / "mine.onnx")
+    assert convert.main(["--weights", str(weights), "--output", output, "--opset", "11"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert os.listdir(str(tmp_path)) == []
 
 
 def test_command_that_fails_says_so_in_one_line(tmp_path, capsys):
@@ -115,3 +137,62 @@ def test_a_conversion_that_fails_leaves_no_card_of_the_old_model(weights, tmp_pa
 def test_an_output_that_is_no_onnx_file(weights, tmp_path, capsys):
     assert convert.main(["--weights", str(weights), "--output", str(weights)]) == 2
     assert "should end in .onnx" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def with_graph(weights, converted, tmp_path_factory):
+    """A model with its graph."""
+    model = tmp_path_factory.mktemp("graph") / "random.onnx"
+    model.write_bytes(converted.read_bytes())
+    convert.convert_graph(str(weights), str(model))
+    return model
+
+
+@needs_tensorflow
+def test_graph(converted, with_graph):
+    assert sorted(os.listdir(str(with_graph.parent))) == ["random.onnx", "random.pb", "random.pb.json"]
+    graph = with_graph.parent / "random.pb"
+    fields = read_sidecar(str(graph))
+    assert fields["sha256"] == sha256(graph)
+    assert fields["model"] == {"file": "random.onnx", "sha256": sha256(with_graph)}
+    assert fields["made_with"].startswith("tensorflow ")
+    assert len(fields["outputs"]) == 2
+
+
+@needs_tensorflow
+@pytest.mark.parametrize("shape", [(1, 3, 64, 96), (2, 3, 32, 32)], ids=str)
+def test_graph_computes_the_same(with_graph, shape):
+    tensor = np.random.RandomState(1).uniform(size=shape).astype(np.float32)
+    with open_backend(str(with_graph), "onnx", "cpu") as reference:
+        with open_backend(str(with_graph), "tensorflow", "cpu") as backend:
+            assert backend.input_shape == reference.input_shape
+            for head, expected in zip(backend.infer(tensor), reference.infer(tensor)):
+                np.testing.assert_allclose(head, expected, rtol=0, atol=1e-3)
+
+
+@needs_tensorflow
+def test_graph_made_again_is_the_same(weights, converted, with_graph, tmp_path):
+    """In what it computes; the names of its nodes may differ."""
+    model = tmp_path / "random.onnx"
+    model.write_bytes(converted.read_bytes())
+    assert convert.convert_graph(str(weights), str(model)) == str(tmp_path / "random.pb")
+    tensor = np.random.RandomState(2).uniform(size=(1, 3, 64, 32)).astype(np.float32)
+    with open_backend(str(model), "tensorflow", "cpu") as one, open_backend(
+        str(with_graph), "tensorflow", "cpu"
+    ) as two:
+        for head, expected in zip(one.infer(tensor), two.infer(tensor)):
+            np.testing.assert_array_equal(head, expected)
+
+
+@needs_tensorflow
+@pytest.mark.parametrize(
+    "weights_name, folder, error, phrase",
+    [
+        pytest.param("absent.weights", "", ModelError, "tools.fetch", id="no weights"),
+        pytest.param("random.weights", "absent", OutputError, "no folder", id="no folder to write to"),
+    ],
+)
+def test_a_graph_that_cannot_be_made(weights, tmp_path, weights_name, folder, error, phrase):
+    with pytest.raises(error, match=phrase):
+        convert.convert_graph(str(weights.parent / weights_name), str(tmp_path / folder / "small.onnx"))
+    assert os.listdir(str(tmp_path)) == []

@@ -1,0 +1,209 @@
+"""TensorFlow's frozen graph: that only the right one is loaded, and that TensorFlow keeps quiet."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from app.artefact import sidecar_path
+from app.backends import open_backend
+from app.errors import ModelError
+from app.modelcard import find_model, graph_path
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+MODEL = find_model("yolov3-tiny")
+FILES = (MODEL, graph_path(MODEL), sidecar_path(graph_path(MODEL)))
+REMAKE = "python -m tools.convert"
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("tensorflow") is None, reason="tensorflow is not installed"),
+    pytest.mark.skipif(
+        not all(os.path.exists(path) for path in FILES), reason="TensorFlow's graph is not here: " + REMAKE
+    ),
+    # Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
+    pytest.mark.filterwarnings("ignore:numpy.ufunc size changed"),
+]
+
+
+@pytest.fixture
+def model(tmp_path):
+    """The real model, its graph and the graph's sidecar; the large ones as links, so replace them, never write."""
+    onnx, graph, sidecar = FILES
+    os.symlink(onnx, str(tmp_path / "small.onnx"))
+    os.symlink(graph, str(tmp_path / "small.pb"))
+    shutil.copy(sidecar, str(tmp_path / "small.pb.json"))
+    return tmp_path / "small.onnx"
+
+
+def replace(path, data):
+    path.unlink()
+    path.write_bytes(data)
+
+
+def change_sidecar(model, change):
+    """Let `change` alter the fields of the sidecar of a model's graph."""
+    path = model.parent / "small.pb.json"
+    fields = json.loads(path.read_text())
+    change(fields)
+    path.write_text(json.dumps(fields))
+
+
+def failure(model):
+    """What is said when the graph is not loaded."""
+    with pytest.raises(ModelError) as caught:
+        open_backend(str(model), "tensorflow", "cpu")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_graph_beside_the_model_is_what_runs(model):
+    replace(model, model.read_bytes())  # read for its hash only
+    with open_backend(str(model), "tensorflow", "cpu") as backend:
+        assert backend.input_shape == (None, 3, None, None)
+        assert [head.shape for head in backend.infer(np.zeros((2, 3, 64, 96), np.float32))] == [
+            (2, 255, 2, 3),
+            (2, 255, 4, 6),
+        ]
+
+
+def test_description(model):
+    with open_backend(str(model), "tensorflow", "cpu") as backend:
+        name, version, where = backend.description.split(" ", 2)
+    from app.backends.tensorflow import tf
+
+    assert (name, version) == ("tensorflow", tf.__version__)
+    assert where.startswith("CPU, ")
+
+
+def test_missing_graph(model):
+    (model.parent / "small.pb").unlink()
+    message = failure(model)
+    assert "small.pb: No such file" in message
+    assert message.endswith(REMAKE)
+
+
+def test_missing_sidecar(model):
+    (model.parent / "small.pb.json").unlink()
+    assert "small.pb.json: cannot be read" in failure(model)
+
+
+def test_a_damaged_graph(model):
+    graph = model.parent / "small.pb"
+    data = bytearray(graph.read_bytes())
+    data[len(data) // 2] ^= 1
+    replace(graph, bytes(data))
+    message = failure(model)
+    assert "small.pb: damaged" in message
+    assert message.endswith(REMAKE)
+
+
+def test_the_graph_of_another_model(model):
+    replace(model, model.read_bytes() + b"\0")
+    message = failure(model)
+    assert "made from another model" in message
+    assert "small.onnx" in message
+    assert message.endswith(REMAKE)
+
+
+@pytest.mark.parametrize(
+    "change, phrase",
+    [
+        pytest.param(lambda fields: fields.pop("sha256"), "not the sidecar", id="no hash"),
+        pytest.param(lambda fields: fields.pop("model"), "not the sidecar", id="no model"),
+        pytest.param(lambda fields: fields["model"].pop("sha256"), "not the sidecar", id="no hash of the model"),
+        pytest.param(lambda fields: fields.pop("input"), "name its input and outputs", id="no input"),
+        pytest.param(lambda fields: fields.pop("outputs"), "name its input and outputs", id="no outputs"),
+        pytest.param(lambda fields: fields.update(outputs="out"), "name its input and outputs", id="one output"),
+        pytest.param(lambda fields: fields.update(input="absent:0"), "small.pb: .*absent", id="an input it has not"),
+        pytest.param(lambda fields: fields.update(outputs=["absent:0"]), "absent", id="nor an output"),
+        pytest.param(lambda fields: fields.update(outputs=[3]), "TensorFlow", id="an output that is a number"),
+    ],
+)
+def test_a_sidecar_that_does_not_do(model, change, phrase):
+    change_sidecar(model, change)
+    with pytest.raises(ModelError, match=phrase) as caught:
+        with open_backend(str(model), "tensorflow", "cpu") as backend:
+            backend.infer(np.zeros((1, 3, 32, 32), np.float32))  # outputs are looked for when they are wanted
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff"], ids=["empty", "cut off", "a list", "not UTF-8"])
+def test_a_broken_sidecar(model, data):
+    replace(model.parent / "small.pb.json", data)
+    assert "small.pb.json: not the sidecar" in failure(model)
+
+
+def test_a_graph_that_is_none(model, capfd):
+    """Its hash is right: somebody has written both by hand."""
+    data = b"this is not a graph"
+    replace(model.parent / "small.pb", data)
+    change_sidecar(model, lambda fields: fields.update(sha256=hashlib.sha256(data).hexdigest()))
+    assert "small.pb: TensorFlow cannot load it" in failure(model)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_compiled_call_gives_the_same_again(model):
+    tensor = np.random.RandomState(0).uniform(size=(1, 3, 32, 64)).astype(np.float32)
+    with open_backend(str(model), "tensorflow", "cpu") as backend:
+        first = [head.copy() for head in backend.infer(tensor)]
+        for again, once in zip(backend.infer(tensor), first):
+            np.testing.assert_array_equal(again, once)
+
+
+def test_two_at_once(model):
+    """Each has its session: the one that is closed takes nothing from the other."""
+    tensor = np.zeros((1, 3, 32, 32), np.float32)
+    with open_backend(str(model), "tensorflow", "cpu") as one:
+        with open_backend(str(model), "tensorflow", "cpu") as two:
+            expected = two.infer(tensor)[0].copy()
+        np.testing.assert_array_equal(one.infer(tensor)[0], expected)
+
+
+@pytest.mark.parametrize("on_gpu, gpus", [(True, None), (False, 0)], ids=["GPU", "CPU"])
+def test_of_a_gpu_only_the_memory_that_is_needed(on_gpu, gpus):
+    from app.backends.tensorflow import _settings
+
+    settings = _settings(on_gpu)
+    assert settings.gpu_options.allow_growth, "or TensorFlow takes all of the memory, on a Nano all of the board's"
+    assert dict(settings.device_count).get("GPU") == gpus, "on the CPU it must not touch the GPU at all"
+    assert settings.inter_op_parallelism_threads == 1
+
+
+def run(program, *args):
+    """Run a program in a process of its own: (exit code, standard output, standard error)."""
+    command = [sys.executable, "-c", program] + [str(arg) for arg in args]
+    env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
+    )
+    out, err = process.communicate()
+    return process.returncode, out, err
+
+
+def test_nothing_is_printed_on_import():
+    assert run("import app.backends.tensorflow") == (0, "", "")
+
+
+def test_nothing_is_printed_by_a_run():
+    program = """
+import sys, numpy
+from app.backends import open_backend
+with open_backend(sys.argv[1], "tensorflow", "cpu") as backend:
+    backend.infer(numpy.zeros((1, 3, 64, 64), numpy.float32))
+"""
+    assert run(program, MODEL) == (0, "", "")
+
+
+def test_standard_error_is_given_back_after_the_import():
+    """Also where the import fails, so that its one line can be read."""
+    program = "import app.backends.tensorflow, sys; print('heard', file=sys.stderr)"
+    assert run(program) == (0, "", "heard\n")
+    code, out, err = run("import sys; sys.modules['tensorflow'] = None; import app.backends.tensorflow")
+    assert (code, out) == (1, "")
+    assert "python3 -m pip install tensorflow" in err.splitlines()[-1]

@@ -1,0 +1,618 @@
+"""What all backends have in common: how one is chosen, and what each makes of wrong tensors, files and machines."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from app import backends
+from app.artefact import sidecar_path
+from app.backends import BACKENDS, CLASSES, check_precision, importing, open_backend, running
+from app.backends.fake import FakeBackend
+from app.engine import Made, Place, write_engine
+from app.errors import ModelError, ShapeError, UsageError
+from app.modelcard import card_path, find_model, graph_path
+from tools.convert import convert
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+MODEL = find_model("yolov3-tiny")
+WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
+CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
+RUNTIMES = {"onnx": "onnxruntime", "tensorflow": "tensorflow", "opencv": "cv2", "openvino": "openvino"}
+OLD_OPENCV = tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6)
+PATIENCE = 60  # seconds after which a command that hangs is killed
+
+# Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
+every_backend = pytest.mark.parametrize("name", sorted(RUNTIMES))
+readers_of_onnx = pytest.mark.parametrize("name", ["onnx", "opencv", "openvino"])
+needs_model = pytest.mark.skipif(
+    not os.path.exists(card_path(MODEL)), reason="the model is not here: python -m tools.convert"
+)
+
+
+def skip_unless_installed(name):
+    if importlib.util.find_spec(RUNTIMES.get(name, "sys")) is None:
+        pytest.skip("{} is not installed".format(RUNTIMES[name]))
+
+
+def write_model(path, shape=("n", 3, "h", "w"), operator="Conv"):
+    """A model of one convolution, in words that the oldest reader knows."""
+    kernel = numpy_helper.from_array(np.full((2, 3, 1, 1), 0.5, np.float32), "kernel")
+    node = helper.make_node(operator, ["images", "kernel"], ["sums"], "sums", kernel_shape=[1, 1])
+    ends = [
+        helper.make_tensor_value_info("images", TensorProto.FLOAT, list(shape)),
+        helper.make_tensor_value_info("sums", TensorProto.FLOAT, [shape[0], 2, shape[2], shape[3]]),
+    ]
+    model = helper.make_model(
+        helper.make_graph([node], "small", ends[:1], ends[1:], [kernel]), opset_imports=[helper.make_opsetid("", 8)]
+    )
+    model.ir_version = 4
+    onnx.save(model, str(path))
+    return str(path)
+
+
+@pytest.fixture
+def model_for(tmp_path):
+    """A model that a backend can load, or a skipped test."""
+
+    def path(name):
+        skip_unless_installed(name)
+        if name != "tensorflow":
+            return write_model(tmp_path / "small.onnx")
+        if not os.path.exists(sidecar_path(graph_path(MODEL))):
+            pytest.skip("TensorFlow's graph is not here: python -m tools.convert")
+        return MODEL
+
+    return path
+
+
+def run(*args, **env):
+    """Run Python in a process of its own: (exit code, standard output, standard error)."""
+    process = subprocess.Popen(
+        [sys.executable] + [str(arg) for arg in args],
+        cwd=ROOT,
+        env=dict(os.environ, **env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def assert_one_line(code, out, err):
+    assert code == 4, err
+    assert out == ""
+    assert err.startswith("error: ")
+    assert len(err.splitlines()) == 1
+
+
+# How a backend is chosen
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Name, device and precision of every backend that is opened, none of which loads anything.
+
+    Names put into `opened.broken` fail.
+    """
+
+    class Opened(list):
+        broken = ()
+
+    calls = Opened()
+
+    def stand_in(name):
+        def open_it(path, device, precision):
+            calls.append((name, device, precision))
+            if name in calls.broken:
+                raise ModelError("{} is broken".format(name))
+            return FakeBackend([])
+
+        return open_it
+
+    monkeypatch.setattr(backends, "backend_class", stand_in)
+    return calls
+
+
+ALL = ("onnxruntime", "openvino", "tensorflow")
+
+
+@pytest.mark.parametrize(
+    "installed, machine, device, precision, expected",
+    [
+        pytest.param(ALL, "x86_64", "auto", "auto", "openvino", id="OpenVINO on x86"),
+        pytest.param(ALL, "AMD64", "auto", "auto", "openvino", id="x86 as Windows calls it"),
+        pytest.param(ALL, "x86_64", "cpu", "fp32", "openvino", id="the same when asked for"),
+        pytest.param(ALL, "aarch64", "auto", "auto", "onnx", id="ONNX Runtime elsewhere"),
+        pytest.param(("onnxruntime",), "x86_64", "auto", "auto", "onnx", id="no OpenVINO"),
+        pytest.param((), "x86_64", "auto", "auto", "opencv", id="nothing installed"),
+        pytest.param(("openvino", "tensorflow"), "aarch64", "auto", "auto", "opencv", id="nothing that fits"),
+        pytest.param(ALL, "x86_64", "gpu", "auto", "onnx", id="a GPU"),
+        pytest.param((), "aarch64", "gpu", "auto", "onnx", id="a GPU, whose runtime is missing: that is said"),
+        pytest.param(ALL, "x86_64", "auto", "fp16", "onnx", id="fp16"),
+        pytest.param(ALL, "x86_64", "auto", "bf16", "openvino", id="bf16"),
+        pytest.param((), "aarch64", "auto", "bf16", "openvino", id="bf16, whose runtime is missing: that is said"),
+    ],
+)
+def test_auto(monkeypatch, opened, tmp_path, installed, machine, device, precision, expected):
+    monkeypatch.setattr(backends, "_installed", installed.__contains__)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    open_backend(str(tmp_path / "small.onnx"), "auto", device, precision)
+    assert opened == [(expected, device, precision)]
+
+
+@pytest.fixture
+def with_engine(tmp_path):
+    """A model with an engine."""
+    model = str(tmp_path / "small.onnx")
+    place = Place("tensorrt 8.2.1.8", "sm53")
+    write_engine(b"engine", Made(model, "0" * 64, (1, 3, 320, 416), "fp16"), place, "Tegra", ["out"])
+    return model
+
+
+@pytest.mark.parametrize(
+    "device, precision, first",
+    [
+        pytest.param("auto", "auto", "tensorrt", id="auto"),
+        pytest.param("gpu", "fp16", "tensorrt", id="GPU"),
+        pytest.param("cpu", "auto", "onnx", id="the CPU is asked for"),
+        pytest.param("auto", "bf16", "openvino", id="a precision that it has not"),
+    ],
+)
+def test_auto_where_there_is_an_engine(monkeypatch, opened, with_engine, device, precision, first):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    open_backend(with_engine, "auto", device, precision)
+    assert opened == [(first, device, precision)]
+
+
+def test_auto_says_why_an_engine_is_not_used(monkeypatch, opened, with_engine, capsys):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    opened.broken = ("tensorrt",)
+    open_backend(with_engine)
+    assert [name for name, _, _ in opened] == ["tensorrt", "onnx"]
+    assert capsys.readouterr().err == "warning: TensorRT is not used: tensorrt is broken\n"
+
+
+@pytest.mark.parametrize("name", list(CLASSES))
+def test_what_is_asked_for_by_name_is_used_or_an_error(opened, with_engine, name):
+    open_backend(with_engine, name, "gpu", "fp16")
+    assert opened == [(name, "gpu", "fp16")]
+    opened.broken = (name,)
+    with pytest.raises(ModelError, match="is broken"):
+        open_backend(with_engine, name)
+
+
+def test_auto_for_real(tmp_path):
+    on_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    with open_backend(write_model(tmp_path / "small.onnx"), device="cpu") as backend:
+        expected = "openvino" if on_x86 and importlib.util.find_spec("openvino") else "onnxruntime"
+        assert backend.description.split()[0] == expected
+
+
+def test_unknown_backend(tmp_path):
+    with pytest.raises(ModelError, match="unknown backend 'abacus': there are {}".format(", ".join(BACKENDS))):
+        open_backend(str(tmp_path / "small.onnx"), "abacus")
+
+
+# What is installed
+
+
+def test_list_of_backends():
+    code, out, err = run("-m", "app.detect", "--list-backends")
+    assert (code, err) == (0, "")
+    lines = dict(line.split(None, 1) for line in out.splitlines())
+    assert list(lines) == list(CLASSES)
+    assert lines["opencv"] == "{}: CPU".format(cv2.__version__)
+    for name, runtime in RUNTIMES.items():
+        assert lines[name].startswith("- ") == (importlib.util.find_spec(runtime) is None), lines[name]
+
+
+def test_list_of_backends_where_nothing_is_installed():
+    """OpenCV always is."""
+    program = """
+import sys
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None  # as if it were not installed
+from app.backends import list_backends
+print("\\n".join(list_backends()))
+"""
+    missing = "onnxruntime,tensorflow,tensorrt,tensorrt_rtx,tensorrt_rtx_bindings,pycuda,openvino"
+    code, out, err = run("-c", program, missing)
+    assert (code, err) == (0, "")
+    lines = dict(line.split(None, 1) for line in out.splitlines())
+    assert list(lines) == list(CLASSES)
+    assert not lines.pop("opencv").startswith("- ")
+    for name, line in lines.items():
+        assert line.startswith("- ")
+        assert "python3 -m pip install {}".format(RUNTIMES.get(name, name)) in line
+
+
+@pytest.mark.parametrize(
+    "raises, phrase",
+    [
+        pytest.param('ImportError("libcudart.so.10: cannot open")', "(libcudart.so.10: cannot open)", id="a library"),
+        pytest.param('AttributeError("module has no\\n\\nattribute")', "(module has no attribute)", id="several lines"),
+        pytest.param("RuntimeError()", "(RuntimeError)", id="without a word"),
+    ],
+)
+def test_list_of_backends_where_all_are_broken(tmp_path, raises, phrase):
+    names = ("onnxruntime", "tensorflow", "openvino", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "pycuda")
+    for name in names:
+        (tmp_path / (name + ".py")).write_text("raise {}\n".format(raises.replace("\n", "\\n")))
+    code, out, err = run("-m", "app.detect", "--list-backends", PYTHONPATH=str(tmp_path))
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) == len(CLASSES)
+    for line in lines:
+        assert line.startswith("opencv ") or phrase in line, line
+
+
+# What all modules of backends use
+
+
+@pytest.mark.parametrize(
+    "precision, possible, expected",
+    [
+        pytest.param("auto", ("fp32", "fp16"), "fp32", id="auto is the first"),
+        pytest.param("fp32", ("fp32", "fp16"), "fp32", id="the first by name"),
+        pytest.param("fp16", ("fp32", "fp16"), "fp16", id="another"),
+        pytest.param("fp16", ("fp32",), ModelError("--precision fp16: Any computes in fp32 here"), id="one possible"),
+        pytest.param(
+            "bf16", ("fp32", "fp16"), ModelError("--precision bf16: Any computes in fp32 or fp16 here"), id="of two"
+        ),
+    ],
+)
+def test_precision(precision, possible, expected):
+    if isinstance(expected, ModelError):
+        with pytest.raises(ModelError) as caught:
+            check_precision("Any", precision, possible)
+        assert str(caught.value) == str(expected)
+    else:
+        assert check_precision("Any", precision, possible) == expected
+
+
+REASONS = [
+    pytest.param(ImportError("No module named 'x'"), "No module named 'x'", id="one line"),
+    pytest.param(RuntimeError("\n\n  first \nsecond\n"), "first second", id="several lines in one"),
+    pytest.param(
+        RuntimeError(
+            "Exception from src/core.cpp:84:\nCheck 'false' failed at src/ops.cpp:151:\nNo rule for: Magic\n\n"
+        ),
+        "No rule for: Magic",
+        id="places in OpenVINO's source say nothing",
+    ),
+    pytest.param(RuntimeError("Exception from src/core.cpp:84:"), "RuntimeError", id="nothing else was said"),
+    pytest.param(ValueError(), "ValueError", id="without a message"),
+    pytest.param(ValueError("word " * 9999), "word " * 80, id="no longer than 400 characters"),
+    pytest.param(OSError(2, "No such file", "lib.so"), "[Errno 2] No such file: 'lib.so'", id="an OSError"),
+]
+
+
+@pytest.mark.parametrize("error, reason", REASONS)
+def test_importing(error, reason):
+    with pytest.raises(ModelError) as caught:
+        with importing("Any", "pip install any"):
+            raise error
+    assert str(caught.value) == "Any cannot be loaded ({}); install it with: pip install any".format(reason)
+
+
+@pytest.mark.parametrize("error, reason", REASONS)
+def test_running(error, reason):
+    with pytest.raises(ModelError) as caught:
+        with running("Any"):
+            raise error
+    assert str(caught.value) == "Any failed: {}".format(reason)
+    with pytest.raises(ModelError) as caught:
+        with running("Any", "small.onnx"):
+            raise error
+    assert str(caught.value) == "small.onnx: Any cannot load it: {}".format(reason)
+
+
+@pytest.mark.parametrize("context, args", [(importing, ("Any", "pip install any")), (running, ("Any",))])
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ModelError("it was said"), id="one line already"),
+        pytest.param(ShapeError("the shape was said"), id="of a kind that matters"),
+        pytest.param(KeyboardInterrupt(), id="the user's doing"),
+    ],
+)
+def test_what_is_left_alone(context, args, error):
+    with pytest.raises(type(error)) as caught:
+        with context(*args):
+            raise error
+    assert caught.value is error
+
+
+# Wrong tensors
+
+
+@every_backend
+@pytest.mark.parametrize(
+    "tensor, kind, phrase",
+    [
+        pytest.param(np.zeros((3, 32, 32), np.float32), ShapeError, r"\(3, 32, 32\)", id="no batch"),
+        pytest.param(np.zeros((1, 1, 3, 32, 32), np.float32), ShapeError, r"\(1, 1, 3, 32, 32\)", id="five axes"),
+        pytest.param(np.zeros((1, 3, 32, 32)), ValueError, "float32.*float64", id="double precision"),
+        pytest.param(np.zeros((1, 3, 32, 32), np.float16), ValueError, "float32.*float16", id="half precision"),
+        pytest.param(np.zeros((1, 3, 32, 32), np.uint8), ValueError, "float32.*uint8", id="bytes"),
+        pytest.param(np.zeros((1, 32, 32, 3), np.float32).transpose(0, 3, 1, 2), ValueError, "C-contig", id="a view"),
+        pytest.param(np.zeros((1, 3, 32, 64), np.float32)[..., ::2], ValueError, "C-contiguous", id="every other"),
+    ],
+)
+def test_wrong_tensor(model_for, name, tensor, kind, phrase):
+    with open_backend(model_for(name), name, "cpu") as backend:
+        with pytest.raises(kind, match=phrase):
+            backend.infer(tensor)
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino", "tensorflow"])
+def test_wrong_channels(model_for, name):
+    """OpenCV does not know what its model takes."""
+    with open_backend(model_for(name), name, "cpu") as backend:
+        assert backend.input_shape == (None, 3, None, None)
+        with pytest.raises(ShapeError, match=r"\(None, 3, None, None\).*\(1, 1, 32, 32\)"):
+            backend.infer(np.zeros((1, 1, 32, 32), np.float32))
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_another_shape_than_the_model_has(tmp_path, name):
+    skip_unless_installed(name)
+    with open_backend(write_model(tmp_path / "fixed.onnx", (1, 3, 32, 64)), name, "cpu") as backend:
+        assert backend.input_shape == (1, 3, 32, 64)
+        assert backend.infer(np.ones((1, 3, 32, 64), np.float32))[0].max() == 1.5
+        with pytest.raises(ShapeError, match=r"\(1, 3, 32, 64\).*\(1, 3, 64, 32\)") as caught:
+            backend.infer(np.zeros((1, 3, 64, 32), np.float32))
+    assert isinstance(caught.value, ModelError), "the command ends with exit code 4"
+    assert isinstance(caught.value, ValueError), "as for any other wrong tensor"
+    assert not isinstance(caught.value, UsageError)
+
+
+@every_backend
+def test_closed_twice(model_for, name):
+    backend = open_backend(model_for(name), name, "cpu")
+    backend.infer(np.zeros((1, 3, 32, 32), np.float32))
+    backend.close()
+    backend.close()
+
+
+# Wrong files
+
+
+def half_a_model(path):
+    with open(write_model(path), "rb") as file:
+        data = file.read()
+    return data[: len(data) // 2]
+
+
+@every_backend
+@pytest.mark.parametrize("what", ["empty", "text", "zeros", "half a model"])
+def test_not_a_model(tmp_path, capfd, name, what):
+    skip_unless_installed(name)
+    path = tmp_path / "broken.onnx"
+    text = b"This is not a model.\n" * 9
+    path.write_bytes({"empty": b"", "text": text, "zeros": bytes(1000), "half a model": half_a_model(path)}[what])
+    with pytest.raises(ModelError, match="broken") as caught:
+        open_backend(str(path), name, "cpu")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().out == ""
+
+
+@every_backend
+@pytest.mark.parametrize("what", ["absent.onnx", "folder.onnx", os.path.join("absent", "absent.onnx")])
+def test_no_such_model(tmp_path, capfd, name, what):
+    skip_unless_installed(name)
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(ModelError, match=os.path.splitext(what)[0]) as caught:
+        open_backend(str(tmp_path / what), name, "cpu")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().out == ""
+
+
+def test_a_graph_without_its_model(tmp_path, model_for):
+    graph = graph_path(model_for("tensorflow"))
+    os.symlink(graph, str(tmp_path / "small.pb"))
+    os.symlink(sidecar_path(graph), str(tmp_path / "small.pb.json"))
+    with pytest.raises(ModelError, match="small.onnx"):
+        open_backend(str(tmp_path / "small.onnx"), "tensorflow", "cpu")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        pytest.param(
+            "opencv",
+        ),
+        pytest.param(
+            "openvino",
+        ),
+    ],
+)
+def test_an_operator_that_does_not_exist(tmp_path, capfd, name):
+    skip_unless_installed(name)
+    path = write_model(tmp_path / "strange.onnx", operator="Abracadabra")
+    with pytest.raises(ModelError, match="strange.onnx.*Abracadabra") as caught:
+        open_backend(path, name, "cpu")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().out == ""
+
+
+@readers_of_onnx
+def test_a_name_that_is_not_utf8(tmp_path, name):
+    """These runtimes crash on it. TensorFlow's files are read by us."""
+    skip_unless_installed(name)
+    path = os.fsdecode(os.fsencode(str(tmp_path)) + b"/\xff.onnx")
+    os.rename(write_model(tmp_path / "small.onnx"), path)
+    with pytest.raises(ModelError, match="not UTF-8"):
+        open_backend(path, name, "cpu")
+
+
+# Wrong machines
+
+
+def has_gpu(name):
+    if name == "onnx":
+        import onnxruntime
+
+        return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if name == "tensorflow":
+        from app.backends.tensorflow import tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    if name == "openvino":
+        import openvino
+
+        return "GPU" in openvino.Core().available_devices
+    return False
+
+
+@every_backend
+def test_gpu_where_there_is_none(model_for, name):
+    model = model_for(name)
+    if has_gpu(name):
+        pytest.skip("{} has a GPU here".format(name))
+    with pytest.raises(ModelError, match="GPU|CUDA") as caught:
+        open_backend(model, name, "gpu")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, precision",
+    [
+        ("onnx", "fp16"),
+        ("onnx", "bf16"),
+        ("opencv", "fp16"),
+        ("opencv", "bf16"),
+        ("tensorflow", "fp16"),
+        ("tensorflow", "bf16"),
+    ],
+)
+def test_a_precision_that_a_cpu_has_not(model_for, name, precision):
+    with pytest.raises(ModelError, match="--precision {}: .* computes in fp32 here".format(precision)):
+        open_backend(model_for(name), name, "cpu", precision)
+
+
+# The command
+
+
+@pytest.fixture(scope="module")
+def network_for(tmp_path_factory):
+    """The real network as a backend reads it, with its card, or a skipped test."""
+    converted = str(tmp_path_factory.mktemp("opset8") / "yolov3-tiny.onnx")
+
+    def path(name):
+        skip_unless_installed(name)
+        if name != "opencv" or not OLD_OPENCV:
+            return MODEL
+        if not os.path.exists(WEIGHTS):
+            pytest.skip("this OpenCV needs a file of opset 8, and the weights are not here: python -m tools.fetch")
+        if not os.path.exists(converted):
+            convert(WEIGHTS, converted, opset=8)
+        return converted
+
+    return path
+
+
+@needs_model
+@pytest.mark.skipif(not os.path.exists(CLIP), reason="the clip is not here: python -m tools.fetch bikes")
+@pytest.mark.parametrize("name", ["auto", "onnx", "opencv", "openvino"])
+def test_only_its_own_backend_imports_tensorflow(network_for, name):
+    program = """
+import sys
+from app import detect
+code = detect.main(sys.argv[1:])
+print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])
+sys.exit(code)
+"""
+    code, out, err = run(
+        "-c", program, "--cam", CLIP, "--model", network_for(name), "--backend", name, "--device", "cpu",
+        "--max-frames", 3, "--no-show", "--size", 160, "--offline",
+    )  # fmt: skip
+    assert (code, out) == (0, "[]\n"), err
+    assert "3 frames" in err
+
+
+def detect(model, name, *args):
+    return run(
+        "-m", "app.detect", "--cam", "test://64x48?frames=3", "--model", model, "--backend", name, "--device", "cpu",
+        "--no-show", "--offline", *args
+    )  # fmt: skip
+
+
+def write_card_for(model):
+    """Give a model the card of the real one."""
+    with open(card_path(MODEL)) as file:
+        card = json.load(file)
+    with open(model, "rb") as file:
+        card["sha256"] = hashlib.sha256(file.read()).hexdigest()
+    with open(card_path(model), "w") as file:
+        json.dump(card, file)
+
+
+@needs_model
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_the_command_with_a_model_of_one_shape(tmp_path, name):
+    skip_unless_installed(name)
+    model = onnx.load(MODEL)
+    for axis, length in enumerate((1, 3, 64, 64)):
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_value = length
+    path = str(tmp_path / "fixed.onnx")
+    onnx.save(model, path)
+    write_card_for(path)
+    code, _, err = detect(path, name, "--size", 64, "--square")
+    assert code == 0, err
+    code, out, err = detect(path, name, "--size", 96, "--square")
+    last = err.splitlines()[-1]
+    assert (code, out) == (4, "")
+    assert last == "error: the model takes a tensor of shape (1, 3, 64, 64), was given (1, 3, 96, 96)"
+    assert "Traceback" not in err
+    assert len([line for line in err.splitlines() if line.startswith("error")]) == 1
+
+
+@needs_model
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        "opencv",
+        "tensorflow",
+        pytest.param(
+            "openvino",
+        ),
+    ],
+)
+def test_the_command_with_something_that_is_no_model(tmp_path, name):
+    skip_unless_installed(name)
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"This is not a model.")
+    write_card_for(str(path))
+    assert_one_line(*detect(path, name))
+
+
+@needs_model
+@every_backend
+def test_the_command_where_the_runtime_is_missing(tmp_path, name):
+    if name == "opencv":
+        pytest.skip("nothing goes without OpenCV")
+    (tmp_path / (RUNTIMES[name] + ".py")).write_text("raise ImportError('it is not here')\n")
+    code, out, err = run(
+        "-m", "app.detect", "--cam", "test://64x48?frames=3", "--backend", name, "--no-show", "--offline",
+        PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert_one_line(code, out, err)
+    assert "python3 -m pip install " + RUNTIMES[name] in err

@@ -1,0 +1,168 @@
+"""Every backend that runs on a CPU against ONNX Runtime: the same heads, and so the same detections, on real pictures.
+
+Needs `../shared/data`, which is not part of the repository, and `make test`'s models.
+"""
+
+import importlib.util
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from app.backends import open_backend
+from app.backends.fake import FakeBackend
+from app.boxes import iou
+from app.detector import Detector
+from app.errors import ModelError
+from app.letterbox import Letterbox, preprocess
+from app.modelcard import find_model, graph_path, read_card
+from app.readers import read_image
+from app.timing import StageClock
+from tools.convert import convert
+
+PICTURES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "..", "shared", "data", "coco-val64", "images")
+MODEL = find_model("yolov3-tiny")
+WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
+THRESHOLD = 0.25
+TOLERANCE = 1e-3  # on logits, and on scores
+LEAST_OVERLAP = 0.999
+
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert"),
+    # Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
+    pytest.mark.filterwarnings("ignore:numpy.ufunc size changed"),
+]
+needs_pictures = pytest.mark.skipif(not os.path.isdir(PICTURES), reason="../shared/data is not here")
+every_backend = pytest.mark.parametrize("name", ["openvino", "tensorflow", "opencv"])
+CASES = [(size, square) for size in (160, 320, 416) for square in (False, True)]
+
+
+class Picture:
+    """A picture, the tensor made of it, and what ONNX Runtime makes of that."""
+
+    def __init__(self, image, letterbox):
+        self.image = image
+        self.letterbox = letterbox
+        self.heads = []
+        self.found = None
+
+    def tensor(self):
+        return preprocess(self.image, self.letterbox)
+
+
+@pytest.fixture(scope="module")
+def images():
+    names = sorted(os.listdir(PICTURES))
+    assert len(names) == 64
+    return [read_image(os.path.join(PICTURES, name)) for name in names]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: "{}-{}".format(case[0], "square" if case[1] else "rect"))
+def case(request, images, detect):
+    """Size, squareness, and the pictures with their reference, which is computed once for all backends."""
+    size, square = request.param
+    pictures = [Picture(image, Letterbox.fit(image.shape[1], image.shape[0], size, square)) for image in images]
+    # OpenCV reads its file again when the shape changes, so pictures of one shape go together.
+    pictures.sort(key=lambda picture: (picture.letterbox.width, picture.letterbox.height))
+    with open_backend(MODEL, "onnx", "cpu") as reference:
+        for picture in pictures:
+            picture.heads = [head.copy() for head in reference.infer(picture.tensor())]
+            picture.found = detect(picture, picture.heads, size, square)
+    assert sum(len(picture.found) for picture in pictures) > 50, "the comparison means something"
+    return size, square, pictures
+
+
+@pytest.fixture(scope="module")
+def model_for(tmp_path_factory):
+    """The model file that a backend can read, or a skipped test."""
+    converted = str(tmp_path_factory.mktemp("opset8") / "yolov3-tiny.onnx")
+
+    def path(name):
+        if name in ("openvino", "tensorflow") and importlib.util.find_spec(name) is None:
+            pytest.skip("{} is not installed".format(name))
+        if name == "tensorflow" and not os.path.exists(graph_path(MODEL)):
+            pytest.skip("TensorFlow's graph is not here: python -m tools.convert")
+        if name == "opencv" and tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6):
+            if not os.path.exists(WEIGHTS):
+                pytest.skip("this OpenCV needs a file of opset 8, and the weights are not here: python -m tools.fetch")
+            if not os.path.exists(converted):
+                convert(WEIGHTS, converted, opset=8)
+            return converted
+        return MODEL
+
+    return path
+
+
+@pytest.fixture(scope="module")
+def detect():
+    """What the detector makes of heads."""
+    card, clock = read_card(MODEL), StageClock()
+
+    def found(picture, heads, size, square):
+        return Detector(FakeBackend(heads), card, size, square, THRESHOLD).detect(picture.image, clock)
+
+    return found
+
+
+def difference(heads, others):
+    assert len(heads) == len(others)
+    assert [head.shape for head in heads] == [other.shape for other in others]
+    return max(float(abs(head - other).max()) for head, other in zip(heads, others))
+
+
+def alone(found, others):
+    """How many detections, of those that are not at the very threshold, have no partner among others."""
+    sure = found[found.scores >= THRESHOLD + TOLERANCE]
+    partners = (
+        (sure.classes[:, None] == others.classes)
+        & (iou(sure.boxes, others.boxes) >= LEAST_OVERLAP)
+        & (abs(sure.scores[:, None] - others.scores) <= TOLERANCE)
+    )
+    return int((~partners.any(axis=1)).sum())
+
+
+@needs_pictures
+@every_backend
+def test_the_same_heads_and_detections(case, name, model_for, detect):
+    size, square, pictures = case
+    worst = 0.0
+    with open_backend(model_for(name), name, "cpu") as backend:
+        for picture in pictures:
+            heads = backend.infer(picture.tensor())
+            assert all(head.dtype == np.float32 for head in heads)
+            worst = max(worst, difference(heads, picture.heads))
+            found = detect(picture, heads, size, square)
+            assert alone(found, picture.found) == 0, "found by {} only".format(name)
+            assert alone(picture.found, found) == 0, "not found by {}".format(name)
+        print("{}, {}: largest difference {:.1e}".format(backend.description, size, worst))
+    assert worst <= TOLERANCE
+
+
+@every_backend
+def test_shapes_in_any_order(name, model_for):
+    """Frames of several sizes, as a folder of photos has them. The coarse head comes first whatever the shape."""
+    random = np.random.RandomState(0)
+    wide, high = (random.uniform(size=shape).astype(np.float32) for shape in ((1, 3, 64, 96), (1, 3, 96, 64)))
+    with open_backend(MODEL, "onnx", "cpu") as reference, open_backend(model_for(name), name, "cpu") as backend:
+        for tensor in (wide, high, wide, wide):
+            coarse, fine = backend.infer(tensor)
+            rows, columns = tensor.shape[2] // 32, tensor.shape[3] // 32
+            assert (coarse.shape, fine.shape) == ((1, 255, rows, columns), (1, 255, 2 * rows, 2 * columns))
+            assert difference([coarse, fine], reference.infer(tensor)) <= TOLERANCE
+
+
+@needs_pictures
+def test_bf16_is_near_fp32_and_not_the_same(images, model_for):
+    model = model_for("openvino")
+    try:
+        rough = open_backend(model, "openvino", "cpu", "bf16")
+    except ModelError as error:
+        pytest.skip(str(error))
+    worst = 0.0
+    with rough, open_backend(model, "openvino", "cpu", "fp32") as exact:
+        for image in images[:8]:
+            tensor = preprocess(image, Letterbox.fit(image.shape[1], image.shape[0], 320))
+            worst = max(worst, difference(rough.infer(tensor), exact.infer(tensor)))
+    print("{}: largest difference {:.2f}".format(rough.description, worst))
+    assert 0 < worst < 1

@@ -1,0 +1,251 @@
+import json
+import os
+
+import pytest
+
+from app.artefact import read_sidecar, sidecar_path
+from app.engine import Made, Place, build_command, engine_path, engines, find_engine, size_text, write_engine
+from app.errors import ModelError
+
+PLACE = Place("tensorrt 8.2.1.8", "sm53")
+HASH = "ddb301c9" + "0" * 56
+OTHER_HASH = "beef5678" + "0" * 56
+SHAPE = (1, 3, 320, 416)
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Path of a model. The file itself is not looked at."""
+    return str(tmp_path / "small.onnx")
+
+
+def made(model, precision="fp16", shape=SHAPE, model_hash=HASH):
+    return Made(model, model_hash, shape, precision)
+
+
+def write(model, place=PLACE, data=b"an engine", **also):
+    """Write an engine; its path."""
+    return write_engine(data, made(model, **also), place, "NVIDIA Tegra X1", ["coarse", "fine"])
+
+
+def failure(model, place=PLACE, **also):
+    """What is said when no engine is found."""
+    with pytest.raises(ModelError) as caught:
+        find_engine(made(model, **also), place)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "shape, expected",
+    [
+        pytest.param((1, 3, 320, 416), "416x320", id="channels first"),
+        pytest.param((1, 320, 416, 3), "416x320", id="channels last"),
+        pytest.param((8, 1, 28, 32), "32x28", id="grey, channels first"),
+        pytest.param((8, 28, 32, 1), "32x28", id="grey, channels last"),
+        pytest.param((1, 3, 32, 3), "3x32", id="both could be channels: first"),
+        pytest.param((1, 12, 20, 24), "24x20", id="neither could be: first"),
+    ],
+)
+def test_size(shape, expected):
+    assert size_text(shape) == expected
+
+
+@pytest.mark.parametrize(
+    "precision, expected",
+    [
+        ("fp32", "python -m tools.build_engine small.onnx --size 416x320"),
+        ("fp16", "python -m tools.build_engine small.onnx --size 416x320 --fp16"),
+        ("auto", "python -m tools.build_engine small.onnx --size 416x320 --fp16"),
+    ],
+)
+def test_build_command(precision, expected):
+    assert build_command("small.onnx", SHAPE, precision) == expected
+    assert build_command("small.onnx", (1, 320, 416, 3), precision) == expected
+
+
+def test_the_name_says_what_the_engine_fits():
+    path = engine_path(made("weights/small.onnx"), PLACE)
+    assert path == "weights/small.416x320.fp16.tensorrt8.2.1.8.sm53.ddb301c9.engine"
+
+
+@pytest.mark.parametrize(
+    "other, place",
+    [
+        pytest.param({"shape": (1, 3, 416, 320)}, PLACE, id="size"),
+        pytest.param({"precision": "fp32"}, PLACE, id="precision"),
+        pytest.param({"model_hash": OTHER_HASH}, PLACE, id="ONNX file"),
+        pytest.param({}, Place("tensorrt 8.0.1.6", "sm53"), id="runtime"),
+        pytest.param({}, Place("tensorrt 8.2.1.8", "sm72"), id="GPU"),
+    ],
+)
+def test_engines_that_differ_have_different_names(model, other, place):
+    assert engine_path(made(model, **other), place) != engine_path(made(model), PLACE)
+
+
+def test_what_is_written_is_found(model):
+    path = write(model)
+    assert path == engine_path(made(model), PLACE)
+    found, data, fields = find_engine(made(model), PLACE)
+    assert (found, data) == (path, b"an engine")
+    assert fields == read_sidecar(path)
+    assert fields["model"] == {"file": "small.onnx", "sha256": HASH}
+    assert fields["runtime"] == "tensorrt 8.2.1.8"
+    assert fields["gpu"] == {"architecture": "sm53", "name": "NVIDIA Tegra X1"}
+    assert fields["input"] == list(SHAPE)
+    assert fields["outputs"] == ["coarse", "fine"]
+    assert fields["precision"] == "fp16"
+
+
+@pytest.mark.parametrize(
+    "there, wanted, expected",
+    [
+        pytest.param(("fp16", "fp32"), "auto", "fp16", id="auto prefers fp16"),
+        pytest.param(("fp32",), "auto", "fp32", id="auto takes what there is"),
+        pytest.param(("fp16", "fp32"), "fp32", "fp32", id="fp32"),
+        pytest.param(("fp16", "fp32"), "fp16", "fp16", id="fp16"),
+    ],
+)
+def test_precision(model, there, wanted, expected):
+    for precision in there:
+        write(model, precision=precision, data=precision.encode())
+    path, data, fields = find_engine(made(model, precision=wanted), PLACE)
+    assert data.decode() == fields["precision"] == expected
+    assert path == engine_path(made(model, precision=expected), PLACE)
+
+
+@pytest.mark.parametrize("wanted, option", [("auto", " --fp16"), ("fp16", " --fp16"), ("fp32", "")])
+def test_no_engine_at_all(model, wanted, option):
+    command = "python -m tools.build_engine {} --size 416x320{}".format(model, option)
+    assert failure(model, precision=wanted) == "{} has no engine for 416x320; build it with: {}".format(model, command)
+
+
+@pytest.mark.parametrize(
+    "wanted, place, difference, command",
+    [
+        pytest.param(
+            {}, Place("tensorrt 8.0.1.6", "sm53"), "for tensorrt 8.2.1.8, not tensorrt 8.0.1.6", "416x320 --fp16",
+            id="runtime",
+        ),
+        pytest.param(
+            {}, Place("tensorrt 8.2.1.8", "sm72"), "for a GPU of architecture sm53, not sm72", "416x320 --fp16",
+            id="GPU",
+        ),
+        pytest.param(
+            {"shape": (1, 3, 160, 96)}, PLACE, "for an input of 416x320, not 96x160", "96x160 --fp16", id="input"
+        ),
+        pytest.param({"precision": "fp32"}, PLACE, "in fp16, not fp32", "416x320", id="precision"),
+        pytest.param(
+            {"model_hash": OTHER_HASH}, PLACE, "for another ONNX file (ddb301c9..., not beef5678...)",
+            "416x320 --fp16", id="ONNX file",
+        ),
+        pytest.param(
+            {"model_hash": OTHER_HASH, "precision": "auto"}, PLACE,
+            "for another ONNX file (ddb301c9..., not beef5678...)", "416x320 --fp16", id="auto is no difference",
+        ),
+        pytest.param(
+            {"shape": (1, 3, 160, 96)}, Place("tensorrt 10.3.0", "sm53"),
+            "for an input of 416x320, not 96x160, and for tensorrt 8.2.1.8, not tensorrt 10.3.0", "96x160 --fp16",
+            id="two",
+        ),
+    ],
+)  # fmt: skip
+def test_differences(model, wanted, place, difference, command):
+    path = write(model)
+    assert failure(model, place, **wanted) == (
+        "{} is {}; build one that fits with: python -m tools.build_engine {} --size {}".format(
+            path, difference, model, command
+        )
+    )
+
+
+def test_of_several_the_nearest_is_spoken_of(model):
+    write(model, Place("tensorrt 8.0.1.6", "sm72"), shape=(1, 3, 160, 160))
+    near = write(model, Place("tensorrt 8.0.1.6", "sm53"))
+    write(model, Place("tensorrt 8.0.1.6", "sm72"))
+    message = failure(model)
+    assert message.startswith(near + " is for tensorrt 8.0.1.6, not tensorrt 8.2.1.8; ")
+
+
+def test_one_among_many_fits(model):
+    for size in (160, 320, 416):
+        write(model, shape=(1, 3, size, size), data=str(size).encode())
+    write(model, Place("tensorrt 8.0.1.6", "sm53"), shape=(1, 3, 320, 320))
+    assert find_engine(made(model, shape=(1, 3, 320, 320)), PLACE)[1] == b"320"
+
+
+def test_a_damaged_engine_is_not_given_out(model):
+    path = write(model)
+    with open(path, "wb") as file:
+        file.write(b"an angine")
+    message = failure(model)
+    assert message.startswith(path + ": damaged")
+    assert message.endswith(build_command(model, SHAPE, "fp16"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"sha256": "0"}'])
+def test_a_broken_sidecar_is_named(model, capsys, text):
+    path = write(model)
+    with open(sidecar_path(path), "w") as file:
+        file.write(text)
+    assert "has no engine" in failure(model)
+    reason = "{}: not the sidecar of a model's file".format(sidecar_path(path))
+    assert capsys.readouterr().err == "warning: an engine is left out: {}\n".format(reason)
+
+
+def test_a_broken_sidecar_is_not_in_the_way(model):
+    good, broken = write(model, precision="fp32"), write(model, precision="fp16")
+    os.truncate(sidecar_path(broken), 0)
+    assert find_engine(made(model), PLACE)[0] == good
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"input": None}, id="no input"),
+        pytest.param({"input": [1, 3]}, id="an input of two axes"),
+        pytest.param({"input": 416}, id="an input that is a number"),
+        pytest.param({"gpu": "sm53"}, id="the GPU a text"),
+        pytest.param({"gpu": {"name": "Tegra"}}, id="no architecture"),
+        pytest.param({"runtime": ...}, id="no runtime"),
+        pytest.param({"precision": ...}, id="no precision"),
+        pytest.param({"outputs": ...}, id="no outputs"),
+        pytest.param({"outputs": 2}, id="outputs that are counted"),
+        pytest.param({"outputs": [0, 1]}, id="outputs that are numbered"),
+    ],
+)
+def test_a_sidecar_of_something_else_is_named(model, capsys, changes):
+    path = write(model)
+    fields = dict(read_sidecar(path), **changes)
+    with open(sidecar_path(path), "w") as file:
+        json.dump({key: value for key, value in fields.items() if value is not ...}, file)
+    assert "has no engine" in failure(model)
+    assert "{}: not the sidecar of an engine; delete both".format(sidecar_path(path)) in capsys.readouterr().err
+
+
+def test_a_hash_that_is_no_text(model, capsys):
+    path = write(model)
+    fields = read_sidecar(path)
+    fields["model"]["sha256"] = 5
+    with open(sidecar_path(path), "w") as file:
+        json.dump(fields, file)
+    assert "has no engine" in failure(model)
+    assert sidecar_path(path) in capsys.readouterr().err
+
+
+def test_engines_of_a_model(model, tmp_path):
+    paths = [write(model, precision=precision) for precision in ("fp16", "fp32")]
+    write(str(tmp_path / "other.onnx"))
+    os.remove(sidecar_path(write(model, shape=(1, 3, 160, 160))))  # interrupted before its sidecar was written
+    assert engines(model) == sorted(paths)
+
+
+@pytest.mark.parametrize("name", ["we[i]rd*.onnx", "two words.onnx", "dots.in.it.onnx", "who?.onnx"])
+def test_names_with_characters_that_mean_something(tmp_path, name):
+    model = str(tmp_path / name)
+    write(str(tmp_path / "weird.onnx"))
+    write(str(tmp_path / "weirdo.onnx"))
+    assert engines(model) == []
+    path = write(model)
+    assert engines(model) == [path]
+    assert find_engine(made(model), PLACE)[0] == path

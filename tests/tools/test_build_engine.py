@@ -1,0 +1,668 @@
+"""Building engines: as every release does on the fake of TensorRT, and with the real TensorRT for RTX.
+
+The real one parses and builds on a machine without a GPU; only running an engine needs one.
+"""
+
+import hashlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import fake_tensorrt
+import numpy as np
+import onnx
+import pytest
+from fake_tensorrt_machine import Machine, build
+from onnx import TensorProto, helper, numpy_helper
+from tqdm import tqdm
+
+from app.backends import open_backend
+from app.backends.onnx import OnnxBackend
+from app.modelcard import WEIGHTS
+from tools import build_engine
+from tools.convert import convert
+
+ROOT = os.path.dirname(WEIGHTS)
+YOLO = os.path.join(WEIGHTS, "yolov3-tiny.onnx")
+DARKNET = os.path.join(WEIGHTS, "yolov3-tiny.weights")
+STYLES = ["8.0", "8.2", "8.6", "10", "11"]
+SWAP = "swapon /swapfile"
+PATIENCE = 30  # seconds after which a command that hangs has failed
+
+needs_yolo = pytest.mark.skipif(not os.path.exists(YOLO), reason="the model is not here: python -m tools.convert")
+needs_weights = pytest.mark.skipif(
+    not os.path.exists(DARKNET), reason="the weights are not here: python -m tools.fetch"
+)
+needs_converter = pytest.mark.skipif(
+    sys.version_info < (3, 8), reason="TensorRT 11 takes an FP16 model, and on Python 3.6 nothing converts to it"
+)
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write(path, nodes, shape, output, constants=(), domain=None, inputs=("images",)):
+    """A model with one output, and its card. Height and width are multiples of 2."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs]
+    ends.append(helper.make_tensor_value_info("out", TensorProto.FLOAT, output))
+    constants = [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants]
+    graph = helper.make_graph(nodes, "small", ends[:-1], ends[-1:], constants)
+    opsets = [helper.make_opsetid("", 13)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    model = helper.make_model(graph, opset_imports=opsets)
+    model.ir_version = 7
+    onnx.save(model, str(path))
+    return write_card(path)
+
+
+def write_card(path, **fields):
+    card = dict({"sha256": sha256(path), "input": {"multiple": 2}}, **fields)
+    path.with_suffix(".json").write_text(json.dumps(card))
+    return path
+
+
+FREE = ("n", 3, "h", "w")
+
+
+def write_free(folder):
+    """A model of any size: two convolutions."""
+    random = np.random.RandomState(0)
+    nodes = [
+        helper.make_node("Conv", ["images", "k1"], ["between"], name="first"),
+        helper.make_node("Conv", ["between", "k2"], ["out"], name="second"),
+    ]
+    kernels = [("k1", random.normal(size=(4, 3, 1, 1))), ("k2", random.normal(size=(2, 4, 1, 1)))]
+    return write(folder / "free.onnx", nodes, FREE, ("n", 2, "h", "w"), kernels)
+
+
+def write_classifier(folder, layout):
+    """Pictures of 32x32, 0 to 255, to 100 logits. The graph normalises, and turns NHWC round."""
+    random = np.random.RandomState(0)
+    constants = [
+        ("mean", np.full((1, 3, 1, 1), 120)),
+        ("deviation", np.full((1, 3, 1, 1), 60)),
+        ("kernel", random.normal(size=(8, 3, 3, 3))),
+        ("weights", random.normal(size=(8, 100))),
+        ("bias", random.normal(size=100)),
+    ]
+    nodes = [
+        helper.make_node("Sub", ["nchw" if layout == "NHWC" else "images", "mean"], ["centred"]),
+        helper.make_node("Div", ["centred", "deviation"], ["normal"]),
+        helper.make_node("Conv", ["normal", "kernel"], ["conv"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["conv"], ["relu"]),
+        helper.make_node("GlobalAveragePool", ["relu"], ["pool"]),
+        helper.make_node("Flatten", ["pool"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights", "bias"], ["out"]),
+    ]
+    shape = ("n", 3, 32, 32)
+    if layout == "NHWC":
+        nodes.insert(0, helper.make_node("Transpose", ["images"], ["nchw"], perm=[0, 3, 1, 2]))
+        shape = ("n", 32, 32, 3)
+    return write(folder / "classifier.onnx", nodes, shape, ("n", 100), constants)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    machine = Machine(monkeypatch)
+    machine.start()
+    yield machine
+    machine.forget()
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_free(tmp_path)
+
+
+@pytest.fixture
+def run(capfd):
+    """Run the command on a model: (exit code, standard output, lines on standard error)."""
+
+    def run(*arguments, **options):
+        capfd.readouterr()
+        code = build(*(arguments + (() if options.get("memory_check") else ("--no-memory-check",))))
+        out, err = capfd.readouterr()
+        return code, out, err.splitlines()
+
+    return run
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def sidecar_of(path):
+    return json.loads((path.parent / (path.name + ".json")).read_text())
+
+
+def engine_of(folder):
+    """The one engine there is."""
+    (path,) = folder.glob("*.engine")
+    return path
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_an_engine_and_what_its_sidecar_says(machine, run, model, tmp_path, style):
+    machine.start(style)
+    version = fake_tensorrt.VERSIONS[style]
+    assert run(model, "--size", "8x6", "--workspace", "64M") == (0, "{}\n".format(engine_of(tmp_path)), [])
+    path = engine_of(tmp_path)
+    assert path.name == "free.8x6.fp32.tensorrt{}.sm53.{}.engine".format(version, sha256(model)[:8])
+    assert sidecar_of(path) == {
+        "sha256": sha256(path),
+        "model": {"file": "free.onnx", "sha256": sha256(model)},
+        "runtime": "tensorrt " + version,
+        "gpu": {"architecture": "sm53", "name": "NVIDIA Tegra X1"},
+        "input": [1, 3, 6, 8],
+        "outputs": ["out"],
+        "precision": "fp32",
+    }
+    built = fake_tensorrt.describe(path.read_bytes())
+    assert (built["workspace"], built["fp16"]) == (64 << 20, False)
+    assert built["profile"] == {"images": [[1, 3, 6, 8]] * 3}
+    cache = "timing.tensorrt{}.sm53.cache".format(version)
+    assert set(files(tmp_path)) == {"free.onnx", "free.json", path.name, path.name + ".json", cache, cache + ".json"}
+    assert machine.driver.leaks() == []
+
+
+@pytest.mark.parametrize("style", STYLES[:-1] + [pytest.param("11", marks=needs_converter)])
+def test_fp16(machine, run, model, tmp_path, style):
+    machine.start(style)
+    assert run(model, "--size", "8x6", "--fp16")[0] == 0
+    path = engine_of(tmp_path)
+    assert ".8x6.fp16." in path.name
+    assert sidecar_of(path)["precision"] == "fp16"
+    weights = onnx.load_from_string(fake_tensorrt.model_of(path.read_bytes())).graph.initializer
+    in_fp16 = {tensor.data_type for tensor in weights} == {TensorProto.FLOAT16}
+    flag = fake_tensorrt.describe(path.read_bytes())["fp16"]
+    assert (flag, in_fp16) == ((False, True) if style == "11" else (True, False))
+    assert sidecar_of(path)["model"]["sha256"] == sha256(model)
+
+
+def test_fp16_where_it_is_no_faster(machine, run, model, tmp_path):
+    machine.start(fast_fp16=False)
+    before = files(tmp_path)
+    code, _, err = run(model, "--size", "8", "--fp16")
+    assert (code, len(err)) == (4, 1)
+    assert "without --fp16" in err[0]
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("given, size", [("512K", 512 << 10), ("3M", 3 << 20), ("1G", 1 << 30), (None, 256 << 20)])
+def test_workspace(machine, run, model, tmp_path, given, size):
+    machine.start("10")
+    assert run(model, "--size", "8", *(["--workspace", given] if given else []))[0] == 0
+    assert fake_tensorrt.describe(engine_of(tmp_path).read_bytes())["workspace"] == size
+
+
+@pytest.fixture
+def steps(run, monkeypatch):
+    """Run the command as if on a terminal; how many steps it showed."""
+    shown = {"disable": False, "mininterval": 0}
+    monkeypatch.setattr(build_engine, "tqdm", lambda **options: tqdm(**dict(options, **shown)))
+
+    def steps(*arguments):
+        code, _, err = run(*arguments)
+        assert code == 0, err
+        return int(re.findall(r"building, 00:0\d, (\d+) steps", " ".join(err))[-1])
+
+    return steps
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_layers_are_timed_once(machine, steps, model, tmp_path, style):
+    """For all sizes and models: the timings are kept, and the progress says that there is less to do."""
+    machine.start(style)
+    first, again, smaller = steps(model, "--size", "8"), steps(model, "--size", "8"), steps(model, "--size", "4")
+    assert first >= 2
+    assert again == smaller == first - 2  # two layers
+    machine.start(style, capability=(8, 7))
+    assert steps(model, "--size", "8") == first
+    assert len(list(tmp_path.glob("timing.*.cache"))) == 2
+
+
+@pytest.mark.parametrize("style", ["8.2", "10"])
+def test_a_terminal_that_is_gone_ends_no_build(machine, run, model, monkeypatch, style):
+    """TensorRT's callbacks must not raise: up to 8.2 that ends the process."""
+
+    class Gone(tqdm):
+        def update(self, n=1):
+            raise OSError("Input/output error")
+
+    machine.start(style)
+    monkeypatch.setattr(build_engine, "tqdm", Gone)
+    assert run(model, "--size", "8")[0] == 0
+
+
+def flip(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def replace(path):
+    """Something else, with a sidecar that agrees."""
+    path.write_bytes(b"something else")
+    sidecar = path.parent / (path.name + ".json")
+    sidecar.write_text(json.dumps(dict(json.loads(sidecar.read_text()), sha256=sha256(path))))
+
+
+@pytest.mark.parametrize(
+    "damage, warning",
+    [
+        pytest.param(flip, "damaged", id="a byte changed"),
+        pytest.param(lambda path: (path.parent / (path.name + ".json")).unlink(), "cannot be read", id="no sidecar"),
+        pytest.param(replace, None, id="what TensorRT does not take"),
+    ],
+)
+def test_a_damaged_timing_cache_is_made_anew(machine, run, model, tmp_path, damage, warning):
+    assert run(model, "--size", "8")[0] == 0
+    (cache,) = tmp_path.glob("timing.*.cache")
+    whole = cache.read_bytes()
+    damage(cache)
+    code, _, err = run(model, "--size", "8")
+    assert code == 0
+    if warning:
+        assert err[0].startswith("warning: " + str(cache))
+        assert warning in err[0]
+        assert "timed anew" in err[0]
+    assert len(err) == (1 if warning else 0)
+    assert cache.read_bytes() == whole
+    assert sidecar_of(cache)["sha256"] == sha256(cache)
+
+
+FAILURES = [  # the call that fails, and what is said
+    ("parse", "free.onnx: TensorRT cannot read node -1: INTERNAL_ERROR: Assertion failed: ctx"),
+    ("build", "free.onnx: TensorRT cannot build it: IBuilder::buildSerializedNetwork: Error Code 10"),
+    ("build_out_of_memory", "free.onnx: TensorRT ran out of memory; lower --workspace, or add swap: sudo fallocate"),
+]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("fail, phrase", FAILURES, ids=[row[0] for row in FAILURES])
+def test_a_build_that_fails_leaves_what_was_there(machine, run, model, tmp_path, style, fail, phrase):
+    bare = files(tmp_path)
+    machine.start(style)
+    assert run(model, "--size", "8")[0] == 0
+    before = files(tmp_path)
+    for there in (before, bare):
+        for name in set(before) - set(there):
+            (tmp_path / name).unlink()
+        machine.start(style, fail=fail)
+        code, out, err = run(model, "--size", "8")
+        assert (code, out, len(err)) == (4, "", 1)
+        assert err[0].startswith("error: ")
+        assert phrase in err[0]
+        assert (SWAP in err[0]) == (fail == "build_out_of_memory")
+        assert files(tmp_path) == there
+
+
+def test_the_reason_is_that_of_the_build(machine, run, model, tmp_path):
+    """Not what TensorRT had to say about the timing cache."""
+    assert run(model, "--size", "8")[0] == 0
+    (cache,) = tmp_path.glob("timing.*.cache")
+    replace(cache)
+    machine.start(fail="build")
+    assert "Could not find any implementation" in run(model, "--size", "8")[2][0]
+
+
+@pytest.mark.parametrize("style", ["8.2", "11"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_a_classifier_needs_no_size(machine, run, tmp_path, style, layout):
+    machine.start(style)
+    model = write_classifier(tmp_path, layout)
+    code, _, err = run(model, "--size", "64")
+    assert (code, err) == (4, ["error: {}: takes images of 32x32 only".format(model)])
+    assert run(model)[0] == 0
+    assert ".32x32.fp32." in engine_of(tmp_path).name
+    shape = (1, 3, 32, 32) if layout == "NCHW" else (1, 32, 32, 3)
+    assert tuple(sidecar_of(engine_of(tmp_path))["input"]) == shape
+    assert run(model, "--size", "32")[0] == 0
+    images = np.random.RandomState(0).randint(0, 256, shape).astype(np.float32)
+    with open_backend(str(model), "tensorrt") as backend, OnnxBackend(str(model), "cpu", threads=1) as reference:
+        (logits,) = backend.infer(images)
+        assert logits.shape == (1, 100)
+        np.testing.assert_allclose(logits, reference.infer(images)[0], rtol=1e-5)
+        del logits
+    assert machine.driver.leaks() == []
+
+
+@pytest.mark.parametrize(
+    "options, phrase",
+    [
+        pytest.param([], "say which with --size WIDTHxHEIGHT", id="no size"),
+        pytest.param(["--size", "7"], "--size 7x7: should be multiples of 2", id="both sides odd"),
+        pytest.param(["--size", "8x7"], "--size 8x7: should be multiples of 2", id="height odd"),
+        pytest.param(["--size", "7x8"], "--size 7x8: should be multiples of 2", id="width odd"),
+        pytest.param(["--size", "big"], "should be WIDTHxHEIGHT, as 416x320, is big", id="size in words"),
+        pytest.param(["--size", "8x"], "should be WIDTHxHEIGHT", id="half a size"),
+        pytest.param(["--size", "8x8x8"], "should be WIDTHxHEIGHT", id="three sides"),
+        pytest.param(["--size", "0x8"], "should be WIDTHxHEIGHT", id="no width"),
+        pytest.param(["--size", "8x00"], "should be WIDTHxHEIGHT", id="no height"),
+        pytest.param(["--size=-8"], "should be WIDTHxHEIGHT", id="less than nothing"),
+        pytest.param(["--size", "123456"], "should be WIDTHxHEIGHT", id="far too large"),
+        pytest.param(["--workspace", "256"], "memory should be given as 256M or 1G, is 256", id="no unit"),
+        pytest.param(["--workspace", "1T"], "memory should be given", id="another unit"),
+        pytest.param(["--workspace", "-1M"], "--workspace", id="negative memory"),
+        pytest.param(["--capability", "89"], "should be given as 8.9, is 89", id="capability without a point"),
+        pytest.param(["--capability", "8.9a"], "should be given as 8.9", id="capability with a letter"),
+        pytest.param(["--int8"], "--int8", id="unknown option"),
+    ],
+)
+def test_usage(machine, run, model, tmp_path, options, phrase):
+    before = files(tmp_path)
+    code, out, err = run(model, *options)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert err[0].startswith("error: ")
+    assert phrase in err[0]
+    assert files(tmp_path) == before
+
+
+def change(path):
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+@pytest.mark.parametrize(
+    "spoil, phrase",
+    [
+        pytest.param(lambda path: path.unlink(), "no such model", id="no model"),
+        pytest.param(lambda path: path.with_suffix(".json").unlink(), "the model's card cannot be read", id="no card"),
+        pytest.param(change, "was written for another file", id="changed model"),
+        pytest.param(lambda path: path.with_suffix(".json").write_text("[]"), "not a model card", id="empty card"),
+        pytest.param(lambda path: write_card(path, input=None), "not a model card", id="no input"),
+        pytest.param(lambda path: write_card(path, input={"multiple": 0}), "not a model card", id="of 0"),
+    ],
+)
+def test_a_model_that_is_not_as_its_card_says(machine, run, model, tmp_path, spoil, phrase):
+    spoil(model)
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8")
+    assert (code, out, len(err)) == (4, "", 1)
+    assert phrase in err[0]
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "here, gone, options, phrase",
+    [
+        pytest.param({}, ["tensorrt"], [], "pip install tensorrt", id="no TensorRT"),
+        pytest.param({}, ["pycuda", "pycuda.driver"], [], "pip install pycuda", id="no pycuda"),
+        pytest.param({"no_gpu": True}, [], [], "no CUDA-capable device", id="no GPU"),
+        pytest.param({}, [], ["--capability", "8.9"], "builds only for the GPU that is here", id="another GPU"),
+    ],
+)
+def test_what_is_not_here(machine, run, model, tmp_path, monkeypatch, here, gone, options, phrase):
+    machine.start("10", **here)
+    for name in gone + ["tensorrt_rtx", "tensorrt_rtx_bindings"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8", *options)
+    assert (code, out, len(err)) == (4, "", 1)
+    assert phrase in err[0]
+    assert files(tmp_path) == before
+
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    "free, integrated, options, expected",
+    [
+        pytest.param(6.4 * GB, True, [], 4, id="too little on a Jetson"),
+        pytest.param(6.5 * GB, True, [], 0, id="enough on a Jetson"),
+        pytest.param(2.1 * GB, False, [], 4, id="too little beside a GPU with memory of its own"),
+        pytest.param(2.2 * GB, False, [], 0, id="enough beside a GPU with memory of its own"),
+        pytest.param(1 * GB, True, ["--no-memory-check"], 0, id="not checked"),
+        pytest.param(None, True, [], 0, id="not known"),
+    ],
+)
+def test_memory_is_checked_first(machine, run, model, tmp_path, monkeypatch, free, integrated, options, expected):
+    machine.start(integrated=integrated)
+    monkeypatch.setattr(build_engine, "free_memory", lambda: free)
+    before = files(tmp_path)
+    code, _, err = run(model, "--size", "8", *options, memory_check=True)
+    assert code == expected
+    if expected:
+        assert len(err) == 1
+        assert "{:.1f} GB are free".format(free / GB) in err[0]
+        assert "--no-memory-check" in err[0]
+        assert SWAP in err[0]
+        assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable:    1000 kB\nSwapFree:    24 kB\n", 1024 << 10),
+        ("MemAvailable: 1000 kB\n", None),
+        ("SwapFree: 1000 kB\n", None),
+        ("MemAvailable: much\nSwapFree: 0 kB\n", None),
+        ("nothing of the kind\n", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_free_memory(tmp_path, text, expected):
+    path = tmp_path / "meminfo"
+    if text is not None:
+        path.write_text(text)
+    assert build_engine.free_memory(str(path)) == expected
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="no Linux")
+def test_free_memory_here():
+    assert build_engine.free_memory() > 1 << 20
+
+
+@pytest.mark.parametrize(
+    "number, phrase",
+    [(signal.SIGKILL, "killed, most likely for lack of memory; add swap: sudo"), (signal.SIGSEGV, "crashed (SIGSEGV)")],
+    ids=["killed", "crashed"],
+)
+def test_a_build_that_dies(machine, run, model, tmp_path, monkeypatch, number, phrase):
+    def die(args, model_hash):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)  # pytest's would tell where it crashed
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(build_engine, "_build", die)
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8")
+    assert (code, out, len(err)) == (4, "", 1)
+    assert phrase in err[0]
+    assert (SWAP in err[0]) == (number == signal.SIGKILL)
+    assert files(tmp_path) == before
+
+
+SLOW_TENSORRT = """
+import os, sys, time
+import fake_tensorrt
+
+slow = fake_tensorrt.make("8.2")
+
+class Builder(slow.Builder):
+    __slots__ = ()
+
+    def build_serialized_network(self, network, config):
+        wait()
+
+def wait(*_):
+    with open(os.environ["STARTED"], "w") as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+
+if os.environ["DURING"] == "build":
+    slow.Builder = Builder
+else:
+    os.fsync = wait
+sys.modules[__name__] = slow
+"""
+FAKE_DRIVER = "import sys, fake_pycuda; sys.modules[__name__] = fake_pycuda.make()\n"
+
+
+@pytest.mark.parametrize(
+    "number, to_all, during, expected, said",
+    [
+        pytest.param(signal.SIGINT, True, "build", 130, 1, id="Ctrl-C in a terminal"),
+        pytest.param(signal.SIGINT, False, "build", 130, 1, id="SIGINT"),
+        pytest.param(signal.SIGTERM, False, "build", 143, 0, id="SIGTERM"),
+        pytest.param(signal.SIGINT, True, "write", 130, 1, id="while it writes"),
+    ],
+)
+def test_an_interrupted_build_leaves_nothing_behind(model, tmp_path, number, to_all, during, expected, said):
+    stubs, started = tmp_path / "stubs", tmp_path / "stubs" / "started"
+    (stubs / "pycuda").mkdir(parents=True)
+    (stubs / "tensorrt.py").write_text(SLOW_TENSORRT)
+    (stubs / "pycuda" / "__init__.py").write_text("")
+    (stubs / "pycuda" / "driver.py").write_text(FAKE_DRIVER)
+    path = os.pathsep.join([str(stubs), os.path.join(ROOT, "tests"), ROOT])
+    env = dict(os.environ, PYTHONPATH=path, STARTED=str(started), DURING=during, PYTHONDONTWRITEBYTECODE="1")
+    command = [sys.executable, "-m", "tools.build_engine", str(model), "--size", "8", "--no-memory-check"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    before = sorted(os.listdir(str(tmp_path)))
+    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **pipes)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        (os.killpg if to_all else os.kill)(process.pid, number)
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # what is left, where this failed
+        except ProcessLookupError:
+            pass
+    assert (process.returncode, out, len(err.splitlines())) == (expected, "", said), err
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
+    assert sorted(os.listdir(str(tmp_path))) == before
+
+
+@pytest.fixture
+def rtx(machine, monkeypatch):
+    """The real TensorRT for RTX."""
+    pytest.importorskip("tensorrt_rtx_bindings")
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    machine.forget()
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A folder for large files, deleted at once."""
+    yield tmp_path
+    shutil.rmtree(str(tmp_path))
+
+
+def copy_yolo(folder):
+    for path in (YOLO, os.path.splitext(YOLO)[0] + ".json"):
+        shutil.copy(path, str(folder))
+    return folder / os.path.basename(YOLO)
+
+
+@needs_yolo
+@pytest.mark.parametrize("size, shape", [("160x128", [128, 160]), ("416x320", [320, 416]), ("416", [416, 416])])
+def test_the_detector_in_the_real_tensorrt(rtx, run, large, size, shape):
+    model, sizes = copy_yolo(large), []
+    for options in ([], ["--fp16"]):
+        code, out, err = run(model, "--size", size, "--capability", "8.9", *options)
+        assert (code, err) == (0, [])
+        path = engine_of(large)
+        assert out == "{}\n".format(path)
+        fields = sidecar_of(path)
+        assert fields["input"] == [1, 3] + shape
+        assert fields["precision"] == ("fp16" if options else "fp32")
+        assert fields["outputs"] == [output.name for output in onnx.load(YOLO).graph.output]
+        assert fields["runtime"].startswith("tensorrt-rtx 1.")
+        assert fields["gpu"] == {"architecture": "sm89", "name": "not here"}
+        assert fields["sha256"] == sha256(path)
+        sizes.append(path.stat().st_size)
+        path.unlink()
+    assert sizes[0] > 35e6  # 8.8 million weights of four bytes
+    assert 17e6 < sizes[1] < 0.6 * sizes[0]
+
+
+@needs_weights
+def test_the_file_of_opset_8_in_the_real_tensorrt(rtx, run, large):
+    model = large / "old.onnx"
+    convert(DARKNET, str(model), opset=8)
+    assert run(model, "--size", "160x128", "--capability", "8.9")[0] == 0
+    assert engine_of(large).stat().st_size > 35e6
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("options", [[], ["--fp16"]], ids=["fp32", "fp16"])
+def test_a_classifier_in_the_real_tensorrt(rtx, run, tmp_path, layout, options):
+    model = write_classifier(tmp_path, layout)
+    code, out, err = run(model, "--capability", "8.9", *options)
+    assert (code, err) == (0, [])
+    path = engine_of(tmp_path)
+    assert out == "{}\n".format(path)
+    assert path.name.startswith("classifier.32x32.{}.tensorrt-rtx".format("fp16" if options else "fp32"))
+    assert sidecar_of(path)["input"] == ([1, 3, 32, 32] if layout == "NCHW" else [1, 32, 32, 3])
+    assert sidecar_of(path)["outputs"] == ["out"]
+
+
+def write_bytes(data):
+    def write_model(path):
+        path.write_bytes(data)
+        return write_card(path)
+
+    return write_model
+
+
+def write_node(operator, shape=FREE, inputs=("images",), domain=None):
+    def write_model(path):
+        nodes = [helper.make_node(operator, list(inputs), ["out"], domain=domain)]
+        return write(path, nodes, shape, shape, domain=domain, inputs=inputs)
+
+    return write_model
+
+
+UNREADABLE = [  # what the file is, what is said, and whether the fake refuses it too
+    ("text", write_bytes(b"This is not a model."), "", True),
+    ("empty", write_bytes(b""), "its network should have one input, has 0", True),
+    ("an unknown operator", write_node("Sprinkle", domain="my"), "TensorRT cannot read node 0", True),
+    ("an operator that TensorRT lacks", write_node("Det"), "cannot read node 0 (Det): UNSUPPORTED_NODE", False),
+    ("two inputs", write_node("Add", inputs=("images", "others")), "should have one input, has 2", True),
+    ("an input of two dimensions", write_node("Relu", ("n", 3)), "its input has 2 dimensions, should have 4", True),
+]
+
+
+@pytest.mark.parametrize("make, phrase", [row[1:3] for row in UNREADABLE], ids=[row[0] for row in UNREADABLE])
+def test_a_model_that_the_real_tensorrt_cannot_read(rtx, run, tmp_path, make, phrase):
+    model = make(tmp_path / "strange.onnx")
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8", "--capability", "8.9")
+    assert (code, out, len(err)) == (4, "", 1)
+    assert err[0].startswith("error: {}: ".format(model))
+    assert phrase in err[0]
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("style", ["8.2", "10"])
+@pytest.mark.parametrize(
+    "make, phrase", [row[1:3] for row in UNREADABLE if row[3]], ids=[row[0] for row in UNREADABLE if row[3]]
+)
+def test_a_model_that_no_tensorrt_can_read(machine, run, tmp_path, style, make, phrase):
+    machine.start(style)
+    model = make(tmp_path / "strange.onnx")
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8")
+    assert (code, out, len(err)) == (4, "", 1)
+    assert err[0].startswith("error: {}: ".format(model))
+    assert phrase in err[0]
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("capability", ["5.3", "9.9"], ids=["too old", "unknown"])
+def test_a_gpu_that_the_real_tensorrt_does_not_know(rtx, run, model, tmp_path, capability):
+    before = files(tmp_path)
+    code, out, err = run(model, "--size", "8", "--capability", capability)
+    assert (code, out, len(err)) == (4, "", 1)
+    assert "cannot build for SM" + capability.replace(".", "") in err[0]
+    assert files(tmp_path) == before
