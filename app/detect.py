@@ -32,7 +32,6 @@ LARGEST_SIZE = 4096
 EXAMPLES = """examples:
   python -m app.detect --cam 0 --size 160
   python -m app.detect --cam street.mp4 --save annotated.mp4 --jsonl found.jsonl
-  python -m app.detect --cam 0 --backend tensorrt
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
 """
 
