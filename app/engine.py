@@ -89,13 +89,18 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
     Raises ModelError, which says what is different about the nearest engine there is, and the command that builds it.
     """
     command = build_command(made.model, made.shape, made.precision)
-    found = []
+    found: List[Tuple[List[str], Fields, str]] = []
+    unreadable: List[ModelError] = []
     for path in engines(made.model):
         try:
             fields = read_sidecar(path)
             found.append((_differences(path, fields, made, place), fields, path))
         except ModelError as error:
-            warn("an engine is left out: {}".format(error))
+            unreadable.append(error)
+    if not found and unreadable:
+        raise unreadable[0]
+    for error in unreadable:
+        warn("an engine is left out: {}".format(error))
     if not found:
         raise ModelError(
             "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
