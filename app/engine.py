@@ -99,8 +99,8 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
             unreadable.append(error)
     if not found and unreadable:
         raise unreadable[0]
-    for error in unreadable:
-        warn("an engine is left out: {}".format(error))
+    for failure in unreadable:
+        warn("an engine is left out: {}".format(failure))
     if not found:
         raise ModelError(
             "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
