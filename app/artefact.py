@@ -12,7 +12,7 @@ import os
 from typing import Any, Dict
 
 from app.errors import ModelError
-from app.files import write_file
+from app.files import remove_file, write_file
 
 Fields = Dict[str, Any]
 
@@ -25,8 +25,7 @@ def sidecar_path(path: str) -> str:
 def write_artefact(path: str, data: bytes, model: str, model_hash: str, made: Fields) -> None:
     """Write a file made from `model`, and its sidecar with the fields `made`. Raises OutputError."""
     # The sidecar comes last and goes first: where there is one, the file is whole.
-    if os.path.exists(sidecar_path(path)):
-        os.remove(sidecar_path(path))
+    remove_file(sidecar_path(path))
     write_file(path, data)
     fields = {
         "sha256": hashlib.sha256(data).hexdigest(),

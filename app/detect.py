@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import importlib.util
 import json
 import os
 import sys
@@ -157,7 +158,7 @@ def open_sinks(args: argparse.Namespace, source: Source, labels: Sequence[str], 
         sinks.append(open_recording(args.save, rate, frames, still=source.fps is None and not source.live))
     if args.show or (args.show is None and display_available()):
         sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
-    elif frames is not None and sys.stderr.isatty():
+    elif frames is not None and sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None:
         sinks.append(ProgressSink(frames))
     return sinks
 
@@ -198,6 +199,8 @@ def detect(args: argparse.Namespace) -> None:
         source = stack.enter_context(open_source(args.cam, args.width, args.height, args.fps, args.loop))
         protect_inputs(args, [*source.files, model, card_path(model)])
         backend = stack.enter_context(open_backend(model, args.backend, args.device, args.precision))
+        if source.live:  # one that ends soon is told at its end
+            print("{} on {}".format(card.name, backend.description), file=sys.stderr)
         detector = Detector(backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes)
         timing = Timing(args.fps)
         tally = Tally(card.labels)

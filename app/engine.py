@@ -106,9 +106,22 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
             "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
         )
     differences, fields, path = min(found, key=lambda one: (len(one[0]), one[1]["precision"] != "fp16", one[2]))
+    command = build_command(made.model, made.shape, fields["precision"] if made.precision == "auto" else made.precision)
     if differences:
         raise ModelError("{} is {}; build one that fits with: {}".format(path, ", and ".join(differences), command))
     return path, read_artefact(path, command), fields
+
+
+def has_engine(made: Made, place: Place) -> bool:
+    """Whether there is an engine for this model, precision and place, for an input of any shape."""
+    for path in engines(made.model):
+        try:
+            fields = read_sidecar(path)
+            if not _differences(path, fields, made._replace(shape=tuple(fields["input"])), place):
+                return True
+        except (ModelError, KeyError, TypeError):
+            pass  # said when an engine is loaded
+    return False
 
 
 def _differences(path: str, fields: Fields, made: Made, place: Place) -> List[str]:

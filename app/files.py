@@ -47,6 +47,16 @@ def write_file(path: str, data: bytes) -> None:
             os.remove(temporary)
 
 
+def remove_file(path: str) -> None:
+    """Remove a file, if there is one. Raises OutputError."""
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise OutputError("{}: cannot be removed: {}".format(path, error.strerror)) from error
+
+
 def opencv_path(path: str) -> str:
     """A path as OpenCV and ONNX Runtime want it: UTF-8, whatever the locale. They crash on anything else.
 

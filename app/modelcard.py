@@ -79,7 +79,7 @@ def read_fields(model: str) -> Dict[str, Any]:
         raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError("{}: not a model card: {}".format(path, _reason(error))) from error
-    if hash_file(model) != expected:
+    if hash_model(model) != expected:
         raise ModelError(
             "{}: its card {} was written for another file; make both again with: python -m tools.convert".format(
                 model, os.path.basename(path)
@@ -100,7 +100,7 @@ def hash_file(path: str) -> str:
 def input_multiple(fields: Dict[str, Any], model: str) -> int:
     """What a model's input height and width are multiples of, by the fields of its card; 1 where it says nothing."""
     try:
-        return int(_positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024))
+        return max(1, int(_positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
     except (ValueError, AttributeError) as error:
         raise ModelError("{}: not a model card: {}".format(card_path(model), error)) from error
 

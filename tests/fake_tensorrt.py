@@ -4,7 +4,8 @@ make(style) gives the API of one release, and only what that release has: "8.0" 
 and named tensors), "10" (named tensors), "11" (the same, strongly typed: no FP16 flag). Names, arguments and messages
 are those of NVIDIA's bindings, as published and as seen in TensorRT for RTX 1.7. As there:
 
-- failures give None or False and a line in the log; the first logger is everybody's while a Builder or Runtime lives;
+- failures give None or False and a line in the log, but constructors raise;
+- the first logger is everybody's while a Builder or Runtime lives;
 - nothing can be set that does not exist; a Dims is no tuple, an IHostMemory has no len(), a flag is no int;
 - an exception in a callback never comes through: it is printed to standard error (before 8.6 the process dies, which is
   Abort here), and in a progress monitor it cancels the build.
@@ -56,6 +57,8 @@ from fake_tensorrt_builder import STYLED
 
 __all__ = ["VERSIONS", "Abort", "describe", "install", "make", "model_of"]
 
+BUILDING = "parse", "build", "build_out_of_memory"
+RUNNING = "deserialize", "create_execution_context", "execute"
 VERSIONS = {"8.0": "8.0.1.6", "8.2": "8.2.1.8", "8.6": "8.6.1.6", "10": "10.3.0", "11": "11.0.0"}
 ALIASES = {"float32": "FLOAT", "float16": "HALF", "int8": "INT8", "int32": "INT32", "bool": "BOOL"}
 WORKSPACE = {"max_workspace_size"}
@@ -312,7 +315,7 @@ class TensorRT(types.ModuleType):
 
 def make(style, capability=fake_pycuda.CAPABILITY, fast_fp16=True, fail=None, backwards=False):
     """A fresh `tensorrt`. fail: the call that fails. backwards: its engines list their tensors last first."""
-    assert fail in (None, "parse", "build", "build_out_of_memory", "deserialize", "create_execution_context", "execute")
+    assert fail in (None, "start") + BUILDING + RUNNING
     return TensorRT(style, capability, fast_fp16, fail, backwards)
 
 

@@ -179,6 +179,8 @@ class Entry(Object):
 
     def __init__(self, logger):
         typed("__init__", (logger, ILogger))
+        if self._trt._fail == "start":
+            raise TypeError("pybind11::init(): factory function returned nullptr")
         for entry in list(self._trt._entries):
             first = entry._logger()
             if first not in (None, logger):

@@ -399,13 +399,15 @@ def test_memory_is_not_to_be_freed_while_there_is_work():
 
 @pytest.mark.parametrize("style", ["8.2", "10"])
 def test_every_failure_is_a_none_and_a_line_in_the_log(style):
-    for fail in ("parse", "build", "build_out_of_memory"):
+    for fail in fake_tensorrt.BUILDING:
         build = Build(fake_tensorrt.make(style, fail=fail))
         assert build.parsed == (fail != "parse")
         assert build.run() is None
         assert build.log.errors()
+    with pytest.raises(TypeError, match="returned nullptr"):
+        Build(fake_tensorrt.make(style, fail="start"))
     plan = Build(fake_tensorrt.make(style)).run()
-    for fail in ("deserialize", "create_execution_context", "execute"):
+    for fail in fake_tensorrt.RUNNING:
         trt = fake_tensorrt.make(style, fail=fail)
         log, (cuda, _) = Log(trt), ready()
         if fail == "execute":

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from app.backends import physical_cores
 from app.command import Parser, exit_code, number
+from app.detector import nearest_sizes
 from app.errors import ModelError, SourceError, UsageError
 from app.files import check_writable, write_file
 from app.letterbox import Letterbox
@@ -48,10 +49,15 @@ def bench(args: argparse.Namespace) -> Json:
     """Do what the command line says; the figures."""
     if (args.cam is None) == (args.backends is None):
         raise UsageError("say what to measure: either --cam FILE or --backends; see --help")
+    if args.backends is not None and args.threads:
+        raise UsageError("--threads is for --cam: each backend has its own")
     model = find_model(args.model)
     threads = args.threads or physical_cores()
     result: Json = {"source": args.cam, "threads": threads, "machine": machine(), "sizes": {}}
-    read_card(model)  # a model that does not match its card is not run
+    card = read_card(model)  # a model that does not match its card is not run
+    for size in args.sizes:
+        if size <= 0 or size % card.multiple:
+            raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
     shape = None if args.cam is None else _frame_size(args.cam)
     for size in args.sizes:
         if shape is None:
@@ -98,7 +104,7 @@ def compare_loops(args: argparse.Namespace, model: str, size: int, shape: Sequen
 
 def compare_networks(args: argparse.Namespace, model: str, size: int) -> Json:
     """The network alone in each backend that runs here, at size x size."""
-    runners: Dict[str, Runner] = {}
+    runners: Dict[str, Any] = {}
     descriptions: Dict[str, str] = {}
     absent: Dict[str, str] = {}
     for name in args.backends or NETWORKS:
@@ -115,8 +121,12 @@ def compare_networks(args: argparse.Namespace, model: str, size: int) -> Json:
         runners[name], descriptions[name] = rival, rival.description
     if not runners:
         raise ModelError("no backend runs here; see: python -m app.detect --list-backends")
-    frames = {name: max(10, int(args.seconds * runner(10))) for name, runner in runners.items()}
-    rounds = take_turns(runners, frames, args.rounds, size)
+    try:
+        frames = {name: max(10, int(args.seconds * runner(10))) for name, runner in runners.items()}
+        rounds = take_turns(runners, frames, args.rounds, size)
+    finally:
+        for runner in runners.values():
+            runner.close()
     ratios = {
         f"{name}/{base}": _spread([rates[name] / rates[base] for rates in rounds])
         for base in ("onnx", "keras")

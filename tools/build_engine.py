@@ -10,15 +10,16 @@ import os
 import re
 import signal
 import sys
-from typing import Any, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 from tqdm import tqdm
 
 from app.artefact import read_artefact, write_artefact
 from app.backends import importing, running
 from app.command import Parser, exit_code
-from app.engine import Made, Place, size_axes, size_text, write_engine
-from app.errors import ModelError, UsageError, warn
+from app.engine import Made, Place, engine_path, size_axes, size_text, write_engine
+from app.errors import ModelError, OutputError, UsageError, warn
+from app.files import check_writable
 from app.modelcard import input_multiple, read_fields
 
 ADD_SWAP = (
@@ -26,7 +27,7 @@ ADD_SWAP = (
 )
 # Memory and swap that must be free, in bytes. On a Nano a build needs about 4 GB of swap beside the 2 to 3 GB of memory
 # that are free there. A GPU with memory of its own leaves the host with TensorRT's libraries and the weights.
-NEEDED_WHERE_SHARED = 6 << 30
+NEEDED_WHERE_SHARED = 5 << 30
 NEEDED_ELSEWHERE = 2 << 30
 
 EXAMPLES = """examples:
@@ -84,7 +85,7 @@ def _build(args: argparse.Namespace, model_hash: str) -> None:
     if args.capability is not None:
         check_memory(NEEDED_ELSEWHERE, args.no_memory_check)
         place, gpu_name = Place(RUNTIME, "sm{}{}".format(*args.capability)), "not here"
-        data, made, outputs = _compile(args, model_hash, place)
+        built = _compile(args, model_hash, place)
     else:
         from app.backends.cuda import Gpu
 
@@ -92,9 +93,14 @@ def _build(args: argparse.Namespace, model_hash: str) -> None:
         place, gpu_name = Place(RUNTIME, gpu.architecture), gpu.name
         check_memory(NEEDED_WHERE_SHARED if gpu.shares_memory else NEEDED_ELSEWHERE, args.no_memory_check)
         with gpu:
-            data, made, outputs = _compile(args, model_hash, place)
+            built = _compile(args, model_hash, place)
         gpu.close()
-    print(write_engine(data, made, place, gpu_name, outputs))
+    print(write_engine(built.engine, built.made, place, gpu_name, built.outputs))
+    if built.timings is not None:
+        try:
+            write_artefact(built.cache_path, built.timings, args.model, model_hash, {"runtime": place.runtime})
+        except OutputError as error:
+            warn("{}; the next build will time all layers again".format(error))
 
 
 def check_memory(needed: int, ignore: bool = False) -> None:
@@ -117,11 +123,25 @@ def free_memory(meminfo: str = "/proc/meminfo") -> Optional[int]:
         return None
 
 
-def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[bytes, Made, List[str]]:
-    """The engine, what it was made of, and the names of its outputs. Raises ModelError, with TensorRT's reason."""
+class _Built(NamedTuple):
+    """An engine with what it was made of, the names of its outputs, and the timings of layers for later builds."""
+
+    engine: bytes
+    made: Made
+    outputs: List[str]
+    cache_path: str
+    timings: Optional[bytes]
+
+
+def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> "_Built":
+    """Parse and build. Raises ModelError, with TensorRT's reason."""
     from app.backends import tensorrt_releases as releases
 
-    bar = tqdm(unit=" steps", disable=None, bar_format="building, {elapsed}, {n_fmt}{unit} {postfix}")
+    bar = tqdm(
+        unit=" steps",
+        disable=None,
+        bar_format="building, {elapsed}, {n_fmt}{unit} {postfix}",
+    )
 
     def step(name: str) -> None:
         bar.set_postfix_str(name, refresh=False)
@@ -150,14 +170,16 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> Tuple[b
         build.watch_progress(step)
         cache_path = timing_cache_path(args.model, place)
         cache = build.use_timing_cache(_read_cache(cache_path))
+        made = Made(args.model, model_hash, shape, "fp16" if args.fp16 else "fp32")
+        check_writable(engine_path(made, place))
+        print("building for {}; this takes minutes on a Jetson Nano".format(place.gpu), file=sys.stderr, flush=True)
         engine = build.run()
         signal.signal(signal.SIGTERM, _leave)  # what is written from here on is written whole, or removed
         if engine is None:
             raise ModelError("{}: {}".format(args.model, _why(releases.LOG)))
-        if cache is not None:
-            write_artefact(cache_path, bytes(cache.serialize()), args.model, model_hash, {"runtime": place.runtime})
+    timings = None if cache is None else bytes(cache.serialize())
     outputs = [build.network.get_output(index).name for index in range(build.network.num_outputs)]
-    return engine, Made(args.model, model_hash, shape, "fp16" if args.fp16 else "fp32"), outputs
+    return _Built(engine, made, outputs, cache_path, timings)
 
 
 def _model_bytes(args: argparse.Namespace, has_fp16_flag: bool) -> bytes:
@@ -207,7 +229,7 @@ def _read_cache(path: str) -> bytes:
     if not os.path.exists(path):
         return b""
     try:
-        return read_artefact(path, "building an engine")
+        return read_artefact(path, "python -m tools.build_engine")
     except ModelError as error:
         warn("{}; layers are timed anew".format(error))
         return b""
@@ -215,7 +237,9 @@ def _read_cache(path: str) -> bytes:
 
 def _why(log: Any) -> str:
     if log.out_of_memory:
-        return "TensorRT ran out of memory; lower --workspace, or add swap: {}".format(ADD_SWAP)
+        return "TensorRT ran out of memory; lower --workspace, or, where the GPU shares it, add swap: {}".format(
+            ADD_SWAP
+        )
     return "TensorRT cannot build it: {}".format(log.reason())
 
 

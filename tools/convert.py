@@ -11,8 +11,8 @@ from typing import Any, Optional, Sequence
 
 from app.artefact import sidecar_path, write_artefact
 from app.command import Parser, exit_code
-from app.errors import ModelError, UsageError
-from app.files import check_writable, write_file
+from app.errors import ModelError, UsageError, warn
+from app.files import check_writable, remove_file, write_file
 from app.modelcard import WEIGHTS, card_path, find_model, graph_path, hash_file
 from models import yolov3_tiny
 from models.darknet import Convolution, WeightsError, read_weights
@@ -39,8 +39,7 @@ def convert(weights: str, output: str, opset: int = 13) -> None:
     check_writable(output)
     convolutions = read_convolutions(weights)
     # The card comes last and goes first: where there is one, the model is whole.
-    if os.path.exists(card_path(output)):
-        os.remove(card_path(output))
+    remove_file(card_path(output))
     write_file(output, yolov3_tiny.emit_onnx(convolutions, opset).SerializeToString())
     card = {
         "name": os.path.splitext(os.path.basename(output))[0],
@@ -58,7 +57,6 @@ def convert_graph(weights: str, model: str) -> str:
 
     Raises ModelError when TensorFlow cannot be loaded, and OutputError when the files cannot be written.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
     path = graph_path(model)
     check_writable(path)
     from app.backends.tensorflow import tf
@@ -124,8 +122,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         convert(args.weights, args.output, args.opset)
         print("{} and {}".format(args.output, os.path.basename(card_path(args.output))))
         if importlib.util.find_spec("tensorflow") is not None:
-            graph = convert_graph(args.weights, args.output)
-            print("{} and {}, for --backend tensorflow".format(graph, os.path.basename(sidecar_path(graph))))
+            try:
+                graph = convert_graph(args.weights, args.output)
+            except ModelError as error:  # a broken TensorFlow is no reason to do without the rest
+                warn("no file for --backend tensorflow: {}".format(error))
+            else:
+                print("{} and {}, for --backend tensorflow".format(graph, os.path.basename(sidecar_path(graph))))
 
     return exit_code(work)
 

@@ -64,6 +64,10 @@ class Network:
         self._backend.infer(self._tensor)  # what does not run is found out here
         self.description = self._backend.description
 
+    def close(self) -> None:
+        """Free what the backend holds."""
+        self._backend.close()
+
     def __call__(self, frames: int) -> float:
         return _rate(lambda: self._backend.infer(self._tensor), frames)
 
@@ -81,6 +85,9 @@ class KerasPredict:
 
         self._model = yolov3_tiny.emit_keras(read_convolutions(weights))
         self._tensor = np.ascontiguousarray(_noise(shape).transpose(0, 2, 3, 1))
+
+    def close(self) -> None:
+        """Nothing is held that Python does not free."""
 
     def __call__(self, frames: int) -> float:
         return _rate(lambda: self._model.predict(self._tensor, verbose=0), frames)

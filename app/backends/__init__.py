@@ -69,15 +69,20 @@ class Backend:
 def open_backend(path: str, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Backend:
     """Load the ONNX model at `path`, or what was made of it for another runtime.
 
-    `auto` takes TensorRT where there is an engine for the model and a GPU, else OpenVINO on x86 where it is installed,
-    else ONNX Runtime, else OpenCV. Precision `auto` is FP32, but for TensorRT, which takes the engine there is, FP16
-    first. What is asked for by name is used or it is an error. Raises ModelError.
+    `auto` takes TensorRT where there is a GPU and an engine for it, whatever its size, else OpenVINO on x86 where it is
+    installed, else ONNX Runtime, else OpenCV. Precision `auto` is FP32, but for TensorRT, which takes the engine there
+    is, FP16 first. What is asked for by name is used or it is an error. Raises ModelError.
     """
     if backend != "auto":
         return _open(backend_class(backend), path, device, precision)
     if device != "cpu" and precision != "bf16" and engines(path):
         try:
-            return _open(backend_class("tensorrt"), path, device, precision)
+            tensorrt = backend_class("tensorrt")(path, device, precision)
+            if tensorrt.has_engine():
+                opened: Backend = tensorrt
+                return opened
+            tensorrt.close()
+            warn("TensorRT is not used: no engine fits this GPU, TensorRT and model; see tools.build_engine")
         except ModelError as error:
             warn("TensorRT is not used: {}".format(error))
     *others, last = _choices(device, precision)
@@ -137,7 +142,8 @@ def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
     if not fits:
         raise ShapeError("the model takes a tensor of shape {}, was given {}".format(expected, tensor.shape))
     if tensor.dtype != np.float32 or not tensor.flags["C_CONTIGUOUS"]:
-        raise ValueError("the model takes a C-contiguous float32 tensor, was given {}".format(tensor.dtype))
+        kind = tensor.dtype if tensor.flags["C_CONTIGUOUS"] else "one of {} that is not".format(tensor.dtype)
+        raise ValueError("the model takes a C-contiguous float32 tensor, was given {}".format(kind))
 
 
 def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str:

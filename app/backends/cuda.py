@@ -57,6 +57,8 @@ class Gpu:
 
     def __init__(self) -> None:
         """Raises ModelError where there is no GPU, or no driver for it."""
+        if not hasattr(driver.Device, "retain_primary_context"):
+            raise ModelError("this pycuda is older than 2020.1; install another with: {}".format(NVCC))
         try:
             driver.init()
             device = driver.Device(0)

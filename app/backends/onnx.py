@@ -1,7 +1,7 @@
 """ONNX Runtime: any ONNX file, on the CPU or, where its GPU build is installed, on an NVIDIA GPU.
 
 On the GPU, FP32 runs with the CUDA provider and FP16 with the TensorRT provider, which builds an engine at the first
-inference of each shape (minutes on a Jetson Nano) and keeps it in `<model>.tensorrt/`.
+inference of each shape (minutes on a Jetson Nano) and keeps it in a folder beside the model.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import numpy as np
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
 from app.errors import ModelError, OutputError, warn
 from app.files import opencv_path
+from app.modelcard import hash_model
 
 with importing("ONNX Runtime", "python3 -m pip install onnxruntime"):
     import onnxruntime
@@ -91,13 +92,17 @@ def _open(path: str, options: Any, provider: str, settings: Dict[str, str]) -> A
 
 
 def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
-    """Settings of the TensorRT provider, of those that release 1.11 knows."""
-    cache = os.path.splitext(path)[0] + ".tensorrt"
+    """Settings of the TensorRT provider, of those that release 1.11 knows.
+
+    It names its engines by the graph and not by the weights, so the folder is named by the model's hash.
+    """
+    cache = "{}.{:.8}.onnxruntime{}".format(os.path.splitext(path)[0], hash_model(path), onnxruntime.__version__)
     try:
         os.makedirs(cache, exist_ok=True)
+        if not os.listdir(cache):
+            warn("the first inference of each shape builds an engine in {}, which takes minutes".format(cache))
     except OSError as error:
         raise OutputError("{}: cannot be made: {}".format(cache, error.strerror)) from error
-    warn("the first inference of each shape builds an engine in {}, which takes minutes".format(cache))
     return {
         "trt_fp16_enable": str(precision == "fp16"),
         "trt_max_workspace_size": str(WORKSPACE),

@@ -1,6 +1,6 @@
 """OpenVINO: the ONNX file as it is, on x86 hosts; in BF16 where the processor has it."""
 
-from typing import Any, List, Tuple
+from typing import List, Tuple
 
 import numpy as np
 
@@ -12,6 +12,13 @@ with importing("OpenVINO", "python3 -m pip install openvino"):
     import openvino
     from openvino.frontend import FrontEndManager
 
+    # Kept as long as the process lives. With the last of them OpenVINO unloads libraries that have given the thread a
+    # stack for its signal handlers, and the next signal, a Ctrl-C, would crash.
+    CORE = openvino.Core()
+    FRONT_ENDS = FrontEndManager()
+    # Its reader of ONNX only; read_model() would try all its readers, aloud, on what is no model.
+    READER = FRONT_ENDS.load_by_framework("onnx")
+
 # As OpenVINO names them: among a device's capabilities, and as a hint.
 PRECISIONS = {"fp32": ("FP32", "f32"), "fp16": ("FP16", "f16"), "bf16": ("BF16", "bf16")}
 
@@ -22,18 +29,15 @@ class OpenVINOBackend(Backend):
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
         """Load the model. Raises ModelError when it is not one, or the device lacks the precision asked for."""
         with running("OpenVINO"):
-            core = openvino.Core()
             place = "GPU" if device == "gpu" else "CPU"
-            if place not in core.available_devices:
-                raise ModelError("OpenVINO finds no {} here, only {}".format(place, ", ".join(core.available_devices)))
-            precision = check_precision("OpenVINO", precision, _precisions(core, place))
+            if place not in [name.split(".")[0] for name in CORE.available_devices]:
+                raise ModelError("OpenVINO finds no {} here, only {}".format(place, ", ".join(CORE.available_devices)))
+            precision = check_precision("OpenVINO", precision, _precisions(place))
         settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision][1], "PERFORMANCE_HINT": "LATENCY"}
         if place == "CPU":
             settings["INFERENCE_NUM_THREADS"] = str(physical_cores())
         with running("OpenVINO", path):
-            # Its reader of ONNX only; core.read_model() would try all its readers, aloud, on what is no model.
-            reader = FrontEndManager().load_by_framework("onnx")
-            model = core.compile_model(reader.convert(reader.load(opencv_path(path))), place, settings)
+            model = CORE.compile_model(READER.convert(READER.load(opencv_path(path))), place, settings)
         if len(model.inputs) != 1 or model.input().element_type != openvino.Type.f32:
             raise ModelError("{}: should have one float32 input".format(path))
         shape = model.input().partial_shape
@@ -45,8 +49,7 @@ class OpenVINOBackend(Backend):
     @staticmethod
     def about() -> str:
         with running("OpenVINO"):
-            core = openvino.Core()
-            places = ["{} ({})".format(name, ", ".join(_precisions(core, name))) for name in core.available_devices]
+            places = ["{} ({})".format(name, ", ".join(_precisions(name))) for name in CORE.available_devices]
         return "{}: {}".format(_version(), ", ".join(places))
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
@@ -59,8 +62,8 @@ class OpenVINOBackend(Backend):
         self._request = None
 
 
-def _precisions(core: Any, place: str) -> Tuple[str, ...]:
-    capabilities = core.get_property(place, "OPTIMIZATION_CAPABILITIES")
+def _precisions(place: str) -> Tuple[str, ...]:
+    capabilities = CORE.get_property(place, "OPTIMIZATION_CAPABILITIES")
     return tuple(name for name, (capability, _) in PRECISIONS.items() if capability in capabilities)
 
 

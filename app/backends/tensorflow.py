@@ -13,7 +13,7 @@ import numpy as np
 
 from app.artefact import read_artefact, read_sidecar
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
-from app.errors import ModelError
+from app.errors import ModelError, warn
 from app.modelcard import graph_path, hash_model
 
 
@@ -30,6 +30,11 @@ def _without_stderr() -> Iterator[None]:
         os.close(kept)
         os.close(nowhere)
 
+
+# For whatever else uses TensorFlow in this process, as the tools do: no more of a GPU's memory than is needed, and
+# Keras on TensorFlow.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ["KERAS_BACKEND"] = "tensorflow"
 
 with importing("TensorFlow", "python3 -m pip install tensorflow"), _without_stderr():
     import tensorflow as tf
@@ -58,15 +63,22 @@ class TensorFlowBackend(Backend):
             with tf.Graph().as_default() as loaded:
                 tf.import_graph_def(definition, name="")
             self._session = tf.compat.v1.Session(graph=loaded, config=_settings(on_gpu))
+            computing = any(device.device_type == "GPU" for device in self._session.list_devices())
             images = loaded.get_tensor_by_name(fields["input"])
             self._call = self._session.make_callable(fields["outputs"], feed_list=[images])
             self.input_shape: Shape = tuple(images.shape.as_list())
+        if on_gpu and not computing:  # it lists GPUs that it then leaves aside
+            if device == "gpu":
+                raise ModelError("TensorFlow {} does not use the GPU that it finds".format(tf.__version__))
+            warn("TensorFlow does not use the GPU that it finds; the CPU is used")
+            on_gpu = False
         where = "GPU" if on_gpu else "CPU, {} threads".format(physical_cores())
         self.description = "tensorflow {} {}".format(tf.__version__, where)
 
     @staticmethod
     def about() -> str:
-        devices = sorted({device.device_type for device in tf.config.list_physical_devices()})
+        with running("TensorFlow"):
+            devices = sorted({device.device_type for device in tf.config.list_physical_devices()})
         return "{}: {}".format(tf.__version__, ", ".join(devices))
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:

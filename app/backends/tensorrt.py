@@ -8,7 +8,7 @@ import numpy as np
 from app.backends import Backend, Shape, check_precision, check_tensor, one_line
 from app.backends import tensorrt_releases as releases
 from app.backends.cuda import Buffer, Gpu, driver
-from app.engine import Made, Place, build_command, find_engine
+from app.engine import Made, Place, build_command, find_engine, has_engine
 from app.errors import ModelError
 from app.modelcard import hash_model
 
@@ -32,6 +32,10 @@ class TensorRTBackend(Backend):
         self._gpu = Gpu()
         self._place = Place(releases.RUNTIME, self._gpu.architecture)
         self.description = "{} {}".format(releases.RUNTIME, self._gpu.name)
+
+    def has_engine(self) -> bool:
+        """Whether there is an engine for the model that runs here, for an input of any shape."""
+        return has_engine(self._made, self._place)
 
     @staticmethod
     def about() -> str:

@@ -75,8 +75,8 @@ LOG = Log()  # the only one: while one is in use TensorRT ignores any other
 
 def start() -> None:
     """What must be called before an ONNX file is parsed or an engine loaded."""
-    LOG.errors.clear()
     trt.init_libnvinfer_plugins(LOG, "")
+    LOG.errors.clear()
 
 
 class Tensor(NamedTuple):
@@ -157,8 +157,9 @@ class NamedTensorEngine(Engine):
 def load_engine(data: bytes) -> Engine:
     """Deserialise an engine. Raises ModelError, with TensorRT's reason."""
     start()
-    runtime = trt.Runtime(LOG)
-    engine = runtime.deserialize_cuda_engine(data) if runtime is not None else None
+    with running(RUNTIME):
+        runtime: Any = trt.Runtime(LOG)
+    engine = runtime.deserialize_cuda_engine(data)
     context = engine.create_execution_context() if engine is not None else None
     if context is None:
         engine = None  # before its runtime, and not whenever the failure's traceback goes
@@ -179,7 +180,7 @@ class Build:
     def __init__(self) -> None:
         """Raises ModelError where TensorRT finds no CUDA."""
         start()
-        with running(RUNTIME):
+        with running(RUNTIME):  # constructors raise, where other calls return None
             self._builder: Any = trt.Builder(LOG)
         # The batch as an explicit dimension, as ONNX files need it. In 11 there is no other kind, nor the flag.
         flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
@@ -208,7 +209,8 @@ class Build:
         """Build for this shape of the input only."""
         profile = self._builder.create_optimization_profile()
         profile.set_shape(name, tuple(shape), tuple(shape), tuple(shape))
-        self._config.add_optimization_profile(profile)
+        if self._config.add_optimization_profile(profile) < 0:
+            raise ModelError("TensorRT does not take an input of {}: {}".format(shape, LOG.reason()))
 
     def limit_workspace(self, size: int) -> None:
         """Cap the memory, in bytes, that layers may use. The default is 0 up to 8.2, and all there is from 8.5 on."""

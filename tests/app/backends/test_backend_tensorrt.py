@@ -287,22 +287,30 @@ def test_about(machine):
 
 
 @pytest.mark.parametrize(
-    "size, images, precision, phrases",
+    "there, images, precision, phrase, options",
     [
-        pytest.param(None, (4, 6), "auto", ["has no engine for 6x4", "--size 6x4 --fp16"], id="no engine"),
-        pytest.param(None, (6, 4), "fp16", ["has no engine for 4x6", "--size 4x6 --fp16"], id="none in FP16"),
-        pytest.param(None, (4, 6), "fp32", ["has no engine for 6x4", "--size 6x4"], id="none in FP32"),
-        pytest.param("6x4", (6, 4), "auto", ["for an input of 6x4, not 4x6", "--size 4x6 --fp16"], id="another size"),
-        pytest.param("6x4", (4, 6), "fp16", ["in fp32, not fp16", "--size 6x4 --fp16"], id="another precision"),
+        pytest.param(None, (4, 6), "auto", "has no engine for 6x4", "--size 6x4 --fp16", id="none"),
+        pytest.param(None, (6, 4), "fp16", "has no engine for 4x6", "--size 4x6 --fp16", id="none in FP16"),
+        pytest.param(None, (4, 6), "fp32", "has no engine for 6x4", "--size 6x4", id="none in FP32"),
+        pytest.param("fp32", (6, 4), "auto", "for an input of 6x4, not 4x6", "--size 4x6", id="another size"),
+        pytest.param(
+            "fp16", (6, 4), "auto", "for an input of 6x4, not 4x6", "--size 4x6 --fp16", id="likewise in FP16"
+        ),
+        pytest.param("fp32", (4, 6), "fp16", "in fp32, not fp16", "--size 6x4 --fp16", id="FP16 is asked for"),
+        pytest.param("fp16", (4, 6), "fp32", "in fp16, not fp32", "--size 6x4", id="FP32 is asked for"),
     ],
 )
-def test_no_engine(machine, model, size, images, precision, phrases):
-    if size:
-        build(model, size)
+def test_no_engine(machine, model, there, images, precision, phrase, options):
+    """The command is that of an engine which would do."""
+    if there:
+        build(model, "6x4", *(["--fp16"] if there == "fp16" else []))
     text = refusal(lambda: infer(model, tensor(*images), precision=precision))
-    assert phrases[0] in text
-    assert text.endswith("with: python -m tools.build_engine {} {}".format(model, phrases[1]))
+    assert phrase in text
+    command = "python -m tools.build_engine {} {}".format(model, options)
+    assert text.endswith("with: " + command)
     assert machine.driver.leaks() == []
+    build(*command.split()[3:4] + command.split()[5:])
+    infer(model, tensor(*images), precision=precision)
 
 
 @pytest.mark.parametrize(
@@ -315,15 +323,15 @@ def test_no_engine(machine, model, size, images, precision, phrases):
     ],
 )
 def test_an_engine_that_does_not_fit(machine, tmp_path, built, here, phrase):
-    model = write_model(tmp_path, built.pop("seed", 0))
-    machine.start(**built)
+    model = write_model(tmp_path, built.get("seed", 0))
+    machine.start(**{name: value for name, value in built.items() if name != "seed"})
     build(model, "6x4")
     write_model(tmp_path)
     machine.start(**here)
     text = refusal(lambda: infer(model, tensor(4, 6)))
     assert text.startswith(engine_of(model))
     assert phrase in text
-    assert text.endswith("python -m tools.build_engine {} --size 6x4 --fp16".format(model))
+    assert text.endswith("python -m tools.build_engine {} --size 6x4".format(model))
     assert machine.driver.leaks() == []
 
 
@@ -383,6 +391,7 @@ def test_an_engine_without_its_sidecar_is_none(machine, model):
 @pytest.mark.parametrize(
     "here, phrase",
     [
+        pytest.param({"fail": "start"}, "factory function returned nullptr", id="runtime"),
         pytest.param({"fail": "create_execution_context"}, "cannot load it: Error Code 1", id="context"),
         pytest.param({"fail": "execute"}, "TensorRT failed: Error Code 1: Cuda Runtime", id="execution"),
         pytest.param({"out_of_memory": 0}, "CUDA failed: cuMemAlloc failed: out of memory", id="no memory"),
@@ -441,6 +450,11 @@ def test_what_it_cannot_do(machine, model, options, phrase):
     assert machine.driver.leaks() == []
 
 
+def test_a_pycuda_that_is_too_old(machine, model):
+    machine.driver.Device = type("Device", (), {})  # before 2020.1 it had no primary context
+    assert "pip install pycuda" in refusal(lambda: backend(model))
+
+
 def test_a_model_that_is_not_there(machine, tmp_path):
     assert "absent.onnx" in refusal(lambda: backend(str(tmp_path / "absent.onnx")))
 
@@ -490,6 +504,14 @@ def test_auto_takes_an_engine_where_there_is_one(machine, model, no_openvino, ca
     assert capsys.readouterr().err == ""
 
 
+def test_auto_takes_an_engine_of_any_size(machine, model, no_openvino):
+    """The size of the first frame is not known yet; the command that builds for it is told then."""
+    build(model, "6x4")
+    with open_backend(model) as opened:
+        assert opened.description.startswith("tensorrt ")
+        assert "--size 4x6" in refusal(lambda: opened.infer(tensor(6, 4)))
+
+
 def test_auto_without_an_engine(machine, model, no_openvino, capsys):
     with open_backend(model) as opened:
         assert opened.description.startswith("onnxruntime ")
@@ -500,6 +522,8 @@ def test_auto_without_an_engine(machine, model, no_openvino, capsys):
     "here, gone, phrase",
     [
         pytest.param({"no_gpu": True}, None, "no CUDA-capable device", id="no GPU"),
+        pytest.param({"style": "10"}, None, "no engine fits", id="another TensorRT"),
+        pytest.param({"capability": (8, 7)}, None, "no engine fits", id="another GPU"),
         pytest.param({}, "tensorrt", "pip install tensorrt", id="no TensorRT"),
         pytest.param({}, "pycuda.driver", "pip install pycuda", id="no pycuda"),
     ],
@@ -507,6 +531,7 @@ def test_auto_without_an_engine(machine, model, no_openvino, capsys):
 def test_auto_falls_back_with_a_warning(machine, model, no_openvino, monkeypatch, capsys, here, gone, phrase):
     build(model, "6x4")
     machine.start(**here)
+    capsys.readouterr()
     for name in [gone, "tensorrt_rtx", "tensorrt_rtx_bindings"] if gone else []:
         monkeypatch.setitem(sys.modules, name, None)
     with open_backend(model) as opened:
@@ -516,6 +541,7 @@ def test_auto_falls_back_with_a_warning(machine, model, no_openvino, monkeypatch
     assert err.startswith("warning: TensorRT is not used: ")
     assert phrase in err
     assert len(err.splitlines()) == 1
+    assert machine.driver.leaks() == []
 
 
 def run(model, lines, *options):

@@ -112,6 +112,7 @@ def opened(monkeypatch):
 
     class Opened(list):
         broken = ()
+        fitting = True  # whether an engine fits
 
     calls = Opened()
 
@@ -120,7 +121,9 @@ def opened(monkeypatch):
             calls.append((name, device, precision))
             if name in calls.broken:
                 raise ModelError("{} is broken".format(name))
-            return FakeBackend([])
+            backend = FakeBackend([])
+            backend.has_engine = lambda: calls.fitting  # as TensorRT's has
+            return backend
 
         return open_it
 
@@ -185,6 +188,14 @@ def test_auto_says_why_an_engine_is_not_used(monkeypatch, opened, with_engine, c
     open_backend(with_engine)
     assert [name for name, _, _ in opened] == ["tensorrt", "onnx"]
     assert capsys.readouterr().err == "warning: TensorRT is not used: tensorrt is broken\n"
+
+
+def test_auto_goes_on_where_no_engine_fits(monkeypatch, opened, with_engine, capsys):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    opened.fitting = False
+    open_backend(with_engine)
+    assert [name for name, _, _ in opened] == ["tensorrt", "onnx"]
+    assert "no engine fits" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", list(CLASSES))

@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, save
 from app.backends import onnx as backend_module
 from app.backends.onnx import CPU, CUDA, TENSORRT, OnnxBackend
 from app.errors import ModelError, OutputError
+from app.modelcard import hash_file
 
 EVERYTHING = (TENSORRT, CUDA, CPU)
 SETTINGS = {  # those of release 1.11 that are of use here; it raises for others
@@ -159,7 +160,7 @@ def test_the_provider_asked_for(model, install, has, device, precision, expected
 def test_settings_of_tensorrt(model, install, capsys, precision, flag):
     fake = install(has=(TENSORRT, CPU))
     OnnxBackend(model, "gpu", precision)
-    cache = model.replace(".onnx", ".tensorrt")
+    cache = engine_cache(model)
     ((_, settings),) = fake.asked
     assert settings["trt_fp16_enable"] == flag
     assert settings["trt_engine_cache_enable"] == "True"
@@ -265,9 +266,15 @@ def test_not_a_model(tmp_path, install, device):
     assert "\n" not in str(caught.value)
 
 
+def engine_cache(model):
+    """The folder of the provider's engines: one for each model file and release."""
+    version = backend_module.onnxruntime.__version__
+    return model.replace(".onnx", ".{:.8}.onnxruntime{}".format(hash_file(model), version))
+
+
 def test_no_place_for_the_engine_cache(model, install):
     """A file has the folder's name; a folder that is read-only is the same."""
     install()
-    shutil.copy(model, model.replace(".onnx", ".tensorrt"))
-    with pytest.raises(OutputError, match="tiny.tensorrt: cannot be made"):
+    shutil.copy(model, engine_cache(model))
+    with pytest.raises(OutputError, match="tiny.*: cannot be made"):
         OnnxBackend(model, "gpu", "fp16")
