@@ -55,7 +55,7 @@ from fake_tensorrt_base import (
 )
 from fake_tensorrt_builder import STYLED
 
-__all__ = ["VERSIONS", "Abort", "describe", "install", "make", "model_of"]
+__all__ = ["BUILDING", "RUNNING", "VERSIONS", "Abort", "describe", "install", "make", "model_of"]
 
 BUILDING = "parse", "build", "build_out_of_memory"
 RUNNING = "deserialize", "create_execution_context", "execute"
