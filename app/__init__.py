@@ -13,3 +13,7 @@ os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 os.environ.setdefault("QT_LOGGING_RULES", "*=false")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# FFmpeg's functions may be called from several threads since its release 4.0. OpenCV 5 believes it only when told, and
+# else a camera that does not answer keeps every other from being opened.
+os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")

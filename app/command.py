@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import threading
 from typing import Any, Callable, NoReturn
 
 from app.errors import NanoyoloError, UsageError
@@ -46,3 +47,15 @@ def exit_code(work: Callable[[], None]) -> int:
         print("interrupted; start it again at any time", file=sys.stderr)
         return 130
     return 0
+
+
+def leave(code: int) -> NoReturn:
+    """End the process. Where a thread still hangs in a driver or a decoder, do not tear down the libraries round it."""
+    if threading.active_count() > 1:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (AttributeError, OSError, ValueError):
+                pass
+        os._exit(code)
+    sys.exit(code)

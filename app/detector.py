@@ -3,22 +3,37 @@
 letterbox and scale -> backend.infer -> decode -> NMS -> back to pixels of the frame
 """
 
-from typing import Collection, Optional, Tuple
+from collections import deque
+from typing import Collection, Deque, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from app import boxes as box_math
 from app.backends import Backend
 from app.detections import Detections
-from app.errors import ModelError, UsageError
-from app.letterbox import Letterbox, blank_tensor, preprocess
+from app.errors import ModelError, UsageError, warn
+from app.frame import Frame
+from app.letterbox import Letterbox, preprocess
 from app.modelcard import ModelCard
 from app.timing import StageClock
 from app.yolo import decode
 
+SPARE_TENSORS = 8  # more than a source reads ahead
+
+
+class Prepared(NamedTuple):
+    """A frame made ready for the network."""
+
+    letterbox: Letterbox
+    tensor: np.ndarray
+
 
 class Detector:
-    """Finds objects in frames of any size. Not for use from several threads."""
+    """Finds objects in frames of any size.
+
+    `prepare`, `infer` and `finish` may each run in a thread of its own, so that the next frame is made ready and the
+    last one finished while the network is at work; `infer` always in the one that opened the backend.
+    """
 
     def __init__(
         self,
@@ -31,10 +46,13 @@ class Detector:
         agnostic: bool = False,
         classes: Optional[Collection[int]] = None,
         multi_label: bool = False,
+        adapt: bool = False,
     ) -> None:
         """size: longer side of the network's input, a multiple of the card's. confidence: least score. overlap: the
         IoU above which the lower-scoring of two boxes goes. agnostic: also between classes. classes: the only ones
         to report. multi_label: report every class of a box that scores enough, not its best only (for scoring).
+        adapt: where a camera changes its shape and the backend has nothing for the new one, as an engine for one input
+        has not, fit its frames into the input that did run.
 
         Raises UsageError when the model cannot take `size`.
         """
@@ -48,45 +66,78 @@ class Detector:
         self.overlap = overlap
         self.agnostic = agnostic
         self.multi_label = multi_label
+        self.adapt = adapt
+        self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
+        self._only: Optional[Tuple[int, int]] = None  # the one that all frames are fitted into, see `adapt`
         self._classes = None if classes is None else np.array(sorted(classes), np.int32)
-        self._letterbox: Optional[Letterbox] = None
-        self._tensor: Optional[np.ndarray] = None  # memory that every frame of one size goes through
-
-    @property
-    def input_shape(self) -> Optional[Tuple[int, int]]:
-        """Height and width of the network's input for the last frame."""
-        return None if self._letterbox is None else (self._letterbox.height, self._letterbox.width)
+        self._spare: Deque[Prepared] = deque(maxlen=SPARE_TENSORS)  # memory to use again
 
     def detect(self, image: np.ndarray, clock: StageClock) -> Detections:
-        """Detections in a frame (h, w, 3) uint8 BGR; the clock is told the time of each stage.
+        """Detections in a frame (h, w, 3) uint8 BGR, step after step; the clock is told the time of each stage.
 
-        The first frame of a new size costs one more inference, unmeasured, to warm the model up.
+        The first frame of a new size costs one more inference, unmeasured, to warm the model up. Raises ModelError.
         """
-        letterbox = self._fit(image)
-        with clock("preprocess"):
-            tensor = preprocess(image, letterbox, self.card.scale, self._tensor)
-        with clock("infer"):
-            outputs = self.backend.infer(tensor)
+        frame = Frame(image, 0, 0.0)
+        frame.clock = clock
+        outputs, letterbox = self.infer(frame)
         with clock("postprocess"):
-            boxes, scores, classes = decode(
-                outputs, self.card.heads, len(self.card.labels), self.confidence, self.multi_label
-            )
-            return self._finish(boxes, scores, classes, letterbox)
+            return self.finish(outputs, letterbox)
 
-    def _fit(self, image: np.ndarray) -> Letterbox:
-        height, width = image.shape[:2]
-        letterbox = self._letterbox
-        if letterbox is None or (letterbox.frame_width, letterbox.frame_height) != (width, height):
-            letterbox = Letterbox.fit(width, height, self.size, self.square, self.card.multiple)
-            if self.input_shape != (letterbox.height, letterbox.width):
-                self._warm_up(letterbox)
-            self._letterbox = letterbox
-            self._tensor = blank_tensor(letterbox, self.card.scale)
-        return letterbox
+    def prepare(self, frame: Frame) -> None:
+        """Letterbox a frame into a tensor (1, 3, height, width) float32 RGB, which it carries from then on."""
+        with frame.clock("preprocess"):
+            height, width = frame.image.shape[:2]
+            letterbox = self._fit(width, height)
+            tensor = preprocess(frame.image, letterbox, self.card.scale, self._spare_tensor(letterbox))
+            frame.prepared = Prepared(letterbox, tensor)
 
-    def _warm_up(self, letterbox: Letterbox) -> None:
+    def _spare_tensor(self, letterbox: Letterbox) -> Optional[np.ndarray]:
+        """A tensor that has been used, with the same grey bars; None where there is none."""
+        try:
+            spare = self._spare.pop()
+        except IndexError:
+            return None
+        return spare.tensor if spare.letterbox == letterbox else None
+
+    def infer(self, frame: Frame) -> Tuple[List[np.ndarray], Letterbox]:
+        """The heads of a frame, raw, in memory that the next call may use again, and how it was letterboxed.
+
+        Raises ModelError.
+        """
+        if frame.prepared is None:
+            self.prepare(frame)
+        shape = frame.prepared.letterbox.height, frame.prepared.letterbox.width
+        if shape != self.input_shape and self._only is None:
+            try:
+                self._warm_up(shape)
+                self.input_shape = shape
+            except ModelError as error:
+                if self.input_shape is None or not self.adapt:
+                    raise
+                warn("{}; fitting the new frames into {}x{}".format(error, self.input_shape[1], self.input_shape[0]))
+                self._only = self.input_shape
+        if self._only is not None and shape != self._only:
+            self.prepare(frame)
+        prepared, frame.prepared = frame.prepared, None
+        with frame.clock("infer"):
+            outputs = self.backend.infer(prepared.tensor)
+        self._spare.append(prepared)
+        return outputs, prepared.letterbox
+
+    def finish(self, outputs: Sequence[np.ndarray], letterbox: Letterbox) -> Detections:
+        """Decode the heads of a frame, and bring what they say back to its pixels. Raises ModelError."""
+        boxes, scores, classes = decode(
+            outputs, self.card.heads, len(self.card.labels), self.confidence, self.multi_label
+        )
+        return self._suppress(boxes, scores, classes, letterbox)
+
+    def _fit(self, width: int, height: int) -> Letterbox:
+        if self._only is not None:
+            return Letterbox.into(width, height, self._only[1], self._only[0])
+        return Letterbox.fit(width, height, self.size, self.square, self.card.multiple)
+
+    def _warm_up(self, shape: Tuple[int, int]) -> None:
         """Run the model once at this shape, and check that its outputs are those of the card."""
-        shape = (letterbox.height, letterbox.width)
         outputs = self.backend.infer(np.zeros((1, 3) + shape, np.float32))
         decode(outputs, self.card.heads, len(self.card.labels), 1.0)
         for output, head in zip(outputs, self.card.heads):
@@ -97,7 +148,7 @@ class Detector:
                     )
                 )
 
-    def _finish(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, letterbox: Letterbox) -> Detections:
+    def _suppress(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, letterbox: Letterbox) -> Detections:
         """NMS, then back to the frame. What lies wholly in the grey bars is dropped."""
         if self._classes is not None:
             wanted = np.isin(classes, self._classes)

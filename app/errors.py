@@ -50,3 +50,8 @@ class OutputError(NanoyoloError, OSError):
 def warn(message: str) -> None:
     """Say on standard error what was not as it should be, when the program can go on."""
     print("warning: " + message, file=sys.stderr, flush=True)
+
+
+def say(message: str) -> None:
+    """Tell on standard error what has happened, when nothing is wrong."""
+    print(message, file=sys.stderr, flush=True)

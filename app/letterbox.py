@@ -43,6 +43,14 @@ class Letterbox(NamedTuple):
         left, top = ((width - scaled_width) // 2, (height - scaled_height) // 2) if square else (0, 0)
         return cls(frame_width, frame_height, width, height, scaled_width, scaled_height, left, top)
 
+    @classmethod
+    def into(cls, frame_width: int, frame_height: int, width: int, height: int) -> "Letterbox":
+        """As large as it can be in the middle of an input of a given size."""
+        scale = min(width / frame_width, height / frame_height)
+        scaled_width, scaled_height = (max(1, int(side * scale)) for side in (frame_width, frame_height))
+        left, top = (width - scaled_width) // 2, (height - scaled_height) // 2
+        return cls(frame_width, frame_height, width, height, scaled_width, scaled_height, left, top)
+
     def resample(self, image: np.ndarray) -> np.ndarray:
         """The frame (frame_height, frame_width, 3) uint8 at its scaled size.
 

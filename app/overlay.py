@@ -15,6 +15,7 @@ Plate = Tuple[int, int, int, int]  # left, top, right, bottom
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
+BANNER: Colour = (0, 0, 160)
 STATUS_PERIOD = 0.2  # seconds for which a status text stays
 SHORT = {"capture": "cap", "preprocess": "pre", "infer": "inf", "postprocess": "post"}
 
@@ -77,6 +78,20 @@ class Overlay:
         if self._timing.frames:
             self._draw_status(canvas)
 
+    def banner(self, canvas: np.ndarray, text: str) -> None:
+        """Darken a picture (h, w, 3) uint8 BGR, in place, and write across its middle why it does not move."""
+        height, width = canvas.shape[:2]
+        style = Style.fit(2 * width, 2 * height)  # larger than a label
+        np.right_shift(canvas, 1, out=canvas)
+        lines = wrap(text.split(), style, width - 4 * style.margin)
+        line_height = style.height + 4 * style.margin
+        top = max(0, (height - line_height * len(lines)) // 2 - style.margin)
+        bottom = min(height, top + line_height * len(lines) + 2 * style.margin)
+        canvas[top:bottom] = BANNER
+        for number, line in enumerate(lines, 1):
+            origin = (max(0, (width - style.width(line)) // 2), top + number * line_height - style.margin)
+            cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
+
     def _place(self, box: Sequence[int], text: str, width: int, height: int, taken: Sequence[Plate]) -> Plate:
         """Where a label goes: above its box, below, inside at the top, or inside at the bottom; in the picture.
 
@@ -138,11 +153,26 @@ def text_colour(background: Colour) -> Colour:
 
 
 def status(timing: Timing) -> List[str]:
-    """The parts of the status line: real FPS / configured FPS, then milliseconds per stage."""
+    """The parts of the status line, all of the last seconds but for the counts.
+
+    Real FPS / configured FPS; of a camera its own FPS and the frames dropped; frames that slow sinks skipped, if any;
+    milliseconds per stage; the median and 95th percentile of the latency.
+    """
     configured = "max" if timing.configured_fps is None else "{:g}".format(timing.configured_fps)
-    real = "-" if timing.current_fps is None else "{:.1f}".format(timing.current_fps)
-    stages = ["{} {:.1f}".format(SHORT.get(name, name), 1000 * mean) for name, mean in timing.current_stages().items()]
-    return ["{} / {} FPS ".format(real, configured)] + stages + ["ms"]
+    parts = ["{} / {} FPS ".format(_number(timing.current_fps), configured)]
+    if timing.live:
+        parts += ["camera {} ".format(_number(timing.current_capture_fps)), "dropped {} ".format(timing.dropped)]
+    if timing.sink_dropped:
+        parts.append("skipped {} ".format(timing.sink_dropped))
+    stages = timing.current_stages()
+    parts += ["{} {:.1f}".format(SHORT.get(name, name), 1000 * mean) for name, mean in stages.items()]
+    latency = [timing.current_latency(percent) for percent in (50, 95)]
+    parts.append(" latency {} p95 {}".format(*(_number(value and 1000 * value) for value in latency)))
+    return parts + ["ms"]
+
+
+def _number(value: Optional[float]) -> str:
+    return "-" if value is None else "{:.1f}".format(value)
 
 
 def wrap(parts: Sequence[str], style: Style, width: int) -> List[str]:

@@ -8,18 +8,26 @@ from typing import Any, Optional, Sequence
 import numpy as np
 
 from app.detections import Detections
-from app.errors import OutputError
+from app.errors import OutputError, say
 from app.files import check_writable
 from app.frame import Frame
+
+QUEUE = 8  # pictures that may wait for a disk that takes its time
 
 
 class Sink:
     """Takes every frame, in order. A context manager.
 
-    wants_canvas: whether it shows the picture, so that somebody has to draw on it.
+    name: for people. wants_canvas: whether it shows the picture, so that somebody has to draw on it.
+    waiting: how many frames may wait for it. A sink for which some may is written in a thread of its own, and skips
+    frames when it is slow; one for which none may is quick, and gets every frame.
+    keeps_all: whether it gets every frame of a file even so.
     """
 
+    name = "a sink"
     wants_canvas = True
+    waiting = 0
+    keeps_all = False
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         """Take one frame: the frame, the picture with the overlay (h, w, 3) uint8 BGR, and what was found.
@@ -28,8 +36,14 @@ class Sink:
         """
         raise NotImplementedError
 
+    def idle(self, canvas: np.ndarray, outage: str) -> None:
+        """Take a picture that is no frame: the last one, and on it the words that say why there is none."""
+
+    def reopen(self) -> None:
+        """Go on in a new file where the old one has been moved away, as logrotate does. Raises OutputError."""
+
     def close(self) -> None:
-        """Finish the output. Raises OutputError when it is not whole."""
+        """Finish the output. Closing twice is allowed. Raises OutputError when it is not whole."""
 
     def __enter__(self) -> "Sink":
         return self
@@ -43,14 +57,18 @@ class JsonLinesSink(Sink):
 
     wants_canvas = False
 
-    def __init__(self, path: str, labels: Sequence[str]) -> None:
-        """Raises OutputError when the file cannot be written."""
+    def __init__(self, path: str, labels: Sequence[str], append: bool = False) -> None:
+        """append: whether to go on in a file that is there, not to replace it.
+
+        Raises OutputError when the file cannot be written.
+        """
         if path != "-":
             check_writable(path)
         elif sys.stdout is None:
             raise OutputError("standard output is closed, so there can be no --jsonl -")
-        self._path = path
+        self.name = self._path = path
         self._labels = labels
+        self._append = append
         self._file: Any = None
         self._size = 0
         self._start: Optional[float] = None
@@ -81,8 +99,7 @@ class JsonLinesSink(Sink):
     def _write_line(self, line: bytes) -> None:
         try:
             if self._file is None:
-                # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
-                self._file = sys.stdout.buffer if self._path == "-" else open(self._path, "wb", buffering=0)  # noqa: SIM115
+                self._open()
             written = self._file.write(line)
             if self._path == "-":
                 self._file.flush()
@@ -96,9 +113,53 @@ class JsonLinesSink(Sink):
                     os.remove(self._path)
             raise OutputError("{}: cannot be written: {}".format(self._path, error.strerror)) from error
 
+    def _open(self) -> None:
+        if self._path == "-":
+            self._file = sys.stdout.buffer
+            return
+        # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
+        self._file = open(self._path, "ab" if self._append else "wb", buffering=0)  # noqa: SIM115
+        self._size = 0
+        if self._append and os.path.isfile(self._path):
+            self._size = _end_of_last_line(self._path)
+            self._file.truncate(self._size)
+
+    def reopen(self) -> None:
+        self.close()
+        self._append = True
+
     def close(self) -> None:
         if self._file is not None and self._path != "-":
             self._file.close()
+        self._file = None
+
+
+def _end_of_last_line(path: str) -> int:
+    """Bytes of a file up to its last whole line: what lost its power may have left a part of one."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+    return 0
+
+
+class Announcement(Sink):
+    """Says a line when the first frame has come, and so after all that could go wrong before it."""
+
+    wants_canvas = False
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
+        if self._line:
+            say(self._line)
+            self._line = ""
 
 
 class ProgressSink(Sink):

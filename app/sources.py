@@ -1,46 +1,56 @@
 """Opens sources: what waits for the loop is read ahead by a thread here, cameras are in `camera.py`.
 
-0  /dev/video0          a camera
-street.mp4              a video file
+0  /dev/video0  csi://0  rtsp://...  http://...  gst://...     live
+street.mp4                          a video file
 dog.jpg  photos/  'photos/*.png'    an image, all images of a folder, those that match
 test://640x480@30?frames=300        moving shapes, at the size, nominal rate and length given
+test://640x480@30?live              the same as from a camera, at that rate, whether or not anybody looks
 """
 
 import glob
 import os
 import queue
 import re
-import sys
 import threading
 import time
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Iterator, List, Optional, Sequence, Union
 
-import numpy as np
-
+from app.address import STREAMS, scheme, shown
 from app.camera import Camera
+from app.capture import Shapes, find_device
 from app.errors import SourceError, warn
-from app.frame import CLOSE_LIMIT, WAIT, Frame, Source
+from app.frame import Frame, Source
 from app.readers import IMAGE_SUFFIXES, Pictures, is_image, probe_video, read_images, read_video, synthesise
+from app.threads import CLOSE_LIMIT, WAIT, yield_to_inference
 
+LIVE = STREAMS + ("csi", "gst")
 READ_AHEAD = 3  # frames decoded before the loop asks for them
 
 
 def open_source(
-    uri: str, width: Optional[int] = None, height: Optional[int] = None, fps: Optional[float] = None, loop: bool = False
+    uri: str,
+    width: Optional[int] = None,
+    height: Optional[int] = None,
+    fps: Optional[float] = None,
+    loop: bool = False,
+    retry: Optional[int] = None,
+    wait: bool = False,
 ) -> Source:
     """Open what `uri` names. width, height and fps are asked of a camera; `loop` starts a file again at its end.
 
-    Raises SourceError when there is nothing there, or nothing that can be read.
+    retry, wait: see Camera. Raises SourceError when there is nothing there, or nothing that can be read; of a live
+    source that may come later, from the source itself.
     """
-    if uri.isdigit() or uri.startswith("/dev/"):
-        return Camera(uri, width, height, fps)
+    if uri.isdigit() or uri.startswith("/dev/") or scheme(uri) in LIVE:
+        return Camera(find_device(uri, width, height, fps), retry, wait)
     if width or height:
         warn("--width and --height are asked of cameras; {} keeps its own size".format(uri))
     if uri.startswith("test://"):
-        return _open_synthetic(uri, loop)
+        return _open_synthetic(uri, loop, retry, wait)
     if "://" in uri:
         raise SourceError(
-            "{}: this kind of source is not supported; there are: 0, /dev/video0, a file, a folder, test://".format(uri)
+            "{}: this kind of source is not supported; there are: 0, /dev/video0, csi://, rtsp://, http://, gst://, a "
+            "file, a folder, test://".format(shown(uri))
         )
     if os.path.isdir(uri):
         paths = [os.path.join(uri, name) for name in os.listdir(uri) if is_image(name)]
@@ -76,13 +86,12 @@ class ReadAhead(Source):
         self.count = None if loop else count
         self._read = read
         self._loop = loop
-        self._queue: "queue.Queue[Union[Tuple[np.ndarray, str], BaseException, None]]" = queue.Queue(READ_AHEAD)
+        self._queue: "queue.Queue[Union[Frame, BaseException, None]]" = queue.Queue(READ_AHEAD)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[Optional[Frame]]:
-        index = 0
         while True:
             try:
                 item = self._queue.get(timeout=WAIT)
@@ -93,8 +102,9 @@ class ReadAhead(Source):
                 return
             if isinstance(item, BaseException):
                 raise item
-            yield Frame(item[0], index, time.monotonic(), item[1])
-            index += 1
+            item.captured_at = time.monotonic()
+            self.captured += 1
+            yield item
 
     def close(self) -> None:
         self._closed.set()
@@ -104,19 +114,23 @@ class ReadAhead(Source):
 
     def _run(self) -> None:
         try:
-            _yield_to_inference()
-            turn = True
+            yield_to_inference()
+            turn, index = True, 0
             while turn:
                 turn = False
-                for picture in self._read():
-                    if not self._put(picture):
+                for image, name in self._read():
+                    frame = Frame(image, index, 0.0, name)
+                    if self.prepare is not None:
+                        self.prepare(frame)
+                    if not self._put(frame):
                         return
                     turn = self._loop
+                    index += 1
             self._put(None)
         except BaseException as error:  # handed to the loop, which raises it in the main thread
             self._put(error)
 
-    def _put(self, item: Union[Tuple[np.ndarray, str], BaseException, None]) -> bool:
+    def _put(self, item: Union[Frame, BaseException, None]) -> bool:
         while not self._closed.is_set():
             try:
                 self._queue.put(item, timeout=WAIT)
@@ -124,19 +138,6 @@ class ReadAhead(Source):
             except queue.Full:
                 pass
         return False
-
-
-def _yield_to_inference() -> None:
-    """Let this thread, and the decoder threads that it will start, run where a core would be idle, and only there.
-
-    Inference fills every core, but between two inferences all but one are free: time enough to decode a frame. On
-    Linux a thread has a priority of its own; elsewhere this would slow the whole process down.
-    """
-    if sys.platform.startswith("linux"):
-        try:
-            os.setpriority(os.PRIO_PROCESS, 0, 10)
-        except OSError:
-            pass  # a sandbox that forbids it costs a little speed
 
 
 def _open_video(path: str, loop: bool) -> Source:
@@ -151,12 +152,14 @@ def _open_images(name: str, paths: List[str], loop: bool) -> Source:
     return ReadAhead(name, lambda: read_images(name, paths), loop, None, len(paths), paths)
 
 
-def _open_synthetic(uri: str, loop: bool) -> Source:
-    match = re.fullmatch(r"test://(?:([0-9]+)x([0-9]+))?(?:@([0-9]+(?:\.[0-9]+)?))?(?:\?frames=([0-9]+))?", uri)
+def _open_synthetic(uri: str, loop: bool, retry: Optional[int], wait: bool) -> Source:
+    match = re.match(r"test://(?:([0-9]+)x([0-9]+))?(?:@([0-9]+(?:\.[0-9]+)?))?(?:\?(?:frames=([0-9]+)|(live)))?$", uri)
     if not match:
-        raise SourceError("{}: should look like test://640x480@30?frames=300".format(uri))
+        raise SourceError("{}: should look like test://640x480@30?frames=300, or end in ?live".format(uri))
     width, height, fps = int(match.group(1) or 640), int(match.group(2) or 480), float(match.group(3) or 30)
     if not (1 <= width <= 8192 and 1 <= height <= 8192 and 1 <= fps <= 1000):
         raise SourceError("{}: sides go from 1 to 8192 pixels, the rate from 1 to 1000".format(uri))
+    if match.group(5):
+        return Camera(Shapes(uri, width, height, fps), retry, wait)
     count = int(match.group(4) or 0) or None
     return ReadAhead(uri, lambda: synthesise(width, height, count), loop, fps, count)

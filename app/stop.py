@@ -1,24 +1,39 @@
-"""A request to stop: from Ctrl-C, from SIGTERM, or from a closed window."""
+"""What is asked of the loop: to stop, by Ctrl-C, SIGTERM or a closed window; to reopen its files, by SIGHUP."""
 
+import os
 import signal
+import sys
 from typing import Any, Dict
 
 
 class Stop:
-    """A context manager. Inside it the first SIGINT or SIGTERM only sets `requested`; a second one interrupts."""
+    """A context manager. Inside it the first SIGINT or SIGTERM only sets `requested`; a second one interrupts.
+
+    SIGHUP asks for the outputs to be reopened. When it comes because the terminal has gone, as at the end of an SSH
+    session, it is a request to stop; where it is ignored, as under nohup, it stays so.
+    """
 
     def __init__(self) -> None:
         self.requested = False
         self._signalled = False
+        self._hangup = False
+        self._had_terminal = _has_terminal()
         self._previous: Dict[int, Any] = {}
 
     def request(self) -> None:
         """Ask the loop to end after the frame in hand."""
         self.requested = True
 
+    def take_hangup(self) -> bool:
+        """Whether a SIGHUP has come since this was last asked."""
+        came, self._hangup = self._hangup, False
+        return came
+
     def __enter__(self) -> "Stop":
         for number in (signal.SIGINT, signal.SIGTERM):
             self._previous[number] = signal.signal(number, self._on_signal)
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._on_hangup)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -30,3 +45,17 @@ class Stop:
             raise KeyboardInterrupt
         self._signalled = True
         self.request()
+
+    def _on_hangup(self, number: int, stack: Any) -> None:
+        if self._had_terminal and not _has_terminal():
+            self.request()
+        else:
+            self._hangup = True
+
+
+def _has_terminal() -> bool:
+    """Whether standard error is a terminal that still answers."""
+    try:
+        return os.isatty(sys.stderr.fileno()) and os.tcgetpgrp(sys.stderr.fileno()) >= 0
+    except (AttributeError, OSError, ValueError):
+        return False

@@ -16,7 +16,13 @@ from app.sinks import Sink
 
 
 class WindowSink(Sink):
-    """A window. `on_close` is called when the user closes it, or presses q or Escape."""
+    """A window. `on_close` is called when the user closes it, or presses q or Escape.
+
+    Used from one thread only, which need not be the main one. It shows the newest picture it has time for.
+    """
+
+    name = "the window"
+    waiting = 1
 
     def __init__(self, title: str, on_close: Callable[[], None]) -> None:
         """Raises OutputError when there is no display."""
@@ -27,6 +33,12 @@ class WindowSink(Sink):
         self._open = False
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
+        self._show(canvas)
+
+    def idle(self, canvas: np.ndarray, outage: str) -> None:
+        self._show(canvas)
+
+    def _show(self, canvas: np.ndarray) -> None:
         try:
             if not self._open:
                 cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)

@@ -6,7 +6,7 @@ import sys
 
 import cv2
 
-from app import detect
+from app import arguments, detect
 from app.command import exit_code
 from app.errors import OutputError, SourceError
 from app.files import write_file
@@ -44,7 +44,7 @@ def demo() -> None:
     except OSError as error:
         raise OutputError(f"{FOLDER}: {error.strerror}") from error
     outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
-    detect.detect(detect.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
+    detect.detect(arguments.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
     if not (os.path.exists(VIDEO) and os.path.exists(LINES)):  # Ctrl-C came before the first frame
         raise KeyboardInterrupt
     save_still(VIDEO, fullest_frame(LINES), STILL)

@@ -10,9 +10,10 @@ from app.backends import Backend, open_backend
 from app.backends.onnx import OnnxBackend
 from app.detector import Detector
 from app.modelcard import ModelCard
-from app.pipeline import Tally, run
+from app.pipeline import run
 from app.sources import open_source
 from app.stop import Stop
+from app.tally import Tally
 from app.timing import STAGES, WARM_UP_FRAMES, Timing
 
 CONFIDENCE, OVERLAP = 0.25, 0.45

@@ -93,7 +93,8 @@ def test_a_clip_to_its_end(tmp_path):
 
     fields = json.loads(report.read_text())
     assert set(fields) == {
-        "frames", "duration_s", "fps", "dropped", "stages_ms", "latency_ms", "detections",
+        "frames", "duration_s", "fps", "captured", "dropped", "sink_dropped", "reconnects", "stages_ms", "latency_ms",
+        "detections",
         "model", "backend", "input", "source", "version",
     }  # fmt: skip
     assert (fields["frames"], fields["dropped"], fields["input"]) == (250, 0, [96, 160])
@@ -196,7 +197,7 @@ def test_a_recording_of_a_file_plays_as_fast_as_the_file(tmp_path):
 def test_help_has_examples():
     code, out, _ = detect("--help")
     assert code == 0
-    assert out.count("python -m app.detect --cam") == 3
+    assert out.count("python -m app.detect --cam") >= 3
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from oracles import contrast
 
 from app.detections import Detections
 from app.overlay import Overlay, Style, class_colour, status, text_colour, wrap
-from app.timing import Timing
+from app.timing import STAGES, Timing
 
 LABELS = ["traffic light"] + ["class {}".format(number) for number in range(1, 80)]
 SIZES = [(1, 1), (2, 2), (7, 300), (320, 240), (1280, 720), (3840, 2160)]
@@ -179,15 +179,14 @@ def test_text_is_of_a_readable_size(size):
     assert style.width("traffic light 100%") <= size[0] / 2
 
 
-def run_at(fps, configured):
-    """A timing that has seen frames at this rate, each 12.5 ms of inference."""
+def run_at(fps, configured, live=False):
+    """A timing that has seen frames at this rate, every third of the camera, each 12.5 ms of inference and 50 old."""
     clock = FakeClock()
-    timing = Timing(configured, clock.now)
+    timing = Timing(configured, live, clock.now)
     for index in range(20):
-        with timing.clock("infer"):
-            clock.sleep(0.0125)
-        clock.sleep(1 / fps - 0.0125)
-        timing.frame_done(index, clock.time)
+        clock.sleep(1 / fps)
+        number = timing.frame_done(3 * index, clock.time)
+        timing.delivered(number, clock.time - 0.05, dict(dict.fromkeys(STAGES, 0.0), infer=0.0125))
     return timing
 
 
@@ -199,6 +198,44 @@ def test_status_has_real_and_configured_fps(configured, shown):
     assert text.startswith(shown)
     assert "inf 12.5" in text
     assert text.endswith("ms")
+
+
+def test_status_has_latency():
+    assert "latency 50.0 p95 50.0 ms" in " ".join(status(run_at(20, None)))
+
+
+def test_status_of_a_camera_has_its_rate_and_its_drops():
+    text = " ".join(status(run_at(10, 40, live=True)))
+    assert text.startswith("10.0 / 40 FPS  camera 30.0  dropped 38 ")
+    assert "camera" not in " ".join(status(run_at(10, 40)))
+
+
+def test_status_has_what_slow_sinks_skipped_where_they_did():
+    timing = run_at(10, None)
+    assert "skipped" not in " ".join(status(timing))
+    timing.sink_skipped()
+    assert "skipped 1 " in " ".join(status(timing))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_banner_stays_in_the_picture(size):
+    width, height = size
+    around = np.full((height + 40, width + 40, 3), GREY, np.uint8)
+    Overlay(LABELS, Timing()).banner(around[20:-20, 20:-20], "no picture for 12 s: connection refused")
+    assert (around[20:-20, 20:-20] == GREY).mean() < 0.01, "darkened all over"
+    around[20:-20, 20:-20] = GREY
+    assert (around == GREY).all()
+
+
+def test_a_banner_is_read_in_the_middle():
+    canvas = np.full((480, 640, 3), 255, np.uint8)
+    Overlay(LABELS, Timing()).banner(canvas, "no picture for 12 s: connection refused")
+    rows, columns = np.nonzero((canvas == 255).all(axis=2))
+    assert len(rows) > 100, "white letters"
+    assert abs(rows.mean() - 240) < 20
+    assert abs(columns.mean() - 320) < 20
+    assert columns.min() > 20
+    assert columns.max() < 620
 
 
 def test_status_before_the_second_frame():

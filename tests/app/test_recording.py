@@ -1,4 +1,5 @@
 import os
+import resource
 
 import cv2
 import numpy as np
@@ -7,15 +8,21 @@ import pytest
 from app.detections import Detections
 from app.errors import OutputError, UsageError
 from app.frame import Frame
-from app.recording import ImageSink, VideoSink, open_recording
+from app.recording import MatroskaSink, VideoSink, free_name, open_recording
+from app.stills import ImageSink
 
 
 def picture(value, size=(64, 48)):
     return np.full((size[1], size[0], 3), value, np.uint8)
 
 
-def write(sink, canvas, index=0, name=""):
-    sink.write(Frame(canvas, index, 0.0, name), canvas, Detections.empty())
+def write(sink, canvas, index=0, name="", captured_at=0.0):
+    sink.write(Frame(canvas, index, captured_at, name), canvas, Detections.empty())
+
+
+def record(path, fps=25.0, **also):
+    """A sink for a video."""
+    return open_recording(str(path), fps, None, still=False, **also)
 
 
 def play(path):
@@ -33,7 +40,7 @@ def play(path):
 
 @pytest.mark.parametrize("name", ["out.mp4", "out.mkv", "out.avi", "OUT.MP4"])
 def test_video_has_the_frames_that_were_written(tmp_path, name):
-    with VideoSink(str(tmp_path / name), 12.5) as sink:
+    with record(tmp_path / name, 12.5) as sink:
         for index in range(15):
             write(sink, picture(20 + 10 * index), index)
     frames, fps = play(tmp_path / name)
@@ -41,19 +48,26 @@ def test_video_has_the_frames_that_were_written(tmp_path, name):
     assert [frame.mean() for frame in frames] == pytest.approx([20 + 10 * index for index in range(15)], abs=4)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 @pytest.mark.parametrize("size, recorded", [((65, 49), (64, 48)), ((64, 49), (64, 48)), ((321, 240), (320, 240))])
 def test_odd_sizes_lose_a_row_or_column(tmp_path, suffix, size, recorded):
     path = tmp_path / ("out" + suffix)
     image = np.random.RandomState(0).randint(0, 2, (size[1] // 8 + 1, size[0] // 8 + 1, 3)).astype(np.uint8) * 200
     image = np.kron(image, np.ones((8, 8, 1), np.uint8))[: size[1], : size[0]]
-    with VideoSink(str(path), 25) as sink:
+    with record(path) as sink:
         for index in range(4):
             write(sink, image, index)
     frames, _ = play(path)
     assert [frame.shape for frame in frames] == [(recorded[1], recorded[0], 3)] * 4
     difference = frames[-1].astype(int) - image[: recorded[1], : recorded[0]]
     assert np.abs(difference.mean()) < 5, "cut, not squeezed or shifted"
+
+
+def test_odd_sizes_stay_odd_in_matroska(tmp_path):
+    with record(tmp_path / "out.mkv") as sink:
+        write(sink, picture(90, (65, 49)))
+    frames, _ = play(tmp_path / "out.mkv")
+    assert [frame.shape for frame in frames] == [(49, 65, 3)]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +85,7 @@ def test_odd_sizes_lose_a_row_or_column(tmp_path, suffix, size, recorded):
 )
 def test_frames_of_another_size_are_fitted_in(tmp_path, size, bars):
     path = tmp_path / "out.avi"
-    with VideoSink(str(path), 25) as sink:
+    with record(path) as sink:
         write(sink, picture(0), 0)
         write(sink, picture(250, size), 1)
     _, frame = play(path)[0]
@@ -85,26 +99,27 @@ def test_frames_of_another_size_are_fitted_in(tmp_path, size, bars):
 
 
 def test_no_frame_no_file(tmp_path):
-    with VideoSink(str(tmp_path / "out.mp4"), 25):
+    with record(tmp_path / "out.mp4"):
         pass
     assert os.listdir(str(tmp_path)) == []
 
 
-@pytest.mark.parametrize("path, phrase", [("absent/out.mp4", "no folder"), ("folder.mp4", "is a folder")])
-def test_a_video_that_cannot_be_written(tmp_path, path, phrase):
-    (tmp_path / "folder.mp4").mkdir()
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("path, phrase", [("absent/out", "no folder"), ("folder", "is a folder")])
+def test_a_video_that_cannot_be_written(tmp_path, path, phrase, suffix):
+    (tmp_path / ("folder" + suffix)).mkdir()
     with pytest.raises(OutputError, match=phrase):
-        VideoSink(str(tmp_path / path), 25)
+        record(tmp_path / (path + suffix))
 
 
 def no_space(path):
     return os.statvfs_result((4096, 4096, 1000, 0, 0, 1000, 1000, 1000, 0, 255))
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 def test_a_full_disk_ends_the_recording_and_leaves_it_playable(tmp_path, monkeypatch, suffix):
     path = tmp_path / ("out" + suffix)
-    sink = VideoSink(str(path), 25)
+    sink = record(path)
     for index in range(5):
         write(sink, picture(100), index)
     monkeypatch.setattr(os, "statvfs", no_space)
@@ -116,7 +131,7 @@ def test_a_full_disk_ends_the_recording_and_leaves_it_playable(tmp_path, monkeyp
 
 def test_a_disk_full_from_the_start_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "statvfs", no_space)
-    with VideoSink(str(tmp_path / "out.mp4"), 25) as sink:
+    with record(tmp_path / "out.mp4") as sink:
         with pytest.raises(OutputError, match="disk is full"):
             write(sink, picture(100))
     assert os.listdir(str(tmp_path)) == []
@@ -124,7 +139,7 @@ def test_a_disk_full_from_the_start_leaves_nothing(tmp_path, monkeypatch):
 
 def test_a_recording_that_was_lost_is_an_error(tmp_path):
     path = tmp_path / "out.avi"
-    sink = VideoSink(str(path), 25)
+    sink = record(path)
     write(sink, picture(100))
     path.unlink()
     with pytest.raises(OutputError, match="could not be finished"):
@@ -132,48 +147,89 @@ def test_a_recording_that_was_lost_is_an_error(tmp_path):
     sink.close()
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.jpg", "OUT.BMP"])
-def test_one_image(tmp_path, name):
-    with ImageSink(str(tmp_path / name)) as sink:
-        write(sink, picture(100), name="dog.jpg")
-    assert os.listdir(str(tmp_path)) == [name]
-    image = cv2.imread(str(tmp_path / name))
-    assert image.shape == (48, 64, 3)
-    assert image.mean() == pytest.approx(100, abs=1)
+def test_a_disk_that_fills_up_under_matroska_leaves_whole_frames(tmp_path):
+    path = tmp_path / "out.mkv"
+    noise = np.random.RandomState(0).randint(0, 255, (48, 64, 3)).astype(np.uint8)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sink = record(path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30000, hard))  # a write across it is cut short, as on a full disk
+    written = 0
+    try:
+        with pytest.raises(OutputError, match="disk is full"):
+            while written < 100:
+                write(sink, noise, written)
+                written += 1
+    finally:
+        sink.close()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert 1 < written < 100
+    assert len(play(path)[0]) == written
 
 
-def test_images_go_to_a_folder_under_their_own_names(tmp_path):
-    folder = tmp_path / "some" / "where"
-    with ImageSink(str(folder)) as sink:
-        write(sink, picture(10), 0, "a.png")
-        write(sink, picture(20), 1, "b.JPG")
-        write(sink, picture(30), 2)
-    assert sorted(os.listdir(str(folder))) == ["000002.jpg", "a.png", "b.JPG"]
-    assert cv2.imread(str(folder / "a.png")).mean() == 10
-    assert cv2.imread(str(folder / "b.JPG")).mean() == pytest.approx(20, abs=1)
+def test_a_camera_is_recorded_by_the_clock(tmp_path):
+    """Also where frames are dropped, or nothing comes for a while."""
+    path, times = tmp_path / "out.mkv", [100.0, 100.1, 100.2, 107.2, 107.3]
+    with record(path, 30.0, live=True) as sink:
+        for index, time in enumerate(times):
+            write(sink, picture(20 + 20 * index), index, captured_at=time)
+    capture = cv2.VideoCapture(str(path))
+    seen = []
+    while capture.read()[0]:
+        seen.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+    if cv2.__version__ >= "4.6":  # older ones derive the time from the frame's number
+        assert seen == pytest.approx([0, 0.1, 0.2, 7.2, 7.3], abs=0.002)
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == pytest.approx(30 * 7.3, abs=2)
 
 
-@pytest.mark.parametrize(
-    "path, phrase",
-    [
-        pytest.param("absent/out.png", "no folder", id="an image in a missing folder"),
-        pytest.param("folder.png", "is a folder", id="a folder of that name"),
-        pytest.param("file", "cannot be made", id="a file for a folder"),
-        pytest.param("file/folder", "cannot be made", id="a folder in a file"),
-    ],
-)
-def test_images_that_cannot_be_written(tmp_path, path, phrase):
-    (tmp_path / "folder.png").mkdir()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=phrase):
-        ImageSink(str(tmp_path / path))
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_a_camera_is_recorded_in_nothing_that_a_kill_would_lose(tmp_path, suffix):
+    with pytest.raises(UsageError, match=r"out\.mkv"):
+        record(tmp_path / ("out" + suffix), live=True)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+@pytest.mark.parametrize("moved", [True, False], ids=["moved away", "still there"])
+def test_reopened(tmp_path, suffix, moved):
+    """As logrotate wants it: the old file is whole, and nothing of it is overwritten."""
+    path, old = tmp_path / ("out" + suffix), tmp_path / ("old" + suffix)
+    with record(path) as sink:
+        for index in range(3):
+            write(sink, picture(50), index)
+        if moved:
+            path.rename(old)
+        sink.reopen()
+        assert not path.exists() or not moved, "nothing before there is something to write"
+        for index in range(5):
+            write(sink, picture(150), index)
+    first, second = (old, path) if moved else (path, tmp_path / ("out-1" + suffix))
+    assert [round(frame.mean(), -1) for frame in play(first)[0]] == [50] * 3
+    assert [round(frame.mean(), -1) for frame in play(second)[0]] == [150] * 5
+    assert len(os.listdir(str(tmp_path))) == 2
+
+
+def test_a_recording_that_is_kept(tmp_path, capsys):
+    path = tmp_path / "out.mkv"
+    path.write_bytes(b"of the last run")
+    with record(path, live=True, keep=True) as sink:
+        write(sink, picture(100))
+    assert path.read_bytes() == b"of the last run"
+    assert len(play(tmp_path / "out-1.mkv")[0]) == 1
+    assert "out-1.mkv" in capsys.readouterr().err
+
+
+def test_free_name(tmp_path):
+    path = str(tmp_path / "a.b.mkv")
+    assert free_name(path) == path
+    for expected in ("a.b.mkv", "a.b-1.mkv", "a.b-2.mkv"):
+        assert os.path.basename(free_name(path)) == expected
+        (tmp_path / expected).write_text("")
 
 
 @pytest.mark.parametrize(
     "path, frames, still, kind",
     [
-        pytest.param("out.mp4", None, False, VideoSink, id="a camera to a video"),
-        pytest.param("out.MKV", 100, False, VideoSink, id="a video to a video"),
+        pytest.param("out.mp4", None, False, VideoSink, id="an endless video to a video"),
+        pytest.param("out.MKV", 100, False, MatroskaSink, id="a video to a video"),
         pytest.param("out.avi", 3, True, VideoSink, id="images to a video"),
         pytest.param("out.jpg", 1, True, ImageSink, id="an image to an image"),
         pytest.param("out.jpg", 1, False, ImageSink, id="one frame of a video to an image"),
@@ -182,8 +238,8 @@ def test_images_that_cannot_be_written(tmp_path, path, phrase):
         pytest.param("out.v2/", 3, True, ImageSink, id="images to a new folder with a dot"),
         pytest.param("old.v2", 3, True, ImageSink, id="images to an old folder with a dot"),
         pytest.param("out.jpg", 3, True, UsageError, id="images to an image"),
-        pytest.param("out.jpg", None, False, UsageError, id="a camera to an image"),
-        pytest.param("out", None, False, UsageError, id="a camera to a folder"),
+        pytest.param("out.jpg", None, False, UsageError, id="an endless video to an image"),
+        pytest.param("out", None, False, UsageError, id="an endless video to a folder"),
         pytest.param("old.v2", 9, False, UsageError, id="a video to an old folder"),
         pytest.param("out.txt", 3, True, UsageError, id="unknown"),
         pytest.param("out.webm", None, False, UsageError, id="unknown video"),

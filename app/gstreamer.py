@@ -1,0 +1,65 @@
+"""GStreamer pipelines as text, for OpenCV built with GStreamer: on a Jetson, the one that JetPack brings.
+
+Every pipeline ends in an `appsink` that gives OpenCV BGR pictures and holds one only, so that nothing old is waiting.
+Source of the elements and their settings: NVIDIA, "Accelerated GStreamer", L4T 32.7; GStreamer 1.14 plugin reference.
+"""
+
+import glob
+import os
+from fractions import Fraction
+
+import cv2
+
+APPSINK = "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
+TO_BGR = "videoconvert ! " + APPSINK
+# From the decoder's memory, which the CPU cannot read; nvvidconv knows no BGR.
+NVIDIA_TO_BGR = "nvvidconv ! video/x-raw,format=BGRx ! " + TO_BGR
+TIMEOUT = 10  # seconds without data after which an element ends the stream
+PLUGINS = ("/usr/lib/*/gstreamer-1.0", "/usr/lib/gstreamer-1.0")
+
+
+def csi_pipeline(sensor: int, width: int, height: int, fps: float, flip: int) -> str:
+    """A camera on the ribbon cable. flip: 0 none, 2 upside down, 4 mirrored, and so on up to 7 (nvvidconv)."""
+    rate = Fraction(fps).limit_denominator(1001)
+    return (
+        "nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width={},height={},format=NV12,framerate={}/{} ! "
+        "nvvidconv flip-method={} ! video/x-raw,format=BGRx ! {}"
+    ).format(sensor, width, height, rate.numerator, rate.denominator, flip, TO_BGR)
+
+
+def rtsp_pipeline(uri: str, nvidia: bool) -> str:
+    """The video of an RTSP stream, whatever its codec, over TCP. nvidia: whether to convert by Jetson's hardware.
+
+    `decodebin` takes Jetson's hardware decoder where there is one, since it has the highest rank.
+    """
+    return (
+        "rtspsrc location={} protocols=tcp latency=200 tcp-timeout={} ! application/x-rtp,media=video ! decodebin ! {}"
+    ).format(quote(uri), TIMEOUT * 1000000, NVIDIA_TO_BGR if nvidia else TO_BGR)
+
+
+def http_pipeline(uri: str, nvidia: bool) -> str:
+    """Motion JPEG over HTTP (multipart/x-mixed-replace)."""
+    decode = "jpegparse ! nvv4l2decoder mjpeg=1 ! " + NVIDIA_TO_BGR if nvidia else "jpegdec ! " + TO_BGR
+    return "souphttpsrc location={} is-live=true timeout={} ! multipartdemux ! {}".format(quote(uri), TIMEOUT, decode)
+
+
+def own_pipeline(text: str) -> str:
+    """Somebody's own pipeline; where it does not end in an appsink, it is given one that takes any video."""
+    return text if "appsink" in text else "{} ! {}".format(text.strip().rstrip("!").rstrip(), TO_BGR)
+
+
+def quote(value: str) -> str:
+    """A property's value as gst_parse_launch() reads it, so that nothing in an address can end the element."""
+    return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def available() -> bool:
+    """Whether this OpenCV was built with GStreamer."""
+    lines = (line.split() for line in cv2.getBuildInformation().splitlines())
+    return any(words[0] == "GStreamer:" and words[1] == "YES" for words in lines if len(words) > 1)
+
+
+def has_nvidia() -> bool:
+    """Whether GStreamer has the decoder of a Jetson's hardware."""
+    folders = list(PLUGINS) + os.environ.get("GST_PLUGIN_PATH", "").split(os.pathsep)
+    return any(glob.glob(os.path.join(folder, "libgstnvvideo4linux2.so")) for folder in folders if folder)

@@ -1,0 +1,85 @@
+"""Tells systemd how the program is: ready, still at work, and what its status line should say.
+
+The protocol is sd_notify(3): datagrams to the Unix socket that $NOTIFY_SOCKET names.
+"""
+
+import os
+import socket
+from typing import Optional
+
+import numpy as np
+
+from app.detections import Detections
+from app.errors import warn
+from app.frame import Frame
+from app.sinks import Sink
+from app.timing import Timing
+
+PERIOD = 0.5  # seconds between two messages
+
+
+def is_supervised() -> bool:
+    """Whether a supervisor wants to be told, and so will start the program again when it ends."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
+class SupervisorSink(Sink):
+    """`READY=1` with the first frame, or when it is said that there is none yet; `WATCHDOG=1` with new frames only, so
+    that a program whose camera is dead is started again when its unit says so; `STATUS=` with both.
+    """
+
+    wants_canvas = False
+
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._address = os.environ["NOTIFY_SOCKET"]
+        if self._address.startswith("@"):  # an abstract one
+            self._address = "\0" + self._address[1:]
+        self._socket: Optional[socket.socket] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._ready = False
+        self._last = -PERIOD
+
+    def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
+        if self._timing.now() - self._last >= PERIOD or not self._ready:
+            self._send("WATCHDOG=1", _status(self._timing))
+
+    def idle(self, canvas: np.ndarray, outage: str) -> None:
+        self._send("", outage)
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._tell("STOPPING=1")
+            self._socket.close()
+            self._socket = None
+
+    def _send(self, watchdog: str, status: str) -> None:
+        ready = "" if self._ready else "READY=1"
+        self._ready = True
+        self._last = self._timing.now()
+        self._tell("\n".join(line for line in (ready, watchdog, "STATUS=" + status) if line))
+
+    def _tell(self, message: str) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto(message.encode(), self._address)
+        except BlockingIOError:
+            pass  # it is busy; the next message will do
+        except OSError as error:
+            warn("the supervisor at $NOTIFY_SOCKET cannot be told: {}".format(error.strerror))
+            self._socket.close()
+            self._socket = None
+
+
+def _status(timing: Timing) -> str:
+    real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
+    parts = ["{:.1f} FPS".format(real)] if real else ["started"]
+    if timing.configured_fps:
+        parts[0] += " of {:g}".format(timing.configured_fps)
+    if camera and timing.live:
+        parts.append("camera {:.1f} FPS".format(camera))
+    parts.append("{} frames, {} dropped".format(timing.frames, timing.dropped))
+    if latency:
+        parts.append("latency p95 {:.0f} ms".format(1000 * latency))
+    return ", ".join(parts)

@@ -1,0 +1,27 @@
+"""Counts what was detected in a whole run."""
+
+from collections import Counter
+from typing import Any, Dict, Sequence
+from typing import Counter as Counts
+
+from app.detections import Detections
+
+
+class Tally:
+    """What was detected in the whole run."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._by_label: Counts[str] = Counter()
+        self._score = 0.0
+
+    def add(self, detections: Detections) -> None:
+        """Count the detections of a frame."""
+        self._by_label.update(self._labels[index] for index in detections.classes.tolist())
+        self._score += float(detections.scores.sum())
+
+    def report(self) -> Dict[str, Any]:
+        """The report's `detections`: count, mean score (None without any), and count by label."""
+        count = sum(self._by_label.values())
+        mean = round(self._score / count, 4) if count else None
+        return {"count": count, "mean_score": mean, "by_label": dict(self._by_label.most_common())}

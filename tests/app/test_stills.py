@@ -1,0 +1,55 @@
+import os
+
+import cv2
+import numpy as np
+import pytest
+
+from app.detections import Detections
+from app.errors import OutputError
+from app.frame import Frame
+from app.stills import ImageSink
+
+
+def picture(value, size=(64, 48)):
+    return np.full((size[1], size[0], 3), value, np.uint8)
+
+
+def write(sink, canvas, index=0, name=""):
+    sink.write(Frame(canvas, index, 0.0, name), canvas, Detections.empty())
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "OUT.BMP"])
+def test_one_image(tmp_path, name):
+    with ImageSink(str(tmp_path / name)) as sink:
+        write(sink, picture(100), name="dog.jpg")
+    assert os.listdir(str(tmp_path)) == [name]
+    image = cv2.imread(str(tmp_path / name))
+    assert image.shape == (48, 64, 3)
+    assert image.mean() == pytest.approx(100, abs=1)
+
+
+def test_images_go_to_a_folder_under_their_own_names(tmp_path):
+    folder = tmp_path / "some" / "where"
+    with ImageSink(str(folder)) as sink:
+        write(sink, picture(10), 0, "a.png")
+        write(sink, picture(20), 1, "b.JPG")
+        write(sink, picture(30), 2)
+    assert sorted(os.listdir(str(folder))) == ["000002.jpg", "a.png", "b.JPG"]
+    assert cv2.imread(str(folder / "a.png")).mean() == 10
+    assert cv2.imread(str(folder / "b.JPG")).mean() == pytest.approx(20, abs=1)
+
+
+@pytest.mark.parametrize(
+    "path, phrase",
+    [
+        pytest.param("absent/out.png", "no folder", id="an image in a missing folder"),
+        pytest.param("folder.png", "is a folder", id="a folder of that name"),
+        pytest.param("file", "cannot be made", id="a file for a folder"),
+        pytest.param("file/folder", "cannot be made", id="a folder in a file"),
+    ],
+)
+def test_images_that_cannot_be_written(tmp_path, path, phrase):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=phrase):
+        ImageSink(str(tmp_path / path))
