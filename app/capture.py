@@ -170,7 +170,7 @@ class Stream(Device):
 
     def open(self) -> Any:
         milliseconds = int(1000 * STREAM_TIMEOUT)
-        options = "rtsp_transport;tcp"
+        options = "rtsp_transport;tcp|fpsprobesize;0"  # to measure the rate at the opening would take 0.8 s
         settings: List[int] = []
         if hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC"):
             settings += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
