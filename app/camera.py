@@ -55,6 +55,7 @@ class Camera(Source):
         self._last_frame = now()
         self._last_image: Optional[np.ndarray] = None
         self._connected = False  # ever
+        self._note: Optional[str] = None  # what the device gives, as it was last said
         self._failures = 0  # in a row
         self._reason = "not connected yet"
         self._missing = False
@@ -184,6 +185,9 @@ class Camera(Source):
             say("{}: the picture is back after {:.1f} s".format(self.name, now - self._last_frame))
         for other in self._connections:
             other.retired = other is not connection
+        if self._device.note not in (None, self._note):
+            say("{}: {}".format(self.name, self._device.note))
+        self._note = self._device.note
         self._current = connection
         self._connected = True
         self._failures = 0

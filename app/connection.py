@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from app.capture import Device
-from app.errors import SourceError, say
+from app.errors import SourceError
 from app.timing import Now
 
 PAUSE = 0.01  # seconds to wait after a picture that was none
@@ -73,8 +73,6 @@ class Connection:
                 self.last = image.copy()  # the loop draws on the picture itself
             if self.frames == 0:
                 first = now
-                if self._device.note:
-                    say("{}: {}".format(self._device.name, self._device.note))
             else:
                 self.interval = (now - first) / self.frames
             self.frames += 1

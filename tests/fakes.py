@@ -30,13 +30,21 @@ class FakeVideoCapture:
         assert api == cv2.CAP_V4L2
         self.device = device
         self.opens = True
+        self.asked = False
         self.released = False
-        self.settings = {cv2.CAP_PROP_FRAME_WIDTH: 640.0, cv2.CAP_PROP_FRAME_HEIGHT: 480.0, cv2.CAP_PROP_FPS: 30.0}
+        self.shape = (48, 64)
+        self.settings = {
+            cv2.CAP_PROP_FRAME_WIDTH: 640.0,
+            cv2.CAP_PROP_FRAME_HEIGHT: 480.0,
+            cv2.CAP_PROP_FPS: 30.0,
+            cv2.CAP_PROP_FOURCC: float(cv2.VideoWriter.fourcc(*"YUYV")),
+        }
         self._frames = queue.Queue()
         self._reads = threading.Semaphore(0)
         self._free = threading.Event()
 
     def isOpened(self):
+        self.asked = True
         return self.opens
 
     def set(self, setting, value):
@@ -63,10 +71,19 @@ class FakeVideoCapture:
 
     def give(self, brightness):
         """Deliver one frame, and return when the reader has put it away and asks for the next."""
-        assert self._reads.acquire(timeout=LIMIT)
-        self._frames.put((True, np.full((48, 64, 3), brightness, np.uint8)))
+        self.give_image(np.full(self.shape + (3,), brightness, np.uint8))
         assert self._reads.acquire(timeout=LIMIT)
         self._reads.release()
+
+    def give_image(self, image):
+        """Deliver a picture of any kind, and do not wait for what becomes of it."""
+        assert self._reads.acquire(timeout=LIMIT)
+        self._frames.put((True, image))
+
+    def repeat(self, brightness):
+        """From now on deliver the same frame as often as anybody reads."""
+        self._free.set()
+        self._frames.put((True, np.full(self.shape + (3,), brightness, np.uint8)))
 
     def break_down(self):
         """Deliver something that cannot be decoded."""
@@ -77,6 +94,5 @@ class FakeVideoCapture:
         self._frames.put((False, None))
 
     def run_free(self):
-        """From now on deliver as many frames as anybody reads."""
-        self._free.set()
-        self._frames.put((True, np.zeros((48, 64, 3), np.uint8)))
+        """From now on deliver as many frames as anybody reads, so that nobody waits."""
+        self.repeat(0)

@@ -1,0 +1,144 @@
+import threading
+import time
+
+import pytest
+from fakes import LIMIT
+
+from app.threads import Mailbox
+
+
+def in_a_thread(work):
+    """Start work; a function that waits for it, and gives what it returned."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    thread.start()
+
+    def result():
+        thread.join(LIMIT)
+        assert not thread.is_alive(), "it still waits"
+        return results[0]
+
+    return result
+
+
+@pytest.mark.parametrize(
+    "size, pushed_out, left",
+    [
+        pytest.param(1, [None, "a", "b", "c"], ["d"], id="one"),
+        pytest.param(2, [None, None, "a", "b"], ["c", "d"], id="two"),
+        pytest.param(4, [None, None, None, None], ["a", "b", "c", "d"], id="just enough"),
+        pytest.param(9, [None, None, None, None], ["a", "b", "c", "d"], id="plenty"),
+    ],
+)
+def test_the_newest_stay_in_order(size, pushed_out, left):
+    mail = Mailbox(size)
+    assert [mail.put(item) for item in "abcd"] == pushed_out
+    assert [mail.get(0) for _ in left] == left
+    assert mail.get(0) is None
+
+
+def test_what_was_taken_makes_room():
+    mail = Mailbox(1)
+    for item in "abc":
+        assert mail.put(item) is None
+        assert mail.get() == item
+
+
+def test_get_waits_no_longer_than_it_was_told_to():
+    start = time.monotonic()
+    assert Mailbox(1).get(0.05) is None
+    assert 0.04 < time.monotonic() - start < LIMIT
+
+
+@pytest.mark.parametrize("seconds", [None, 10 * LIMIT])
+def test_an_item_wakes_whoever_waits_for_it(seconds):
+    mail = Mailbox(1)
+    result = in_a_thread(lambda: mail.get(seconds))
+    mail.put("a")
+    assert result() == "a"
+
+
+def test_room():
+    mail = Mailbox(2)
+    assert mail.wait_for_room(0)
+    mail.put("a")
+    assert mail.wait_for_room(0)
+    mail.put("b")
+    assert not mail.wait_for_room(0.01)
+    mail.get()
+    assert mail.wait_for_room(0)
+
+
+@pytest.mark.parametrize("free", [lambda mail: mail.get(), lambda mail: mail.close()], ids=["get", "close"])
+def test_what_ends_the_wait_for_room(free):
+    mail = Mailbox(1)
+    mail.put("a")
+    result = in_a_thread(lambda: mail.wait_for_room(10 * LIMIT))
+    free(mail)
+    assert result() is True
+
+
+def test_what_is_in_it_outlives_the_end():
+    mail = Mailbox(2)
+    mail.put("a")
+    assert not mail.ended
+    mail.close()
+    assert not mail.ended, "there is something left"
+    assert mail.put("b") == "b", "it takes no more"
+    assert mail.get() == "a"
+    assert mail.ended
+    assert mail.get() is None, "and at once, though there is no limit"
+    mail.close()
+    assert mail.ended
+
+
+def test_the_end_wakes_whoever_waits():
+    mail = Mailbox(1)
+    results = [in_a_thread(mail.get) for _ in range(3)]
+    mail.close()
+    assert [result() for result in results] == [None, None, None]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_nothing_is_lost_silently_between_two_threads(size):
+    """Everything that was put was got, or handed back to whoever put the next, and each in order."""
+    mail = Mailbox(size)
+    count = 3000
+
+    def give():
+        pushed_out = [mail.put(number) for number in range(count)]
+        mail.close()
+        return [number for number in pushed_out if number is not None]
+
+    def take():
+        got = []
+        while not mail.ended:
+            got.append(mail.get())
+        return [number for number in got if number is not None]
+
+    taken, given = in_a_thread(take), in_a_thread(give)
+    got, pushed_out = taken(), given()
+    assert sorted(got + pushed_out) == list(range(count))
+    assert got == sorted(got)
+    assert pushed_out == sorted(pushed_out)
+    assert got[-1] == count - 1, "the newest is never the one to go"
+
+
+def test_whoever_waits_for_room_loses_nothing():
+    mail = Mailbox(2)
+
+    def give():
+        for number in range(500):
+            assert mail.wait_for_room(LIMIT)
+            assert mail.put(number) is None
+        mail.close()
+
+    def take():
+        got = []
+        while not mail.ended:
+            got.append(mail.get(LIMIT))
+        return [number for number in got if number is not None]
+
+    taken, given = in_a_thread(take), in_a_thread(give)
+    given()
+    assert taken() == list(range(500))
