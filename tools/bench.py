@@ -3,8 +3,12 @@
   bare    the ONNX Runtime session alone, fed one tensor again and again: what no loop can beat
   naive   a plain sequential loop of OpenCV and ONNX Runtime: what one would write first
 
-All three decode, infer at the same input shape and with as many threads. With `--backends`, the network alone, square,
-in every backend that is installed here, and in Keras's predict().
+and the loop once more with a recording. All decode, infer at the same input shape and with as many threads. With
+`--cam` and
+  --overlap  the loop with overlay and recording, on a fake network that waits and uses no CPU, as a GPU's would be
+  --pacing   a rate set by a delay after each frame, beside one kept by deadlines
+
+With `--backends`, the network alone, square, in every backend that is installed here, and in Keras's predict().
 
 Rivals take turns within each round, so that a machine whose speed drifts favours none; figures are medians over the
 rounds, ratios are taken within a round.
@@ -22,21 +26,26 @@ import cv2
 from tqdm import tqdm
 
 from app.backends import physical_cores
+from app.backends.fake import FakeBackend
+from app.backends.onnx import OnnxBackend
 from app.command import Parser, exit_code, number
 from app.detector import nearest_sizes
 from app.errors import ModelError, SourceError, UsageError
 from app.files import check_writable, write_file
-from app.letterbox import Letterbox
+from app.letterbox import Letterbox, preprocess
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from tools.rivals import Bare, KerasPredict, Loop, Naive, Network
+from tools.rivals import Bare, DelayLoop, KerasPredict, Loop, Naive, Network
 
+WAITS = (0.025, 0.010)  # seconds that the fake network of `--overlap` takes
+RATES = (24.0, 40.0)  # frames per second of `--pacing`: those of the report that this project began with
 # What `--backends` runs: backends, and backends in a precision.
 NETWORKS = ("onnx", "openvino", "openvino:bf16", "tensorflow", "opencv", "tensorrt", "keras")
 
 EXAMPLES = """examples:
   python -m tools.bench --cam street.mp4
   python -m tools.bench --cam street.mp4 --sizes 160 --rounds 9 --report bench.json
+  python -m tools.bench --cam street.mp4 --overlap
   python -m tools.bench --backends
   python -m tools.bench --backends onnx openvino:bf16 --sizes 416
 """
@@ -49,6 +58,8 @@ def bench(args: argparse.Namespace) -> Json:
     """Do what the command line says; the figures."""
     if (args.cam is None) == (args.backends is None):
         raise UsageError("say what to measure: either --cam FILE or --backends; see --help")
+    if args.cam is None and (args.overlap or args.pacing):
+        raise UsageError("--overlap and --pacing need a video: --cam FILE")
     if args.backends is not None and args.threads:
         raise UsageError("--threads is for --cam: each backend has its own")
     model = find_model(args.model)
@@ -63,6 +74,12 @@ def bench(args: argparse.Namespace) -> Json:
         if shape is None:
             figures = compare_networks(args, model, size)
             print(network_lines(size, figures), flush=True)
+        elif args.overlap:
+            figures = compare_overlap(args, model, size, shape)
+            print(overlap_line(size, figures), flush=True)
+        elif args.pacing:
+            figures = compare_pacing(args, model, size, threads)
+            print(pacing_lines(size, figures), flush=True)
         else:
             figures = compare_loops(args, model, size, shape, threads)
             print(line(size, figures), flush=True)
@@ -84,11 +101,13 @@ def compare_loops(args: argparse.Namespace, model: str, size: int, shape: Sequen
     """The loop, the bare session and the naive loop at one size, on frames of `shape` (height, width)."""
     letterbox = Letterbox.fit(shape[1], shape[0], size)
     card = read_card(model)
-    loop = Loop(model, card, args.cam, size, threads)
+    backend = OnnxBackend(model, "cpu", threads=threads)
+    loop = Loop(backend, card, args.cam, size)
     runners: Dict[str, Runner] = {
         "bare": Bare(model, (letterbox.height, letterbox.width), threads),
         "naive": Naive(model, card, args.cam, size, threads),
         "loop": loop,
+        "recording": Loop(backend, card, args.cam, size, save=True),
     }
     frames = max(30, int(args.seconds * runners["bare"](30)))
     rounds = take_turns(runners, dict.fromkeys(runners, frames), args.rounds, size)
@@ -98,8 +117,44 @@ def compare_loops(args: argparse.Namespace, model: str, size: int, shape: Sequen
         "fps": {name: _spread([rates[name] for rates in rounds]) for name in runners},
         "loop/bare": _spread([rates["loop"] / rates["bare"] for rates in rounds]),
         "loop/naive": _spread([rates["loop"] / rates["naive"] for rates in rounds]),
+        "recording/bare": _spread([rates["recording"] / rates["bare"] for rates in rounds]),
         "stages_ms": {stage: round(statistics.median(times), 3) for stage, times in loop.stages_ms.items()},
     }
+
+
+def compare_overlap(args: argparse.Namespace, model: str, size: int, shape: Sequence[int]) -> Json:
+    """What the loop reaches of the rate of a network that only waits, and gives what the real one gives for a frame."""
+    card = read_card(model)
+    letterbox = Letterbox.fit(shape[1], shape[0], size)
+    with open_source(args.cam) as source:
+        image = next(frame.image for frame in source if frame is not None)
+    heads = [head.copy() for head in OnnxBackend(model, "cpu").infer(preprocess(image, letterbox, card.scale))]
+    runners: Dict[str, Runner] = {
+        f"{1000 * wait:g} ms": Loop(FakeBackend(heads, seconds=wait), card, args.cam, size, save=True) for wait in WAITS
+    }
+    frames = {name: max(30, int(args.seconds / wait)) for name, wait in zip(runners, WAITS)}
+    rounds = take_turns(runners, frames, args.rounds, size)
+    shares = {name: [rates[name] * wait for rates in rounds] for name, wait in zip(runners, WAITS)}
+    return {"input": [letterbox.height, letterbox.width], "share": {name: _spread(shares[name]) for name in shares}}
+
+
+def compare_pacing(args: argparse.Namespace, model: str, size: int, threads: int) -> Json:
+    """Real rates of a delay and of deadlines, at the configured rates, and what the delay's formula says."""
+    card = read_card(model)
+    backend = OnnxBackend(model, "cpu", threads=threads)
+    delays = {fps: DelayLoop(backend, card, args.cam, size, fps) for fps in RATES}
+    runners: Dict[str, Runner] = {f"delay {fps:g}": delays[fps] for fps in RATES}
+    runners.update({f"deadline {fps:g}": Loop(backend, card, args.cam, size, fps=fps) for fps in RATES})
+    frames = {name: max(10, int(args.seconds * float(name.split()[1]))) for name in runners}
+    rounds = take_turns(runners, frames, args.rounds, size)
+    result: Json = {}
+    for fps, delay in delays.items():
+        result[f"{fps:g}"] = {
+            "work_ms": round(1000 * statistics.median(delay.work), 2),
+            "formula": round(1 / (statistics.median(delay.work) + 1 / fps), 2),
+            **{way: _spread([rates[f"{way} {fps:g}"] for rates in rounds]) for way in ("delay", "deadline")},
+        }
+    return result
 
 
 def compare_networks(args: argparse.Namespace, model: str, size: int) -> Json:
@@ -147,6 +202,24 @@ def take_turns(runners: Dict[str, Runner], frames: Dict[str, int], rounds: int, 
     return results
 
 
+def overlap_line(size: int, figures: Json) -> str:
+    """What was reached at one size, for people."""
+    shares = [
+        f"{name}: {share['median']:.3f} ({share['least']:.3f} to {share['most']:.3f})"
+        for name, share in figures["share"].items()
+    ]
+    return f"size {size}: share of the network's own rate, with overlay and recording: {', '.join(shares)}"
+
+
+def pacing_lines(size: int, figures: Json) -> str:
+    """The rates at one size, for people: a line for each configured one."""
+    return "\n".join(
+        f"size {size}, {fps} FPS configured, {row['work_ms']} ms of work: by a delay {row['delay']['median']:.2f} "
+        f"(formula: {row['formula']:.2f}), by deadlines {row['deadline']['median']:.2f}"
+        for fps, row in figures.items()
+    )
+
+
 def network_lines(size: int, figures: Json) -> str:
     """The figures of the networks at one size, for people: a line for each."""
     lines = [f"size {size}"]
@@ -162,7 +235,7 @@ def network_lines(size: int, figures: Json) -> str:
 def line(size: int, figures: Json) -> str:
     """The figures of one size, for people."""
     fps = figures["fps"]
-    ratios = [f"{name} {figures[name]['median']:.3f}" for name in ("loop/bare", "loop/naive")]
+    ratios = [f"{name} {figures[name]['median']:.3f}" for name in ("loop/bare", "loop/naive", "recording/bare")]
     rates = [f"{name} {fps[name]['median']:.1f} ({fps[name]['least']:.1f} to {fps[name]['most']:.1f})" for name in fps]
     stages = [f"{stage} {ms:.2f}" for stage, ms in figures["stages_ms"].items() if ms >= 0.005]
     return f"size {size}: {', '.join(ratios)}; FPS: {', '.join(rates)}; loop, ms: {', '.join(stages)}"
@@ -200,6 +273,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument(
         "--backends", nargs="*", choices=NETWORKS, metavar="NAME", help="measure the networks (default: all there are)"
     )
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--overlap", action="store_true", help="with --cam: what the loop costs beside a busy GPU")
+    way.add_argument("--pacing", action="store_true", help="with --cam: a configured rate by delay and by deadline")
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
     parser.add_argument("--rounds", type=positive, default=7, help="(default: %(default)s)")

@@ -1,16 +1,19 @@
 """What `tools.bench` measures. Each is called with a number of frames, and returns FPS without warm-up."""
 
+import os
+import tempfile
 import time
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import cv2
 import numpy as np
 
 from app.backends import Backend, open_backend
-from app.backends.onnx import OnnxBackend
 from app.detector import Detector
 from app.modelcard import ModelCard
+from app.overlay import Overlay
 from app.pipeline import run
+from app.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
 from app.tally import Tally
@@ -20,26 +23,60 @@ CONFIDENCE, OVERLAP = 0.25, 0.45
 
 
 class Loop:
-    """The project's loop: decode, preprocess, infer, postprocess, draw; no sink."""
+    """The project's loop: decode, preprocess, infer, postprocess, draw; with `save` also a recording, else no sink."""
 
-    def __init__(self, model: str, card: ModelCard, uri: str, size: int, threads: int) -> None:
+    def __init__(
+        self, backend: Backend, card: ModelCard, uri: str, size: int, save: bool = False, fps: Optional[float] = None
+    ) -> None:
         self._uri = uri
-        self._detector = Detector(OnnxBackend(model, "cpu", threads=threads), card, size, False, CONFIDENCE, OVERLAP)
+        self._fps = fps
+        self._save = save
+        self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
 
     def __call__(self, frames: int) -> float:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)  # as app.detect does
-        timing = Timing()
+        timing = Timing(self._fps)
         tally = Tally(self._detector.card.labels)
-        with open_source(self._uri, loop=True) as source:
+        with open_source(self._uri, loop=True) as source, tempfile.TemporaryDirectory() as folder:
+            sinks = [open_recording(os.path.join(folder, "bench.mkv"), source.fps, None, False)] if self._save else []
             last = frames + WARM_UP_FRAMES
-            run(source, self._detector, [], timing, tally, Stop(), draw=True, max_frames=last)
+            run(source, self._detector, sinks, timing, tally, Stop(), draw=True, max_frames=last)
         cv2.setNumThreads(threads)
         report: Dict[str, Any] = timing.report()
         for stage, times in report["stages_ms"].items():
             self.stages_ms[stage].append(times["mean"])
         return float(report["fps"]["real"])
+
+
+class DelayLoop:
+    """The loop of those who set a rate by a delay: film, detect, draw, then sleep for one period of the rate."""
+
+    def __init__(self, backend: Backend, card: ModelCard, uri: str, size: int, fps: float) -> None:
+        self._uri = uri
+        self._fps = fps
+        self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
+        self.work: List[float] = []  # mean seconds of a frame's work, of each turn
+
+    def __call__(self, frames: int) -> float:
+        timing = Timing(self._fps)
+        overlay = Overlay(self._detector.card.labels, timing)
+        seconds = 0.0
+        with open_source(self._uri, loop=True) as source:
+            for frame in source:
+                if frame is None:
+                    continue
+                if timing.frames == frames + WARM_UP_FRAMES:
+                    break
+                start = time.monotonic()
+                overlay.draw(frame.image, self._detector.detect(frame.image, frame.clock))
+                timing.frame_done(frame.index, frame.captured_at)
+                if timing.frames > WARM_UP_FRAMES:
+                    seconds += time.monotonic() - start
+                time.sleep(1 / self._fps)
+        self.work.append(seconds / frames)
+        return timing.real_fps or 0.0
 
 
 class Bare:
