@@ -8,20 +8,23 @@ from urllib.parse import urlsplit
 STREAMS = ("rtsp", "rtsps", "http", "https")
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
-# Up to the last @: a password may hold any character, and hiding too much is the safe side.
+# Hiding too much is the safe side. Up to the last @, since a password may hold any character, and what is called
+# something like a password, in a query or, with many a cheap camera, in the path, up to the next parameter.
 _USER = re.compile(r"://.*@", re.DOTALL)
-_USER_IN_PIPELINE = re.compile(r"://\S*@")
-_SECRET = re.compile(
-    r"(pass(?:word|wd|phrase|code)?|pwd|pw|secret|token|api[-_]?key|auth(?:orization)?|signature|credentials?)"
-    r"(\s*=\s*)(\"[^\"]*\"|'[^']*'|[^&;\s]+)",
-    re.IGNORECASE,
-)
+_SECRET = re.compile(r"(\w*(?:pas|pwd|pw|secret|token|key|auth|sign|cred)\w*=)[^&]+", re.IGNORECASE)
+# In a pipeline, every value in quotes, and of the others what is called a password, or has a user before an @.
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|$)|'[^']*(?:'|$)", re.DOTALL)
+_PIPELINE_USER = re.compile(r"://\S*@")
+_PIPELINE_SECRET = re.compile(r"([\w-]*(?:pas|pwd|pw|secret|token|auth|sign|cred)[\w-]*\s*=\s*)\S+", re.IGNORECASE)
 
 
 def shown(uri: str) -> str:
     """An address for people: user, password, and whatever is called a password in it, are replaced by ***."""
-    user = _USER_IN_PIPELINE if scheme(uri) == "gst" else _USER
-    return _SECRET.sub(r"\1\2***", user.sub("://***@", uri))
+    kind = scheme(uri)
+    if kind == "gst":
+        uri = _PIPELINE_USER.sub("://***@", _QUOTED.sub("***", uri))
+        return _PIPELINE_SECRET.sub(r"\1***", uri)
+    return uri if kind in ("", "test") else _SECRET.sub(r"\1***", _USER.sub("://***@", uri))
 
 
 def scheme(uri: str) -> str:

@@ -20,7 +20,7 @@ PLUGINS = ("/usr/lib/*/gstreamer-1.0", "/usr/lib/gstreamer-1.0")
 
 def csi_pipeline(sensor: int, width: int, height: int, fps: float, flip: int) -> str:
     """A camera on the ribbon cable. flip: 0 none, 2 upside down, 4 mirrored, and so on up to 7 (nvvidconv)."""
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = _fraction(fps)
     return (
         "nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width={},height={},format=NV12,framerate={}/{} ! "
         "nvvidconv flip-method={} ! video/x-raw,format=BGRx ! {}"
@@ -46,6 +46,12 @@ def http_pipeline(uri: str, nvidia: bool) -> str:
 def own_pipeline(text: str) -> str:
     """Somebody's own pipeline; where it does not end in an appsink, it is given one that takes any video."""
     return text if "appsink" in text else "{} ! {}".format(text.strip().rstrip("!").rstrip(), TO_BGR)
+
+
+def _fraction(fps: float) -> Fraction:
+    """A rate as GStreamer wants it. That of 29.97 is 30000/1001."""
+    television = Fraction(int(round(fps * 1.001)) * 1000, 1001)
+    return television if abs(fps - television) < 0.005 and fps != int(fps) else Fraction(fps).limit_denominator(1000)
 
 
 def quote(value: str) -> str:

@@ -75,7 +75,7 @@ class SupervisorSink(Sink):
 def _status(timing: Timing) -> str:
     real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
     parts = ["{:.1f} FPS".format(real)] if real else ["started"]
-    if timing.configured_fps:
+    if real and timing.configured_fps:
         parts[0] += " of {:g}".format(timing.configured_fps)
     if camera and timing.live:
         parts.append("camera {:.1f} FPS".format(camera))

@@ -35,8 +35,8 @@ def test_csi():
         (0.5, "1/2"),
         (30000 / 1001, "30000/1001"),
         (60000 / 1001, "60000/1001"),
-        pytest.param(29.97, "30000/1001", marks=pytest.mark.xfail(strict=True, reason="is 2997/100")),
-        pytest.param(59.94, "60000/1001", marks=pytest.mark.xfail(strict=True, reason="is 2997/50")),
+        (29.97, "30000/1001"),
+        (59.94, "60000/1001"),
     ],
 )
 def test_csi_rate(fps, fraction):
@@ -302,6 +302,8 @@ def test_the_whole_command(version):
 
 @pytest.mark.skipif(not os.path.exists(MODEL), reason="weights/yolov3-tiny.onnx was not made")
 def test_the_whole_command_on_a_broken_pipeline(version):
-    code, out, err = run("-m", "app.detect", "--cam", "gst://videotestsrc ! audio/x-raw", "--no-show", "--backend=opencv")
+    code, out, err = run(
+        "-m", "app.detect", "--cam", "gst://videotestsrc ! audio/x-raw", "--no-show", "--backend=opencv"
+    )
     assert (code, out) == (3, "")
     assert err.splitlines()[-1].startswith("error: gst://videotestsrc ! audio/x-raw: ")

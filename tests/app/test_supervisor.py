@@ -138,7 +138,6 @@ def frames(timing, clock, count, capture_step=1):
             1,
             "started, 0 frames",
             id="asked for a rate, the first frame",
-            marks=pytest.mark.xfail(strict=True, reason="says: started of 30"),
         ),
     ],
 )
