@@ -23,8 +23,9 @@ LONGEST_STALE = 32.0
 NOTICEABLE = 1.0  # seconds without one after which people are told
 FIRST_LIMIT = 20.0  # seconds for the first picture, which is an error to miss
 FIRST_PATIENCE = 5.0  # seconds until the first connection is tried a second time, beside the first
-FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds from a failure to the next try, doubling
-MOST_CONNECTIONS = 4  # threads at once, counting those that hang
+FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds from a failure to the next try, growing by
+DELAY_GROWTH = 1.5  # so that the next try is never further off than half the time that the outage has lasted
+MOST_CONNECTIONS = 8  # threads at once, counting those that hang
 LOG_PERIOD = 60.0  # seconds between two lines about an outage that lasts
 
 
@@ -162,7 +163,7 @@ class Camera(Source):
             with self._lock:
                 self._connections.append(connection)
             connection.thread.start()
-        self._delay = min(2 * self._delay, LONGEST_DELAY)
+        self._delay = min(DELAY_GROWTH * self._delay, LONGEST_DELAY)
 
     def _deliver(self, connection: Connection, image: np.ndarray, captured_at: float) -> None:
         """Take a picture, in the thread of its connection."""

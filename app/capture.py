@@ -16,7 +16,7 @@ from app.errors import SourceError, warn
 from app.pacing import Pacer
 from app.readers import synthesise
 
-STREAM_TIMEOUT = 10.0  # seconds that FFmpeg waits for a connection, or for data
+OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
 VGA = (640, 480)
 CSI_DEFAULT = (1280, 720, 30.0)
 
@@ -169,15 +169,15 @@ class Stream(Device):
         self._uri = uri
 
     def open(self) -> Any:
-        milliseconds = int(1000 * STREAM_TIMEOUT)
+        opening, reading = int(1000 * OPEN_TIMEOUT), int(1000 * READ_TIMEOUT)
         options = "rtsp_transport;tcp|fpsprobesize;0"  # to measure the rate at the opening would take 0.8 s
         settings: List[int] = []
         if hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC"):
-            settings += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+            settings += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, opening, cv2.CAP_PROP_READ_TIMEOUT_MSEC, reading]
             if hasattr(cv2, "CAP_PROP_N_THREADS"):  # each thread but one holds a frame back
                 settings += [cv2.CAP_PROP_N_THREADS, 1]
         else:  # OpenCV 4.1.1, with FFmpeg 4: for RTSP and for HTTP, in microseconds
-            options += "|stimeout;{0}000|rw_timeout;{0}000".format(milliseconds)
+            options += "|stimeout;{0}000|rw_timeout;{0}000".format(reading)
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)  # read at every opening
         capture = cv2.VideoCapture(self._uri, cv2.CAP_FFMPEG, *([settings] if settings else []))
         if not capture.isOpened():

@@ -1,8 +1,9 @@
 """What happens to a frame after inference, while the next one is in the network.
 
-One thread finishes the detections, counts, draws, and writes to the sinks that are quick, in order. A sink that may be
-slow (a window, a disk) has a thread and a small mailbox of its own: it holds up neither the detection nor another sink.
-What it has no time for is skipped and counted, except that a recording of a file gets every frame.
+One thread finishes the detections, counts, draws, and writes to the sinks that are quick, in order. Where inference keeps
+the whole CPU busy that thread would only be in its way, and the main one does it between two inferences. A sink that may
+be slow (a window, a disk) has a thread and a small mailbox of its own: it holds up neither the detection nor another
+sink. What it has no time for is skipped and counted, except that a recording of a file gets every frame.
 """
 
 import queue
@@ -31,9 +32,18 @@ class Output:
     """A context manager. Owns the sinks: they are closed with it, each in the thread that wrote to it."""
 
     def __init__(
-        self, detector: Detector, sinks: Sequence[Sink], timing: Timing, tally: Tally, draw: bool, live: bool
+        self,
+        detector: Detector,
+        sinks: Sequence[Sink],
+        timing: Timing,
+        tally: Tally,
+        draw: bool,
+        live: bool,
+        beside: bool = True,
     ) -> None:
-        """draw: whether to draw on the frames. live: whether frames may be skipped, since there are always more."""
+        """draw: whether to draw on the frames. live: whether frames may be skipped, since there are always more.
+        beside: whether to work in a thread, while the main one infers.
+        """
         self._detector = detector
         self._timing = timing
         self._tally = tally
@@ -48,6 +58,7 @@ class Output:
         self._last: np.ndarray = np.full(BLANK, 64, np.uint8)
         self._idle_since = timing.now()
         self._failed = False
+        self._beside = beside
         self._work: "queue.Queue[Optional[Callable[[], None]]]" = queue.Queue(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         self._thread.start()
@@ -66,10 +77,13 @@ class Output:
         """Have every sink begin a new file, or go on in the one that now has its name."""
         self._put(self._reopen)
 
-    def _put(self, work: Optional[Callable[[], None]]) -> None:
+    def _put(self, work: Callable[[], None]) -> None:
         while True:
             if self._failures:
                 raise self._failures.pop(0)
+            if not self._beside:
+                work()
+                return
             try:
                 self._work.put(work, timeout=WAIT)
                 return

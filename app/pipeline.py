@@ -1,7 +1,8 @@
 """The loop. A frame goes from the source through the detector and the output to the sinks, and never back.
 
-Three frames are under way at once: the source's thread has captured one and made it ready for the network, the network
-has one, in the main thread, and the output draws and writes the one before.
+Three frames are under way at once: the source's thread has captured one, the network has one, in the main thread, and
+the output writes the one before. Where the network leaves the CPU free, the source's thread also makes its frame ready,
+and the output has a thread that decodes and draws; else the main one does both between two inferences.
 """
 
 from typing import Any, Dict, Iterator, List, Optional
@@ -34,9 +35,10 @@ def run(
     if draw is None:
         draw = any(sink.wants_canvas for sink in sinks)
     pacer = Pacer(timing.configured_fps)
-    source.prepare = detector.prepare
+    beside = not detector.backend.fills_cpu
+    source.prepare = detector.prepare if beside else None
     taken = 0
-    with Output(detector, sinks, timing, tally, draw, source.live) as output:
+    with Output(detector, sinks, timing, tally, draw, source.live, beside) as output:
         frames = iter(source)
         while not stop.requested and taken != max_frames:
             waiting = StageClock()
@@ -49,8 +51,9 @@ def run(
             outputs, letterbox = detector.infer(frame)
             for stage in ("wait", "capture"):
                 frame.clock.seconds[stage] = waiting.seconds[stage]
-            # The backend may use the memory of its outputs again for the next frame, while these are being read.
-            output.put(frame, [head.copy() for head in outputs], letterbox)
+            if beside:  # the backend may use the memory of its outputs for the next frame, while these are being read
+                outputs = [head.copy() for head in outputs]
+            output.put(frame, outputs, letterbox)
             taken += 1
 
 

@@ -38,10 +38,12 @@ class Backend:
     """A loaded model. A context manager.
 
     input_shape: (n, c, h, w), None where the model leaves it free. description: what really runs, for people.
+    fills_cpu: whether inference keeps all cores busy, so that nothing is gained by other work beside it.
     """
 
     input_shape: Shape
     description: str
+    fills_cpu = True
 
     @staticmethod
     def about() -> str:

@@ -15,6 +15,7 @@ class FakeBackend(Backend):
     """
 
     description = "fake"
+    fills_cpu = False
 
     def __init__(
         self, outputs: Sequence[np.ndarray], input_shape: Shape = (None, 3, None, None), seconds: float = 0.0

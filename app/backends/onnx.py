@@ -64,6 +64,7 @@ class OnnxBackend(Backend):
             provider = CPU
             self._session = _open(path, options, provider, {})
 
+        self.fills_cpu = provider == CPU
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             raise ModelError("{}: should have one float32 input, has {}".format(path, [i.type for i in inputs]))

@@ -42,6 +42,7 @@ class OpenVINOBackend(Backend):
             raise ModelError("{}: should have one float32 input".format(path))
         shape = model.input().partial_shape
         self.input_shape: Shape = tuple(n.get_length() if n.is_static else None for n in shape)
+        self.fills_cpu = place == "CPU"
         self._request = model.create_infer_request()
         self._outputs = range(len(model.outputs))
         self.description = "openvino {} {} {}".format(_version(), place, precision)

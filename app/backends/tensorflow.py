@@ -72,6 +72,7 @@ class TensorFlowBackend(Backend):
                 raise ModelError("TensorFlow {} does not use the GPU that it finds".format(tf.__version__))
             warn("TensorFlow does not use the GPU that it finds; the CPU is used")
             on_gpu = False
+        self.fills_cpu = not on_gpu
         where = "GPU" if on_gpu else "CPU, {} threads".format(physical_cores())
         self.description = "tensorflow {} {}".format(tf.__version__, where)
 

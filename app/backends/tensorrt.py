@@ -20,6 +20,7 @@ class TensorRTBackend(Backend):
     """
 
     input_shape: Shape = (None, None, None, None)  # any that there is an engine for
+    fills_cpu = False
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
         """Find the GPU. Raises ModelError where there is none. `precision` auto takes FP16 engines before FP32 ones."""

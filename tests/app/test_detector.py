@@ -7,6 +7,7 @@ from heads import CARD, plant, quiet_heads
 from app.backends.fake import FakeBackend
 from app.detector import Detector
 from app.errors import ModelError, UsageError
+from app.frame import Frame
 from app.timing import StageClock
 
 
@@ -214,3 +215,148 @@ def test_the_frame_is_left_alone():
     before = image.copy()
     detect(detector_for(quiet_heads(320, 416)), image)
     assert (image == before).all()
+
+
+class Eye(FakeBackend):
+    """Remembers what it was given: the very tensors, and copies of them."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.tensors = []
+        self.seen = []
+
+    def infer(self, tensor):
+        self.tensors.append(tensor)
+        self.seen.append(tensor.copy())
+        return super().infer(tensor)
+
+
+def grey_frame(width, height, value, index=0):
+    return Frame(np.full((height, width, 3), value, np.uint8), index, 0.0)
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["prepared by infer", "prepared ahead"])
+@pytest.mark.parametrize("square", [False, True], ids=["rectangular", "square"])
+def test_step_by_step_is_the_same_as_at_once(ahead, square):
+    shape = (416, 416) if square else (320, 416)
+    heads = quiet_heads(*shape)
+    for label, (centre, score) in enumerate([((100, 170), 0.9), ((200, 200), 0.7), ((300, 150), 0.5)]):
+        plant(heads, label, centre, (60, 60), score)
+    image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
+    at_once, step_by_step = Eye(heads), Eye(heads)
+    expected = detect(Detector(at_once, CARD, square=square), image)
+
+    detector = Detector(step_by_step, CARD, square=square)
+    frame = Frame(image, 0, 0.0)
+    if ahead:
+        detector.prepare(frame)
+    outputs, letterbox = detector.infer(frame)
+    found = detector.finish(outputs, letterbox)
+
+    assert len(expected) == 3
+    for name in ("boxes", "scores", "classes"):
+        assert (getattr(found, name) == getattr(expected, name)).all()
+    assert (step_by_step.seen[-1] == at_once.seen[-1]).all()
+    assert frame.prepared is None, "its memory is for another frame now"
+    assert frame.clock.seconds["preprocess"] > 0
+
+
+def test_the_memory_of_a_tensor_is_used_again():
+    backend = Eye(quiet_heads(64, 64))
+    detector = Detector(backend, CARD, size=64)
+    for value in (0, 100, 200):
+        detector.infer(grey_frame(64, 48, value))
+    first, second, third = backend.tensors[1:]  # without the one to warm up
+    assert np.shares_memory(first, second)
+    assert np.shares_memory(second, third)
+    assert [round(float(seen[0, 0, 0, 0]) * 255) for seen in backend.seen[1:]] == [0, 100, 200]
+
+
+def test_frames_that_are_under_way_share_no_memory():
+    detector = detector_for(quiet_heads(64, 64), size=64)
+    detector.infer(grey_frame(64, 48, 0))  # leaves memory to use again
+    frames = [grey_frame(64, 48, value) for value in (50, 100, 150)]
+    for frame in frames:
+        detector.prepare(frame)
+    tensors = [frame.prepared.tensor for frame in frames]
+    for index, one in enumerate(tensors):
+        assert not any(np.shares_memory(one, other) for other in tensors[index + 1 :])
+    assert [round(float(tensor[0, 0, 0, 0]) * 255) for tensor in tensors] == [50, 100, 150]
+
+
+@pytest.mark.parametrize("square", [False, True], ids=["rectangular", "square"])
+def test_bars_stay_grey_when_memory_is_used_again(square):
+    backend = Eye(quiet_heads(64, 64))
+    detector = Detector(backend, CARD, size=64, square=square)
+    for width, height in [(64, 48), (64, 48), (64, 40), (64, 48), (64, 40), (64, 40), (48, 64)]:
+        for value in (255, 0):  # all of them 64 x 64 in the input
+            frame = grey_frame(width, height, value)
+            detector.prepare(frame)
+            letterbox = frame.prepared.letterbox
+            detector.infer(frame)
+            tensor = backend.seen[-1][0].transpose(1, 2, 0)
+            picture = letterbox.inside(tensor)
+            assert picture.shape[:2] == (height, width)
+            assert (picture == np.float32(value / 255)).all()
+            picture[:] = 128 / 255
+            assert tensor == pytest.approx(128 / 255)
+
+
+# An engine for one input, and a camera that changes its shape. From 640x480 the input is 416x320; 480x640 fits into
+# that at half its size, 88 pixels from the left.
+STANDING = [(200 - 88) / 0.5, 120 / 0.5, (240 - 88) / 0.5, 180 / 0.5]
+LYING = [200 / 0.65, 120 / 0.65, 240 / 0.65, 180 / 0.65]
+
+
+def one_input(adapt):
+    heads = quiet_heads(320, 416)
+    plant(heads, 1, (220, 150), (40, 60), head=1, anchor=1)
+    return Detector(Eye(heads, (1, 3, 320, 416)), CARD, adapt=adapt)
+
+
+def found_in(detector, frame):
+    outputs, letterbox = detector.infer(frame)
+    (box,) = detector.finish(outputs, letterbox).boxes.tolist()
+    return box
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["prepared by infer", "prepared ahead"])
+def test_adapt_fits_new_frames_into_the_input_that_ran(ahead, capsys):
+    detector = one_input(adapt=True)
+    backend = detector.backend
+    sizes = [(640, 480), (480, 640), (480, 640), (640, 480), (480, 640)]
+    frames = [grey_frame(width, height, 255) for width, height in sizes]
+    if ahead:  # all before anybody knows that the second will be refused
+        for frame in frames:
+            detector.prepare(frame)
+    boxes = [found_in(detector, frame) for frame in frames]
+    for (width, _), box in zip(sizes, boxes):
+        assert box == pytest.approx(LYING if width == 640 else STANDING, abs=0.01)
+    assert detector.input_shape == (320, 416)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "416x320" in line
+    tensor = backend.seen[-1][0, 0]
+    assert tensor[:, 88:328] == pytest.approx(1)
+    assert tensor[:, :88] == pytest.approx(128 / 255)
+    assert tensor[:, 328:] == pytest.approx(128 / 255)
+    assert backend.calls == 1 + len(sizes), "one to warm up, and no try of what was refused before"
+
+
+def test_without_adapt_a_new_shape_is_an_error():
+    detector = one_input(adapt=False)
+    assert found_in(detector, grey_frame(640, 480, 0)) == pytest.approx(LYING, abs=0.01)
+    with pytest.raises(ModelError, match="320, 416"):
+        detector.infer(grey_frame(480, 640, 0))
+
+
+def test_adapt_needs_an_input_that_ran():
+    with pytest.raises(ModelError, match="320, 416"):
+        one_input(adapt=True).infer(grey_frame(480, 640, 0))
+
+
+def test_adapt_leaves_a_backend_alone_that_takes_any_shape():
+    detector = detector_for(quiet_heads(320, 416), adapt=True)
+    detect(detector, frame(640, 480))
+    detector.backend.outputs = quiet_heads(416, 320)
+    detect(detector, frame(480, 640))
+    assert detector.input_shape == (416, 320)

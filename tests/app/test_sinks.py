@@ -10,7 +10,7 @@ import pytest
 from app.detections import Detections
 from app.errors import OutputError
 from app.frame import Frame
-from app.sinks import JsonLinesSink, ProgressSink
+from app.sinks import Announcement, JsonLinesSink, ProgressSink
 
 LABELS = ("person", "dog")
 NONE = Detections.empty()
@@ -69,6 +69,121 @@ def test_an_older_file_is_replaced_at_the_first_frame(tmp_path):
         assert path.read_text().startswith("older"), "not before there is something to write"
         write(sink, frame(0))
     assert len(path.read_text().splitlines()) == 1
+
+
+OLDER = '{"frame": 0}\n{"frame": 1}\n'
+
+
+@pytest.mark.parametrize(
+    "older, kept",
+    [
+        pytest.param(OLDER, OLDER, id="whole lines"),
+        pytest.param("", "", id="an empty file"),
+        pytest.param(OLDER + '{"fra', OLDER, id="a torn last line"),
+        pytest.param('{"fra', "", id="nothing but a torn line"),
+        pytest.param("x" * 200000, "", id="nothing but a long torn line"),
+        pytest.param(OLDER + "x" * 65535, OLDER, id="a torn line as long as what is read at once, less one"),
+        pytest.param(OLDER + "x" * 65536, OLDER, id="a torn line as long as what is read at once"),
+        pytest.param(OLDER + "x" * 200000, OLDER, id="a long torn line"),
+        pytest.param("x" * 200000 + "\n", "x" * 200000 + "\n", id="a long line"),
+        pytest.param("\n", "\n", id="an empty line"),
+        pytest.param(None, "", id="no file"),
+    ],
+)
+def test_append(tmp_path, older, kept):
+    path = tmp_path / "found.jsonl"
+    if older is not None:
+        path.write_text(older)
+    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+        write(sink, frame(7), frame(8))
+    text = path.read_text()
+    assert text.startswith(kept)
+    assert [json.loads(line)["frame"] for line in text[len(kept) :].splitlines()] == [7, 8]
+
+
+def test_append_touches_nothing_before_the_first_frame(tmp_path):
+    path = tmp_path / "found.jsonl"
+    path.write_text('{"fra')
+    JsonLinesSink(str(path), LABELS, append=True).close()
+    assert path.read_text() == '{"fra'
+
+
+def test_append_to_a_pipe(tmp_path):
+    path = str(tmp_path / "pipe")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with JsonLinesSink(path, LABELS, append=True) as sink:
+            write(sink, frame(0))
+            assert json.loads(os.read(reader, 4096).decode())["frame"] == 0
+    finally:
+        os.close(reader)
+
+
+def numbers(path):
+    return [json.loads(line)["frame"] for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_reopen_where_the_file_was_moved_away(tmp_path, append):
+    path, moved = tmp_path / "found.jsonl", tmp_path / "found.jsonl.1"
+    with JsonLinesSink(str(path), LABELS, append) as sink:
+        write(sink, frame(0, 5.0), frame(1, 5.5))
+        path.rename(moved)
+        write(sink, frame(2, 6.0))
+        assert not path.exists(), "until it is told"
+        sink.reopen()
+        write(sink, frame(3, 7.0))
+        assert numbers(path) == [3], "at once"
+        write(sink, frame(4, 8.0))
+    assert (numbers(moved), numbers(path)) == ([0, 1, 2], [3, 4])
+    assert [json.loads(line)["t"] for line in path.read_text().splitlines()] == [2, 3], "time goes on"
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_reopen_where_the_file_is_still_there(tmp_path, append):
+    path = tmp_path / "found.jsonl"
+    with JsonLinesSink(str(path), LABELS, append) as sink:
+        write(sink, frame(0))
+        for index in (1, 2):
+            sink.reopen()
+            write(sink, frame(index))
+    assert numbers(path) == [0, 1, 2]
+
+
+def test_reopen_where_the_file_was_emptied(tmp_path):
+    """As by logrotate's copytruncate, without a word to anybody."""
+    path = tmp_path / "found.jsonl"
+    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+        write(sink, frame(0))
+        path.write_bytes(b"")
+        write(sink, frame(1))
+        sink.reopen()
+        write(sink, frame(2))
+    assert numbers(path) == [1, 2]
+
+
+def test_reopen_of_standard_output(monkeypatch):
+    buffer = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer))
+    with JsonLinesSink("-", LABELS) as sink:
+        write(sink, frame(0))
+        sink.reopen()
+        write(sink, frame(1))
+    assert len(buffer.getvalue().splitlines()) == 2
+
+
+def test_reopen_where_the_folder_has_gone(tmp_path):
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    path = folder / "found.jsonl"
+    with JsonLinesSink(str(path), LABELS) as sink:
+        write(sink, frame(0))
+        path.unlink()
+        folder.rmdir()
+        with pytest.raises(OutputError, match="cannot be written"):
+            sink.reopen()
+            write(sink, frame(1))
 
 
 def test_standard_output(monkeypatch):
@@ -133,3 +248,16 @@ def test_progress_counts_frames(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "0/3" in captured.err
+
+
+def test_an_announcement_is_made_once_and_with_the_first_frame(capsys):
+    with Announcement("tiny on fake") as sink:
+        assert not sink.wants_canvas
+        sink.idle(frame(0).image, "gone")
+        sink.reopen()
+        assert capsys.readouterr().err == ""
+        write(sink, frame(0))
+        assert capsys.readouterr().err == "tiny on fake\n"
+        write(sink, frame(1))
+    captured = capsys.readouterr()
+    assert captured.err == captured.out == ""
