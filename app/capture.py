@@ -117,8 +117,8 @@ class UsbCamera(Device):
 
 def _fourcc(value: float) -> str:
     """A pixel format's four letters."""
-    letters = int(value).to_bytes(4, "little", signed=int(value) < 0)
-    return letters.decode("ascii", "replace") if letters.isalnum() else "of unknown format"
+    letters = (int(value) & 0xFFFFFFFF).to_bytes(4, "little").rstrip(b" ")
+    return letters.decode("ascii") if letters.isalnum() else "of unknown format"
 
 
 class Pipeline(Device):
