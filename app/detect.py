@@ -26,6 +26,7 @@ from app.sources import open_source
 from app.stop import Stop
 from app.supervisor import SupervisorSink, is_supervised
 from app.tally import Tally
+from app.threads import share_heaps
 from app.timing import Timing
 from app.window import WindowSink, display_available
 
@@ -113,6 +114,7 @@ def detect(args: argparse.Namespace) -> None:
 
     # Its thread pool spins between calls, on the cores that inference needs, and gains nothing on pictures this small.
     cv2.setNumThreads(1)
+    share_heaps()
     with Stop() as stop, ExitStack() as stack:
         card = read_card(model)
         classes = choose_classes(args.classes, card.labels)

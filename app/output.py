@@ -1,9 +1,9 @@
 """What happens to a frame after inference, while the next one is in the network.
 
-One thread finishes the detections, counts, draws, and writes to the sinks that are quick, in order. Where inference keeps
-the whole CPU busy that thread would only be in its way, and the main one does it between two inferences. A sink that may
-be slow (a window, a disk) has a thread and a small mailbox of its own: it holds up neither the detection nor another
-sink. What it has no time for is skipped and counted, except that a recording of a file gets every frame.
+One thread finishes the detections, counts, draws, and writes to the sinks that are quick, in order. Where inference
+keeps the whole CPU busy that thread would only be in its way, and the main one does it between two inferences. A sink
+that may be slow (a window, a disk) has a thread and a small mailbox of its own: it holds up neither the detection nor
+another sink. What it has no time for is skipped and counted, except that a recording of a file gets every frame.
 """
 
 import queue
