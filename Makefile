@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEVICE_VENV := .venv36
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # A file of this name means that the environment is whole; its name changes with what should be in it.
 STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
 TESTS_STAMP := $(VENV)/.tests-$(shell cat pyproject.toml tests/host-requirements.txt | cksum | cut -d' ' -f1)
@@ -15,7 +16,7 @@ PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch.py tools/convert.py tools/build_engine.py
 
-.PHONY: help demo test lint test-host test-device clean
+.PHONY: help demo test lint test-packages test-host test-device clean
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -30,6 +31,10 @@ lint: $(TESTS_STAMP)
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
+
+# A screen and camera servers, for tests that are skipped without. Asks for the password of sudo where it must.
+test-packages:
+	$(SUDO) apt-get install -y --no-install-recommends $$(grep -v '^#' tests/debian-packages.txt)
 
 weights/yolov3-tiny.weights: | $(STAMP)
 	$(BIN)/python -m tools.fetch yolov3-tiny

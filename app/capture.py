@@ -139,6 +139,7 @@ class Pipeline(Device):
             )
 
     def open(self) -> Any:
+        gstreamer.silence()
         capture = cv2.VideoCapture(self._pipeline, cv2.CAP_GSTREAMER)
         if not capture.isOpened():
             if scheme(self._uri) in STREAMS:

@@ -4,6 +4,7 @@ Every pipeline ends in an `appsink` that gives OpenCV BGR pictures and holds one
 Source of the elements and their settings: NVIDIA, "Accelerated GStreamer", L4T 32.7; GStreamer 1.14 plugin reference.
 """
 
+import ctypes
 import glob
 import os
 from fractions import Fraction
@@ -57,6 +58,21 @@ def _fraction(fps: float) -> Fraction:
 def quote(value: str) -> str:
     """A property's value as gst_parse_launch() reads it, so that nothing in an address can end the element."""
     return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+
+
+def silence() -> None:
+    """Throw away what GLib would write on standard error, unless the user has asked for it.
+
+    OpenCV takes pipelines that did not start apart in a way of which GStreamer complains, in thirty lines for every try.
+    """
+    if os.environ.get("GST_DEBUG") or os.environ.get("G_MESSAGES_DEBUG"):
+        return
+    try:
+        # A handler has to be a C function: one of Python's would be called by threads that Python does not know. This
+        # one ignores its arguments, and does nothing.
+        ctypes.CDLL("libglib-2.0.so.0").g_log_set_default_handler(ctypes.CDLL(None).getpid, None)
+    except (AttributeError, OSError):
+        pass
 
 
 def available() -> bool:

@@ -1,6 +1,9 @@
+import contextlib
+import functools
 import json
 import os
 import subprocess
+import threading
 
 import cv2
 import numpy as np
@@ -8,6 +11,9 @@ import pytest
 from fakes import LIMIT
 
 from app import gstreamer
+from tools.fault_proxy import FaultProxy
+from tools.mjpeg_server import MjpegServer
+from tools.rtsp_server import RtspServer, available
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLIP = os.path.join(REPOSITORY, "weights", "bikes.mp4")
@@ -307,3 +313,33 @@ def test_the_whole_command_on_a_broken_pipeline(version):
     )
     assert (code, out) == (3, "")
     assert err.splitlines()[-1].startswith("error: gst://videotestsrc ! audio/x-raw: ")
+
+
+@contextlib.contextmanager
+def camera(kind):
+    """A real camera in the network, what cuts its connections, and its address with that password."""
+    if kind == "http":
+        with MjpegServer(CLIP, password=("user", "s3cr3t")) as server:
+            yield server.cut, functools.partial(server.url, "user")
+    else:
+        if available():
+            pytest.skip(available())
+        with RtspServer(CLIP, password=("user", "s3cr3t")) as server, FaultProxy(server.port) as proxy:
+            yield proxy.cut, functools.partial(server.url, "user", port=proxy.port)
+
+
+@pytest.mark.skipif(not os.path.exists(CLIP), reason="weights/bikes.mp4 was not fetched")
+@pytest.mark.parametrize("kind", ["http", "rtsp"])
+def test_a_camera_in_the_network(version, kind):
+    with camera(kind) as (cut, url):
+        wrong, err = read(url("wr0ng"))
+        assert "are the path and the password right" in wrong["error"]
+        assert err == "", "GStreamer has nothing to add"
+        after_a_while = threading.Timer(2.0, cut)
+        after_a_while.start()
+        result, err = read(url("s3cr3t"), reconnects=1)
+        after_a_while.join()
+    assert result["error"] is None
+    assert result["indices"] == sorted(set(result["indices"]))
+    assert "the picture is back" in err
+    assert "s3cr3t" not in err
