@@ -26,7 +26,7 @@ FIRST_PATIENCE = 5.0  # seconds until the first connection is tried a second tim
 FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds from a failure to the next try, growing by
 DELAY_GROWTH = 1.5  # so that the next try is never further off than half the time that the outage has lasted
 MOST_CONNECTIONS = 8  # threads at once, counting those that hang
-LOG_PERIOD = 60.0  # seconds between two lines about an outage that lasts
+LOG_PERIOD = 60.0  # seconds between two lines about a picture that is not there
 
 
 class Camera(Source):
@@ -63,6 +63,7 @@ class Camera(Source):
         self._stale = STALE
         self._delay = FIRST_DELAY
         self._next_try = self._next_line = now()
+        self._told = False  # whether the outage was put into words
         self._supervise()
 
     def __iter__(self) -> Iterator[Optional[Frame]]:
@@ -132,8 +133,8 @@ class Camera(Source):
         self._reason = reason
         self._delay = FIRST_DELAY
         self._next_try = now + self._delay
-        self._next_line = now + LOG_PERIOD
-        warn("{}: {}; trying again".format(self.name, self.outage or "no picture: " + reason))
+        self._told = False
+        self._tell(now)
 
     def _failed(self, reason: str, now: float) -> None:
         """A try has failed: raise SourceError, or see to the next one."""
@@ -144,9 +145,14 @@ class Camera(Source):
         if self._retry is not None and self._failures > self._retry:
             raise SourceError("{}: {}; given up after {} tries".format(self.name, reason, self._failures))
         self._next_try = min(self._next_try, now + self._delay)
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        """Say that there is no picture, but not too often: a camera may come and go all day, or be gone for a week."""
         if now >= self._next_line:
-            warn("{}: {}; trying again".format(self.name, self.outage or "no picture: " + reason))
+            warn("{}: {}; trying again".format(self.name, self.outage or "no picture: " + self._reason))
             self._next_line = now + LOG_PERIOD
+            self._told = True
 
     def _try(self, now: float) -> None:
         """Open the device once more, unless that is futile."""
@@ -183,7 +189,8 @@ class Camera(Source):
         """A connection gives its first picture, or gives one again: it is the camera now."""
         if self._connected:
             self.reconnects += 1
-            say("{}: the picture is back after {:.1f} s".format(self.name, now - self._last_frame))
+            if self._told:
+                say("{}: the picture is back after {:.1f} s".format(self.name, now - self._last_frame))
         for other in self._connections:
             other.retired = other is not connection
         if self._device.note not in (None, self._note):

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 WAIT = 0.1  # seconds after which whoever waits looks whether the program is to end
 M_ARENA_MAX = -8  # of mallopt(3), in malloc.h
-CLOSE_LIMIT = 1.0  # seconds that a thread has to end: SIGTERM is obeyed within two
+CLOSE_LIMIT = 0.8  # seconds that a thread has to end: SIGTERM is obeyed within two
 
 
 class Mailbox(Generic[Item]):

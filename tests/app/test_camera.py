@@ -476,6 +476,16 @@ def test_the_log_does_not_grow_with_an_outage(camera, captures, clock, capsys):
     assert "no picture for 9" in lines[-1], "with the time since the last frame"
 
 
+def test_the_log_does_not_grow_with_a_camera_that_comes_and_goes(camera, captures, clock, capsys):
+    """An address that gives one picture for every connection, say."""
+    frames = playing(camera, captures)
+    for count in range(2, 102):
+        captures[-1].fail()
+        regained(frames, captures, clock, count)
+    assert camera.reconnects == 100
+    assert len(capsys.readouterr().err.splitlines()) <= 10
+
+
 def test_a_camera_whose_frames_come_seldom_is_not_given_up(camera, captures, clock):
     """A timelapse of a frame in three seconds: slower than STALE."""
     frames = iter(camera)
