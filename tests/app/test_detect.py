@@ -12,16 +12,12 @@ import time
 import cv2
 import numpy as np
 import pytest
+from program import CARD, CLIP, MODEL, PATIENCE, ROOT, detect, frames_of, lines_of, start
 from xwindow import ask_to_close
 
 from app import detect as detect_module
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
-MODEL = os.path.join(ROOT, "weights", "yolov3-tiny.onnx")
-CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
 DATA = os.path.join(ROOT, "..", "shared", "data")
-PATIENCE = 60  # seconds after which a command that hangs is killed
 
 STAGES = {"capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait"}
 
@@ -30,39 +26,6 @@ pytestmark = pytest.mark.skipif(
     reason="the clip or the model is not here: python -m tools.fetch && python -m tools.convert",
 )
 needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
-
-
-def start(*args, **options):
-    """Start the command; options go to Popen, `env` on top of this process's environment."""
-    env = dict(os.environ, **options.pop("env", {}))
-    command = [sys.executable, "-m", "app.detect"] + [str(arg) for arg in args]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
-    return subprocess.Popen(command, cwd=ROOT, env=env, **dict(pipes, **options))
-
-
-def detect(*args, **options):
-    """Run the command to its end: (exit code, standard output, standard error)."""
-    process = start(*args, **options)
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-    return process.returncode, out, err
-
-
-def frames_of(path):
-    """Number of frames that can really be decoded."""
-    capture = cv2.VideoCapture(str(path))
-    count = 0
-    while capture.read()[0]:
-        count += 1
-    capture.release()
-    return count
-
-
-def lines_of(path):
-    with open(str(path)) as file:
-        return [json.loads(line) for line in file]
 
 
 def test_a_clip_to_its_end(tmp_path):

@@ -4,15 +4,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
-import cv2
+import program
 import pytest
+from program import CARD, CLIP, PATIENCE, ROOT, lines_of
 
-import app
 from app.readers import synthesise
 from app.sources import open_source
 from tools.fault_proxy import FaultProxy
@@ -20,10 +18,6 @@ from tools.mjpeg_server import MjpegServer
 from tools.rtsp_server import RtspServer, available
 from tools.stamp import read_stamp
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(app.__file__)))
-CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
-CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
-PATIENCE = 60  # seconds after which something that hangs has failed
 SECRET = "s3cr3t"
 
 needs_model = pytest.mark.skipif(not os.path.exists(CARD), reason="the model is not here: python -m tools.convert")
@@ -42,7 +36,7 @@ def http(footage):
         yield server
 
 
-def frames_of(source, seconds):
+def coming(source, seconds):
     """Frames that come within a time; None stands for none."""
     end = time.monotonic() + seconds
     for frame in source:
@@ -53,7 +47,7 @@ def frames_of(source, seconds):
 
 def wait_for(source, wanted, seconds=PATIENCE):
     """The first frame of a source that is as wanted."""
-    for frame in frames_of(source, seconds):
+    for frame in coming(source, seconds):
         if frame is not None and wanted(frame):
             return frame
     raise AssertionError("no such frame: {}".format(source.outage))
@@ -62,7 +56,7 @@ def wait_for(source, wanted, seconds=PATIENCE):
 def fresh(source, count=3):
     """Wait for so many frames, of numbers that only grow."""
     seen = []
-    for frame in frames_of(source, PATIENCE):
+    for frame in coming(source, PATIENCE):
         if frame is not None:
             stamp = read_stamp(frame.image)
             if stamp is not None:
@@ -148,12 +142,7 @@ def test_rtsp_of_another_resolution(rtsp):
 
 
 def start(*args, **options):
-    env = dict(os.environ, **options.pop("env", {}))
-    command = options.pop("command", ["-m", "app.detect"])
-    command = [sys.executable] + command + ["--size", "64", "--no-show", "--offline"] + [str(arg) for arg in args]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **options
-    )
+    return program.start("--size", 64, "--no-show", "--offline", *args, **options)
 
 
 def wait_until(condition, process):
@@ -162,11 +151,6 @@ def wait_until(condition, process):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
-
-
-def lines_of(path):
-    with open(str(path), "rb") as file:
-        return [json.loads(line.decode()) for line in file.read().splitlines()]
 
 
 def has_lines(path, count):
@@ -206,25 +190,16 @@ def test_no_password_gets_out(http, tmp_path):
 @pytest.mark.parametrize("kind", ["http", pytest.param("rtsp", marks=needs_rtsp)])
 def test_a_wrong_password_is_one_line_without_it(http, tmp_path, kind):
     if kind == "http":
-        code, err = run_to_its_end("--cam", http.url("user", "wr0ng"))
+        code, _, err = program.detect("--cam", http.url("user", "wr0ng"), "--no-show", "--offline")
     else:
         with RtspServer(CLIP, size="192x144", password=("user", SECRET)) as server:
-            code, err = run_to_its_end("--cam", server.url("user", "wr0ng"))
+            code, _, err = program.detect("--cam", server.url("user", "wr0ng"), "--no-show", "--offline")
     assert code == 3, err
     ours = [line for line in err.splitlines() if line.startswith(("error", "warning"))]
     assert len(ours) == 1
     assert "password" in ours[0]
     assert "wr0ng" not in err
     assert "Traceback" not in err
-
-
-def run_to_its_end(*args):
-    process = start(*args)
-    try:
-        _, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-    return process.returncode, err
 
 
 @needs_model
@@ -281,8 +256,8 @@ app.command.leave(app.detect.main(sys.argv[1:]))
 @needs_model
 def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
     lines, report = tmp_path / "out.jsonl", tmp_path / "report.json"
-    program = HANGING.format(tests=os.path.join(ROOT, "tests"), root=ROOT)
-    process = start("--cam", "97", "--jsonl", lines, "--report", report, command=["-c", program])
+    code = HANGING.format(tests=os.path.join(ROOT, "tests"), root=ROOT)
+    process = start("--cam", "97", "--jsonl", lines, "--report", report, code=code)
     wait_until(has_lines(lines, 1), process)
     time.sleep(0.5)
     code, err, seconds = end(process)
@@ -305,17 +280,8 @@ def test_hangup_reopens_the_outputs(tmp_path):
     assert code == 0, err
     old, new = lines_of(tmp_path / "old.jsonl"), lines_of(lines)
     assert old[-1]["frame"] < new[0]["frame"], "no line is lost or written twice"
-    assert count_frames(tmp_path / "old.mkv") >= 10 - 2
-    assert count_frames(video) > 0
-
-
-def count_frames(path):
-    capture = cv2.VideoCapture(str(path))
-    count = 0
-    while capture.read()[0]:
-        count += 1
-    capture.release()
-    return count
+    assert program.frames_of(tmp_path / "old.mkv") >= 10 - 2
+    assert program.frames_of(video) > 0
 
 
 @needs_model
@@ -326,7 +292,7 @@ def test_kill_loses_next_to_nothing(tmp_path, source):
     wait_until(has_lines(lines, 30), process)
     process.kill()
     process.communicate()
-    assert 0 <= len(lines_of(lines)) - count_frames(video) <= 15
+    assert 0 <= len(lines_of(lines)) - program.frames_of(video) <= 15
 
 
 @needs_model
