@@ -68,7 +68,7 @@ class Detector:
         self.multi_label = multi_label
         self.adapt = adapt
         self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
-        self._only: Optional[Tuple[int, int]] = None  # the one that all frames are fitted into, see `adapt`
+        self._only: Optional[Tuple[int, int]] = None  # the one that other frames are fitted into, see `adapt`
         self._classes = None if classes is None else np.array(sorted(classes), np.int32)
         self._spare: Deque[Prepared] = deque(maxlen=SPARE_TENSORS)  # memory to use again
 
@@ -132,9 +132,10 @@ class Detector:
         return self._suppress(boxes, scores, classes, letterbox)
 
     def _fit(self, width: int, height: int) -> Letterbox:
-        if self._only is not None:
-            return Letterbox.into(width, height, self._only[1], self._only[0])
-        return Letterbox.fit(width, height, self.size, self.square, self.card.multiple)
+        letterbox = Letterbox.fit(width, height, self.size, self.square, self.card.multiple)
+        if self._only in (None, (letterbox.height, letterbox.width)):
+            return letterbox
+        return Letterbox.into(width, height, self._only[1], self._only[0])
 
     def _warm_up(self, shape: Tuple[int, int]) -> None:
         """Run the model once at this shape, and check that its outputs are those of the card."""

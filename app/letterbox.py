@@ -46,8 +46,10 @@ class Letterbox(NamedTuple):
     @classmethod
     def into(cls, frame_width: int, frame_height: int, width: int, height: int) -> "Letterbox":
         """As large as it can be in the middle of an input of a given size."""
-        scale = min(width / frame_width, height / frame_height)
-        scaled_width, scaled_height = (max(1, int(side * scale)) for side in (frame_width, frame_height))
+        if width * frame_height < height * frame_width:
+            scaled_width, scaled_height = width, max(1, frame_height * width // frame_width)
+        else:
+            scaled_width, scaled_height = max(1, frame_width * height // frame_height), height
         left, top = (width - scaled_width) // 2, (height - scaled_height) // 2
         return cls(frame_width, frame_height, width, height, scaled_width, scaled_height, left, top)
 

@@ -8,6 +8,7 @@ another sink. What it has no time for is skipped and counted, except that a reco
 
 import queue
 import threading
+import time
 from typing import Any, Callable, List, Optional, Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ from app.timing import Timing
 
 FRAMES_AHEAD = 2  # frames that inference may be ahead of the output
 FILE_CLOSE_LIMIT = 60.0  # seconds to write what still waits, when every frame of a file has to be recorded
+LAST_MOMENT = 0.2  # seconds that a slow sink has to finish even if another has used up the time
 IDLE_PERIOD = 0.5  # seconds between two pictures that say that there is none
 BLANK = (480, 640, 3)  # what carries that message before the first frame
 
@@ -61,7 +63,8 @@ class Output:
         self._beside = beside
         self._work: "queue.Queue[Optional[Callable[[], None]]]" = queue.Queue(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
-        self._thread.start()
+        if beside:
+            self._thread.start()
 
     def put(self, frame: Frame, outputs: List[np.ndarray], letterbox: Letterbox) -> None:
         """Take a frame and its heads, which nobody may write to any more. Raises what a sink has raised before."""
@@ -98,6 +101,14 @@ class Output:
                 except BaseException as error:
                     self._failed = True
                     self._failures.append(error)
+        self._close_quick()
+
+    def _close_quick(self) -> None:
+        for sink in self._quick:
+            try:
+                sink.close()
+            except BaseException as error:
+                self._failures.append(error)
 
     def _finish(self, frame: Frame, outputs: List[np.ndarray], letterbox: Letterbox) -> None:
         with frame.clock("postprocess"):
@@ -134,27 +145,28 @@ class Output:
 
     def close(self) -> None:
         """Write what is waiting, and close the sinks. Raises what one of them raises, and warns of other failures."""
-        deadline = self._timing.now() + self._join_limit
-        try:
-            self._work.put(None, timeout=self._join_limit)
-        except queue.Full:
-            pass
-        self._thread.join(max(0.0, deadline - self._timing.now()))
-        if self._thread.is_alive():
-            warn("the output hangs, and is left behind")
+        deadline = time.monotonic() + self._join_limit
+        if self._beside:
+            self._end_thread(deadline)
+        else:
+            self._close_quick()
         for behind in self._behind:
             behind.close()
         for behind in self._behind:
-            behind.join(deadline)
-        for sink in self._quick:
-            try:
-                sink.close()
-            except BaseException as error:
-                self._failures.append(error)
+            behind.join(max(deadline, time.monotonic() + LAST_MOMENT))
         for late in self._failures[1:]:
             warn(str(late))
         if self._failures:
             raise self._failures.pop(0)
+
+    def _end_thread(self, deadline: float) -> None:
+        try:
+            self._work.put(None, timeout=self._join_limit)
+        except queue.Full:
+            pass
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.is_alive():
+            warn("the output hangs, and is left behind")
 
     def __enter__(self) -> "Output":
         return self
@@ -227,8 +239,8 @@ class Behind:
         self._mail.close()
 
     def join(self, deadline: float) -> None:
-        """Wait for that, until a time on the run's clock."""
-        self._thread.join(max(0.0, deadline - self._timing.now()))
+        """Wait for that, until a time on the monotonic clock."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             warn("{} hangs, and is left behind".format(self._sink.name))
 

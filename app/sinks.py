@@ -118,9 +118,10 @@ class JsonLinesSink(Sink):
             self._file = sys.stdout.buffer
             return
         # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
-        self._file = open(self._path, "ab" if self._append else "wb", buffering=0)  # noqa: SIM115
+        append = self._append and os.path.isfile(self._path)  # to a pipe nothing can be appended
+        self._file = open(self._path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
         self._size = 0
-        if self._append and os.path.isfile(self._path):
+        if append:
             self._size = _end_of_last_line(self._path)
             self._file.truncate(self._size)
 

@@ -97,7 +97,8 @@ def gate():
 
 def start(*sinks, **options):
     timing = options.pop("timing", None) or Timing()
-    return Output(DETECTOR, sinks, timing, Tally(CARD.labels), options.pop("draw", False), options.pop("live", True))
+    also = [options.pop("draw", False), options.pop("live", True), options.pop("beside", True)]
+    return Output(DETECTOR, sinks, timing, Tally(CARD.labels), *also)
 
 
 def frame(index, captured_at=None):
@@ -242,7 +243,7 @@ def test_an_error_of_closing_does_not_hide_what_ended_the_loop(capsys):
     assert capsys.readouterr().err == "warning: bad cannot close\n"
 
 
-@pytest.mark.parametrize("waiting", [0, 2], ids=["quick", "slow"])
+@pytest.mark.parametrize("waiting", [0, 10**6], ids=["quick", "slow"])
 @pytest.mark.parametrize("verb", ["reopen", "gone"])
 def test_errors_of_other_verbs(waiting, verb):
     clock = FakeClock()
@@ -264,7 +265,7 @@ def test_errors_of_other_verbs(waiting, verb):
 @pytest.mark.parametrize(
     "waiting",
     [
-        pytest.param(0, id="quick", marks=pytest.mark.xfail(strict=True, reason="closed in the main thread")),
+        pytest.param(0, id="quick"),
         pytest.param(2, id="slow"),
     ],
 )
@@ -283,6 +284,28 @@ def test_a_sink_lives_in_one_thread(waiting):
     (thread,) = sink.threads
     assert thread is not threading.main_thread()
     assert not thread.is_alive()
+
+
+def test_where_inference_fills_the_cpu_the_main_thread_does_the_quick_work():
+    quick, slow = Recorder(), Recorder("slow", waiting=5)
+    with start(quick, slow, beside=False) as out:
+        put(out, 0, 1)
+        assert quick.events == [0, 1], "when put() returns"
+        out.reopen()
+    assert quick.events == [0, 1, "reopen", "close"]
+    assert slow.events[-1] == "close"
+    assert quick.threads == {threading.main_thread()}
+    assert threading.main_thread() not in slow.threads
+
+
+def test_an_error_in_the_main_thread_is_raised_by_put():
+    bad, good = Recorder("bad", fail=1), Recorder("good", waiting=5)
+    with pytest.raises(OutputError, match="bad"):
+        with start(bad, good, beside=False) as out:
+            put(out, 0)
+            put(out, 1)
+    assert good.events == [0, "close"]
+    assert bad.events[-1] == "close"
 
 
 def test_no_thread_is_left():
@@ -393,7 +416,6 @@ def test_a_quick_sink_that_hangs_is_left_behind(gate, monkeypatch, capsys):
     assert "hangs" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="the others have no time left to close, and are said to hang too")
 def test_a_quick_sink_that_hangs_costs_no_other_its_end(gate, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
     hung = Recorder("hung", before=lambda index: gate(index - 1))

@@ -55,7 +55,7 @@ def test_handlers_are_restored(failure):
     before = [signal.getsignal(number) for number in numbers]
     try:
         with Stop():
-            assert not set(signal.getsignal(number) for number in numbers) & set(before)
+            assert not {signal.getsignal(number) for number in numbers} & set(before)
             if failure:
                 raise failure
     except KeyError:
