@@ -63,7 +63,7 @@ def quote(value: str) -> str:
 def silence() -> None:
     """Throw away what GLib would write on standard error, unless the user has asked for it.
 
-    OpenCV takes pipelines that did not start apart in a way of which GStreamer complains, in thirty lines for every try.
+    OpenCV takes a pipeline that did not start apart in a way of which GStreamer complains, in thirty lines each time.
     """
     if os.environ.get("GST_DEBUG") or os.environ.get("G_MESSAGES_DEBUG"):
         return

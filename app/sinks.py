@@ -118,7 +118,8 @@ class JsonLinesSink(Sink):
             self._file = sys.stdout.buffer
             return
         # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
-        append = self._append and os.path.isfile(self._path)  # to a pipe nothing can be appended
+        pipe = os.path.exists(self._path) and not os.path.isfile(self._path)
+        append = self._append and not pipe
         self._file = open(self._path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
         self._size = 0
         if append:
