@@ -13,7 +13,9 @@ for folder in (TESTS, os.path.dirname(TESTS)):
     sys.path.insert(0, folder)
 
 # Of the tools, these run on the developer's machine only.
-collect_ignore = ["tools/test_bench.py", "tools/test_score.py"] if sys.version_info < (3, 9) else []
+collect_ignore = (
+    ["tools/test_bench.py", "tools/test_score.py", "tools/test_soak.py"] if sys.version_info < (3, 9) else []
+)
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("tests")

@@ -33,11 +33,37 @@ def test_figures(tmp_path, video):
     figures = result["sizes"]["64"]
     assert figures["input"] == [64, 64]
     assert figures["frames"] > 20
-    assert set(figures["fps"]) == {"bare", "naive", "loop"}
-    for rate in [*figures["fps"].values(), figures["loop/bare"], figures["loop/naive"]]:
+    assert set(figures["fps"]) == {"bare", "naive", "loop", "recording"}
+    ratios = [figures[name] for name in ("loop/bare", "loop/naive", "recording/bare")]
+    for rate in [*figures["fps"].values(), *ratios]:
         assert 0 < rate["least"] <= rate["median"] <= rate["most"]
     assert figures["stages_ms"]["infer"] > 0
     assert result["machine"]["onnxruntime"]
+
+
+def test_overlap(video, capsys):
+    assert bench.main(["--cam", video, "--overlap", "--sizes", "64", "--rounds", "1", "--seconds", "0.3"]) == 0
+    out = capsys.readouterr().out
+    assert "25 ms: 0." in out
+    assert "10 ms: 0." in out
+
+
+def test_pacing(video, tmp_path):
+    report = tmp_path / "bench.json"
+    arguments = ["--pacing", "--sizes", "64", "--rounds", "1", "--seconds", "0.5", "--report", str(report)]
+    assert bench.main(["--cam", video, *arguments]) == 0
+    figures = json.loads(report.read_text())["sizes"]["64"]
+    assert set(figures) == {"24", "40"}
+    for configured, row in figures.items():
+        assert row["delay"]["most"] < float(configured), "a delay after the work never reaches it"
+        assert row["formula"] < float(configured)
+        assert row["deadline"]["median"] > row["delay"]["median"]
+
+
+@pytest.mark.parametrize("option", ["--overlap", "--pacing"])
+def test_what_needs_a_video(option, capsys):
+    assert bench.main(["--backends", "onnx", option]) == 2
+    assert "--cam" in capsys.readouterr().err
 
 
 def test_no_video(tmp_path, capsys):
