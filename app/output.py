@@ -245,7 +245,8 @@ class Behind:
             warn("{} hangs, and is left behind".format(self._sink.name))
 
     def _run(self) -> None:
-        yield_to_inference()
+        if self._sink.keeps_all:  # a recording, which can wait; who looks at a window cannot
+            yield_to_inference()
         try:
             while not self._mail.ended:
                 picture = self._mail.get()

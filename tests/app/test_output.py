@@ -287,6 +287,32 @@ def test_errors_of_other_verbs(waiting, verb, beside):
 
 
 @either_way
+def test_nobody_waits_for_room_in_a_sink_that_has_failed(gate, beside, monkeypatch, capsys):
+    monkeypatch.setattr(output, "FILE_CLOSE_LIMIT", 0.5)
+    bad, good = Recorder("bad", waiting=1, keeps_all=True, before=gate, fail=0), Recorder("good")
+    out = start(bad, good, live=False, beside=beside)
+    errors = []
+
+    def put_all():
+        try:
+            put_until_it_fails(out)
+        except OutputError as error:
+            errors.append(str(error))
+
+    giving = threading.Thread(target=put_all, daemon=True)
+    giving.start()
+    assert gate.reached.wait(LIMIT)
+    good.wait_for(2)  # then the output waits for room
+    gate.opened.set()
+    giving.join(LIMIT)
+    assert errors == ["bad cannot 0"]
+    out.close()
+    assert capsys.readouterr().err == ""
+    assert bad.events == [0, "close"]
+    assert good.events[-1] == "close"
+
+
+@either_way
 def test_heads_that_do_not_fit_are_an_error(beside):
     sink = Recorder()
     out = start(sink, beside=beside)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from app import sinks
 from app.detections import Detections
 from app.errors import OutputError
 from app.frame import Frame
@@ -99,6 +100,19 @@ def test_append(tmp_path, older, kept):
     text = path.read_text()
     assert text.startswith(kept)
     assert [json.loads(line)["frame"] for line in text[len(kept) :].splitlines()] == [7, 8]
+
+
+def test_older_lines_that_cannot_be_read_are_kept(tmp_path, monkeypatch):
+    def broken(path):
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "found.jsonl"
+    path.write_text(OLDER)
+    monkeypatch.setattr(sinks, "_end_of_last_line", broken)
+    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+        with pytest.raises(OutputError, match="Input/output error"):
+            write(sink, frame(0))
+    assert path.read_text() == OLDER
 
 
 def test_append_touches_nothing_before_the_first_frame(tmp_path):
