@@ -11,6 +11,7 @@ PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 # Hiding too much is the safe side. Up to the last @, since a password may hold any character, and what is called
 # something like a password, in a query or, with many a cheap camera, in the path, up to the next parameter.
 _USER = re.compile(r"://.*@", re.DOTALL)
+_USER_MISTYPED = re.compile(r"^.*:.*@", re.DOTALL)
 _SECRET = re.compile(r"(\w*(?:pas|pwd|pw|secret|token|key|auth|sign|cred)\w*=)[^&]+", re.IGNORECASE)
 # In a pipeline, every value in quotes, and of the others what is called a password, or has a user before an @.
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|$)|'[^']*(?:'|$)", re.DOTALL)
@@ -24,6 +25,8 @@ def shown(uri: str) -> str:
     if kind == "gst":
         uri = _PIPELINE_USER.sub("://***@", _QUOTED.sub("***", uri))
         return _PIPELINE_SECRET.sub(r"\1***", uri)
+    if not kind and not uri.startswith("/dev/"):  # perhaps an address with a slip of the finger
+        return _USER_MISTYPED.sub("***@", uri)
     return uri if kind in ("", "test") else _SECRET.sub(r"\1***", _USER.sub("://***@", uri))
 
 

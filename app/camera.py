@@ -107,7 +107,7 @@ class Camera(Source):
             if not connection.retired and not connection.frames:
                 self._failed(connection.reason, now)
         if not self._connected and not self._may_wait and now - self._last_frame > FIRST_LIMIT:
-            raise SourceError("{}: no picture within {:g} s".format(self.name, FIRST_LIMIT))
+            raise SourceError("{}: no picture within {:g} s{}".format(self.name, FIRST_LIMIT, self._device.hint))
         # What is missing costs nothing to look for, so that a camera is back as soon as it is plugged in.
         if now >= self._next_try or (self._missing and not self._device.missing()):
             self._try(now)

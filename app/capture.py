@@ -19,6 +19,7 @@ from app.readers import synthesise
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
 VGA = (640, 480)
 CSI_DEFAULT = (1280, 720, 30.0)
+SAYS_WHY = "try it with gst-launch-1.0, which says why"
 
 
 class Device:
@@ -27,6 +28,7 @@ class Device:
     name: for people, without passwords. patience: seconds that opening may take before it is worth trying another time
     beside it. repeats: whether a picture that is the same to the bit as the last one is that one again: of a sensor,
     whose noise never repeats, but not of a stream. note: after `open`, what the device gives. fps: likewise, its rate.
+    hint: what to do where it neither opens nor fails.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Device:
     repeats = False
     note: Optional[str] = None
     fps: Optional[float] = None
+    hint = ""
 
     def open(self) -> Any:
         """Something with cv2.VideoCapture's read() and release(). May take long. Raises SourceError with the reason."""
@@ -131,6 +134,7 @@ class Pipeline(Device):
         self._pipeline = pipeline
         self.patience = 1.0 if scheme(uri) in STREAMS else Device.patience
         self.repeats = scheme(uri) == "csi"
+        self.hint = "" if scheme(uri) in STREAMS else "; " + SAYS_WHY
         if not gstreamer.available():
             raise SourceError(
                 "{}: this OpenCV has no GStreamer; the system's has (python3-opencv), unless pip's hides it".format(
@@ -144,7 +148,7 @@ class Pipeline(Device):
         if not capture.isOpened():
             if scheme(self._uri) in STREAMS:
                 raise SourceError(why_no_video(self._uri))
-            raise SourceError("the pipeline does not start; gst-launch-1.0 says why")
+            raise SourceError("the pipeline does not start; " + SAYS_WHY)
         return capture
 
 

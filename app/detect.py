@@ -15,7 +15,7 @@ from app.arguments import DEFAULT_MODEL, make_parser
 from app.backends import list_backends, open_backend
 from app.command import exit_code, leave
 from app.detector import Detector
-from app.errors import ModelError, UsageError
+from app.errors import ModelError, UsageError, say
 from app.files import check_writable, write_file
 from app.frame import Source
 from app.modelcard import card_path, find_model, read_card
@@ -138,7 +138,7 @@ def detect(args: argparse.Namespace) -> None:
                 fields = report(source, detector, timing, tally)
                 if args.report is not None:
                     write_file(args.report, (json.dumps(fields, indent=2) + "\n").encode())
-                print(summary(fields), file=sys.stderr)
+                say(summary(fields))
 
 
 def summary(fields: Dict[str, Any]) -> str:

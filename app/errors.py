@@ -49,9 +49,12 @@ class OutputError(NanoyoloError, OSError):
 
 def warn(message: str) -> None:
     """Say on standard error what was not as it should be, when the program can go on."""
-    print("warning: " + message, file=sys.stderr, flush=True)
+    say("warning: " + message)
 
 
 def say(message: str) -> None:
-    """Tell on standard error what has happened, when nothing is wrong."""
-    print(message, file=sys.stderr, flush=True)
+    """Tell on standard error what has happened; or nobody, where the terminal has gone."""
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:
+        pass

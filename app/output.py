@@ -24,7 +24,8 @@ from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 from app.timing import Timing
 
 FRAMES_AHEAD = 2  # frames that inference may be ahead of the output
-FILE_CLOSE_LIMIT = 60.0  # seconds to write what still waits, when every frame of a file has to be recorded
+FILE_CLOSE_LIMIT = 10.0  # seconds to write what still waits, when every frame of a file has to be recorded
+HANG_LIMIT = 0.5  # seconds that a sink may make a program wait that is to end
 LAST_MOMENT = 0.2  # seconds that a slow sink has to finish even if another has used up the time
 IDLE_PERIOD = 0.5  # seconds between two pictures that say that there is none
 BLANK = (480, 640, 3)  # what carries that message before the first frame
@@ -42,9 +43,11 @@ class Output:
         draw: bool,
         live: bool,
         beside: bool = True,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         """draw: whether to draw on the frames. live: whether frames may be skipped, since there are always more.
-        beside: whether to work in a thread, while the main one infers.
+        beside: whether to work in a thread, while the main one infers. stopped: whether the program is to end, and so
+        not to wait for a sink that hangs.
         """
         self._detector = detector
         self._timing = timing
@@ -54,16 +57,18 @@ class Output:
         self._quick = [sink for sink in sinks if not sink.waiting]
         self._failures: List[BaseException] = []  # of all threads, raised in the main one, which ends the program
         self._behind = [
-            Behind(sink, not live and sink.keeps_all, timing, self._failures) for sink in sinks if sink.waiting
+            Behind(sink, not live and sink.keeps_all, timing, self._failures, stopped) for sink in sinks if sink.waiting
         ]
-        self._join_limit = CLOSE_LIMIT if live else FILE_CLOSE_LIMIT
+        lossless = not live and any(sink.keeps_all for sink in sinks)
+        self._join_limit = FILE_CLOSE_LIMIT if lossless else CLOSE_LIMIT
         self._last: np.ndarray = np.full(BLANK, 64, np.uint8)
         self._idle_since = timing.now()
         self._failed = False
-        self._beside = beside
+        self._beside = beside or any(sink.may_block for sink in self._quick)
+        self._stopped = stopped
         self._work: "queue.Queue[Optional[Callable[[], None]]]" = queue.Queue(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
-        if beside:
+        if self._beside:
             self._thread.start()
 
     def put(self, frame: Frame, outputs: List[np.ndarray], letterbox: Letterbox) -> None:
@@ -88,10 +93,11 @@ class Output:
                 work()
                 return
             try:
-                self._work.put(work, timeout=WAIT)
+                self._work.put(work, timeout=HANG_LIMIT if self._stopped() else WAIT)
                 return
             except queue.Full:
-                pass
+                if self._stopped():
+                    return  # what hangs is told at the end
 
     def _run(self) -> None:
         for work in iter(self._work.get, None):
@@ -123,10 +129,10 @@ class Output:
         self._tally.add(detections)
         number = self._timing.frame_done(frame.index, frame.captured_at)
         picture = Picture(frame, canvas, detections, 1 + len(self._behind))
-        picture.on_done = lambda: self._timing.delivered(number, frame.captured_at, frame.clock.seconds)
+        picture.on_done = lambda at: self._timing.delivered(number, frame.captured_at, frame.clock.seconds, at)
         for behind in self._behind:
             behind.put(picture)
-        picture.done()
+        picture.done(self._timing.now())
         self._last = canvas
 
     def _show_outage(self, outage: str) -> None:
@@ -152,8 +158,9 @@ class Output:
             self._close_quick()
         for behind in self._behind:
             behind.close()
+        deadline = max(deadline, time.monotonic() + LAST_MOMENT)
         for behind in self._behind:
-            behind.join(max(deadline, time.monotonic() + LAST_MOMENT))
+            behind.join(deadline)
         for late in self._failures[1:]:
             warn(str(late))
         if self._failures:
@@ -184,46 +191,60 @@ class Output:
 class Picture:
     """A frame on its way to the slow sinks, or a picture without one that says what is wrong."""
 
-    __slots__ = ("frame", "canvas", "what", "on_done", "_takers", "_lock")
+    __slots__ = ("frame", "canvas", "what", "on_done", "_takers", "_taken_at", "_lock")
 
     def __init__(self, frame: Optional[Frame], canvas: np.ndarray, what: Any, takers: int) -> None:
         """what: the detections, or with no frame the words. takers: how many times `done` will be called."""
         self.frame = frame
         self.canvas = canvas
         self.what = what
-        self.on_done: Callable[[], None] = lambda: None
+        self.on_done: Callable[[float], None] = lambda at: None
         self._takers = takers
+        self._taken_at = 0.0
         self._lock = threading.Lock()
 
-    def done(self, seconds: float = 0.0) -> None:
-        """Called by everyone who has it no more; with the time that writing it took."""
+    def done(self, at: float = 0.0, seconds: float = 0.0) -> None:
+        """Called by everyone who is done with it: when it was written, if it was, and how long that took.
+
+        The last of them calls `on_done` with the time at which the last one had it.
+        """
         with self._lock:
             self._takers -= 1
+            self._taken_at = max(self._taken_at, at)
             if self.frame is not None:
                 self.frame.clock.seconds["sink"] += seconds
             last = self._takers == 0
         if last:
-            self.on_done()
+            self.on_done(self._taken_at)
 
 
 class Behind:
     """A slow sink, and the thread in which it is written and closed."""
 
-    def __init__(self, sink: Sink, lossless: bool, timing: Timing, failures: List[BaseException]) -> None:
-        """lossless: whether others have to wait for it. failures: where to leave what it raises."""
+    def __init__(
+        self,
+        sink: Sink,
+        lossless: bool,
+        timing: Timing,
+        failures: List[BaseException],
+        stopped: Callable[[], bool],
+    ) -> None:
+        """lossless: whether others wait for it. failures: where to leave what it raises. stopped: see Output."""
         self._sink = sink
         self._lossless = lossless
         self._timing = timing
         self._mail: Mailbox[Picture] = Mailbox(sink.waiting)
         self._failures = failures
+        self._stopped = stopped
         self._reopen = False
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
         self._thread.start()
 
     def put(self, picture: Picture) -> None:
         """Leave a picture for the sink; where it is too slow, its oldest goes, or all wait if none may be lost."""
-        while self._lossless and picture.frame is not None and not self._mail.wait_for_room(WAIT):
-            pass
+        while self._lossless and picture.frame is not None:
+            if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT) or self._stopped():
+                break
         skipped = self._mail.put(picture)
         if skipped is not None:
             if skipped.frame is not None:
@@ -271,4 +292,5 @@ class Behind:
             else:
                 self._sink.write(picture.frame, picture.canvas, picture.what)
         finally:
-            picture.done(self._timing.now() - start)
+            end = self._timing.now()
+            picture.done(end, end - start)

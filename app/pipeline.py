@@ -38,7 +38,7 @@ def run(
     beside = not detector.backend.fills_cpu
     source.prepare = detector.prepare if beside else None
     taken = 0
-    with Output(detector, sinks, timing, tally, draw, source.live, beside) as output:
+    with Output(detector, sinks, timing, tally, draw, source.live, beside, lambda: stop.requested) as output:
         frames = iter(source)
         while not stop.requested and taken != max_frames:
             waiting = StageClock()

@@ -101,8 +101,8 @@ class MatroskaSink(Sink):
         self._writer = MatroskaWriter(self._file, self._size[0], self._size[1], self._fps or DEFAULT_FPS)
 
     def reopen(self) -> None:
+        self._keep = self._keep or self._writer is not None
         self.close()
-        self._keep = True
         self._frames = 0
 
     def close(self) -> None:
@@ -168,11 +168,11 @@ class VideoSink(Sink):
         self._frames += 1
 
     def reopen(self) -> None:
+        self._keep = self._keep or self._writer is not None
         if self._writer is not None and not os.path.exists(self.name):  # moved away, so it is not there to be checked
             self._writer.release()
             self._writer = None
         self.close()
-        self._keep = True
 
     def close(self) -> None:
         writer, self._writer = self._writer, None

@@ -21,13 +21,14 @@ class Sink:
     name: for people. wants_canvas: whether it shows the picture, so that somebody has to draw on it.
     waiting: how many frames may wait for it. A sink for which some may is written in a thread of its own, and skips
     frames when it is slow; one for which none may is quick, and gets every frame.
-    keeps_all: whether it gets every frame of a file even so.
+    keeps_all: whether it gets every frame of a file even so. may_block: whether a quick one may hang all the same.
     """
 
     name = "a sink"
     wants_canvas = True
     waiting = 0
     keeps_all = False
+    may_block = False
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         """Take one frame: the frame, the picture with the overlay (h, w, 3) uint8 BGR, and what was found.
@@ -70,7 +71,7 @@ class JsonLinesSink(Sink):
         self._labels = labels
         self._append = append
         self._file: Any = None
-        self._size = 0
+        self.may_block = path == "-" or (os.path.exists(path) and not os.path.isfile(path))  # a pipe nobody reads
         self._start: Optional[float] = None
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
@@ -99,36 +100,39 @@ class JsonLinesSink(Sink):
     def _write_line(self, line: bytes) -> None:
         try:
             if self._file is None:
-                self._open()
+                self._file = self._open()
             written = self._file.write(line)
             if self._path == "-":
                 self._file.flush()
             if written != len(line):
+                self._take_back(written or 0)
                 raise OSError(28, "the disk is full")
-            self._size += written
         except OSError as error:
-            if self._file is not None and os.path.isfile(self._path):
-                self._file.truncate(self._size)  # back to the last whole line
-                if not self._size:
-                    os.remove(self._path)
             raise OutputError("{}: cannot be written: {}".format(self._path, error.strerror)) from error
 
-    def _open(self) -> None:
+    def _open(self) -> Any:
         if self._path == "-":
-            self._file = sys.stdout.buffer
-            return
-        # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
+            return sys.stdout.buffer
         pipe = os.path.exists(self._path) and not os.path.isfile(self._path)
         append = self._append and not pipe
-        self._file = open(self._path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
-        self._size = 0
+        size = _end_of_last_line(self._path) if append and os.path.exists(self._path) else 0
+        # Unbuffered: a line is in the file when write() returns, whatever becomes of this process.
+        file = open(self._path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
         if append:
-            self._size = _end_of_last_line(self._path)
-            self._file.truncate(self._size)
+            file.truncate(size)
+        return file
+
+    def _take_back(self, written: int) -> None:
+        """Remove what was written of a line; and the file, if there is no other in it."""
+        if os.path.isfile(self._path):
+            size = os.fstat(self._file.fileno()).st_size - written
+            self._file.truncate(size)
+            if not size:
+                os.remove(self._path)
 
     def reopen(self) -> None:
+        self._append = self._append or self._file is not None
         self.close()
-        self._append = True
 
     def close(self) -> None:
         if self._file is not None and self._path != "-":

@@ -44,7 +44,7 @@ def open_source(
     if uri.isdigit() or uri.startswith("/dev/") or scheme(uri) in LIVE:
         return Camera(find_device(uri, width, height, fps), retry, wait)
     if width or height:
-        warn("--width and --height are asked of cameras; {} keeps its own size".format(uri))
+        warn("--width and --height are asked of cameras; {} keeps its own size".format(shown(uri)))
     if uri.startswith("test://"):
         return _open_synthetic(uri, loop, retry, wait)
     if "://" in uri:
@@ -58,7 +58,7 @@ def open_source(
     if not os.path.exists(uri) and glob.has_magic(uri):
         return _open_images(uri, [path for path in glob.glob(uri) if is_image(path)], loop)
     if not os.path.exists(uri):
-        raise SourceError("{}: no such file, folder or camera".format(uri))
+        raise SourceError("{}: no such file, folder or camera".format(shown(uri)))
     if is_image(uri):
         return _open_images(uri, [uri], loop)
     return _open_video(uri, loop)

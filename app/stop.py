@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from typing import Any, Dict
 
 
@@ -26,8 +25,10 @@ class Stop:
 
     def take_hangup(self) -> bool:
         """Whether a SIGHUP has come since this was last asked."""
-        came, self._hangup = self._hangup, False
-        return came
+        if not self._hangup:
+            return False
+        self._hangup = False
+        return True
 
     def __enter__(self) -> "Stop":
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -54,8 +55,9 @@ class Stop:
 
 
 def _has_terminal() -> bool:
-    """Whether standard error is a terminal that still answers."""
+    """Whether there is a terminal that this process belongs to, and that has not hung up."""
     try:
-        return os.isatty(sys.stderr.fileno()) and os.tcgetpgrp(sys.stderr.fileno()) >= 0
-    except (AttributeError, OSError, ValueError):
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+        return True
+    except OSError:
         return False

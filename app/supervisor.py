@@ -45,7 +45,7 @@ class SupervisorSink(Sink):
             self._send("WATCHDOG=1", _status(self._timing))
 
     def idle(self, canvas: np.ndarray, outage: str) -> None:
-        self._send("", outage)
+        self._send("", " ".join(outage.split()))  # a line break would begin another message
 
     def close(self) -> None:
         if self._socket is not None:
@@ -63,11 +63,11 @@ class SupervisorSink(Sink):
         if self._socket is None:
             return
         try:
-            self._socket.sendto(message.encode(), self._address)
+            self._socket.sendto(message.encode(errors="replace"), self._address)
         except BlockingIOError:
             pass  # it is busy; the next message will do
         except OSError as error:
-            warn("the supervisor at $NOTIFY_SOCKET cannot be told: {}".format(error.strerror))
+            warn("the supervisor at $NOTIFY_SOCKET cannot be told: {}".format(error.strerror or error))
             self._socket.close()
             self._socket = None
 

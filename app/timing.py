@@ -102,20 +102,19 @@ class Timing:
                 self._recent.popleft()
             return self.frames - 1
 
-    def delivered(self, number: int, captured_at: float, seconds: Dict[str, float]) -> None:
-        """Add the latency and the stages' times of a frame that the last of its sinks has now.
+    def delivered(self, number: int, captured_at: float, seconds: Dict[str, float], at: float) -> None:
+        """Add the stages' times of a frame, and its latency, up to `at`, when the last of its sinks had it.
 
         number: what `frame_done` gave.
         """
         with self._lock:
-            now = self.now()
             if number < WARM_UP_FRAMES < self.frames:
                 return  # a cold one, late
             for stage, time_taken in seconds.items():
                 self._stages[stage].add(time_taken)
-            self._latency.add(now - captured_at)
-            self._delivered.append((now, now - captured_at) + tuple(seconds.values()))
-            while now - self._delivered[0][0] > SCREEN_WINDOW and len(self._delivered) > 2:
+            self._latency.add(at - captured_at)
+            self._delivered.append((at, at - captured_at) + tuple(seconds.values()))
+            while at - self._delivered[0][0] > SCREEN_WINDOW and len(self._delivered) > 2:
                 self._delivered.popleft()
 
     def sink_skipped(self) -> None:

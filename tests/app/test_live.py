@@ -141,8 +141,20 @@ def test_rtsp_of_another_resolution(rtsp):
 # The whole command
 
 
+@pytest.fixture(autouse=True)
+def started():
+    """What a test has started, which ends with it, whatever comes of it."""
+    yield STARTED
+    while STARTED:
+        STARTED.pop().kill()
+
+
+STARTED = []
+
+
 def start(*args, **options):
-    return program.start("--size", 64, "--no-show", "--offline", *args, **options)
+    STARTED.append(program.start("--size", 64, "--no-show", "--offline", *args, **options))
+    return STARTED[-1]
 
 
 def wait_until(condition, process):
@@ -154,7 +166,8 @@ def wait_until(condition, process):
 
 
 def has_lines(path, count):
-    return lambda: os.path.exists(str(path)) and len(lines_of(path)) >= count
+    """Whether there are so many; the last one may be on its way into the file."""
+    return lambda: os.path.exists(str(path)) and path.read_bytes().count(b"\n") >= count
 
 
 def end(process, number=signal.SIGTERM):

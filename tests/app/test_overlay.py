@@ -186,7 +186,7 @@ def run_at(fps, configured, live=False):
     for index in range(20):
         clock.sleep(1 / fps)
         number = timing.frame_done(3 * index, clock.time)
-        timing.delivered(number, clock.time - 0.05, dict(dict.fromkeys(STAGES, 0.0), infer=0.0125))
+        timing.delivered(number, clock.time - 0.05, dict(dict.fromkeys(STAGES, 0.0), infer=0.0125), clock.time)
     return timing
 
 

@@ -27,7 +27,7 @@ def timed(gaps, configured_fps=None, indices=None, latency=0.0, period=None):
         clock.sleep(gap)
         index = indices[count] if indices else count
         captured_at = clock.time - latency if period is None else 100 + index * period
-        timing.delivered(timing.frame_done(index, captured_at), captured_at, no_stages())
+        timing.delivered(timing.frame_done(index, captured_at), captured_at, no_stages(), clock.time)
     return timing
 
 
@@ -71,7 +71,7 @@ def test_times_of_the_warm_up_are_left_out():
         clock.sleep(seconds)
         late.append((timing.frame_done(index, captured_at), captured_at, no_stages(infer=seconds)))
         if len(late) > 1:  # a sink has a frame while the next one is already detected
-            timing.delivered(*late.pop(0))
+            timing.delivered(*(late.pop(0) + (clock.time,)))
     report = timing.report()
     assert report["stages_ms"]["infer"]["mean"] == pytest.approx(20)
     assert report["stages_ms"]["infer"]["p99"] == pytest.approx(20, rel=0.01)
@@ -113,7 +113,7 @@ def test_current_latency():
     for index in range(200):
         clock.sleep(0.05)
         latency = 1.0 if index < 100 else 0.1 + 0.001 * (index % 20)
-        timing.delivered(timing.frame_done(index, clock.time), clock.time - latency, no_stages(infer=0.02))
+        timing.delivered(timing.frame_done(index, clock.time), clock.time - latency, no_stages(infer=0.02), clock.time)
     assert timing.current_latency(50) == pytest.approx(0.11, abs=0.002), "the slow ones are long ago"
     assert timing.current_latency(95) == pytest.approx(0.118, abs=0.002)
     assert timing.current_stages()["infer"] == pytest.approx(0.02)
