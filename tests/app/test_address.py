@@ -14,6 +14,9 @@ PASSWORD = "hunter2"
     "uri, expected",
     [
         pytest.param("0", "0", id="a number"),
+        pytest.param("rtsp:/admin:hunter2@h/x", "***@h/x", id="one slash"),
+        pytest.param("admin:hunter2@h/x", "***@h/x", id="no scheme"),
+        pytest.param("me@home.mp4", "me@home.mp4", id="a file"),
         pytest.param("/dev/video0", "/dev/video0", id="a device"),
         pytest.param("/dev/v4l/by-id/usb-x@1.2-index0", "/dev/v4l/by-id/usb-x@1.2-index0", id="an @ in a path"),
         pytest.param("csi://0?flip=2", "csi://0?flip=2", id="csi"),

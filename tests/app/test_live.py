@@ -1,5 +1,6 @@
 """The command on cameras that fail: real servers on loopback, the real command in a process of its own."""
 
+import fcntl
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from tools.rtsp_server import RtspServer, available
 from tools.stamp import read_stamp
 
 SECRET = "s3cr3t"
+F_SETPIPE_SZ = 1031  # of fcntl(2); Python 3.10 knows it
 
 needs_model = pytest.mark.skipif(not os.path.exists(CARD), reason="the model is not here: python -m tools.convert")
 needs_rtsp = pytest.mark.skipif(available() is not None, reason=str(available()))
@@ -278,6 +280,22 @@ def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
     assert "is left behind" in err
     assert json.loads(report.read_text())["frames"] >= 1
     assert seconds < 2
+
+
+@needs_model
+def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path):
+    pipe, report = tmp_path / "pipe", tmp_path / "report.json"
+    os.mkfifo(str(pipe))
+    reader = os.open(str(pipe), os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
+    process = start("--cam", "test://64x48@500?live", "--jsonl", pipe, "--report", report)
+    time.sleep(2.0)  # the pipe is full soon after the start
+    code, err, seconds = end(process)
+    os.close(reader)
+    assert code == 0, err
+    assert "hangs, and is left behind" in err
+    assert seconds < 3
+    assert json.loads(report.read_text())["frames"] > 0
 
 
 @needs_model
