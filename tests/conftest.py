@@ -1,6 +1,7 @@
 """Puts the repository and this folder on the path, and makes hypothesis repeatable."""
 
 import os
+import signal
 import sys
 
 from hypothesis import settings
@@ -11,6 +12,9 @@ for folder in (TESTS, os.path.dirname(TESTS)):
     if folder in sys.path:
         sys.path.remove(folder)
     sys.path.insert(0, folder)
+
+# Under nohup it is ignored, and would be in every command that a test starts.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
 collect_ignore = (
