@@ -230,7 +230,7 @@ def test_a_banner_stays_in_the_picture(size):
 def test_a_banner_is_read_in_the_middle():
     canvas = np.full((480, 640, 3), 255, np.uint8)
     Overlay(LABELS, Timing()).banner(canvas, "no picture for 12 s: connection refused")
-    rows, columns = np.nonzero((canvas == 255).all(axis=2))
+    rows, columns = np.nonzero((canvas > 200).all(axis=2))  # OpenCV 4.1.1 draws thin, and smooth
     assert len(rows) > 100, "white letters"
     assert abs(rows.mean() - 240) < 20
     assert abs(columns.mean() - 320) < 20
