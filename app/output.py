@@ -72,7 +72,9 @@ class Output:
             self._thread.start()
 
     def put(self, frame: Frame, outputs: List[np.ndarray], letterbox: Letterbox) -> None:
-        """Take a frame and its heads, which nobody may write to any more. Raises what a sink has raised before."""
+        """Take a frame and its heads. Raises what a sink has raised before."""
+        if self._beside:  # the backend may use their memory for the next frame, while these are being read
+            outputs = [head.copy() for head in outputs]
         self._put(lambda: self._finish(frame, outputs, letterbox))
 
     def idle(self, outage: str) -> None:

@@ -51,8 +51,6 @@ def run(
             outputs, letterbox = detector.infer(frame)
             for stage in ("wait", "capture"):
                 frame.clock.seconds[stage] = waiting.seconds[stage]
-            if beside:  # the backend may use the memory of its outputs for the next frame, while these are being read
-                outputs = [head.copy() for head in outputs]
             output.put(frame, outputs, letterbox)
             taken += 1
 
