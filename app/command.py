@@ -9,6 +9,9 @@ from typing import Any, Callable, NoReturn
 from app.errors import NanoyoloError, UsageError
 
 
+FLUSH_LIMIT = 0.3  # seconds
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises UsageError instead of printing its usage and ending the program."""
 
@@ -52,10 +55,16 @@ def exit_code(work: Callable[[], None]) -> int:
 def leave(code: int) -> NoReturn:
     """End the process. Where a thread still hangs in a driver or a decoder, do not tear down the libraries round it."""
     if threading.active_count() > 1:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (AttributeError, OSError, ValueError):
-                pass
+        flushing = threading.Thread(target=_flush, daemon=True)  # which hangs if the one that hangs is in a stream
+        flushing.start()
+        flushing.join(FLUSH_LIMIT)
         os._exit(code)
     sys.exit(code)
+
+
+def _flush() -> None:
+    for stream in (sys.stderr, sys.stdout):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass

@@ -283,15 +283,19 @@ def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
 
 
 @needs_model
-def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path):
+@pytest.mark.parametrize("place", ["a pipe by name", "standard output"])
+def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path, place):
     pipe, report = tmp_path / "pipe", tmp_path / "report.json"
     os.mkfifo(str(pipe))
     reader = os.open(str(pipe), os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(str(pipe), os.O_WRONLY)
     fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
-    process = start("--cam", "test://64x48@500?live", "--jsonl", pipe, "--report", report)
+    lines = pipe if place == "a pipe by name" else "-"
+    process = start("--cam", "test://64x48@500?live", "--jsonl", lines, "--report", report, stdout=writer)
     time.sleep(2.0)  # the pipe is full soon after the start
     code, err, seconds = end(process)
     os.close(reader)
+    os.close(writer)
     assert code == 0, err
     assert "hangs, and is left behind" in err
     assert seconds < 3

@@ -386,6 +386,22 @@ def test_beside_inference_put_returns_while_a_quick_sink_writes(gate):
 
 
 @either_way
+@pytest.mark.parametrize("beside, may_block", [(True, False), (False, True)], ids=["a GPU infers", "a pipe is written"])
+def test_heads_may_be_used_again_while_a_frame_is_finished(gate, beside, may_block):
+    """A backend writes the next frame's heads into the same memory; the Recorder wants one detection in each."""
+    sink, shared = Recorder(before=gate), heads()
+    sink.may_block = may_block
+    out = start(sink, beside=beside)
+    out.put(frame(0), shared, LETTERBOX)
+    assert gate.reached.wait(LIMIT)
+    out.put(frame(1), shared, LETTERBOX)
+    for head in shared:
+        head[:] = -20
+    gate.opened.set()
+    out.close()
+    assert sink.events == [0, 1, "close"]
+
+
 @pytest.mark.parametrize("draw", [True, False])
 def test_all_sinks_get_the_same_picture(draw, beside):
     quick, slow = Recorder(), Recorder("slow", waiting=2)
