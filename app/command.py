@@ -8,7 +8,6 @@ from typing import Any, Callable, NoReturn
 
 from app.errors import NanoyoloError, UsageError
 
-
 FLUSH_LIMIT = 0.3  # seconds
 
 

@@ -385,7 +385,6 @@ def test_beside_inference_put_returns_while_a_quick_sink_writes(gate):
     assert sink.events == list(range(1 + FRAMES_AHEAD)) + ["close"]
 
 
-@either_way
 @pytest.mark.parametrize("beside, may_block", [(True, False), (False, True)], ids=["a GPU infers", "a pipe is written"])
 def test_heads_may_be_used_again_while_a_frame_is_finished(gate, beside, may_block):
     """A backend writes the next frame's heads into the same memory; the Recorder wants one detection in each."""
@@ -402,6 +401,7 @@ def test_heads_may_be_used_again_while_a_frame_is_finished(gate, beside, may_blo
     assert sink.events == [0, 1, "close"]
 
 
+@either_way
 @pytest.mark.parametrize("draw", [True, False])
 def test_all_sinks_get_the_same_picture(draw, beside):
     quick, slow = Recorder(), Recorder("slow", waiting=2)
