@@ -398,6 +398,16 @@ def test_another_resolution_after_reconnecting(camera, captures, clock):
     assert regained(frames, captures, clock, 2).image.shape == (30, 40, 3)
 
 
+def test_a_bug_is_told_without_the_address(connect, captures, clock, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("cannot\n open rtsp://user:s3cr3t@host/x")
+
+    monkeypatch.setattr(cv2, "VideoCapture", fail)
+    with pytest.raises(SourceError, match="RuntimeError: cannot open") as caught:
+        next_frame(iter(connect()))
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_a_picture_that_is_not_bgr(camera, captures, clock):
     frames = playing(camera, captures)
     captures[0].give_image(np.zeros((48, 64), np.uint8))
