@@ -141,9 +141,10 @@ class Camera(Source):
         self._reason = reason
         self._failures += 1
         if not self._connected and not self._may_wait:
-            raise SourceError("{}: {}".format(self.name, reason))
+            raise SourceError("{}: {}; --wait would keep trying".format(self.name, reason))
         if self._retry is not None and self._failures > self._retry:
-            raise SourceError("{}: {}; given up after {} tries".format(self.name, reason, self._failures))
+            count = "{} tries".format(self._failures) if self._failures > 1 else "one try"
+            raise SourceError("{}: {}; given up after {}".format(self.name, reason, count))
         self._next_try = min(self._next_try, now + self._delay)
         self._tell(now)
 
