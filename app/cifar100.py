@@ -1,0 +1,151 @@
+"""CIFAR-100 in its official binary form, streamed: the archive, or the folder that it unpacks to.
+
+A record is 3,074 bytes: the coarse label, the fine label, then 1,024 bytes each of red, green and blue, row by row.
+Nothing in it is code, unlike in the pickled form. Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
+"""
+
+import lzma
+import os
+import tarfile
+import zlib
+from contextlib import contextmanager
+from typing import IO, Iterator, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from app.errors import SourceError
+
+SIDE = 32  # height and width of an image in pixels
+RECORD = 2 + 3 * SIDE * SIDE  # bytes
+FINE, COARSE = 100, 20  # how many labels there are
+SPLITS = ("train", "test")
+FILES = ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt")
+BLOCK = 1000  # records read at once, 3 MB
+PIECE = 1 << 18  # bytes asked for at once: an archive holds what is asked for several times over
+
+
+class Batch(NamedTuple):
+    """Labelled images: (n, 3, 32, 32) uint8 RGB, and their fine and coarse labels, (n,) uint8 each."""
+
+    images: np.ndarray
+    fine: np.ndarray
+    coarse: np.ndarray
+
+
+class Cifar100:
+    """The data set in a folder or an archive (.tar, .tar.gz, .tar.xz). `fine_names` and `coarse_names` are its labels.
+
+    An archive is decompressed anew for every pass and never unpacked to disk. Raises SourceError, here and while it is
+    read, for whatever is missing or wrong; says in which file and which record.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        if not os.path.exists(path):
+            raise SourceError("{}: is not there; get it with: python -m tools.fetch cifar-100".format(path))
+        self.fine_names = self._names("fine_label_names.txt", FINE)
+        self.coarse_names = self._names("coarse_label_names.txt", COARSE)
+
+    def count(self, split: str) -> int:
+        """Number of images in a split, by the size of its file."""
+        with self._open(split + ".bin") as (_, size):
+            return self._count(split, size)
+
+    def batches(self, split: str, size: int = BLOCK, limit: Optional[int] = None) -> Iterator[Batch]:
+        """The images of a split in order, `size` at a time (the last batch may be smaller), at most `limit` in all."""
+        with self._open(split + ".bin") as (file, length):
+            left = self._count(split, length) if limit is None else min(limit, self._count(split, length))
+            first = 0
+            while left > 0:
+                # Whole batches: as many as fit into a block, at least one.
+                wanted = min(left, max(1, BLOCK // size) * size)
+                block = self._read(split, file, first, wanted)
+                for start in range(0, wanted, size):
+                    records = block[start : start + size]
+                    images = records[:, 2:].reshape(-1, 3, SIDE, SIDE)
+                    yield Batch(images, records[:, 1], records[:, 0])
+                first += wanted
+                left -= wanted
+
+    def load(self, split: str) -> Batch:
+        """A whole split at once: 154 MB for the training set."""
+        with self._open(split + ".bin") as (file, length):
+            records = self._read(split, file, 0, self._count(split, length))
+        return Batch(records[:, 2:].reshape(-1, 3, SIDE, SIDE), records[:, 1], records[:, 0])
+
+    def _count(self, split: str, size: int) -> int:
+        count, rest = divmod(size, RECORD)
+        if rest:
+            raise SourceError(
+                "{}: {}.bin: record {} is cut off: it has {} of {} bytes".format(self.path, split, count, rest, RECORD)
+            )
+        if not count:
+            raise SourceError("{}: {}.bin is empty".format(self.path, split))
+        return count
+
+    def _read(self, split: str, file: IO[bytes], first: int, count: int) -> np.ndarray:
+        """Records as (count, 3074) uint8, their labels checked."""
+        data = _read_exactly(file, count * RECORD)
+        if len(data) < count * RECORD:
+            self._count(split, first * RECORD + len(data))
+            raise SourceError("{}: {}.bin ends before record {}".format(self.path, split, first + len(data) // RECORD))
+        records = np.frombuffer(data, np.uint8).reshape(count, RECORD)
+        for column, name, labels in ((1, "fine", FINE), (0, "coarse", COARSE)):
+            wrong = np.flatnonzero(records[:, column] >= labels)
+            if len(wrong):
+                raise SourceError(
+                    "{}: {}.bin: record {}: {} label {} is not one of 0 to {}".format(
+                        self.path, split, first + wrong[0], name, records[wrong[0], column], labels - 1
+                    )
+                )
+        return records
+
+    def _names(self, name: str, expected: int) -> List[str]:
+        with self._open(name) as (file, size):
+            try:
+                names = _read_exactly(file, min(size, 1 << 16)).decode("ascii").split()
+            except UnicodeDecodeError:
+                raise SourceError("{}: {}: is not a list of names".format(self.path, name)) from None
+        if len(names) != expected:
+            raise SourceError("{}: {}: has {} names instead of {}".format(self.path, name, len(names), expected))
+        return names
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[Tuple[IO[bytes], int]]:
+        """One file of the data set, and its size in bytes."""
+        try:
+            if os.path.isdir(self.path):
+                with open(os.path.join(self.path, name), "rb") as file:
+                    yield file, os.fstat(file.fileno()).st_size
+            else:
+                # Not as a stream (r|*), which decompresses without limit: a small archive can fill the memory. And not
+                # with getmember(), which reads all of it first.
+                with tarfile.open(self.path) as archive:
+                    for member in archive:
+                        if member.isfile() and os.path.basename(member.name) == name:
+                            content = archive.extractfile(member)
+                            assert content is not None  # it is a file
+                            yield content, member.size
+                            return
+                raise SourceError("{}: has no {} in it".format(self.path, name))
+        except FileNotFoundError:
+            raise SourceError("{}: there is no {} in it".format(self.path, name)) from None
+        except SourceError:
+            raise
+        except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+            reason = str(error).split("\n")[0].rstrip(":")
+            raise SourceError("{}: is damaged, or not an archive: {}".format(self.path, reason)) from error
+        except OSError as error:
+            raise SourceError("{}: {}: {}".format(self.path, name, error.strerror or error)) from error
+
+
+def _read_exactly(file: IO[bytes], size: int) -> bytes:
+    """Up to `size` bytes, fewer only at the end of the file: an archive gives what it has decompressed."""
+    pieces = []
+    while size > 0:
+        piece = file.read(min(size, PIECE))
+        if not piece:
+            break
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
