@@ -1,0 +1,137 @@
+"""Classifiers for CIFAR-100, in Keras 3, each under 30 million parameters.
+
+All take (n, 32, 32, 3) RGB in 0..255 and give 100 logits; the normalisation is inside the graph, so that no device can
+normalise differently from training. `model = NETWORKS["report_cnn"]()`.
+"""
+
+import keras
+from keras import initializers, layers
+
+# Of the training set's pixels, 0..255, per channel; measured by `Cifar100(...).load("train").images`.
+MEAN = (129.304, 124.070, 112.434)
+STANDARD_DEVIATION = (68.170, 65.392, 70.418)
+
+CLASSES = 100
+# Said each time: a user's keras.json may say otherwise.
+SAME = {"padding": "same", "data_format": "channels_last"}
+VALID = {"padding": "valid", "data_format": "channels_last"}
+
+
+def report_cnn(dropout: float = 0.2) -> keras.Model:
+    """The final network of the original report: 9,282,788 parameters, 9,277,284 of them trainable; 290 M MACs.
+
+    57.14 % top-1 there. Its softmax is left to whoever wants probabilities.
+    """
+    inputs, x = _normalised()
+    x = _unit(x, 64, 1, dropout, "glorot_normal")
+    x = layers.MaxPooling2D(3, 1, **VALID)(x)  # 30x30
+    x = _unit(x, 128, 1, dropout, "glorot_normal")
+    x = layers.AveragePooling2D(3, 1, **VALID)(x)  # 28x28
+    x = _unit(x, 256, 2, dropout)  # 14x14
+    x = _unit(x, 256, 2, dropout)  # 7x7
+    x = layers.MaxPooling2D(3, 1, **VALID)(x)  # 5x5
+    x = _unit(x, 512, 1, dropout)
+    x = _unit(x, 512, 1, dropout)
+    x = layers.AveragePooling2D(3, 1, **VALID)(x)  # 3x3
+    x = _unit(x, 512, 1, dropout)
+    x = _unit(x, 512, 1, dropout)
+    x = layers.MaxPooling2D(3, **VALID)(x)  # 1x1
+    return _model("report_cnn", inputs, _dense(layers.Flatten(data_format="channels_last")(x)))
+
+
+def report_fast(dropout: float = 0.2) -> keras.Model:
+    """In the spirit of the report's first network, built for speed of training: 42.42 % top-1 there. 5 M MACs.
+
+    Three convolutions with stride 2: hardly anything is computed at 32x32.
+    """
+    inputs, x = _normalised()
+    for filters in (32, 64, 128):  # 16x16, 8x8, 4x4
+        x = _unit(x, filters, 2, dropout, "he_normal")
+    return _model("report_fast", inputs, _dense(layers.Flatten(data_format="channels_last")(x)))
+
+
+def report_deep(dropout: float = 0.2) -> keras.Model:
+    """In the spirit of the report's second network, built for depth: 43.04 % top-1 there.
+
+    Twelve convolutions in a row without shortcuts, a max pool after every third.
+    """
+    inputs, x = _normalised()
+    for filters in (64, 128, 256, 512):  # 32x32, 16x16, 8x8, 4x4
+        for _ in range(3):
+            x = _unit(x, filters, 1, dropout, "he_normal")
+        x = layers.MaxPooling2D(2, **VALID)(x)
+    return _model("report_deep", inputs, _dense(layers.GlobalAveragePooling2D(data_format="channels_last")(x)))
+
+
+def nano_resnet(dropout: float = 0.0) -> keras.Model:
+    """For the Nano with a trained-at-length GPU recipe: 11 million parameters, 400 M MACs, 13 convolutions in a row.
+
+    Chosen for accuracy per millisecond on a small GPU with FP16, whose limits are launches and bytes before they are
+    operations (472 GFLOPS in FP16, but 25.6 GB/s): few and wide layers instead of many thin ones; plain 3x3
+    convolutions with multiples of 64 channels, which TensorRT has its fastest kernels for, instead of depthwise ones,
+    which move as many bytes for a tenth of the work; ReLU and the batch norm melt into the convolution; and only the
+    stem works at 32x32, where a byte of weights is used most but the activations are largest. Shortcuts, since they
+    cost one addition that is fused too, and train to more than a plain stack does.
+    """
+    return _resnet("nano_resnet", 64, ((128, 2), (256, 2), (512, 2)), dropout)
+
+
+def nano_resnet_s(dropout: float = 0.0) -> keras.Model:
+    """The same at half the width and half the depth: 1.2 million parameters, 44 M MACs, 7 convolutions in a row.
+
+    What a CPU can train in an hour, and run in under a millisecond.
+    """
+    return _resnet("nano_resnet_s", 32, ((64, 1), (128, 1), (256, 1)), dropout)
+
+
+NETWORKS = {build.__name__: build for build in (report_cnn, report_fast, report_deep, nano_resnet, nano_resnet_s)}
+
+
+def _normalised() -> tuple:
+    inputs = keras.Input((32, 32, 3), name="images")
+    scale = [1 / deviation for deviation in STANDARD_DEVIATION]
+    offset = [-mean / deviation for mean, deviation in zip(MEAN, STANDARD_DEVIATION)]
+    return inputs, layers.Rescaling(scale, offset, name="normalise")(inputs)
+
+
+def _unit(x: object, filters: int, stride: int, dropout: float, initializer: object = None) -> object:
+    """The report's unit: convolution 3x3, batch normalisation, ReLU, dropout."""
+    start = initializer or initializers.RandomNormal(stddev=0.01)
+    x = layers.Conv2D(filters, 3, stride, kernel_initializer=start, **SAME)(x)
+    x = layers.ReLU()(layers.BatchNormalization(axis=-1)(x))
+    return layers.Dropout(dropout)(x) if dropout else x
+
+
+def _resnet(name: str, stem: int, stages: tuple, dropout: float) -> keras.Model:
+    """A residual network; every stage (filters, blocks) halves height and width."""
+    inputs, x = _normalised()
+    x = layers.ReLU()(_conv_norm(x, stem, 3, 1))
+    for filters, blocks in stages:
+        for block in range(blocks):
+            x = _residual(x, filters, stride=1 if block else 2)
+    x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
+    if dropout:
+        x = layers.Dropout(dropout)(x)
+    return _model(name, inputs, _dense(x))
+
+
+def _residual(x: object, filters: int, stride: int) -> object:
+    """Two convolutions 3x3 and a shortcut, which is a convolution 1x1 where the shape changes (He 2015)."""
+    y = layers.ReLU()(_conv_norm(x, filters, 3, stride))
+    y = _conv_norm(y, filters, 3, 1, gamma="zeros")  # starts as the identity (Goyal 2017, 5.1)
+    shortcut = _conv_norm(x, filters, 1, stride) if stride > 1 else x
+    return layers.ReLU()(layers.Add()([y, shortcut]))
+
+
+def _conv_norm(x: object, filters: int, size: int, stride: int, gamma: str = "ones") -> object:
+    x = layers.Conv2D(filters, size, stride, use_bias=False, kernel_initializer="he_normal", **SAME)(x)
+    return layers.BatchNormalization(axis=-1, gamma_initializer=gamma)(x)
+
+
+def _dense(x: object) -> object:
+    """The logits, in float32 also where the rest is computed in half of that."""
+    return layers.Dense(CLASSES, dtype="float32", name="logits")(x)
+
+
+def _model(name: str, inputs: object, outputs: object) -> keras.Model:
+    return keras.Model(inputs, outputs, name=name)
