@@ -2,6 +2,8 @@
 
 weights/yolov3-tiny.onnx
 weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
+
+A classifier's card says `"task": "classification"`: see `classifiercard.py`.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ from typing import Any, Dict, NamedTuple, Tuple
 from app.errors import ModelError
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
+CLASSIFICATION = "classification"  # a card's `task`; a detector's card has none
 
 
 class Head(NamedTuple):
@@ -60,16 +63,21 @@ def read_card(model: str) -> ModelCard:
     model file.
     """
     fields = read_fields(model)
+    if fields.get("task") == CLASSIFICATION:
+        raise ModelError("{}: is a classifier, not a detector; see python -m app.evaluate".format(model))
     try:
         return _parse(fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError("{}: not a model card: {}".format(card_path(model), _reason(error))) from error
+        raise ModelError("{}: not a model card: {}".format(card_path(model), reason(error))) from error
 
 
-def read_fields(model: str) -> Dict[str, Any]:
-    """The fields of the card beside a model file of any kind, once its hash has been found to be the model's."""
+def read_fields(model: str, maker: str = "python -m tools.convert") -> Dict[str, Any]:
+    """The fields of the card beside a model file of any kind, once its hash has been found to be the model's.
+
+    maker: the command that makes such models, for errors to name.
+    """
     if not os.path.isfile(model):
-        raise ModelError("{}: no such model; make the default one with: python -m tools.convert".format(model))
+        raise ModelError("{}: no such model; make the default one with: {}".format(model, maker))
     path = card_path(model)
     try:
         with open(path, encoding="utf-8") as file:
@@ -78,11 +86,11 @@ def read_fields(model: str) -> Dict[str, Any]:
     except OSError as error:
         raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError("{}: not a model card: {}".format(path, _reason(error))) from error
+        raise ModelError("{}: not a model card: {}".format(path, reason(error))) from error
     if hash_model(model) != expected:
         raise ModelError(
-            "{}: its card {} was written for another file; make both again with: python -m tools.convert".format(
-                model, os.path.basename(path)
+            "{}: its card {} was written for another file; make both again with: {}".format(
+                model, os.path.basename(path), maker
             )
         )
     return fields
@@ -100,7 +108,7 @@ def hash_file(path: str) -> str:
 def input_multiple(fields: Dict[str, Any], model: str) -> int:
     """What a model's input height and width are multiples of, by the fields of its card; 1 where it says nothing."""
     try:
-        return max(1, int(_positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
+        return max(1, int(positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
     except (ValueError, AttributeError) as error:
         raise ModelError("{}: not a model card: {}".format(card_path(model), error)) from error
 
@@ -118,11 +126,11 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
     for key, value in expected.items():
         if fields["input"][key] != value:
             raise ValueError("input {} should be {}, is {}".format(key, value, fields["input"][key]))
-    multiple = int(_positive(fields["input"]["multiple"], "the input's multiple", 1024))
+    multiple = int(positive(fields["input"]["multiple"], "the input's multiple", 1024))
     heads = tuple(
         Head(
-            int(_positive(head["stride"], "a stride", multiple)),
-            tuple((_positive(w, "an anchor"), _positive(h, "an anchor")) for w, h in head["anchors"]),
+            int(positive(head["stride"], "a stride", multiple)),
+            tuple((positive(w, "an anchor"), positive(h, "an anchor")) for w, h in head["anchors"]),
         )
         for head in fields["heads"]
     )
@@ -137,15 +145,17 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
         labels=tuple(labels),
         heads=heads,
         multiple=multiple,
-        scale=_positive(fields["input"]["scale"], "the input's scale"),
+        scale=positive(fields["input"]["scale"], "the input's scale"),
     )
 
 
-def _positive(value: Any, name: str, most: float = 1e4) -> float:
+def positive(value: Any, name: str, most: float = 1e4) -> float:
+    """A field that is a number above 0 and at most `most`. Raises ValueError, which calls it `name`, for another."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
         raise ValueError("{} should be above 0 and at most {:g}, is {!r}".format(name, most, value))
     return float(value)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """What to say of an exception that reading a card has raised."""
     return "{} is missing".format(error) if isinstance(error, KeyError) else str(error)

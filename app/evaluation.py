@@ -1,0 +1,91 @@
+"""What an evaluation has found: speed and memory, the comparison with the model's card, and the summary in words."""
+
+import resource
+import sys
+from typing import Any, Dict, List, Optional, Tuple
+
+from app.classifiercard import Accuracy
+from app.histogram import Histogram
+
+LARGEST_DIFFERENCE = 0.1  # percentage points: more is not rounding, but another computation
+
+
+def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
+    """The report's part about inference, with what makes images ready for it; None without images."""
+    mean = batches.total / images if images else None
+    median, slow = batches.percentile(50), batches.percentile(95)
+    times = {"mean": mean, "p50": median and median / batch, "p95": slow and slow / batch}
+    return {
+        "ms_per_image": {key: value and round(1000 * value, 4) for key, value in times.items()},
+        "images_per_s": mean and round(1 / mean, 1),
+    }
+
+
+def peak_memory() -> float:
+    """The most memory that this process has held so far, in MB (10**6 bytes)."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)  # bytes there, KiB elsewhere
+
+
+def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optional[Dict[str, Any]], str]:
+    """The report's `card`, None where the two cannot be compared, and the outcome or the reason in one line.
+
+    fields: the report's `split`, `images`, `complete`, `top1` and `top5`.
+    """
+    if accuracy is None:
+        return None, "not compared with the card, which gives no accuracy"
+    if not fields["complete"]:
+        return None, "not compared with the card: it was stopped early"
+    if fields["split"] != "test":
+        return None, "not compared with the card, which is about the test set"
+    if fields["images"] != accuracy.images:
+        return None, "not compared with the card, which is about {} images".format(accuracy.images)
+    pairs = [("top-1", fields["top1"], accuracy.top1), ("top-5", fields["top5"], accuracy.top5)]
+    # Rounded, for 0.621 - 0.620 is a little more than 0.001.
+    differences = [round(abs(100 * (here - there)), 6) for _, here, there in pairs]
+    off = [pair for pair, difference in zip(pairs, differences) if difference > LARGEST_DIFFERENCE]
+    outcome = {
+        "top1": accuracy.top1,
+        "top5": accuracy.top5,
+        "difference_points": max(differences),
+        "agrees": not off,
+    }
+    shown = ", ".join(
+        "{} {} here, {} by the card".format(name, percent(here), percent(there)) for name, here, there in off
+    )
+    if off:
+        return outcome, "the accuracy on this device is not the card's: {}".format(shown)
+    return outcome, "as the card says: {} top-1, {} top-5".format(percent(accuracy.top1), percent(accuracy.top5))
+
+
+def percent(fraction: float) -> str:
+    """A fraction from 0 to 1 as per cent with two digits."""
+    return "{:.2f} %".format(100 * fraction)
+
+
+def summary(fields: Dict[str, Any], verdict: str) -> List[str]:
+    """The report in lines. verdict: the outcome of the comparison with the card."""
+    what = "{} on {}".format(fields["model"], fields["backend"])
+    if not fields["images"]:
+        return [what, "stopped before the first image"]
+    images = "{} image{} of the {} set".format(fields["images"], "s" if fields["images"] > 1 else "", fields["split"])
+    if not fields["complete"]:
+        images += " (incomplete: stopped early)"
+    times = fields["ms_per_image"]
+    worst = ", ".join("{} {:.0f} %".format(c["label"], 100 * c["accuracy"]) for c in fields["worst_classes"])
+    confused = ", ".join("{} as {} {}".format(c["true"], c["predicted"], c["images"]) for c in fields["most_confused"])
+    rows = [
+        ("images", images),
+        ("top-1", percent(fields["top1"])),
+        ("top-5", percent(fields["top5"])),
+        ("superclass", percent(fields["superclass_top1"])),
+        ("loss", "{:.4f}".format(fields["loss"])),
+        ("worst", worst),
+        ("confused", confused or "none"),
+        ("speed", "{:.1f} images/s at batch {}".format(fields["images_per_s"], fields["batch"])),
+        ("ms/image", "mean {mean:.3f}, p50 {p50:.3f}, p95 {p95:.3f}".format(**times)),
+        ("time", "{:.1f} s, after {:.1f} s of warm-up".format(fields["time_s"], fields["warm_up_s"])),
+        ("memory", "{:.0f} MB at most".format(fields["peak_memory_mb"])),
+        ("card", verdict),
+    ]
+    return [what] + ["  {:<11}{}".format(name, value) for name, value in rows]

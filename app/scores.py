@@ -1,0 +1,50 @@
+"""How often a classifier is right, counted batch by batch in constant memory."""
+
+from typing import Any, Dict, Sequence
+
+import numpy as np
+
+from app.classifier import log_softmax
+from app.confusion import ConfusionMatrix
+
+BEST = 5
+
+
+class Scores:
+    """Counts over all images so far. `confusion` says what was taken for what."""
+
+    def __init__(self, labels: Sequence[str], superclass_of: Sequence[int]) -> None:
+        """superclass_of: the number of each label's superclass."""
+        self.images = 0
+        self.confusion = ConfusionMatrix(labels)
+        self._superclass_of = np.array(superclass_of, np.int64)
+        self._top1 = self._top5 = self._superclass = 0
+        self._loss = 0.0
+
+    def add(self, logits: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> None:
+        """Count a batch: logits (n, labels), finite; true labels and superclasses, (n,) of any integers.
+
+        Of equal logits, the lower label counts as the larger.
+        """
+        ranked = np.argsort(-logits, axis=1, kind="stable")[:, :BEST]
+        predicted = ranked[:, 0]
+        self.images += len(logits)
+        self._top1 += int((predicted == fine).sum())
+        self._top5 += int((ranked == fine[:, None]).sum())
+        self._superclass += int((self._superclass_of[predicted] == coarse).sum())
+        self._loss -= float(log_softmax(logits)[np.arange(len(fine)), fine].sum())
+        self.confusion.add(fine, predicted)
+
+    def report(self) -> Dict[str, Any]:
+        """The report's part about accuracy: fractions from 0 to 1 and the mean cross-entropy, None without images."""
+        sums = {
+            "top1": self._top1,
+            "top5": self._top5,
+            "superclass_top1": self._superclass,
+            "loss": self._loss,
+        }
+        fields: Dict[str, Any] = {key: value / self.images if self.images else None for key, value in sums.items()}
+        worst, confused = self.confusion.worst_classes(), self.confusion.most_confused()
+        fields["worst_classes"] = [{"label": label, "accuracy": accuracy} for label, accuracy in worst]
+        fields["most_confused"] = [{"true": t, "predicted": p, "images": count} for t, p, count in confused]
+        return fields

@@ -1,0 +1,138 @@
+import math
+
+import numpy as np
+import pytest
+from classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
+
+from app.backends.fake import FakeBackend
+from app.classifier import Classifier, log_softmax, softmax
+from app.classifiercard import ClassifierCard
+from app.errors import ModelError, UsageError
+
+CARD = ClassifierCard(
+    "small", "0" * 64, tuple(LABELS), tuple(SUPERCLASSES), tuple(SUPERCLASS_OF), 32, 32, 0.5, None
+)  # fmt: skip
+
+
+class Recorder(FakeBackend):
+    """Gives each image's first three pixels as logits, in memory that it uses again."""
+
+    def __init__(self, input_shape=(None, 3, 32, 32)):
+        super().__init__([np.zeros((64, 100), np.float32)], input_shape)
+        self.tensors = []
+
+    def infer(self, tensor):
+        super().infer(tensor)
+        self.tensors.append(tensor.copy())
+        output = self.outputs[0][: len(tensor)]
+        output[:] = 0
+        output[:, :3] = tensor[:, 0, 0, :3]
+        return [output]
+
+
+def images(count, seed=0):
+    return np.random.RandomState(seed).randint(0, 256, (count, 3, 32, 32)).astype(np.uint8)
+
+
+def test_what_the_model_is_given():
+    backend = Recorder()
+    classifier = Classifier(backend, CARD, 4)
+    given = images(4)
+    logits = classifier.logits(given)
+    assert (logits.shape, logits.dtype) == ((4, 100), np.float32)
+    assert (backend.tensors[0] == given * 0.5).all()
+    assert (logits[:, :3] == given[:, 0, 0, :3] * 0.5).all()
+
+
+def test_logits_outlive_the_next_call():
+    classifier = Classifier(Recorder(), CARD, 2)
+    first = classifier.logits(images(2, 1))
+    kept = first.copy()
+    classifier.logits(images(2, 2))
+    assert (first == kept).all()
+
+
+def test_a_small_batch_is_filled_up_with_black():
+    backend = Recorder((5, 3, 32, 32))
+    classifier = Classifier(backend, CARD)
+    classifier.logits(images(5, 1))
+    given = images(2, 2)
+    assert classifier.logits(given).shape == (2, 100)
+    assert (backend.tensors[1][:2] == given * 0.5).all()
+    assert not backend.tensors[1][2:].any()  # nothing is left of the batch before
+
+
+@pytest.mark.parametrize(
+    "batch, own, expected",
+    [(None, None, 1), (None, 8, 8), (7, None, 7), (8, 8, 8)],
+    ids=["neither", "the model's", "the caller's", "both"],
+)
+def test_batch(batch, own, expected):
+    assert Classifier(FakeBackend([], (own, 3, 32, 32)), CARD, batch).batch == expected
+
+
+def test_a_batch_that_the_model_does_not_take():
+    with pytest.raises(UsageError, match="--batch 7: the model takes batches of 4 only; use --batch 4"):
+        Classifier(FakeBackend([], (4, 3, 32, 32)), CARD, 7)
+
+
+@pytest.mark.parametrize("shape", [(None, 3, 64, 64), (None, 32, 32, 3), (None, 1, 32, 32), (None, 3072)], ids=str)
+def test_a_model_with_another_input(shape):
+    with pytest.raises(ModelError, match="does not fit"):
+        Classifier(FakeBackend([], shape), CARD)
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [[], [(1, 10)], [(1, 101)], [(100,)], [(1, 100, 1)], [(2, 100)], [(1, 100), (1, 100)]],
+    ids=str,
+)
+def test_a_model_with_other_outputs(outputs):
+    backend = FakeBackend([np.zeros(shape, np.float32) for shape in outputs])
+    with pytest.raises(ModelError, match="does not fit"):
+        Classifier(backend, CARD).logits(images(1))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_logits_that_are_not_finite(value):
+    logits = np.zeros((1, 100), np.float32)
+    logits[0, 99] = value
+    with pytest.raises(ModelError, match="not finite"):
+        Classifier(FakeBackend([logits]), CARD).logits(images(1))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(images(1).astype(np.float32), id="float"),
+        pytest.param(images(3), id="more than a batch"),
+        pytest.param(images(0), id="none"),
+        pytest.param(images(1)[:, :, :16], id="another size"),
+        pytest.param(images(1)[0], id="without a batch"),
+    ],
+)
+def test_wrong_images(wrong):
+    with pytest.raises(ValueError, match="images should be uint8"):
+        Classifier(Recorder(), CARD, 2).logits(wrong)
+
+
+def test_softmax_against_a_loop():
+    logits = np.random.RandomState(0).normal(0, 5, (6, 100)).astype(np.float32)
+    for row, probabilities, logarithms in zip(logits.tolist(), softmax(logits), log_softmax(logits)):
+        total = math.fsum(math.exp(value) for value in row)
+        for value, probability, logarithm in zip(row, probabilities, logarithms):
+            assert probability == pytest.approx(math.exp(value) / total, rel=1e-12)
+            assert logarithm == pytest.approx(value - math.log(total), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0, 3e38, -3e38, 1e4])
+def test_softmax_of_any_finite_logits(offset):
+    logits = np.full((2, 100), offset, np.float32)
+    assert softmax(logits) == pytest.approx(np.full((2, 100), 0.01))
+    assert log_softmax(logits) == pytest.approx(np.full((2, 100), math.log(0.01)))
+
+
+def test_softmax_of_the_whole_range():
+    logits = np.array([[3e38, -3e38, 0]], np.float32)
+    assert softmax(logits).tolist() == [[1, 0, 0]]
+    assert np.isfinite(log_softmax(logits)).all()

@@ -1,0 +1,96 @@
+"""Small classifiers for CIFAR-100 and data of its form, made on the spot."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from app.cifar100 import COARSE, FINE, RECORD
+from app.modelcard import card_path
+
+LABELS = ["fine{}".format(label) for label in range(FINE)]
+SUPERCLASSES = ["coarse{}".format(label) for label in range(COARSE)]
+SUPERCLASS_OF = [7 * label % COARSE for label in range(FINE)]
+
+
+def write_data(folder, test=60, train=25, seed=0):
+    """A data set in a folder, `test` and `train` images of it; its path."""
+    folder.mkdir()
+    random = np.random.RandomState(seed)
+    for split, count in (("test", test), ("train", train)):
+        records = random.randint(0, 256, (count, RECORD)).astype(np.uint8)
+        # A level of its own for every image and channel, or their means would all be alike.
+        levels = random.randint(1, 200, (count, 3)).repeat(1024, 1)
+        records[:, 2:] = levels + random.randint(0, 50, levels.shape)
+        records[:, 1] = random.randint(0, 12, count)  # few of the classes, so that some are met often
+        records[:, 0] = [SUPERCLASS_OF[label] for label in records[:, 1]]
+        (folder / (split + ".bin")).write_bytes(records.tobytes())
+    (folder / "fine_label_names.txt").write_text("\n".join(LABELS) + "\n")
+    (folder / "coarse_label_names.txt").write_text("\n".join(SUPERCLASSES) + "\n")
+    return str(folder)
+
+
+def weights(outputs=FINE, seed=1):
+    """Weights (3, outputs) and bias (outputs,) float32 of a classifier by mean colour; it prefers the first classes."""
+    random = np.random.RandomState(seed)
+    bias = np.where(np.arange(outputs) < 14, 4, 0)
+    return random.normal(0, 0.01, (3, outputs)).astype(np.float32), bias.astype(np.float32)
+
+
+def write_model(path, batch=None, outputs=FINE, side=32, twice=False, bias=None):
+    """An ONNX classifier by mean colour at `path`. batch: None leaves it free. twice: give the logits two times."""
+    matrix, own_bias = weights(outputs)
+    bias = own_bias if bias is None else bias
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["flat"], axis=1),
+        helper.make_node("Gemm", ["flat", "matrix", "bias"], ["logits"], transB=1),
+    ]
+    if twice:
+        nodes.append(helper.make_node("Relu", ["logits"], ["again"]))
+    size = batch or "n"
+    graph = helper.make_graph(
+        nodes,
+        "classifier",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [size, 3, side, side])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, outputs])
+            for name in (["logits", "again"] if twice else ["logits"])
+        ],
+        [numpy_helper.from_array(np.ascontiguousarray(matrix.T), "matrix"), numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
+    model.ir_version = 7
+    onnx.checker.check_model(model)
+    with open(str(path), "wb") as file:
+        file.write(model.SerializeToString())
+    return str(path)
+
+
+def card_fields(model, **changes):
+    """The fields of a good card for a model file."""
+    with open(model, "rb") as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    fields = {
+        "name": os.path.splitext(os.path.basename(model))[0],
+        "sha256": digest,
+        "task": "classification",
+        "source": {"data": "CIFAR-100"},
+        "input": {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [32, 32]},
+        "labels": LABELS,
+        "superclasses": SUPERCLASSES,
+        "superclass_of": SUPERCLASS_OF,
+        "training": {},
+        "versions": {},
+    }
+    return dict(fields, **changes)
+
+
+def write_card(model, **changes):
+    """A good card beside a model but for `changes`; the model's path."""
+    with open(card_path(model), "w") as file:
+        json.dump(card_fields(model, **changes), file)
+    return model
