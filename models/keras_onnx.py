@@ -15,10 +15,11 @@ INPUT, OUTPUT = "images", "logits"
 
 
 def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
-    """Build an `onnx.ModelProto` with a free batch: (n, 3, h, w) float32 RGB as the model takes it, logits (n, classes).
+    """Build an `onnx.ModelProto` with a free batch: (n, 3, h, w) float32 RGB 0..255 in, logits (n, classes) out.
 
-    Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights give the same
-    bytes. Raises ValueError for a layer that it does not know, and for a batch norm that no convolution comes before.
+    Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights give the
+    same bytes. Raises ValueError for a layer that it does not know, and for a batch norm without a convolution to fold
+    it into.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -29,7 +30,9 @@ def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
     names, nodes = emitter.names, emitter.nodes
     _, height, width, channels = model.inputs[0].shape
     images = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", channels, height, width])
-    logits = helper.make_tensor_value_info(names[_key(model.outputs[0])], TensorProto.FLOAT, ["n", model.output_shape[1]])
+    logits = helper.make_tensor_value_info(
+        names[_key(model.outputs[0])], TensorProto.FLOAT, ["n", model.output_shape[1]]
+    )
     graph = helper.make_graph(nodes, model.name, [images], [logits], emitter.initializers())
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="nanoyolo")
     proto.ir_version = 7
@@ -132,12 +135,12 @@ class _Emitter:
     def _dense(self, layer: Any, sources: list[str]) -> str:
         _check(layer, activation="linear")
         kernel = _values(layer.kernel)
-        height, width, channels = self._flattened.get(sources[0], (1, 1, len(kernel)))
         # Keras has flattened (h, w, c), here it was (c, h, w).
-        kernel = kernel.reshape(height, width, channels, -1).transpose(2, 0, 1, 3).reshape(kernel.shape)
+        shape = (*self._flattened.get(sources[0], (1, 1, len(kernel))), -1)
+        kernel = kernel.reshape(shape).transpose(2, 0, 1, 3).reshape(kernel.shape)
         bias = _values(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1])
-        weights = [self._constant(layer.name + ".kernel", kernel), self._constant(layer.name + ".bias", bias)]
-        return self._node("Gemm", [*sources, *weights], layer.name)
+        weights = [self._constant(layer.name + ".kernel", kernel.T), self._constant(layer.name + ".bias", bias)]
+        return self._node("Gemm", [*sources, *weights], layer.name, transB=1)  # OpenCV 4.1.1 knows no other
 
 
 def _key(tensor: Any) -> int:

@@ -17,9 +17,9 @@ for folder in (TESTS, os.path.dirname(TESTS)):
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-collect_ignore = (
-    ["tools/test_bench.py", "tools/test_score.py", "tools/test_soak.py"] if sys.version_info < (3, 9) else []
-)
+HOST_ONLY = "tools/test_bench.py tools/test_score.py tools/test_soak.py tools/test_train.py tools/training".split()
+HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py"]
+collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("tests")

@@ -1,0 +1,29 @@
+"""Loss and accuracy over the epochs, as a picture."""
+
+import io
+from typing import Any, Sequence
+
+from app.files import write_file
+
+
+def draw_curves(epochs: Sequence[dict[str, Any]], path: str, title: str) -> None:
+    """Write a PNG of the curves of training and, where there is one, validation. Raises OutputError."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)
+    figure.suptitle(title)
+    panels = figure.subplots(1, 2)
+    numbers = [line["epoch"] for line in epochs]
+    for axes, names, label, factor in ((panels[0], ("loss",), "loss", 1), (panels[1], ("top1", "top5"), "%", 100)):
+        for colour, name in zip(("tab:blue", "tab:orange"), names):
+            for prefix, style, what in (("", "--", "training"), ("val_", "-", "validation")):
+                if all(prefix + name in line for line in epochs):
+                    values = [line[prefix + name] * factor for line in epochs]
+                    axes.plot(numbers, values, style, color=colour, marker=".", label=f"{name}, {what}")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_file(path, picture.getvalue())

@@ -1,0 +1,75 @@
+"""The end of a run: an ONNX file, its accuracy on the test set, and the card that says so."""
+
+import json
+import os
+import platform
+from typing import Any
+
+import keras
+import numpy
+import onnx
+
+from app import __version__
+from app.backends import open_backend
+from app.cifar100 import Cifar100
+from app.classifier import Classifier
+from app.classifiercard import read_classifier_card
+from app.errors import say
+from app.evaluate import run
+from app.evaluation import percent
+from app.files import check_writable, remove_file, write_file
+from app.modelcard import CLASSIFICATION, card_path, hash_file
+from app.stop import Stop
+from models.keras_onnx import emit_onnx
+from tools.training.data import superclass_of
+
+BATCH = 100
+
+
+def export(model: keras.Model, output: str, data_path: str, training: dict[str, Any]) -> None:
+    """Write the model to `output`, an .onnx file, and its card beside it.
+
+    training: what the card says of how it was trained. The accuracy is that of the file just written, as ONNX Runtime
+    computes it on the CPU, over the whole test set: the only time that a run touches it. Raises OutputError,
+    SourceError.
+    """
+    check_writable(output)
+    data = Cifar100(data_path)
+    # The card comes last and goes first: where there is one that states an accuracy, the model is whole.
+    remove_file(card_path(output))
+    write_file(output, emit_onnx(model).SerializeToString())
+    card: dict[str, Any] = {
+        "name": os.path.splitext(os.path.basename(output))[0],
+        "sha256": hash_file(output),
+        "task": CLASSIFICATION,
+        "input": {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": list(model.input_shape[1:3])},
+        "accuracy": None,
+        "parameters": model.count_params(),
+        "training": training,
+        "versions": _versions(),
+        "labels": data.fine_names,
+        "superclasses": data.coarse_names,
+        "superclass_of": superclass_of(data),
+    }
+    _write_card(output, card)
+    with open_backend(output, "onnx", "cpu") as backend, Stop() as stop:
+        classifier = Classifier(backend, read_classifier_card(output), BATCH)
+        scores, _, _ = run(classifier, data, "test", data.count("test"), stop)
+    if stop.requested:
+        raise KeyboardInterrupt
+    report = scores.report()
+    figures = {name: round(report[name], 6) for name in ("top1", "top5", "superclass_top1", "loss")}
+    card["accuracy"] = {"images": scores.images, **figures}
+    _write_card(output, card)
+    say(f"{output}: {percent(figures['top1'])} top-1, {percent(figures['top5'])} top-5 on the test set")
+
+
+def _write_card(output: str, card: dict[str, Any]) -> None:
+    write_file(card_path(output), (json.dumps(card, indent=1) + "\n").encode())
+
+
+def _versions() -> dict[str, str]:
+    versions = {"nanoyolo": __version__, "python": platform.python_version(), "keras": keras.__version__}
+    name = keras.backend.backend()
+    module = __import__(name)  # tensorflow, torch or jax
+    return {**versions, name: str(module.__version__), "numpy": numpy.__version__, "onnx": onnx.__version__}
