@@ -136,9 +136,10 @@ class _Emitter:
         _check(layer, activation="linear")
         kernel = _values(layer.kernel)
         # Keras has flattened (h, w, c), here it was (c, h, w).
-        shape = (*self._flattened.get(sources[0], (1, 1, len(kernel))), -1)
-        kernel = kernel.reshape(shape).transpose(2, 0, 1, 3).reshape(kernel.shape)
-        bias = _values(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1])
+        inputs, outputs = layer.kernel.shape
+        before = self._flattened.get(sources[0], (1, 1, inputs))
+        kernel = np.moveaxis(kernel.reshape(*before, outputs), 2, 0).reshape(inputs, outputs)
+        bias = _values(layer.bias) if layer.use_bias else np.zeros(outputs)
         weights = [self._constant(layer.name + ".kernel", kernel.T), self._constant(layer.name + ".bias", bias)]
         return self._node("Gemm", [*sources, *weights], layer.name, transB=1)  # OpenCV 4.1.1 knows no other
 

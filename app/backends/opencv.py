@@ -13,7 +13,10 @@ from app.backends import Backend, Shape, check_precision, check_tensor, one_line
 from app.errors import ModelError
 from app.files import opencv_path
 
-FOR_OLD_RELEASES = "python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx"
+FOR_OLD_RELEASES = (
+    "OpenCV before 4.6 needs YOLOv3-tiny in another form (python -m tools.convert --opset 8 "
+    "--output weights/yolov3-tiny-opset8.onnx), and reads few others: use --backend onnx"
+)
 
 
 class OpenCVBackend(Backend):
@@ -43,7 +46,7 @@ class OpenCVBackend(Backend):
                 pass
             net = cv2.dnn.readNetFromONNX(opencv_path(self._path))
         except (cv2.error, OSError, ValueError) as error:
-            hint = "; OpenCV before 4.6 needs: " + FOR_OLD_RELEASES if _is_old() else ""
+            hint = "; " + FOR_OLD_RELEASES if _is_old() else ""
             raise ModelError(
                 "{}: OpenCV {} cannot read it: {}{}".format(self._path, cv2.__version__, one_line(error), hint)
             ) from error

@@ -1,0 +1,181 @@
+"""Times app.evaluate against keras.Model.evaluate, one image at a time as in the original report, and compares them.
+
+Rounds are interleaved: each has every rival once, on the same images; figures are medians, ratios are taken within a
+round. Keras is timed twice, as it compiles a model by default and without XLA, which is slow on some CPUs. Then both
+classify the whole test set, and the images are counted on which they differ.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from typing import Any, Callable, Optional, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from app.backends import open_backend
+from app.cifar100 import COARSE, SIDE, Batch, Cifar100
+from app.classifier import Classifier
+from app.classifiercard import ClassifierCard
+from app.command import Parser, exit_code, number
+from app.errors import ModelError, warn
+from app.evaluate import run, warm_up
+from app.files import write_file
+from app.stop import Stop
+from tools.training.options import DATA, MODELS
+
+EXAMPLES = """examples:
+  python -m tools.bench_classifier report_cnn
+  python -m tools.bench_classifier nano_resnet_s --run runs/nano_resnet_s --images 500 --rounds 7
+"""
+ENGINES = ("onnx", "openvino")
+WHOLE_BATCH = 100  # images at once where time is not measured
+BEST = 5
+
+Rival = Callable[[], float]  # one round; its seconds
+
+
+def bench(args: argparse.Namespace) -> None:
+    """Do what the command line says."""
+    data = Cifar100(args.data)
+    model = load(args)
+    with tempfile.TemporaryDirectory() as folder:
+        from models.keras_onnx import emit_onnx
+
+        path = os.path.join(folder, args.model + ".onnx")
+        write_file(path, emit_onnx(model).SerializeToString())
+        rivals = keras_rivals(model, data, args.images)
+        classifiers = {}
+        for engine in ENGINES:
+            try:
+                classifiers[engine] = Classifier(open_backend(path, engine, "cpu"), card(args.model, data))
+            except ModelError as error:
+                warn(f"not compared: {error}")
+        for engine, classifier in classifiers.items():
+            rivals[f"app.evaluate, {engine}"] = evaluate_rival(classifier, data, args.images)
+        print(table(rounds(rivals, args.rounds), args.images))
+        whole = Classifier(open_backend(path, "onnx", "cpu"), card(args.model, data), WHOLE_BATCH)
+        print(differences(model, whole, data))
+
+
+def load(args: argparse.Namespace) -> Any:
+    """The network: of a training run, else with the weights it starts from."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    from models.cifar import NETWORKS
+    from tools.training.journal import Journal
+
+    keras.utils.set_random_seed(0)
+    model = NETWORKS[args.model]()
+    if args.run is not None:
+        trained = Journal.read(args.run).load_model()
+        if trained.optimizer.use_ema:
+            trained.optimizer.finalize_variable_values(trained.trainable_variables)
+        try:
+            model.set_weights(trained.get_weights())  # into one that computes in float32
+        except ValueError as error:
+            raise ModelError(f"{args.run}: is not a run of {args.model}") from error
+    return model
+
+
+def card(name: str, data: Cifar100) -> ClassifierCard:
+    """A card for a model that has none. The superclasses are not compared."""
+    fine, coarse = tuple(data.fine_names), tuple(data.coarse_names)
+    superclass_of = tuple(label % COARSE for label in range(len(fine)))
+    return ClassifierCard(name, "", fine, coarse, superclass_of, SIDE, SIDE, 1.0, None)
+
+
+def keras_rivals(model: Any, data: Cifar100, images: int) -> dict[str, Rival]:
+    """`Model.evaluate` with the report's metrics and batches of one, as compiled by default and without XLA."""
+    import keras
+
+    batch: Batch = next(data.batches("test", images))
+    pixels, labels = batch.images.transpose(0, 2, 3, 1).astype(np.float32), batch.fine.astype(np.int64)
+
+    def rival(jit_compile: Any) -> Rival:
+        own = keras.models.clone_model(model)
+        own.compile(
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(), keras.metrics.SparseTopKCategoricalAccuracy(BEST)],
+            jit_compile=jit_compile,
+        )
+
+        def round_of() -> float:
+            began = time.perf_counter()
+            own.evaluate(pixels, labels, batch_size=1, verbose=0)
+            return time.perf_counter() - began
+
+        return round_of
+
+    return {"keras": rival("auto"), "keras, no XLA": rival(False)}
+
+
+def evaluate_rival(classifier: Classifier, data: Cifar100, images: int) -> Rival:
+    """What `app.evaluate` does, from the data's file to the scores."""
+
+    def round_of() -> float:
+        with Stop() as stop:
+            warm_up(classifier, stop)
+            return run(classifier, data, "test", images, stop)[2]
+
+    return round_of
+
+
+def rounds(rivals: dict[str, Rival], count: int) -> dict[str, list[float]]:
+    """Seconds of every rival in every round, after one that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    for number_of in tqdm(range(count + 1), unit=" rounds", leave=False, disable=None):
+        for name, rival in rivals.items():
+            taken = rival()
+            if number_of:
+                seconds[name].append(taken)
+    return seconds
+
+
+def table(seconds: dict[str, list[float]], images: int) -> str:
+    """Milliseconds an image, and how many times as fast as the faster of Keras' two in the same round."""
+    fastest = [min(pair) for pair in zip(*(seconds[name] for name in seconds if name.startswith("keras")))]
+    lines = []
+    for name, times in seconds.items():
+        ratios = [reference / own for reference, own in zip(fastest, times)]
+        lines.append(
+            f"{name:24}{statistics.median(times) / images * 1e3:8.2f} ms an image"
+            f"{statistics.median(ratios):8.2f} times as fast as Keras ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+    return "\n".join(lines)
+
+
+def differences(model: Any, classifier: Classifier, data: Cifar100) -> str:
+    """On how many images of the test set Keras and ONNX Runtime are not both right, or both wrong."""
+    top1 = top5 = images = 0
+    with tqdm(total=data.count("test"), unit=" images", leave=False, disable=None) as bar:
+        for batch in data.batches("test", WHOLE_BATCH):
+            pixels = batch.images.transpose(0, 2, 3, 1).astype(np.float32)
+            both = [classifier.logits(batch.images), np.asarray(model(pixels, training=False))]
+            ranked = [np.argsort(-logits, axis=1, kind="stable") for logits in both]
+            right = [[(own[:, :best] == batch.fine[:, None]).any(axis=1) for own in ranked] for best in (1, BEST)]
+            top1 += int((right[0][0] != right[0][1]).sum())
+            top5 += int((right[1][0] != right[1][1]).sum())
+            images += len(batch.fine)
+            bar.update(len(batch.fine))
+    return f"of {images} images, {top1} differ in top-1 and {top5} in top-5"
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
+    parser = Parser(prog="python -m tools.bench_classifier", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
+    parser.add_argument("--run", metavar="DIR", help="take the weights of this training run (default: random ones)")
+    parser.add_argument("--data", metavar="DIR", default=DATA, help="CIFAR-100 (default: %(default)s)")
+    parser.add_argument("--images", type=number(int, 10, 10000, "images"), default=200, help="a round (default: 200)")
+    parser.add_argument("--rounds", type=number(int, 1, 99, "rounds"), default=5, help="(default: 5)")
+    return exit_code(lambda: bench(parser.parse_args(argv)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
