@@ -1,4 +1,5 @@
 # make demo    detect objects in a short street clip          make test    lint, and all tests
+# make evaluate    the CIFAR-100 classifier, on this machine (DATA=folder or archive; else 169 MB are fetched)
 # The environment is made on the first call, and made again where it was interrupted.
 
 PYTHON ?= python3
@@ -16,13 +17,20 @@ PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/download.py tools/fetch.py tools/fetch_cifar100.py tools/convert.py tools/build_engine.py
 
-.PHONY: help demo test lint test-packages test-host test-device clean
+.PHONY: help demo evaluate test lint test-packages test-host test-device clean
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 demo: $(STAMP)
 	@$(BIN)/python -m tools.demo
+
+DATA ?= weights/cifar-100-binary
+evaluate: $(STAMP)
+	@[ "$(DATA)" != weights/cifar-100-binary ] || $(BIN)/python -m tools.fetch cifar-100
+	@mkdir -p runs/evaluate
+	@$(BIN)/python -m app.evaluate --data '$(DATA)' --report runs/evaluate/report.json --confusion runs/evaluate/confusion.png
+	@echo "more in runs/evaluate: report.json, confusion.png"
 
 test: lint test-host test-device
 

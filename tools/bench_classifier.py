@@ -25,6 +25,7 @@ from app.errors import ModelError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
 from app.stop import Stop
+from tools.training.frameworks import import_keras
 from tools.training.options import DATA, MODELS
 
 EXAMPLES = """examples:
@@ -63,8 +64,7 @@ def bench(args: argparse.Namespace) -> None:
 
 def load(args: argparse.Namespace) -> Any:
     """The network: of a training run, else with the weights it starts from."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import_keras()
     import keras
 
     from models.cifar import NETWORKS

@@ -10,6 +10,7 @@ from typing import Any, Optional, Sequence
 from app.command import exit_code
 from app.errors import UsageError, say
 from app.files import check_writable
+from tools.training.frameworks import import_keras
 from tools.training.options import RECIPES, check, make_parser
 
 DEFAULT_EPOCHS = 30
@@ -71,7 +72,7 @@ def train(journal: Any, resume: bool) -> Any:
     from tools.training.progress import Progress
 
     options = journal.options
-    data = load_data(options)
+    data = load_data(options, epoch=len(journal.epochs))
     if resume:
         if data.sha256 != journal.data_sha256:
             raise UsageError(f"{options.data}: is not the data that {journal.folder} was started with")
@@ -118,9 +119,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 args.epochs = DEFAULT_EPOCHS
         elif len(arguments) > (1 if arguments[0].startswith("--resume=") else 2):
             raise UsageError("--resume: goes on with the options of the run; give no others")
-        # Keras reads it when it is imported; TensorFlow's notes of its own start are nobody's news.
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        import_keras()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         from tools.training.export import export
         from tools.training.journal import Journal

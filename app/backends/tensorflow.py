@@ -5,38 +5,22 @@ its own, whatever else the process does with TensorFlow, and a call takes about 
 """
 
 import os
-import sys
-from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import numpy as np
 
 from app.artefact import read_artefact, read_sidecar
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
+from app.backends.quiet import without_stderr
 from app.errors import ModelError, warn
 from app.modelcard import graph_path, hash_model
-
-
-@contextmanager
-def _without_stderr() -> Iterator[None]:
-    """Nothing written to file descriptor 2: on its import TensorFlow 2.21 greets there, whatever its log level says."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
 
 # For whatever else uses TensorFlow in this process, as the tools do: no more of a GPU's memory than is needed, and
 # Keras on TensorFlow.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
-with importing("TensorFlow", "python3 -m pip install tensorflow"), _without_stderr():
+with importing("TensorFlow", "python3 -m pip install tensorflow"), without_stderr():
     import tensorflow as tf
 
 __all__ = ["TensorFlowBackend", "tf"]  # tools import tf from here, since it is quiet

@@ -11,11 +11,10 @@ from keras import layers
 VALUES = (0, 255)
 
 
-def make_augmentation(options: argparse.Namespace) -> Callable[[Any, Any], tuple[Any, Any]]:
+def make_augmentation(options: argparse.Namespace, seed: int) -> Callable[[Any, Any], tuple[Any, Any]]:
     """A function for `tf.data.Dataset.map` over batches, by the options of `tools.train`; in their order."""
     import tensorflow as tf  # whatever Keras computes with, tf.data runs on TensorFlow
 
-    seed = options.seed
     images_only = []
     if options.flip:
         images_only.append(layers.RandomFlip("horizontal", seed=seed, data_format="channels_last"))

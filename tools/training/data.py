@@ -11,6 +11,7 @@ from app.errors import SourceError
 from tools.training.augmentation import make_augmentation
 
 VALIDATION_BATCH = 500
+EPOCH_SEEDS = 10  # more than an epoch uses
 
 
 class Data(NamedTuple):
@@ -25,8 +26,12 @@ class Data(NamedTuple):
     sha256: str
 
 
-def load_data(options: argparse.Namespace) -> Data:
-    """Read the training set and split it, by a seed, so that a resumed run has the same split. Raises SourceError."""
+def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
+    """Read the training set and split it. Raises SourceError.
+
+    epoch: the number of epochs done. A resumed run has the same split, but not once more the order and the augmentation
+    that it began with.
+    """
     batch = Cifar100(options.data).load("train")
     digest = hashlib.sha256(batch.fine.tobytes())
     digest.update(batch.images.tobytes())
@@ -37,7 +42,9 @@ def load_data(options: argparse.Namespace) -> Data:
         raise SourceError(f"{options.data}: {len(training)} images to train on are fewer than a batch; lower --batch")
     images = batch.images.transpose(0, 2, 3, 1)
     return Data(
-        training=_batches(images[training], batch.fine[training], options.batch, options),
+        training=_batches(
+            images[training], batch.fine[training], options.batch, options, options.seed + EPOCH_SEEDS * epoch
+        ),
         validation=_batches(images[validation], batch.fine[validation], VALIDATION_BATCH) if held_out else None,
         steps=len(training) // options.batch,
         sha256=digest.hexdigest(),
@@ -58,7 +65,7 @@ def superclass_of(data: Cifar100) -> list[int]:
     return table
 
 
-def _batches(images: np.ndarray, labels: np.ndarray, size: int, options: Any = None) -> Any:
+def _batches(images: np.ndarray, labels: np.ndarray, size: int, options: Any = None, seed: int = 0) -> Any:
     """Batches for training where there are options, else for validation."""
     import tensorflow as tf
 
@@ -70,6 +77,6 @@ def _batches(images: np.ndarray, labels: np.ndarray, size: int, options: Any = N
         indices = tf.data.Dataset.range(len(labels))
         if options is None:
             return indices.batch(size).map(take).prefetch(1)
-        shuffled = indices.shuffle(len(labels), seed=options.seed).batch(size, drop_remainder=True).map(take)
+        shuffled = indices.shuffle(len(labels), seed=seed).batch(size, drop_remainder=True).map(take)
         # One thread, so that a seed gives the same run; a batch takes 3 % of the time of the step that uses it.
-        return shuffled.map(make_augmentation(options)).prefetch(2)
+        return shuffled.map(make_augmentation(options, seed)).prefetch(2)

@@ -7,7 +7,6 @@ RUN/curves.png          loss and accuracy
 """
 
 import argparse
-import glob
 import json
 import os
 import time
@@ -20,6 +19,8 @@ from app.files import remove_file, write_file
 from tools.training.curves import draw_curves
 
 STATE = "state.json"
+CHECKPOINT = ".checkpoint.keras"  # while it is written
+UNFINISHED = (CHECKPOINT, ".state.json.", ".log.jsonl.", ".curves.png.")
 
 
 class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -103,8 +104,8 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         previous, self.checkpoint = self.checkpoint, f"epoch-{epoch + 1:04d}.keras"
         path = os.path.join(self.folder, self.checkpoint)
         try:
-            self.model.save(os.path.join(self.folder, ".unfinished.keras"))
-            os.replace(os.path.join(self.folder, ".unfinished.keras"), path)
+            self.model.save(os.path.join(self.folder, CHECKPOINT))
+            os.replace(os.path.join(self.folder, CHECKPOINT), path)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
@@ -115,10 +116,11 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         draw_curves(self.epochs, os.path.join(self.folder, "curves.png"), self.options.model)
 
     def sweep(self) -> None:
-        """Remove checkpoints that a kill left behind."""
-        for path in glob.glob(os.path.join(glob.escape(self.folder), "epoch-*.keras")):
-            if os.path.basename(path) != self.checkpoint:
-                remove_file(path)
+        """Remove what a kill left behind: checkpoints that no state names, and files that were not yet in place."""
+        for name in os.listdir(self.folder):
+            stale = name.startswith("epoch-") and name.endswith(".keras") and name != self.checkpoint
+            if stale or name.startswith(UNFINISHED):
+                remove_file(os.path.join(self.folder, name))
 
     def _write_state(self) -> None:
         state = {

@@ -1,0 +1,22 @@
+"""Imports Keras, what it computes with, and TensorFlow, which reads the data, all without their notes on starting."""
+
+import os
+
+from app.backends import importing
+from app.backends.quiet import without_stderr
+
+INSTALL = "python3 -m pip install -e '.[train]'"
+
+
+def import_keras() -> None:
+    """Import them all, with TensorFlow to compute where KERAS_BACKEND does not say. Raises ModelError."""
+    name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    with importing(f"Keras with {name}", INSTALL), without_stderr():
+        import keras  # noqa: F401
+        import matplotlib  # noqa: F401
+        import tensorflow as tf
+
+        if name != "tensorflow":
+            tf.config.set_visible_devices([], "GPU")  # or it takes the memory of the GPU that the other computes on
