@@ -16,7 +16,7 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from app.backends import open_backend
+from app.backends import Backend, open_backend
 from app.cifar100 import COARSE, SIDE, Batch, Cifar100
 from app.classifier import Classifier
 from app.classifiercard import ClassifierCard
@@ -32,7 +32,7 @@ EXAMPLES = """examples:
   python -m tools.bench_classifier report_cnn
   python -m tools.bench_classifier nano_resnet_s --run runs/nano_resnet_s --images 500 --rounds 7
 """
-ENGINES = ("onnx", "openvino")
+ENGINES = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))  # backends, and what they compute in
 WHOLE_BATCH = 100  # images at once where time is not measured
 BEST = 5
 
@@ -49,16 +49,17 @@ def bench(args: argparse.Namespace) -> None:
         path = os.path.join(folder, args.model + ".onnx")
         write_file(path, emit_onnx(model).SerializeToString())
         rivals = keras_rivals(model, data, args.images)
-        classifiers = {}
-        for engine in ENGINES:
+        backends: dict[str, Backend] = {}
+        for engine, precision in ENGINES:
             try:
-                classifiers[engine] = Classifier(open_backend(path, engine, "cpu"), card(args.model, data))
+                backends[f"{engine} {precision}"] = open_backend(path, engine, "cpu", precision)
             except ModelError as error:
                 warn(f"not compared: {error}")
-        for engine, classifier in classifiers.items():
-            rivals[f"app.evaluate, {engine}"] = evaluate_rival(classifier, data, args.images)
-        print(table(rounds(rivals, args.rounds), args.images))
-        whole = Classifier(open_backend(path, "onnx", "cpu"), card(args.model, data), WHOLE_BATCH)
+        for name, backend in backends.items():
+            classifier = Classifier(backend, card(args.model, data))
+            rivals[f"app.evaluate, {name}"] = evaluate_rival(classifier, data, args.images)
+        print(table(rounds(rivals, args.rounds), args.images), flush=True)
+        whole = {name: Classifier(backend, card(args.model, data), WHOLE_BATCH) for name, backend in backends.items()}
         print(differences(model, whole, data))
 
 
@@ -150,20 +151,27 @@ def table(seconds: dict[str, list[float]], images: int) -> str:
     return "\n".join(lines)
 
 
-def differences(model: Any, classifier: Classifier, data: Cifar100) -> str:
-    """On how many images of the test set Keras and ONNX Runtime are not both right, or both wrong."""
-    top1 = top5 = images = 0
-    with tqdm(total=data.count("test"), unit=" images", leave=False, disable=None) as bar:
+def differences(model: Any, classifiers: dict[str, Classifier], data: Cifar100) -> str:
+    """On how many images of the test set each classifier and Keras are not both right, or both wrong."""
+    differing = {name: np.zeros(2, int) for name in classifiers}
+    count = data.count("test")
+    with tqdm(total=count, unit=" images", leave=False, disable=None) as bar:
         for batch in data.batches("test", WHOLE_BATCH):
             pixels = batch.images.transpose(0, 2, 3, 1).astype(np.float32)
-            both = [classifier.logits(batch.images), np.asarray(model(pixels, training=False))]
-            ranked = [np.argsort(-logits, axis=1, kind="stable") for logits in both]
-            right = [[(own[:, :best] == batch.fine[:, None]).any(axis=1) for own in ranked] for best in (1, BEST)]
-            top1 += int((right[0][0] != right[0][1]).sum())
-            top5 += int((right[1][0] != right[1][1]).sum())
-            images += len(batch.fine)
+            expected = right(np.asarray(model(pixels, training=False)), batch.fine)
+            for name, classifier in classifiers.items():
+                differing[name] += (right(classifier.logits(batch.images), batch.fine) != expected).sum(axis=1)
             bar.update(len(batch.fine))
-    return f"of {images} images, {top1} differ in top-1 and {top5} in top-5"
+    return "\n".join(
+        f"{name}: of {count} images, {top1} differ from Keras in top-1 and {top5} in top-5"
+        for name, (top1, top5) in differing.items()
+    )
+
+
+def right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Whether each label is the largest logit, and one of the five largest: (2, n) bool."""
+    ranked = np.argsort(-logits, axis=1, kind="stable") == labels[:, None]
+    return np.stack([ranked[:, 0], ranked[:, :BEST].any(axis=1)])
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
