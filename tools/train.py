@@ -73,14 +73,14 @@ def train(journal: Any, resume: bool) -> Any:
 
     options = journal.options
     data = load_data(options, epoch=len(journal.epochs))
+    model = build_model(options, has_gpu())
     if resume:
         if data.sha256 != journal.data_sha256:
             raise UsageError(f"{options.data}: is not the data that {journal.folder} was started with")
         keras.utils.set_random_seed(options.seed + len(journal.epochs))
-        model = journal.load_model()
+        journal.restore(model)
     else:
         journal.data_sha256 = data.sha256
-        model = build_model(options, has_gpu())
     journal.sweep()
     pace = Pace(options, data.steps, journal)
     averages = [keras.callbacks.SwapEMAWeights()] if options.ema else []

@@ -77,6 +77,20 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ModelError(f"{path}: cannot be loaded: {str(error).splitlines()[0]}") from error
 
+    def restore(self, model: keras.Model) -> None:
+        """Give a compiled network the weights and the optimiser's state after the last whole epoch. Raises ModelError.
+
+        Into a new network, since a loaded optimiser has forgotten which weights do not decay.
+        """
+        saved = self.load_model()
+        model.optimizer.build(model.trainable_variables)
+        try:
+            model.set_weights(saved.get_weights())
+            for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
+                variable.assign(value)
+        except (ValueError, AttributeError) as error:
+            raise ModelError(f"{self.folder}: its checkpoint is not one of its options' network") from error
+
     def seconds(self) -> float:
         """Seconds of training so far, in all sessions, without what a killed one had done of its last epoch."""
         return self.elapsed + time.monotonic() - self._resumed_at
