@@ -21,7 +21,7 @@ from app.cifar100 import COARSE, SIDE, Batch, Cifar100
 from app.classifier import Classifier
 from app.classifiercard import ClassifierCard
 from app.command import Parser, exit_code, number
-from app.errors import ModelError, warn
+from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
 from app.stop import Stop
@@ -69,18 +69,20 @@ def load(args: argparse.Namespace) -> Any:
     import keras
 
     from models.cifar import NETWORKS
+    from tools.train import build_model
     from tools.training.journal import Journal
 
     keras.utils.set_random_seed(0)
     model = NETWORKS[args.model]()
     if args.run is not None:
-        trained = Journal.read(args.run).load_model()
-        if trained.optimizer.use_ema:
+        journal = Journal.read(args.run)
+        if journal.options.model != args.model:
+            raise UsageError(f"--run {args.run}: is one of {journal.options.model}")
+        trained = build_model(journal.options, on_gpu=False)
+        journal.restore(trained)
+        if journal.options.ema:
             trained.optimizer.finalize_variable_values(trained.trainable_variables)
-        try:
-            model.set_weights(trained.get_weights())  # into one that computes in float32
-        except ValueError as error:
-            raise ModelError(f"{args.run}: is not a run of {args.model}") from error
+        model.set_weights(trained.get_weights())  # into one that computes in float32
     return model
 
 
@@ -153,12 +155,14 @@ def table(seconds: dict[str, list[float]], images: int) -> str:
 
 def differences(model: Any, classifiers: dict[str, Classifier], data: Cifar100) -> str:
     """On how many images of the test set each classifier and Keras are not both right, or both wrong."""
+    import keras
+
     differing = {name: np.zeros(2, int) for name in classifiers}
     count = data.count("test")
     with tqdm(total=count, unit=" images", leave=False, disable=None) as bar:
         for batch in data.batches("test", WHOLE_BATCH):
             pixels = batch.images.transpose(0, 2, 3, 1).astype(np.float32)
-            expected = right(np.asarray(model(pixels, training=False)), batch.fine)
+            expected = right(keras.ops.convert_to_numpy(model(pixels, training=False)), batch.fine)
             for name, classifier in classifiers.items():
                 differing[name] += (right(classifier.logits(batch.images), batch.fine) != expected).sum(axis=1)
             bar.update(len(batch.fine))

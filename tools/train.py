@@ -47,38 +47,40 @@ def build_model(options: argparse.Namespace, on_gpu: bool) -> Any:
     import keras
 
     from models.cifar import NETWORKS
-    from tools.training.precision import policy
 
     keras.utils.set_random_seed(options.seed)
-    keras.mixed_precision.set_dtype_policy(policy(options.precision, on_gpu))
+    precision = options.precision
+    keras.mixed_precision.set_dtype_policy(precision if precision == "float32" else "mixed_" + precision)
     dropout = {} if options.dropout is None else {"dropout": options.dropout}
     model = NETWORKS[options.model](**dropout)
     model.compile(
         make_optimiser(options),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy("top1"), keras.metrics.TopKCategoricalAccuracy(5, "top5")],
-        jit_compile="auto" if on_gpu else False,  # XLA's convolutions on a CPU are many times slower
+        # With TensorFlow on a CPU, XLA's convolutions are many times slower than its own; JAX has nothing else.
+        jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
     )
     return model
 
 
-def train(journal: Any, resume: bool) -> Any:
-    """Train until the run's end; the network, with the average of its weights where one is kept."""
+def train(journal: Any, resume: bool) -> tuple[Any, Any]:
+    """Train until the run's end; the network, with the average of its weights where one is kept, and the data."""
     import keras
 
     from tools.training.data import load_data
     from tools.training.pace import Pace
-    from tools.training.precision import has_gpu
+    from tools.training.precision import has_gpu, resolve
     from tools.training.progress import Progress
 
     options = journal.options
     data = load_data(options, epoch=len(journal.epochs))
+    options.precision = resolve(options.precision, has_gpu())  # a state for one does not fit another
     model = build_model(options, has_gpu())
     if resume:
         if data.sha256 != journal.data_sha256:
             raise UsageError(f"{options.data}: is not the data that {journal.folder} was started with")
-        keras.utils.set_random_seed(options.seed + len(journal.epochs))
         journal.restore(model)
+        journal.publish()  # a kill may have come before that
     else:
         journal.data_sha256 = data.sha256
     journal.sweep()
@@ -99,9 +101,9 @@ def train(journal: Any, resume: bool) -> Any:
             verbose=0,
             shuffle=False,  # the data shuffle themselves
         )
-    if options.ema:
+    elif options.ema:  # else fit() has done it
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    return model
+    return model, data
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -134,12 +136,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         else:
             journal = Journal.read(args.resume)
         try:
-            model = train(journal, resume=args.resume is not None)
+            model, data = train(journal, resume=args.resume is not None)
         except KeyboardInterrupt:
             done = len(journal.epochs)
-            say(f"stopped after epoch {done}; go on with: python -m tools.train --resume {journal.folder}")
+            if done:
+                say(f"stopped after epoch {done}; go on with: python -m tools.train --resume {journal.folder}")
             raise
-        export(model, journal.options.output, journal.options.data, journal.summary())
+        export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
         say(f"measure it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)

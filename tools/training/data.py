@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.cifar100 import COARSE, FINE, Cifar100
+from app.cifar100 import COARSE, FINE, Batch, Cifar100
 from app.errors import SourceError
 from tools.training.augmentation import make_augmentation
 
@@ -18,12 +18,14 @@ class Data(NamedTuple):
     """training, validation: tf.data.Dataset of images (n, 32, 32, 3) float32 RGB 0..255 and one-hot labels (n, 100).
 
     validation is None where no share is split off. steps: batches in an epoch. sha256: of the records' content.
+    superclass_of: the coarse label of every fine one.
     """
 
     training: Any
     validation: Any
     steps: int
     sha256: str
+    superclass_of: list[int]
 
 
 def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
@@ -32,7 +34,10 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
     epoch: the number of epochs done. A resumed run has the same split, but not once more the order and the augmentation
     that it began with.
     """
-    batch = Cifar100(options.data).load("train")
+    data = Cifar100(options.data)
+    batch = data.load("train")
+    superclasses = superclass_of(data, batch)
+    data.count("test")  # better said now than after the training
     digest = hashlib.sha256(batch.fine.tobytes())
     digest.update(batch.images.tobytes())
     order = np.random.default_rng(options.seed).permutation(len(batch.fine))[: options.limit]
@@ -48,12 +53,12 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
         validation=_batches(images[validation], batch.fine[validation], VALIDATION_BATCH) if held_out else None,
         steps=len(training) // options.batch,
         sha256=digest.hexdigest(),
+        superclass_of=superclasses,
     )
 
 
-def superclass_of(data: Cifar100) -> list[int]:
+def superclass_of(data: Cifar100, batch: Batch) -> list[int]:
     """The coarse label of every fine label, as the training set has them. Raises SourceError if they contradict."""
-    batch = data.load("train")
     table = [-1] * FINE
     for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
         if table[fine] >= 0:

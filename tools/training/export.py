@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from typing import Any
+from typing import Any, Sequence
 
 import keras
 import numpy
@@ -21,12 +21,13 @@ from app.files import check_writable, remove_file, write_file
 from app.modelcard import CLASSIFICATION, card_path, hash_file
 from app.stop import Stop
 from models.keras_onnx import emit_onnx
-from tools.training.data import superclass_of
 
 BATCH = 100
 
 
-def export(model: keras.Model, output: str, data_path: str, training: dict[str, Any]) -> None:
+def export(
+    model: keras.Model, output: str, data_path: str, superclass_of: Sequence[int], training: dict[str, Any]
+) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
     training: what the card says of how it was trained. The accuracy is that of the file just written, as ONNX Runtime
@@ -49,7 +50,7 @@ def export(model: keras.Model, output: str, data_path: str, training: dict[str, 
         "versions": _versions(),
         "labels": data.fine_names,
         "superclasses": data.coarse_names,
-        "superclass_of": superclass_of(data),
+        "superclass_of": superclass_of,
     }
     _write_card(output, card)
     with open_backend(output, "onnx", "cpu") as backend, Stop() as stop:

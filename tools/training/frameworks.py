@@ -4,13 +4,17 @@ import os
 
 from app.backends import importing
 from app.backends.quiet import without_stderr
+from app.errors import UsageError
 
+BACKENDS = ("tensorflow", "jax", "torch")
 INSTALL = "python3 -m pip install -e '.[train]'"
 
 
 def import_keras() -> None:
     """Import them all, with TensorFlow to compute where KERAS_BACKEND does not say. Raises ModelError."""
     name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if name not in BACKENDS:
+        raise UsageError(f"KERAS_BACKEND={name}: should be one of {', '.join(BACKENDS)}, which can train")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with importing(f"Keras with {name}", INSTALL), without_stderr():

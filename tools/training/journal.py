@@ -8,15 +8,20 @@ RUN/curves.png          loss and accuracy
 
 import argparse
 import json
+import math
 import os
+import re
 import time
+import warnings
 from typing import Any
 
 import keras
 
+from app.backends import running
 from app.errors import ModelError, OutputError, UsageError
-from app.files import remove_file, write_file
+from app.files import check_writable, remove_file, write_file
 from tools.training.curves import draw_curves
+from tools.training.options import make_parser
 
 STATE = "state.json"
 CHECKPOINT = ".checkpoint.keras"  # while it is written
@@ -39,6 +44,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.elapsed = 0.0
         self.checkpoint = ""
         self._resumed_at = time.monotonic()
+        self._cold = True
 
     @classmethod
     def create(cls, folder: str, options: argparse.Namespace) -> "Journal":
@@ -49,6 +55,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+        check_writable(os.path.join(folder, STATE))
         return cls(folder, options)
 
     @classmethod
@@ -58,38 +65,30 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         try:
             with open(path, encoding="utf-8") as file:
                 state = json.load(file)
-            journal = cls(folder, argparse.Namespace(**state["options"]), str(state["data_sha256"]))
+            defaults = vars(make_parser().parse_args([]))  # of options that are younger than the run
+            options = argparse.Namespace(**{**defaults, **state["options"]})
+            if not (options.model and options.output and options.command):
+                raise ValueError("it does not say of what")
+            journal = cls(folder, options, str(state["data_sha256"]))
             journal.epochs = list(state["epochs"])
             journal.elapsed = float(state["elapsed"])
             journal.checkpoint = os.path.basename(state["checkpoint"])
         except FileNotFoundError:
             raise UsageError(f"{folder}: no run that has finished an epoch; start one without --resume") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{path}: is damaged ({error}); start the run again elsewhere") from error
-        journal._write_log()
         return journal
-
-    def load_model(self) -> keras.Model:
-        """The network and the optimiser after the last whole epoch. Raises ModelError."""
-        path = os.path.join(self.folder, self.checkpoint)
-        try:
-            return keras.models.load_model(path)  # no pickles, and safe_mode forbids code of its own
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ModelError(f"{path}: cannot be loaded: {str(error).splitlines()[0]}") from error
 
     def restore(self, model: keras.Model) -> None:
         """Give a compiled network the weights and the optimiser's state after the last whole epoch. Raises ModelError.
 
         Into a new network, since a loaded optimiser has forgotten which weights do not decay.
         """
-        saved = self.load_model()
+        path = os.path.join(self.folder, self.checkpoint)
         model.optimizer.build(model.trainable_variables)
-        try:
-            model.set_weights(saved.get_weights())
-            for variable, value in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
-                variable.assign(value)
-        except (ValueError, AttributeError) as error:
-            raise ModelError(f"{self.folder}: its checkpoint is not one of its options' network") from error
+        with running("Keras", path), warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # what does not fit is skipped with a warning only
+            model.load_weights(path)  # the optimiser's state too; no pickles
 
     def seconds(self) -> float:
         """Seconds of training so far, in all sessions, without what a killed one had done of its last epoch."""
@@ -109,43 +108,59 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._resumed_at = time.monotonic()
+        self._cold = True
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._cold:  # the first step of a session compiles, which is not training
+            self._resumed_at, self._cold = time.monotonic(), False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         elapsed = self.seconds()
+        if not all(math.isfinite(value) for value in (logs or {}).values()):
+            raise ModelError(f"the loss of epoch {epoch + 1} is not a number; start again with a lower --lr")
         figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
         rate = round(float(self.model.optimizer.learning_rate), 7)
-        self.epochs.append({"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, **figures})
+        line = {"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, **figures}
         previous, self.checkpoint = self.checkpoint, f"epoch-{epoch + 1:04d}.keras"
         path = os.path.join(self.folder, self.checkpoint)
         try:
             self.model.save(os.path.join(self.folder, CHECKPOINT))
+            _sync(os.path.join(self.folder, CHECKPOINT))
             os.replace(os.path.join(self.folder, CHECKPOINT), path)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
-        self._write_state()
+        self._write_state([*self.epochs, line])
+        self.epochs.append(line)
         if previous:
             remove_file(os.path.join(self.folder, previous))
-        self._write_log()
+        self.publish()
+
+    def publish(self) -> None:
+        """Write the log and the curves, which only repeat what the state has. Raises OutputError."""
+        lines = "".join(json.dumps(line) + "\n" for line in self.epochs)
+        write_file(os.path.join(self.folder, "log.jsonl"), lines.encode())
         draw_curves(self.epochs, os.path.join(self.folder, "curves.png"), self.options.model)
 
     def sweep(self) -> None:
         """Remove what a kill left behind: checkpoints that no state names, and files that were not yet in place."""
         for name in os.listdir(self.folder):
-            stale = name.startswith("epoch-") and name.endswith(".keras") and name != self.checkpoint
+            stale = re.fullmatch(r"epoch-\d{4,}\.keras", name) and name != self.checkpoint
             if stale or name.startswith(UNFINISHED):
                 remove_file(os.path.join(self.folder, name))
 
-    def _write_state(self) -> None:
+    def _write_state(self, epochs: list[dict[str, Any]]) -> None:
         state = {
             "options": vars(self.options),
             "data_sha256": self.data_sha256,
             "checkpoint": self.checkpoint,
             "elapsed": self.elapsed,
-            "epochs": self.epochs,
+            "epochs": epochs,
         }
         write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
 
-    def _write_log(self) -> None:
-        lines = "".join(json.dumps(line) + "\n" for line in self.epochs)
-        write_file(os.path.join(self.folder, "log.jsonl"), lines.encode())
+
+def _sync(path: str) -> None:
+    """On the disk, before a state names it."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())

@@ -73,7 +73,9 @@ def make_parser() -> Parser:
 
     optimiser = parser.add_argument_group("optimiser")
     optimiser.add_argument("--optimiser", choices=OPTIMISERS, default="nesterov", help="(default: nesterov)")
-    optimiser.add_argument("--lr", type=positive, default=0.1, help="highest learning rate (default: 0.1)")
+    optimiser.add_argument(
+        "--lr", type=positive, default=0.1, help="the highest; 0.001 or so for Adam's kind (default: 0.1)"
+    )
     optimiser.add_argument(
         "--momentum", type=number(float, 0, 0.9999, "a momentum"), default=0.9, help="(default: 0.9)"
     )
@@ -91,7 +93,8 @@ def make_parser() -> Parser:
         type=_steps,
         default=[10000, 25000, 40000],
         metavar="STEP,...",
-        help="piecewise: steps at which the rate falls by ten (default: 10000,25000,40000)",
+        help="piecewise: steps at which the rate falls by ten; with a time budget, in ten-thousandths of it "
+        "(default: 10000,25000,40000)",
     )
     optimiser.add_argument(
         "--step-epochs", type=positive, default=10.0, help="step: epochs between falls (default: 10)"

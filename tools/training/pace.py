@@ -20,7 +20,7 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
         self._epochs = options.epochs
         self._steps = steps
         self._journal = journal
-        self._step = 0
+        self._step = len(journal.epochs) * steps
         total = STEPS if self._budget else steps * options.epochs
         self._rate = make_schedule(
             options.schedule,
@@ -37,7 +37,7 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
     def finished(self, epochs: int) -> bool:
         """Whether a run with so many whole epochs is at its end."""
         if self._budget:
-            return bool(self._journal.seconds() >= self._budget)
+            return bool(self._journal.elapsed >= self._budget)
         return bool(epochs >= self._epochs)
 
     def progress(self) -> float:
@@ -50,9 +50,15 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
         self._step = epoch * self._steps
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # or the trainer's own copy of the rate would be used until the epoch's end
         self.model.optimizer.learning_rate = self._rate(self.progress())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self._step += 1
         if self._budget and self.progress() >= 1:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self._budget and self.progress() >= 1:  # while it was validated
             self.model.stop_training = True

@@ -6,13 +6,13 @@ import keras
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
-def policy(precision: str, on_gpu: bool) -> str:
-    """Keras' policy for an option of `tools.train`: float16 is for GPUs, bfloat16 for CPUs that have it."""
-    if precision == "auto":
-        if on_gpu:
-            return "mixed_float16"
-        return "mixed_bfloat16" if _cpu_flags() & BFLOAT16_FLAGS else "float32"
-    return precision if precision == "float32" else "mixed_" + precision
+def resolve(precision: str, on_gpu: bool) -> str:
+    """What `auto` means here: float16 on a GPU, bfloat16 on a CPU that has it, else float32."""
+    if precision != "auto":
+        return precision
+    if on_gpu:
+        return "float16"
+    return "bfloat16" if _cpu_flags() & BFLOAT16_FLAGS else "float32"
 
 
 def has_gpu() -> bool:

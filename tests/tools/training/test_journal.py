@@ -17,7 +17,8 @@ LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]
 
 def trained(folder, *args):
     """A run of one epoch of one step: options, journal, network."""
-    options = make_parser().parse_args(["report_fast", "--precision", "float32", *args])
+    options = make_parser().parse_args(["report_fast", "--precision", "float32", "--output", "x.onnx", *args])
+    options.command = "python -m tools.train report_fast"
     model = build_model(options, on_gpu=False)
     journal = Journal.create(str(folder), options)
     callbacks = ([keras.callbacks.SwapEMAWeights()] if options.ema else []) + [journal]
@@ -66,8 +67,35 @@ def test_options_come_back_as_they_were(tmp_path):
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     _, journal, _ = trained(tmp_path / "run")
     other = build_model(make_parser().parse_args(["nano_resnet_s", "--precision", "float32"]), on_gpu=False)
-    with pytest.raises(ModelError, match="not one of its options' network"):
+    with pytest.raises(ModelError, match="cannot load it"):
         journal.restore(other)
+
+
+@pytest.mark.parametrize("own, other", [("float16", "float32"), ("float32", "float16")])
+def test_a_state_in_another_precision_is_refused(tmp_path, own, other):
+    """Keras would skip the optimiser's state, averages and all, with a warning."""
+    options, journal, _ = trained(tmp_path / "run", "--precision", own)
+    options.precision = other
+    with pytest.raises(ModelError, match="cannot load it"):
+        journal.restore(build_model(options, on_gpu=False))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path):
+    _, journal, _ = trained(tmp_path / "run")
+    with pytest.raises(ModelError, match="lower --lr"):
+        journal.on_epoch_end(1, {"loss": float("nan")})
+    assert len(Journal.read(str(tmp_path / "run")).epochs) == 1
+    assert (tmp_path / "run" / "epoch-0001.keras").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a model", None])
+def test_a_damaged_checkpoint_is_one_line(tmp_path, damage):
+    options, journal, _ = trained(tmp_path / "run")
+    path = tmp_path / "run" / "epoch-0001.keras"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
+    with pytest.raises(ModelError, match="cannot load it"):
+        journal.restore(build_model(options, on_gpu=False))
 
 
 def test_leftovers_of_a_kill_are_swept(tmp_path):
