@@ -147,7 +147,7 @@ def table(seconds: dict[str, list[float]], images: int) -> str:
     for name, times in seconds.items():
         ratios = [reference / own for reference, own in zip(fastest, times)]
         lines.append(
-            f"{name:24}{statistics.median(times) / images * 1e3:8.2f} ms an image"
+            f"{name:30}{statistics.median(times) / images * 1e3:8.2f} ms an image"
             f"{statistics.median(ratios):8.2f} times as fast as Keras ({min(ratios):.2f} to {max(ratios):.2f})"
         )
     return "\n".join(lines)

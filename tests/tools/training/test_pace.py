@@ -1,0 +1,85 @@
+import argparse
+
+import pytest
+
+keras = pytest.importorskip("keras", "3")
+
+from tools.training.options import make_parser  # noqa: E402
+from tools.training.pace import Pace  # noqa: E402
+
+
+class FakeJournal:
+    """A clock that only the test moves."""
+
+    def __init__(self, epochs=0, elapsed=0.0):
+        self.epochs = [{}] * epochs
+        self.elapsed = elapsed
+        self.now = elapsed
+
+    def seconds(self):
+        return self.now
+
+
+class FakeModel:
+    """What a pace touches of a model."""
+
+    def __init__(self):
+        self.optimizer = argparse.Namespace(learning_rate=None)
+        self.stop_training = False
+
+
+def make_pace(journal, *args, steps=10):
+    options = make_parser().parse_args(["report_fast", "--schedule", "constant", "--lr", "0.5", *args])
+    pace = Pace(options, steps, journal)
+    pace.set_model(FakeModel())
+    return pace
+
+
+def rate_at(pace, journal, now):
+    journal.now = now
+    pace.on_train_batch_begin(0)
+    return pace.model.optimizer.learning_rate
+
+
+def test_a_time_budget_anneals_any_schedule_in_its_last_tenth():
+    journal = FakeJournal()
+    pace = make_pace(journal, "--time-budget", "100s")
+    rates = [rate_at(pace, journal, now) for now in (0, 50, 90, 95, 99, 100)]
+    assert rates == pytest.approx([0.5, 0.5, 0.5, 0.25, 0.05, 0])
+
+
+def test_a_time_budget_ends_at_the_first_step_after_it():
+    journal = FakeJournal()
+    pace = make_pace(journal, "--time-budget", "100s")
+    for now, over in ((99.9, False), (100, True)):
+        journal.now = now
+        pace.on_train_batch_end(0)
+        assert pace.model.stop_training is over
+
+
+def test_a_time_budget_that_ends_while_it_validates_starts_no_other_epoch():
+    journal = FakeJournal()
+    pace = make_pace(journal, "--time-budget", "100s")
+    journal.now = 101
+    pace.on_epoch_end(0)
+    assert pace.model.stop_training
+
+
+def test_a_resumed_budget_is_not_over_because_loading_took_long():
+    journal = FakeJournal(epochs=3, elapsed=95)
+    journal.now = 120  # the clock runs while the data are read
+    assert not make_pace(journal, "--time-budget", "100s").finished(3)
+    journal.elapsed = 100
+    assert make_pace(journal, "--time-budget", "100s").finished(3)
+
+
+def test_epochs_are_counted_in_steps_from_where_the_run_is():
+    journal = FakeJournal(epochs=2)
+    pace = make_pace(journal, "--epochs", "4")
+    assert pace.progress() == 0.5
+    pace.on_epoch_begin(2)
+    for step in range(5):
+        pace.on_train_batch_end(step)
+    assert pace.progress() == pytest.approx(25 / 40)
+    assert not pace.finished(3)
+    assert pace.finished(4)
