@@ -17,8 +17,8 @@ for folder in (TESTS, os.path.dirname(TESTS)):
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-HOST_ONLY = "tools/test_bench.py tools/test_score.py tools/test_soak.py tools/test_train.py tools/training".split()
-HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py"]
+HOST_ONLY = ["tools/training", "models/test_cifar.py", "models/test_keras_onnx.py"]
+HOST_ONLY += ["tools/test_{}.py".format(name) for name in ("bench", "bench_classifier", "score", "soak", "train")]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
