@@ -47,7 +47,7 @@ class _Emitter:
         self.nodes: list[Any] = []
         self.names: dict[int, str] = {}
         self._constants: dict[str, np.ndarray] = {}
-        self._convolutions: dict[str, str] = {}  # output of a convolution without activation -> its name
+        self._convolutions: set[str] = set()  # those that no batch norm was folded into yet
         self._flattened: dict[str, tuple[int, ...]] = {}  # output of Flatten -> what was flattened, (h, w, c)
 
     def initializers(self) -> list[Any]:
@@ -102,22 +102,22 @@ class _Emitter:
         pads = _same_pads(layer) if layer.padding == "same" else [0, 0, 0, 0]
         size = list(layer.kernel_size)
         self._node("Conv", [*sources, *weights], layer.name, kernel_shape=size, strides=list(layer.strides), pads=pads)
-        self._convolutions[layer.name] = layer.name
+        self._convolutions.add(layer.name)
         return str(layer.name)
 
     def _batch_norm(self, layer: Any, sources: list[str]) -> str:
         """Folded into the convolution before it, which nothing else may use."""
-        name = self._convolutions.pop(sources[0], None)
-        users = [node for node in self.nodes if sources[0] in node.input]
-        if name is None or users:
+        (name,) = sources
+        if name not in self._convolutions or any(name in node.input for node in self.nodes):
             raise ValueError(f"{layer.name}: a batch norm is only known right after a convolution that is all its own")
+        self._convolutions.remove(name)
         deviation = np.sqrt(_values(layer.moving_variance) + layer.epsilon)
         factor = _values(layer.gamma) / deviation
         kernel, bias = name + ".kernel", name + ".bias"
         self._constant(kernel, self._constants[kernel] * factor.reshape(-1, 1, 1, 1))
         shift = _values(layer.beta) - _values(layer.moving_mean) * factor
         self._constant(bias, self._constants[bias] * factor + shift)
-        return sources[0]
+        return name
 
     def _pool(self, operator: str, layer: Any, sources: list[str]) -> str:
         _check(layer, padding="valid")

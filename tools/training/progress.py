@@ -38,10 +38,6 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         tqdm.write(f"epoch {epoch + 1}: {figures}", file=sys.stderr)
 
     def on_train_end(self, logs: Any = None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
 
