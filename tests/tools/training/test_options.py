@@ -1,0 +1,52 @@
+import pytest
+
+pytest.importorskip("keras", "3")
+
+from tools.train import make_optimiser  # noqa: E402
+from tools.training.options import RECIPES, make_parser, seconds  # noqa: E402
+
+
+def options(*args, **defaults):
+    parser = make_parser()
+    parser.set_defaults(**defaults)
+    return parser.parse_args(["report_fast", *args])
+
+
+@pytest.mark.parametrize(
+    "name, kind, expected",
+    [
+        ("sgd", "SGD", {"momentum": 0.0, "nesterov": False}),
+        ("momentum", "SGD", {"momentum": 0.7, "nesterov": False}),
+        ("nesterov", "SGD", {"momentum": 0.7, "nesterov": True}),
+        ("adam", "Adam", {}),
+        ("adamw", "AdamW", {}),
+        ("rmsprop", "RMSprop", {"momentum": 0.7}),
+        ("adagrad", "Adagrad", {}),
+        ("nadam", "Nadam", {}),
+    ],
+)
+def test_an_optimiser_is_what_its_name_says(name, kind, expected):
+    given = ["--optimiser", name, "--lr", "0.02", "--momentum", "0.7", "--weight-decay", "0.3", "--ema", "0.8"]
+    optimiser = make_optimiser(options(*given))
+    config = optimiser.get_config()
+    expected = {"weight_decay": 0.3, "use_ema": True, "ema_momentum": 0.8, **expected}
+    assert type(optimiser).__name__ == kind
+    assert float(optimiser.learning_rate) == pytest.approx(0.02)
+    assert {key: config[key] for key in expected} == expected
+
+
+def test_without_decay_and_average():
+    config = make_optimiser(options("--weight-decay", "0", "--ema", "0")).get_config()
+    assert (config["weight_decay"], config["use_ema"]) == (None, False)
+
+
+def test_the_reports_recipe():
+    args = options(**RECIPES["report"])
+    found = (args.batch, args.lr, args.momentum, args.validation, args.schedule, args.boundaries, args.optimiser)
+    assert found == (962, 0.005, 0.97256, 0.1352, "piecewise", [10000, 25000, 40000], "momentum")
+    assert (args.flip, args.crop, args.cutmix, args.label_smoothing, args.weight_decay, args.ema) == (False,) + (0,) * 5
+
+
+@pytest.mark.parametrize("text, expected", [("90s", 90), ("10m", 600), ("1.5h", 5400)])
+def test_a_time_has_a_unit(text, expected):
+    assert seconds(text) == expected
