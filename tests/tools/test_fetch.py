@@ -10,10 +10,10 @@ import socket
 import subprocess
 import sys
 import tarfile
-import threading
 import zipfile
 
 import pytest
+from webserver import serving
 
 from app.errors import ModelError, UsageError
 from tools import download, fetch
@@ -140,13 +140,8 @@ class Files(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server():
     """The address of a web server on this machine."""
-    running = http.server.HTTPServer(("127.0.0.1", 0), Files)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield "http://127.0.0.1:{}".format(running.server_port)
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(Files) as address:
+        yield address
 
 
 @pytest.fixture

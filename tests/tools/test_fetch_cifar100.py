@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+from webserver import serving
 
 from app.cifar100 import COARSE, FILES, FINE, RECORD, Cifar100
 from app.errors import ModelError
@@ -135,13 +136,8 @@ class Archives(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def server():
     """The address of a web server on this machine."""
-    running = http.server.HTTPServer(("127.0.0.1", 0), Archives)
-    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield "http://127.0.0.1:{}".format(running.server_port)
-    running.shutdown()
-    thread.join()
-    running.server_close()
+    with serving(Archives) as address:
+        yield address
 
 
 def serve(monkeypatch, tmp_path, server, content):
