@@ -27,14 +27,16 @@ def run(
     stop: Stop,
     draw: Optional[bool] = None,
     max_frames: Optional[int] = None,
+    pacer: Optional[Pacer] = None,
 ) -> None:
     """Take frames until the source ends, `stop` is requested, or `max_frames` are done. Closes the sinks.
 
-    draw: whether to draw on the frames; by default only if a sink wants the picture.
+    draw: whether to draw on the frames; by default only if a sink wants the picture. pacer: by default the one that
+    keeps `timing`'s configured rate.
     """
     if draw is None:
         draw = any(sink.wants_canvas for sink in sinks)
-    pacer = Pacer(timing.configured_fps)
+    pacer = pacer or Pacer(timing.configured_fps)
     beside = not detector.backend.fills_cpu
     source.prepare = detector.prepare if beside else None
     taken = 0

@@ -35,7 +35,8 @@ from app.files import check_writable, write_file
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from tools.rivals import Bare, DelayLoop, KerasPredict, Loop, Naive, Network
+from tools.delay import predicted_fps
+from tools.rivals import Bare, KerasPredict, Loop, Naive, Network
 
 WAITS = (0.025, 0.010)  # seconds that the fake network of `--overlap` takes
 RATES = (24.0, 40.0)  # frames per second of `--pacing`: those of the report that this project began with
@@ -142,7 +143,7 @@ def compare_pacing(args: argparse.Namespace, model: str, size: int, threads: int
     """Real rates of a delay and of deadlines, at the configured rates, and what the delay's formula says."""
     card = read_card(model)
     backend = OnnxBackend(model, "cpu", threads=threads)
-    delays = {fps: DelayLoop(backend, card, args.cam, size, fps) for fps in RATES}
+    delays = {fps: Loop(backend, card, args.cam, size, fps=fps, delay=True) for fps in RATES}
     runners: Dict[str, Runner] = {f"delay {fps:g}": delays[fps] for fps in RATES}
     runners.update({f"deadline {fps:g}": Loop(backend, card, args.cam, size, fps=fps) for fps in RATES})
     frames = {name: max(10, int(args.seconds * float(name.split()[1]))) for name in runners}
@@ -150,8 +151,8 @@ def compare_pacing(args: argparse.Namespace, model: str, size: int, threads: int
     result: Json = {}
     for fps, delay in delays.items():
         result[f"{fps:g}"] = {
-            "work_ms": round(1000 * statistics.median(delay.work), 2),
-            "formula": round(1 / (statistics.median(delay.work) + 1 / fps), 2),
+            "work_ms": round(1000 * delay.work(), 2),
+            "formula": round(predicted_fps(fps, delay.work()), 2),
             **{way: _spread([rates[f"{way} {fps:g}"] for rates in rounds]) for way in ("delay", "deadline")},
         }
     return result

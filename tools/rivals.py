@@ -1,6 +1,7 @@
 """What `tools.bench` measures. Each is called with a number of frames, and returns FPS without warm-up."""
 
 import os
+import statistics
 import tempfile
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
@@ -11,13 +12,13 @@ import numpy as np
 from app.backends import Backend, open_backend
 from app.detector import Detector
 from app.modelcard import ModelCard
-from app.overlay import Overlay
 from app.pipeline import run
 from app.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
 from app.tally import Tally
 from app.timing import STAGES, WARM_UP_FRAMES, Timing
+from tools.delay import DelayPacer
 
 CONFIDENCE, OVERLAP = 0.25, 0.45
 
@@ -26,10 +27,19 @@ class Loop:
     """The project's loop: decode, preprocess, infer, postprocess, draw; with `save` also a recording, else no sink."""
 
     def __init__(
-        self, backend: Backend, card: ModelCard, uri: str, size: int, save: bool = False, fps: Optional[float] = None
+        self,
+        backend: Backend,
+        card: ModelCard,
+        uri: str,
+        size: int,
+        save: bool = False,
+        fps: Optional[float] = None,
+        delay: bool = False,
     ) -> None:
+        """fps: the rate to keep; with `delay`, by a delay after each frame."""
         self._uri = uri
         self._fps = fps
+        self._delay = delay
         self._save = save
         self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
@@ -42,41 +52,18 @@ class Loop:
         with open_source(self._uri, loop=True) as source, tempfile.TemporaryDirectory() as folder:
             sinks = [open_recording(os.path.join(folder, "bench.mkv"), source.fps, None, False)] if self._save else []
             last = frames + WARM_UP_FRAMES
-            run(source, self._detector, sinks, timing, tally, Stop(), draw=True, max_frames=last)
+            pacer = DelayPacer(self._fps) if self._delay and self._fps else None
+            run(source, self._detector, sinks, timing, tally, Stop(), draw=True, max_frames=last, pacer=pacer)
         cv2.setNumThreads(threads)
         report: Dict[str, Any] = timing.report()
         for stage, times in report["stages_ms"].items():
             self.stages_ms[stage].append(times["mean"])
         return float(report["fps"]["real"])
 
-
-class DelayLoop:
-    """The loop of those who set a rate by a delay: film, detect, draw, then sleep for one period of the rate."""
-
-    def __init__(self, backend: Backend, card: ModelCard, uri: str, size: int, fps: float) -> None:
-        self._uri = uri
-        self._fps = fps
-        self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
-        self.work: List[float] = []  # mean seconds of a frame's work, of each turn
-
-    def __call__(self, frames: int) -> float:
-        timing = Timing(self._fps)
-        overlay = Overlay(self._detector.card.labels, timing)
-        seconds = 0.0
-        with open_source(self._uri, loop=True) as source:
-            for frame in source:
-                if frame is None:
-                    continue
-                if timing.frames == frames + WARM_UP_FRAMES:
-                    break
-                start = time.monotonic()
-                overlay.draw(frame.image, self._detector.detect(frame.image, frame.clock))
-                timing.frame_done(frame.index, frame.captured_at)
-                if timing.frames > WARM_UP_FRAMES:
-                    seconds += time.monotonic() - start
-                time.sleep(1 / self._fps)
-        self.work.append(seconds / frames)
-        return timing.real_fps or 0.0
+    def work(self) -> float:
+        """Seconds that a frame took of all stages but waiting: the median over the turns."""
+        turns = zip(*(times for stage, times in self.stages_ms.items() if stage != "wait"))
+        return float(statistics.median(sum(turn) for turn in turns)) / 1000
 
 
 class Bare:
