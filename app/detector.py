@@ -4,7 +4,7 @@ letterbox and scale -> backend.infer -> decode -> NMS -> back to pixels of the f
 """
 
 from collections import deque
-from typing import Collection, Deque, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Collection, Deque, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class Detector:
         self.adapt = adapt
         self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
         self._only: Optional[Tuple[int, int]] = None  # the one that other frames are fitted into, see `adapt`
+        self._warm: Set[Tuple[int, int]] = set()  # the inputs' shapes that the model has run at
         self._classes = None if classes is None else np.array(sorted(classes), np.int32)
         self._spare: Deque[Prepared] = deque(maxlen=SPARE_TENSORS)  # memory to use again
 
@@ -109,7 +110,8 @@ class Detector:
         shape = frame.prepared.letterbox.height, frame.prepared.letterbox.width
         if shape != self.input_shape and self._only is None:
             try:
-                self._warm_up(shape)
+                if shape not in self._warm:
+                    self._warm_up(shape)
                 self.input_shape = shape
             except ModelError as error:
                 if self.input_shape is None or not self.adapt:
@@ -148,6 +150,7 @@ class Detector:
                         head.stride, shape, (shape[0] // head.stride, shape[1] // head.stride), output.shape[2:]
                     )
                 )
+        self._warm.add(shape)
 
     def _suppress(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, letterbox: Letterbox) -> Detections:
         """NMS, then back to the frame. What lies wholly in the grey bars is dropped."""

@@ -169,6 +169,15 @@ def test_warm_up_once_per_shape_of_the_input():
     assert calls == [2, 3, 4, 5]
 
 
+def test_a_shape_that_comes_back_is_still_warm():
+    """A folder of photographs, some of them upright."""
+    detector = detector_for(quiet_heads(320, 416))
+    for size, shape in [((640, 480), (320, 416)), ((480, 640), (416, 320)), ((640, 480), (320, 416))]:
+        detector.backend.outputs = quiet_heads(*shape)
+        detect(detector, frame(*size))
+    assert detector.backend.calls == 5
+
+
 def test_frame_size_may_change():
     detector = detector_for(quiet_heads(320, 416))
     assert detector.input_shape is None
