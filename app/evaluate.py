@@ -17,9 +17,10 @@ from app.classifier import Classifier
 from app.classifiercard import ClassifierCard, read_classifier_card
 from app.command import Parser, exit_code, leave, number
 from app.errors import ModelError, OutputError, UsageError
-from app.evaluation import compare, peak_memory, speed, summary
+from app.evaluation import compare, speed, summary
 from app.files import check_writable, write_file
 from app.histogram import Histogram
+from app.memory import peak_memory
 from app.modelcard import WEIGHTS, card_path, find_model
 from app.scores import Scores
 from app.stop import Stop

@@ -1,7 +1,5 @@
-"""What an evaluation has found: speed and memory, the comparison with the model's card, and the summary in words."""
+"""What an evaluation has found: speed, the comparison with the model's card, and the summary in words."""
 
-import resource
-import sys
 from typing import Any, Dict, List, Optional, Tuple
 
 from app.classifiercard import Accuracy
@@ -19,18 +17,6 @@ def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
         "ms_per_image": {key: value and round(1000 * value, 4) for key, value in times.items()},
         "images_per_s": mean and round(1 / mean, 1),
     }
-
-
-def peak_memory() -> float:
-    """The most memory that this process has held so far, in MB (10**6 bytes)."""
-    try:
-        with open("/proc/self/status") as status:
-            fields = dict(line.split(":", 1) for line in status)
-        return round(int(fields["VmHWM"].split()[0]) * 1024 / 1e6, 1)
-    except (OSError, ValueError, KeyError):
-        pass  # not Linux. There getrusage would also count what the process was before it became this program.
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(most * (1 if sys.platform == "darwin" else 1024) / 1e6, 1)  # bytes there, KiB elsewhere
 
 
 def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optional[Dict[str, Any]], str]:
