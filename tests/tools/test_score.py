@@ -5,106 +5,159 @@ import cv2
 import numpy as np
 import pytest
 
+from app.detections import Detections
 from app.modelcard import find_model
 from tools import score
+from tools.scoring.labels import Truth
 
 DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data", "coco-val64")
 MODEL = find_model("yolov3-tiny")
-NAMES = ["cat", "dog"]
 
 needs_model = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
+needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
 
-
-def box(image_id, label, bbox, **also):
-    return dict(
-        {"image_id": image_id, "category_id": label, "bbox": bbox, "area": bbox[2] * bbox[3], "iscrowd": 0}, **also
-    )
-
-
-TRUTH = [box(1, 0, [10, 10, 40, 40]), box(1, 1, [60, 60, 20, 30]), box(2, 1, [5, 5, 50, 50])]
-
-
-def found(*changes):
-    return [
-        box(truth["image_id"], truth["category_id"], bbox, score=0.9)
-        for truth, bbox in zip(TRUTH, changes)
-        if bbox is not None
-    ]
-
-
-@pytest.mark.parametrize(
-    "detections, ap, ap50",
-    [
-        pytest.param(found([10, 10, 40, 40], [60, 60, 20, 30], [5, 5, 50, 50]), 1, 1, id="all of them exactly"),
-        pytest.param([], 0, 0, id="nothing"),
-        # The dogs' recall stops at one half: 51 of 101 points of the curve.
-        pytest.param(found([10, 10, 40, 40], None, [5, 5, 50, 50]), 152 / 202, 152 / 202, id="one missed"),
-        # IoU 30 / 50 = 0.6 counts at 0.50, 0.55 and, just, 0.60.
-        pytest.param(
-            found([20, 10, 40, 40], [60, 60, 20, 30], [5, 5, 50, 50]), (0.3 + 1) / 2, 1, id="one out of place"
-        ),
+CONTENT = {
+    "images": [{"id": 70, "file_name": "7.png", "width": 200, "height": 100}],
+    "categories": [{"id": 18, "name": "dog"}, {"id": 63, "name": "a class that no model knows"}],
+    "annotations": [
+        {"id": 1, "image_id": 70, "category_id": 18, "bbox": [90, 40, 20, 20]},
+        {"id": 2, "image_id": 70, "category_id": 63, "bbox": [10, 10, 60, 60]},
+        {"id": 3, "image_id": 70, "category_id": 63, "bbox": [100, 10, 90, 90], "iscrowd": 1},
     ],
-)  # fmt: skip
-def test_average_precision(detections, ap, ap50):
-    result = score.average_precision(TRUTH, detections, [1, 2], NAMES)
-    assert result["ap"] == pytest.approx(ap, abs=1e-9)
-    assert result["ap50"] == pytest.approx(ap50, abs=1e-9)
-
-
-def test_average_precision_per_class():
-    result = score.average_precision(TRUTH, found([10, 10, 40, 40], None, None), [1, 2], NAMES + ["bird"])
-    assert set(result["per_class"]) == {"cat", "dog"}, "no bird is labelled"
-    assert result["per_class"]["cat"] == pytest.approx({"ap": 1, "ap50": 1})
-    assert result["per_class"]["dog"] == {"ap": 0, "ap50": 0}
+}
+FOUND = [
+    {"image_id": 70, "category_id": 18, "bbox": [90, 40, 20, 20], "score": 0.75},
+    {"image_id": 70, "category_id": 18, "bbox": [10, 10, 60, 60], "score": 0.25},
+]
 
 
 @pytest.fixture
 def folder(tmp_path):
     cv2.imwrite(str(tmp_path / "7.png"), np.zeros((100, 200, 3), np.uint8))
-    (tmp_path / "7.txt").write_text("1 0.5 0.5 0.1 0.2\n\n")
+    (tmp_path / "7.txt").write_text("16 0.5 0.5 0.1 0.2\n\n")
+    (tmp_path / "labels.json").write_text(json.dumps(CONTENT))
     return tmp_path
 
 
-def test_ground_truth(folder):
-    truth = score.GroundTruth(str(folder), str(folder), NAMES)
-    image, annotations = truth.read(0)
-    assert image.shape == (100, 200, 3)
-    assert annotations[0]["image_id"] == 7
-    assert annotations[0]["bbox"] == pytest.approx([90, 40, 20, 20])
+def run(folder, labels, found, *args):
+    """The exit code, and the report where there is one."""
+    (folder / "found.json").write_text(json.dumps(found) if isinstance(found, list) else found)
+    report = folder / "report.json"
+    given = ["--images", str(folder), "--labels", str(folder / labels), "--detections", str(folder / "found.json")]
+    code = score.main([*given, "--report", str(report), *args])
+    return code, json.loads(report.read_text()) if report.exists() else None
+
+
+def test_coco_labels_and_results_need_no_model(folder, capsys):
+    code, report = run(folder, "labels.json", FOUND, "--model", "there-is-none")
+    assert code == 0
+    assert (report["kind"], report["images"], report["objects"]) == ("score", 1, 2), "a crowd is no object"
+    assert report["ap"] == pytest.approx(0.5)
+    assert report["per_class"]["dog"]["ap50"] == pytest.approx(1)
+    assert report["best_f1"]["threshold"] == report["mistakes"]["threshold"] == 0.75
+    assert report["mistakes"]["lost"] == {"confusion": 0, "localisation": 0, "missed": 1}
+    assert {"ap75", "by_size", "recall", "curve"} <= set(report)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[1].split() == ["dog", "1", "1.000", "1.000", "1.000", "0.750"], "the best class first"
+    assert "best F1 0.667 of what scores 0.750 or more: precision 1.000, recall 0.500" in lines
+
+
+def test_conf_is_the_threshold_of_the_mistakes(folder, capsys):
+    code, report = run(folder, "labels.json", FOUND, "--conf", "0.25")
+    assert code == 0
+    assert report["best_f1"]["threshold"] == 0.75
+    assert report["mistakes"]["false"]["confusion"] == report["mistakes"]["lost"]["confusion"] == 1
+    assert "a class that no model knows taken for dog: 1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "label, phrase",
+    "content, objects",
     [
-        pytest.param("1 0.5 0.5", "class cx cy w h", id="too few"),
-        pytest.param("dog 0.5 0.5 1 1", "class cx cy w h", id="a name"),
-        pytest.param("2 0.5 0.5 1 1", "not one of 0 to 1", id="no such class"),
-        pytest.param(None, "no labels", id="no file"),
+        pytest.param(dict(CONTENT, annotations=[]), 0, id="no objects"),
+        pytest.param(CONTENT, 2, id="objects"),
     ],
 )
-def test_bad_labels(folder, capsys, label, phrase):
-    (folder / "7.txt").unlink() if label is None else (folder / "7.txt").write_text(label)
-    truth = score.GroundTruth(str(folder), str(folder), NAMES)
-    with pytest.raises(score.SourceError, match=phrase):
-        truth.read(0)
+@pytest.mark.parametrize("found", [[], FOUND], ids=["no detections", "detections"])
+def test_nothing_to_count(folder, capsys, content, objects, found):
+    (folder / "labels.json").write_text(json.dumps(content))
+    code, report = run(folder, "labels.json", found)
+    assert code == 0
+    assert report["objects"] == objects
+    assert report["ap"] == (pytest.approx(0.5 if found else 0) if objects else None)
+    assert report["mistakes"]["false"]["background"] == (len(found) if not objects else 0)
+    assert capsys.readouterr().err == ""
 
 
-def test_no_images(tmp_path):
-    with pytest.raises(score.SourceError, match="no images"):
-        score.GroundTruth(str(tmp_path), str(tmp_path), NAMES)
+@pytest.mark.parametrize(
+    "found, phrase",
+    [
+        pytest.param("not json", "not JSON", id="no JSON"),
+        pytest.param('{"image_id": 7}', "should be a list", id="an object"),
+        pytest.param("[{}]", "image_id", id="an empty result"),
+        pytest.param('[{"image_id": 70}]', "category_id", id="fields are missing"),
+        pytest.param([dict(FOUND[0], image_id=1)], "has images that are not", id="another image"),
+        pytest.param([dict(FOUND[0], category_id=1)], "has categories that are not", id="another category"),
+    ],
+)
+def test_bad_detections_are_one_line(folder, capsys, found, phrase):
+    code, _ = run(folder, "labels.json", found)
+    error = capsys.readouterr().err
+    assert code == 3
+    assert error.startswith(f"error: {folder / 'found.json'}: ")
+    assert phrase in error
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_threshold(folder, capsys):
+    assert run(folder, "labels.json", FOUND, "--conf", "1.5") == (2, None)
+
+
+def test_wide_names_fit(folder, capsys):
+    names = ["a very long name of a category, which " * 4, "another one, that goes on and on and on, and " * 4]
+    categories = [dict(entry, name=name) for entry, name in zip(CONTENT["categories"], names)]
+    (folder / "labels.json").write_text(json.dumps(dict(CONTENT, categories=categories)))
+    assert run(folder, "labels.json", FOUND, "--conf", "0")[0] == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
 
 
 @needs_model
-@pytest.mark.parametrize("content", ["not json", '{"image_id": 7}', "[{}]", '[{"image_id": 7}]'])
-def test_bad_detections_are_one_line(folder, capsys, content):
-    (folder / "found.json").write_text(content)
-    args = ["--images", str(folder), "--labels", str(folder), "--detections", str(folder / "found.json")]
-    assert score.main(args) == 3
-    assert len(capsys.readouterr().err.splitlines()) == 1
+def test_yolo_labels_and_results(folder):
+    found = [{"image_id": 7, "category_id": 16, "bbox": [90, 40, 20, 20], "score": 0.5}]
+    code, report = run(folder, ".", found)
+    assert code == 0
+    assert report["per_class"]["dog"]["ap"] == pytest.approx(1)
+    assert (report["images"], report["objects"], report["detections"]) == (1, 1, str(folder / "found.json"))
+
+
+class Seer:
+    """A detector that finds one box of each of three classes in every image."""
+
+    def detect(self, image, clock):
+        boxes = np.array([[0, 0, 10, 20], [1, 2, 31, 42], [5, 5, 10, 10]], np.float32)
+        return Detections(boxes, np.array([0.75, 0.5, 0.25], np.float32), np.array([0, 1, 2], np.int32))
+
+
+def truth(folder, width):
+    images = [{"id": 70, "file_name": "7.png", "width": width, "height": 100}]
+    return Truth([str(folder / "7.png")], {"images": images}, [90, None, 3])
+
+
+def test_find_all(folder, capsys):
+    assert score.find_all(Seer(), truth(folder, 200)) == [  # the class that is no category is left out
+        {"image_id": 70, "category_id": 90, "bbox": [0, 0, 10, 20], "score": 0.75},
+        {"image_id": 70, "category_id": 3, "bbox": [5, 5, 5, 5], "score": 0.25},
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_find_all_tells_of_images_of_another_size(folder, capsys):
+    score.find_all(Seer(), truth(folder, 100))
+    assert "7.png: not of the size that its labels are for; 1 of 1 images are so" in capsys.readouterr().err
 
 
 @needs_model
-@pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
+@needs_data
 def test_accuracy_is_that_of_darknet(tmp_path):
     """The program with its own resampling against the reference detections, both scored by the same code."""
     given = ["--images", os.path.join(DATA, "images"), "--labels", os.path.join(DATA, "labels")]
@@ -123,3 +176,30 @@ def test_accuracy_is_that_of_darknet(tmp_path):
         print(shape, ours, reference)
         assert np.mean(ours) >= np.mean(reference) - allowed
         assert all(one >= other - 0.03 for one, other in zip(ours, reference))
+
+
+@needs_model
+@needs_data
+def test_same_accuracy_from_a_coco_file(tmp_path):
+    """With COCO's own names and ids, which have gaps and are not in the model's order."""
+    with open(os.path.splitext(MODEL)[0] + ".json") as file:
+        names = json.load(file)["labels"]
+    folders = [os.path.join(DATA, name) for name in ("images", "labels")]
+    dataset = score.read_truth(*folders, names).dataset
+    ids = [200 - 2 * number for number in range(len(names))]
+    renamed = {"tvmonitor": "tv", "sofa": "couch", "motorbike": "motorcycle", "pottedplant": "potted plant"}
+    dataset["categories"] = [{"id": id, "name": renamed.get(name, name)} for id, name in zip(ids, names)]
+    dataset["annotations"] = [dict(a, category_id=ids[a["category_id"]]) for a in dataset["annotations"]]
+    (tmp_path / "coco.json").write_text(json.dumps(dataset))
+    reports = []
+    for labels in (folders[1], str(tmp_path / "coco.json")):
+        args = ["--images", folders[0], "--labels", labels, "--size", "160", "--report", str(tmp_path / "report.json")]
+        assert score.main(args) == 0
+        reports.append(json.loads((tmp_path / "report.json").read_text()))
+    for report in reports:
+        report["per_class"] = {renamed.get(name, name): entry for name, entry in report["per_class"].items()}
+        report["mistakes"].pop("confusions")
+    assert reports[0]["ap"] == pytest.approx(reports[1]["ap"], abs=1e-12)  # a mean in another order
+    assert reports[0]["per_class"] == reports[1]["per_class"]
+    assert reports[0]["best_f1"] == reports[1]["best_f1"]
+    assert reports[0]["mistakes"] == reports[1]["mistakes"]
