@@ -1,0 +1,70 @@
+import json
+
+import numpy as np
+import pytest
+from onnx import save
+
+from models.darknet import Convolution
+from models.yolov3_tiny import conv_shapes, emit_onnx
+from tools import cost
+from tools.costs.published import ASSUMPTIONS, PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def yolo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "yolo.onnx"
+    empty = [
+        Convolution(np.zeros((s.filters, s.channels, s.size, s.size), np.float32), np.zeros(s.filters, np.float32))
+        for s in conv_shapes()
+    ]
+    save(emit_onnx(empty), str(path))
+    return str(path)
+
+
+def test_report(yolo, tmp_path, capsys):
+    report = tmp_path / "cost.json"
+    assert cost.main([yolo, "nano_resnet_s", "--sizes", "160", "416", "--layers", "160", "--report", str(report)]) == 0
+    result = json.loads(report.read_text())
+    assert result["kind"] == "cost"
+    assert [row["input"] for row in result["models"][yolo]] == [[128, 160], [320, 416]]
+    assert [row["input"] for row in result["models"]["nano_resnet_s"]] == [[32, 32]]
+    assert len(result["published"]) == len(PUBLISHED)
+    assert result["assumptions"] == list(ASSUMPTIONS)
+    layers = result["layers"][yolo]
+    assert len(layers) == 21
+    assert sum(layer["floor_ms"] for layer in layers) == pytest.approx(result["models"][yolo][0]["floor_ms"], abs=0.002)
+    out = capsys.readouterr().out
+    for words in ("160x128", "416x320", "pool6", "YOLOv4-tiny 416", "nano_resnet_s, 1.23 million", "not measurements"):
+        assert words in out
+    assert max(len(line) for line in out.replace(yolo, "yolo.onnx").splitlines()) <= 120
+
+
+def test_square(yolo, capsys):
+    assert cost.main([yolo, "--sizes", "416", "--square"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if "416x416" in line)
+    # operations, megabytes, floor, share of it, floor at 5 W, network, expected: the point that the line was fitted to
+    assert row.split() == ["416", "416x416", "5.565", "50.5", "12.38", "95%", "17.57", "21.67", "39.2", "25.5"]
+
+
+def test_frame(yolo, capsys):
+    assert cost.main([yolo, "--sizes", "320", "--frame", "1280x720"]) == 0
+    assert "320x192" in capsys.readouterr().out
+
+
+WRONG = {
+    "no model": (["weights/none.onnx"], 4, "python -m tools.convert"),
+    "size": (["nano_resnet_s", "--sizes", "100"], 2, "size 100 is not a multiple of 32; nearest: 96 and 128"),
+    "size of layers": (["nano_resnet_s", "--layers", "7"], 2, "size 7 is not a multiple of 32"),
+    "frame": (["--frame", "640"], 2, "WIDTHxHEIGHT"),
+    "frame of nothing": (["--frame", "0x480"], 2, "WIDTHxHEIGHT"),
+    "report": (["nano_resnet_s", "--report", "none/cost.json"], 5, "there is no folder"),
+}
+
+
+@pytest.mark.parametrize("arguments, code, words", WRONG.values(), ids=WRONG.keys())
+def test_errors_are_one_line(arguments, code, words, capsys):
+    assert cost.main(arguments) == code
+    out, err = capsys.readouterr()
+    assert words in err
+    assert err.count("\n") == 1
+    assert not out

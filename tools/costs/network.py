@@ -1,0 +1,176 @@
+"""What an ONNX network must do for one image, layer by layer, read from its file: nothing is run.
+
+network = measure(load("weights/yolov3-tiny.onnx"), 320, 416)     height, width of the input
+network.operations                                                2 per multiply-add, as Darknet counts its BFLOPs
+network.moved(2)                                                  bytes, at 2 bytes a value
+
+Multiply-adds are those of convolutions and matrix products; all other arithmetic is neglected. What is moved is each
+layer's weights, inputs and outputs, once. Activations, batch norms, additions and changes of shape are taken as done in
+passing by the layer before them, and move nothing; a shortcut's second reading is not counted either.
+"""
+
+import math
+import os
+from typing import Any, NamedTuple, Optional
+
+from app.errors import ModelError, UsageError
+
+MULTIPLY = ("Conv", "Gemm", "MatMul")
+MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax")
+FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "BatchNormalization", "Add", "Mul", "Sub", "Div")
+FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant")
+
+Shape = tuple[int, ...]
+
+
+class Layer(NamedTuple):
+    """One layer that takes time. The rest is counted in values (numbers), not in bytes.
+
+    output: its shape, NCHW. macs: multiply-adds.
+    """
+
+    name: str
+    operator: str
+    output: Shape
+    macs: int
+    weights: int
+    read: int
+    written: int
+
+    @property
+    def operations(self) -> int:
+        return 2 * self.macs
+
+    def moved(self, size: int) -> int:
+        """Bytes, where a value has `size` bytes."""
+        return size * (self.weights + self.read + self.written)
+
+
+class Network(NamedTuple):
+    """A network at one input size. detector: its outputs are maps (n, c, h, w), not rows of logits."""
+
+    height: int
+    width: int
+    layers: tuple[Layer, ...]
+    detector: bool
+
+    @property
+    def operations(self) -> int:
+        return sum(layer.operations for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        return sum(layer.weights for layer in self.layers)
+
+    def moved(self, size: int) -> int:
+        """Bytes, where a value has `size` bytes."""
+        return sum(layer.moved(size) for layer in self.layers)
+
+
+def load(path: str) -> Any:
+    """The `onnx.ModelProto` of a file. Raises ModelError."""
+    import onnx
+
+    if not os.path.isfile(path):
+        raise ModelError(
+            f"{path}: no such model; make the default one with: python -m tools.fetch yolov3-tiny && "
+            "python -m tools.convert"
+        )
+    try:
+        model = onnx.load(path)
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    except Exception as error:  # protobuf's own, whose class differs between releases
+        raise ModelError(f"{path}: not an ONNX file: {error}") from error
+    if not model.graph.node:
+        raise ModelError(f"{path}: not an ONNX file, or an empty one")
+    return model
+
+
+def fixed_size(model: Any) -> Optional[tuple[int, int]]:
+    """Height and width of the input; None where they are free."""
+    height, width = (size.dim_value for size in _image(model).type.tensor_type.shape.dim[2:])
+    return (height, width) if height and width else None
+
+
+def measure(model: Any, height: int, width: int) -> Network:
+    """Count for one image of height x width pixels.
+
+    Raises UsageError where the network's input has another size, and ModelError where it has an operator that is not
+    known here: it would be counted as nothing.
+    """
+    fixed = fixed_size(model)
+    if fixed not in (None, (height, width)):
+        raise UsageError(f"the network takes {fixed[1]}x{fixed[0]}, not {width}x{height}")
+    shapes = _shapes(model, height, width)
+    constants = {constant.name for constant in model.graph.initializer}
+    layers = tuple(
+        _layer(node, shapes, constants) for node in model.graph.node if node.op_type not in FUSED and _known(node)
+    )
+    detector = all(len(shapes[output.name]) == 4 for output in model.graph.output)
+    return Network(height, width, layers, detector)
+
+
+def _known(node: Any) -> bool:
+    """Whether a node is a layer of its own."""
+    if node.op_type not in (*MULTIPLY, *MOVE, *FREE):
+        raise ModelError(f"{node.name}: what a {node.op_type} costs is not known here")
+    return node.op_type not in FREE
+
+
+def _layer(node: Any, shapes: dict[str, Shape], constants: set[str]) -> Layer:
+    try:
+        output = shapes[node.output[0]]
+        data = [math.prod(shapes[name]) for name in node.input if name and name not in constants]
+        macs = weights = 0
+        if node.op_type in MULTIPLY:
+            weights = sum(math.prod(shapes[name]) for name in node.input if name in constants)
+            macs = math.prod(output) * _products(node, shapes)
+    except KeyError as error:
+        raise ModelError(f"{node.name}: the shape of {error} is not known") from error
+    return Layer(node.name or node.output[0], node.op_type, output, macs, weights, sum(data), math.prod(output))
+
+
+def _products(node: Any, shapes: dict[str, Shape]) -> int:
+    """How many products are added up for each value of the output."""
+    if node.op_type == "Conv":
+        return math.prod(shapes[node.input[1]][1:])  # (filters, channels / groups, height, width)
+    transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+    return shapes[node.input[0]][0 if transposed else -1]
+
+
+def _shapes(model: Any, height: int, width: int) -> dict[str, Shape]:
+    """The shape of every tensor for one image, by ONNX's own inference."""
+    import onnx
+    from onnx import shape_inference
+
+    filled = onnx.ModelProto()
+    filled.CopyFrom(model)
+    sizes = _image(filled).type.tensor_type.shape.dim
+    for size, value in zip((sizes[0], *sizes[2:]), (1, height, width)):
+        size.ClearField("dim_param")
+        size.dim_value = value
+    for output in filled.graph.output:  # what is written there is of any size
+        output.type.tensor_type.ClearField("shape")
+    try:
+        inferred = shape_inference.infer_shapes(filled, strict_mode=True, data_prop=True).graph
+    except shape_inference.InferenceError as error:
+        raise ModelError(
+            f"its shapes at {width}x{height} cannot be inferred: {' '.join(str(error).split())}"
+        ) from error
+    shapes = {
+        tensor.name: tuple(size.dim_value for size in tensor.type.tensor_type.shape.dim)
+        for tensor in (*inferred.input, *inferred.value_info, *inferred.output)
+        if all(size.dim_value for size in tensor.type.tensor_type.shape.dim)
+    }
+    shapes.update((constant.name, tuple(constant.dims)) for constant in model.graph.initializer)
+    return shapes
+
+
+def _image(model: Any) -> Any:
+    """The network's input, which in old files stands among its weights."""
+    constants = {constant.name for constant in model.graph.initializer}
+    inputs = [tensor for tensor in model.graph.input if tensor.name not in constants]
+    if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:
+        raise ModelError("a network should have one input, (n, channels, height, width)")
+    return inputs[0]
