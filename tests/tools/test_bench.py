@@ -5,8 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+from app.errors import ModelError
 from app.modelcard import find_model
 from tools import bench, demo
+from tools.benchmarks import loops, networks
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists(find_model("yolov3-tiny")), reason="the model is not here: python -m tools.convert"
@@ -23,22 +25,120 @@ def video(tmp_path):
     return path
 
 
-def test_figures(tmp_path, video):
+QUICK = ["--sizes", "64", "--rounds", "2", "--seconds", "0.1"]
+
+
+def check_spreads(*spreads):
+    for spread in spreads:
+        assert 0 < spread["least"] <= spread["median"] <= spread["most"]
+
+
+def test_figures(tmp_path, video, capsys):
     """A turn is longer than the video, so that it starts again."""
     report = tmp_path / "bench.json"
-    assert (
-        bench.main(["--cam", video, "--sizes", "64", "--rounds", "2", "--seconds", "0.1", "--report", str(report)]) == 0
-    )
+    assert bench.main(["--cam", video, *QUICK, "--report", str(report)]) == 0
     result = json.loads(report.read_text())
+    assert result["kind"] == "bench"
+    assert result["model"]["name"] == "yolov3-tiny"
     figures = result["sizes"]["64"]
     assert figures["input"] == [64, 64]
     assert figures["frames"] > 20
     assert set(figures["fps"]) == {"bare", "naive", "loop", "recording"}
-    ratios = [figures[name] for name in ("loop/bare", "loop/naive", "recording/bare")]
-    for rate in [*figures["fps"].values(), *ratios]:
-        assert 0 < rate["least"] <= rate["median"] <= rate["most"]
-    assert figures["stages_ms"]["infer"] > 0
-    assert result["machine"]["onnxruntime"]
+    check_spreads(*figures["fps"].values(), *(figures[n] for n in ("loop/bare", "loop/naive", "recording/bare")))
+    check_spreads(figures["stages_ms"]["infer"])
+    assert figures["warm_up_ms"]["onnx"] > 0
+    versions = result["machine"]["versions"]
+    assert versions["onnxruntime"]
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert versions["onnxruntime"] in first
+    assert len(lines) == 1
+
+
+def test_the_loop_on_backends(tmp_path, video, capsys):
+    report = tmp_path / "bench.json"
+    assert bench.main(["--cam", video, "--backends", "onnx", "opencv", *QUICK, "--report", str(report)]) == 0
+    figures = json.loads(report.read_text())["sizes"]["64"]
+    assert (
+        set(figures["fps"])
+        == {"bare", "naive", "onnx", "opencv", "onnx alone", "opencv alone"}
+        == set(figures["frames"])
+    )
+    for name in ("onnx", "opencv"):
+        check_spreads(*(figures[f"{name}/{base}"] for base in ("naive", "bare", f"{name} alone")))
+        check_spreads(figures["stages_ms"][name]["infer"], figures["stages_ms"][name]["preprocess"])
+        assert figures["warm_up_ms"][name] > 0
+        assert name in figures["what"][name]
+    out = capsys.readouterr().out
+    assert "x naive" in out
+    assert "opencv alone" in out
+
+
+def test_every_backend_that_runs_here(video, capsys, monkeypatch):
+    """One that does not is named, with the reason."""
+    monkeypatch.setattr(networks, "_open", missing(networks._open, "opencv"))
+    monkeypatch.setattr(loops, "BACKENDS", ("onnx", "opencv"))
+    assert bench.main(["--cam", video, "--backends", *QUICK]) == 0
+    assert "opencv        - is not here" in capsys.readouterr().out
+
+
+def test_a_backend_that_was_asked_for_must_run(video, capsys, monkeypatch):
+    monkeypatch.setattr(networks, "_open", missing(networks._open, "opencv"))
+    assert bench.main(["--cam", video, "--backends", "onnx", "opencv", *QUICK]) == 4
+    assert "error: is not here" in capsys.readouterr().err
+
+
+def missing(opened, absent):
+    def opening(model, name, shape):
+        if name == absent:
+            raise ModelError("is not here")
+        return opened(model, name, shape)
+
+    return opening
+
+
+def test_opencv_has_its_threads_back(video):
+    before = cv2.getNumThreads()
+    assert bench.main(["--cam", video, "--backends", "opencv", *QUICK]) == 0
+    assert cv2.getNumThreads() == before
+
+
+def test_what_got_slower(tmp_path, video, capsys):
+    saved = tmp_path / "saved.json"
+    assert bench.main(["--backends", "onnx", "opencv", *QUICK, "--report", str(saved)]) == 0
+    assert "x onnx" in capsys.readouterr().out
+    report = json.loads(saved.read_text())
+    figures = report["sizes"]["64"]
+    check_spreads(figures["fps"]["onnx"], figures["fps"]["opencv"], figures["opencv/onnx"])
+    assert set(figures["warm_up_ms"]) == {"onnx", "opencv"}
+    figures["fps"]["onnx"] = dict.fromkeys(("median", "least", "most"), 1e6)
+    report["sizes"]["320"] = figures
+    report["machine"]["versions"]["numpy"] = "1.0"
+    saved.write_text(json.dumps(report))
+    assert bench.main(["--backends", "onnx", *QUICK, "--compare", str(saved)]) == 0
+    out, err = capsys.readouterr()
+    assert "slower: size 64, onnx: 1000000.0 FPS then" in out
+    assert "size 320 is in the saved report only" in out
+    assert "numpy: 1.0 then" in err
+
+
+@pytest.mark.parametrize("content", [None, "{}"], ids=["no file", "no report"])
+def test_what_cannot_be_compared_with(tmp_path, content, capsys):
+    """It is found out before anything is measured."""
+    saved = tmp_path / "saved.json"
+    if content is not None:
+        saved.write_text(content)
+    assert bench.main(["--backends", "onnx", "--compare", str(saved)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1
+
+
+def test_complaints_are_warnings_and_in_the_report(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bench.Board, "complaints", lambda self: ["it is slow; mend it with: a spanner"])
+    report = tmp_path / "bench.json"
+    assert bench.main(["--backends", "onnx", *QUICK, "--report", str(report)]) == 0
+    assert "warning: it is slow; mend it with: a spanner" in capsys.readouterr().err
+    assert json.loads(report.read_text())["warnings"] == ["it is slow; mend it with: a spanner"]
 
 
 def test_overlap(video, capsys):
@@ -60,13 +160,28 @@ def test_pacing(video, tmp_path):
         assert row["deadline"]["median"] > row["delay"]["median"]
 
 
-@pytest.mark.parametrize("option", ["--overlap", "--pacing"])
-def test_what_needs_a_video(option, capsys):
-    assert bench.main(["--backends", "onnx", option]) == 2
-    assert "--cam" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        ([], "--cam"),
+        (["--backends", "onnx", "--overlap"], "--cam"),
+        (["--backends", "onnx", "--pacing"], "--cam"),
+        (["--cam", "x.avi", "--backends", "onnx", "--pacing"], "--backends"),
+        (["--cam", "x.avi", "--backends", "keras"], "keras"),
+        (["--backends", "onnx", "--threads", "1"], "--threads"),
+        (["--backends", "onnx", "--sizes", "65"], "--sizes"),
+    ],
+)
+def test_options_that_make_no_sense(arguments, named, capsys, monkeypatch):
+    monkeypatch.setattr(bench.Board, "complaints", lambda self: [])
+    assert bench.main(arguments) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1
+    assert named in err
 
 
-def test_no_video(tmp_path, capsys):
+def test_no_video(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(bench.Board, "complaints", lambda self: [])
     assert bench.main(["--cam", str(tmp_path / "none.avi")]) == 3
     assert len(capsys.readouterr().err.splitlines()) == 1
 

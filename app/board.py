@@ -1,0 +1,183 @@
+"""What the machine says of itself: its model, power, temperature and clocks; and why a measurement here would be slow.
+
+All of it is read from files of Linux, and is None where there is no such file, or nothing sensible in it.
+
+None of these files was seen on a board: names and units are those that NVIDIA's guides and others' programs give for
+L4T 32 (kernel 4.9), and for the mainline kernels after it. What this project assumes of sysfs stands here alone.
+"""
+
+import glob
+import os
+import re
+from typing import Any, Dict, List, Optional, Tuple
+
+# A Raspberry Pi slows down from here on, by its makers; NVIDIA wants an Orin kept below 87 and slows a Nano down a few
+# degrees later. A margin, then, for the heat that the measurement itself will make.
+HOT = 85.0  # degrees Celsius
+BUSY = 0.5  # load per core: with more, a measurement does not have the machine to itself
+
+DUMMY_ZONE = "PMIC-Die"  # says 50 or 100 C whatever its temperature is
+POWER_MODES = {"0": "MAXN", "1": "5W"}  # of a Nano
+
+Clock = Tuple[int, int]
+
+
+class Board:
+    """The machine under `root`. Everything is read when it is asked for."""
+
+    def __init__(self, root: str = "/") -> None:
+        self._root = root
+
+    def model(self) -> Optional[str]:
+        """The board's name, as `NVIDIA Jetson Nano Developer Kit`. A PC says none."""
+        return self._text("proc/device-tree/model")
+
+    def power(self) -> Optional[float]:
+        """What the board draws, in watts."""
+        for monitor in self._folders("sys/bus/i2c/drivers/ina3221x/*/iio[:_]device*"):  # L4T 32; mW
+            milliwatts = self._number(monitor, "in_power0_input")
+            if milliwatts is not None and self._is_input(monitor, "rail_name_0"):
+                return milliwatts / 1e3
+        for monitor in self._folders("sys/class/hwmon/hwmon*"):  # mainline; microwatts, else mA and mV
+            if self._text(monitor, "name") != "ina3221" or not self._is_input(monitor, "in1_label"):
+                continue
+            microwatts = self._number(monitor, "power1_input")
+            current, voltage = self._number(monitor, "curr1_input"), self._number(monitor, "in1_input")
+            if microwatts is None and current is not None and voltage is not None:
+                microwatts = current * voltage
+            if microwatts is not None:
+                return microwatts / 1e6
+        return None
+
+    def temperature(self) -> Optional[float]:
+        """Of the hottest thermal zone, in degrees Celsius."""
+        found = []
+        for zone in self._folders("sys/class/thermal/thermal_zone*"):
+            millidegrees = self._number(zone, "temp")  # the zone of a part without power cannot be read
+            if millidegrees is not None and self._text(zone, "type") != DUMMY_ZONE:
+                found.append(millidegrees / 1e3)
+        return max(found) if found else None
+
+    def gpu_load(self) -> Optional[float]:
+        """How busy a Jetson's GPU is, 0 to 1."""
+        per_mille = self._number("sys/devices/gpu.0/load")
+        return None if per_mille is None else per_mille / 1e3
+
+    def governor(self) -> Optional[str]:
+        """What sets the clock of the CPUs that are on: `performance` if it does for all, else the first other one."""
+        found = [name for name in (self._text(cpu, "scaling_governor") for cpu in self._cpus()) if name]
+        return next((name for name in found if name != "performance"), found[0] if found else None)
+
+    def cpu_clock(self) -> Optional[Clock]:
+        """The highest clock that is allowed now, and the highest there is, in kHz: of the CPU with the least share."""
+        pairs = [(self._number(cpu, "scaling_max_freq"), self._number(cpu, "cpuinfo_max_freq")) for cpu in self._cpus()]
+        clocks = [(int(allowed), int(most)) for allowed, most in pairs if allowed is not None and most]
+        return min(clocks, key=lambda clock: clock[0] / clock[1]) if clocks else None
+
+    def gpu_clock(self) -> Optional[Clock]:
+        """A Jetson GPU's clock at this moment, and the highest that is allowed, in kHz. An idle GPU's is low."""
+        for gpu in self._folders("sys/devices/gpu.0/devfreq/*") + self._folders("sys/class/devfreq/*.g[pva]*"):
+            now, most = self._number(gpu, "cur_freq"), self._number(gpu, "max_freq")  # Hz
+            if now is not None and most:
+                return int(now) // 1000, int(most) // 1000
+        return None
+
+    def power_mode(self) -> Optional[str]:
+        """A Jetson's mode of nvpmodel: its number, and on a Nano its name too, as `0 (MAXN)`."""
+        status = re.search(r"pmode:(\d+)", self._text("var/lib/nvpmodel/status") or "")
+        if status is None:
+            return None
+        number = str(int(status.group(1)))
+        named = self._is("jetson nano") and number in POWER_MODES
+        return "{} ({})".format(number, POWER_MODES[number]) if named else number
+
+    def load(self) -> float:
+        """Programs that ran or wanted to, in the mean over the last minute, per core that is on."""
+        return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+    def describe(self) -> Dict[str, Any]:
+        """All of it, ready for JSON, without what the machine does not say."""
+        cpu, gpu = self.cpu_clock(), self.gpu_clock()
+        facts = {
+            "model": self.model(),
+            "power_mode": self.power_mode(),
+            "governor": self.governor(),
+            "cpu_clock_khz": cpu and list(cpu),
+            "gpu_clock_khz": gpu and list(gpu),
+            "gpu_load": self.gpu_load(),
+            "temperature_c": self.temperature(),
+            "power_w": self.power(),
+            "load": round(self.load(), 2),
+        }
+        return {name: fact for name, fact in facts.items() if fact is not None}
+
+    def complaints(self) -> List[str]:
+        """Why a measurement that starts now would not be at full speed: a line for each reason, with what mends it.
+
+        To be asked before the work starts, which itself makes load and heat.
+        """
+        jetson = self._is("jetson")
+        found = []
+        mode = self.power_mode()
+        if self._is("jetson nano") and mode is not None and not mode.startswith("0 "):
+            found.append("the power mode is {}, not MAXN; mend it with: sudo nvpmodel -m 0".format(mode))
+        governor = self.governor()
+        if governor not in (None, "performance") and not self._is_pinned():
+            mend = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set -g performance"
+            found.append("the CPU's clock is left to the governor {}; mend it with: {}".format(governor, mend))
+        cpu = self.cpu_clock()
+        if cpu is not None and cpu[0] < cpu[1]:
+            mend = "sudo nvpmodel -m 0" if jetson else "sudo cpupower frequency-set -u {}kHz".format(cpu[1])
+            found.append("the CPU is held to {} of its {} MHz; mend it with: {}".format(*_mhz(cpu), mend))
+        gpu = self.gpu_clock()
+        if jetson and gpu is not None and gpu[0] < gpu[1]:
+            found.append("the GPU is at {} of {} MHz; mend it with: sudo jetson_clocks".format(*_mhz(gpu)))
+        warmth = self.temperature()
+        if warmth is not None and warmth >= HOT:
+            mend = "; a fan helps: sudo jetson_clocks --fan" if jetson else ""
+            found.append("it is {:.0f} C hot and slows down soon; let it cool{}".format(warmth, mend))
+        load = self.load()
+        if load > BUSY:
+            found.append("the cores have been busy (load {:.2f} a core); find out with what: top".format(load))
+        return found
+
+    def _is(self, name: str) -> bool:
+        return name in (self.model() or "").lower().replace("-", " ")  # early releases say `jetson-nano`
+
+    def _is_pinned(self) -> bool:
+        """Whether the governor has no choice: jetson_clocks leaves it as it is, and raises the lowest clock."""
+        bounds = [
+            (self._number(cpu, "scaling_min_freq"), self._number(cpu, "scaling_max_freq")) for cpu in self._cpus()
+        ]
+        return all(least is not None and most is not None and least >= most for least, most in bounds)
+
+    def _is_input(self, *label: str) -> bool:
+        """Whether a monitor's first rail is what feeds the board, POM_5V_IN on a Nano: on others it may be the GPU."""
+        return (self._text(*label) or "_IN").endswith("_IN")
+
+    def _cpus(self) -> List[str]:
+        """The `cpufreq` folders of the CPUs that are on."""
+        found = self._folders("sys/devices/system/cpu/cpu[0-9]*/cpufreq")
+        return [folder for folder in found if self._text(os.path.dirname(folder), "online") != "0"]  # cpu0 has no such
+
+    def _folders(self, pattern: str) -> List[str]:
+        """The paths under the root that fit, without the root."""
+        found = glob.glob(os.path.join(glob.escape(self._root), pattern))
+        return sorted(os.path.relpath(path, self._root) for path in found)
+
+    def _number(self, *path: str) -> Optional[float]:
+        try:
+            return float(int(self._text(*path) or ""))
+        except ValueError:
+            return None
+
+    def _text(self, *path: str) -> Optional[str]:
+        try:
+            with open(os.path.join(self._root, *path), "rb") as file:
+                return file.read().decode("utf-8", "replace").strip("\0 \n") or None
+        except OSError:
+            return None
+
+
+def _mhz(clock: Clock) -> Tuple[int, int]:
+    return clock[0] // 1000, clock[1] // 1000

@@ -1,0 +1,160 @@
+import json
+
+import pytest
+
+from app.errors import UsageError
+from tools.benchmarks.comparison import changes, differences, read_report, unmatched
+from tools.benchmarks.wording import change_lines
+
+
+def figure(median, off=0.0):
+    return {"median": median, "least": median - off, "most": median + off}
+
+
+def report(sizes, **fields):
+    machine = {
+        "processor": "one",
+        "cores": 2,
+        "board": {"governor": "performance", "temperature_c": 40.0},
+        "versions": {"numpy": "1.0"},
+    }
+    model = {"name": "m", "sha256": "0"}
+    return {
+        "kind": "bench",
+        "source": "a.avi",
+        "model": model,
+        "threads": 2,
+        "machine": machine,
+        "sizes": sizes,
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    "part, then, now, verdict",
+    [
+        ("fps", figure(100, 1), figure(90, 1), "slower"),
+        ("fps", figure(100, 1), figure(110, 1), "faster"),
+        ("fps", figure(100, 6), figure(90, 6), "same"),
+        ("fps", figure(100, 5), figure(90, 5), "same"),
+        ("fps", figure(100, 1), figure(95, 1), "same"),
+        ("fps", figure(100, 1), figure(94.9, 1), "slower"),
+        ("stages_ms", figure(10, 0.1), figure(12, 0.1), "slower"),
+        ("stages_ms", figure(10, 0.1), figure(8, 0.1), "faster"),
+        ("stages_ms", figure(0.01), figure(0.02), "same"),
+        ("stages_ms", figure(0.0), figure(1.0), "slower"),
+        ("stages_ms", figure(0.0), figure(0.0), "same"),
+    ],
+    ids=[
+        "lower rate",
+        "higher rate",
+        "spreads overlap",
+        "spreads touch",
+        "5 % is nothing",
+        "more than 5 %",
+        "longer stage",
+        "shorter stage",
+        "too short to matter",
+        "from nothing",
+        "nothing at all",
+    ],
+)
+def test_verdicts(part, then, now, verdict):
+    (change,) = changes(report({"160": {part: {"x": then}}}), report({"160": {part: {"x": now}}}))
+    assert change.path == ("160", part, "x")
+    assert change.verdict == verdict
+
+
+def test_figures_lie_at_any_depth_and_other_fields_are_none():
+    sizes = {
+        "160": {"input": [96, 160], "frames": 30, "loop/bare": figure(1), "stages_ms": {"onnx": {"infer": figure(2)}}}
+    }
+    paths = [change.path for change in changes(report(sizes), report(sizes))]
+    assert paths == [("160", "loop/bare"), ("160", "stages_ms", "onnx", "infer")]
+
+
+def test_what_only_one_report_has_is_noted():
+    then = report({"160": {"fps": {"a": figure(1), "b": figure(1)}}, "320": {"fps": {"a": figure(1)}}})
+    now = report({"160": {"fps": {"a": figure(1), "c": figure(1)}}, "416": {"fps": {"a": figure(1)}}})
+    assert [change.path for change in changes(then, now)] == [("160", "fps", "a")]
+    notes = " ".join(unmatched(then, now))
+    assert "320 is in the saved report only" in notes
+    assert "416 is not in the saved report" in notes
+    assert "2 figures" in notes
+
+
+def test_lines_for_people():
+    then = report({"160": {"fps": {"a": figure(100), "b": figure(100), "c": figure(100)}, "a/b": figure(1)}})
+    now = report({"160": {"fps": {"a": figure(120), "b": figure(50), "c": figure(90)}, "a/b": figure(1)}})
+    lines = change_lines(changes(then, now), ["a note"]).splitlines()
+    assert [line.split(":")[0].strip() for line in lines[:3]] == ["slower", "slower", "faster"]
+    assert lines[0].strip() == "slower: size 160, b: 100.0 FPS then, 50.0 FPS now, -50.0 %"
+    assert lines[3].strip().startswith("1 figures within their spreads")
+    assert lines[4].strip() == "a note"
+
+
+@pytest.mark.parametrize(
+    "changed, name",
+    [
+        ({"source": "b.avi"}, "source"),
+        ({"model": {"name": "m", "sha256": "1"}}, "model"),
+        ({"threads": 1}, "threads"),
+        ({"machine": {"processor": "two"}}, "processor"),
+        ({"machine": {"board": {"governor": "powersave"}}}, "governor"),
+        ({"machine": {"versions": {"numpy": "2.0"}}}, "numpy"),
+        ({"machine": {"versions": {"numpy": "1.0", "openvino": "1"}}}, "openvino"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_differences(changed, name):
+    now = report({})
+    for key, value in changed.items():
+        if key == "machine":
+            value = {**now["machine"], **value}
+        now[key] = value
+    (difference,) = differences(report({}), now)
+    assert name in difference
+
+
+def test_what_changes_from_minute_to_minute_is_no_difference():
+    now = report({})
+    now["machine"]["board"] = {"governor": "performance", "temperature_c": 60.0}
+    assert differences(report({}), now) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"kind": "soak", "sizes": {}}',
+        b'{"kind": "bench", "sizes": []}',
+        b"\xff\xfe",
+        b"[" * 100000,
+    ],
+    ids=["empty", "list", "no kind", "another kind", "no sizes", "not UTF-8", "too deep"],
+)
+def test_no_report(tmp_path, content):
+    file = tmp_path / "saved.json"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match="is not a report of"):
+        read_report(str(file))
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UsageError, match="No such file"):
+        read_report(str(tmp_path / "none.json"))
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "saved.json"
+    file.write_text(json.dumps(report({"160": {}})))
+    assert read_report(str(file)) == report({"160": {}})
+
+
+def test_a_report_that_lacks_its_machine_is_still_compared():
+    bare = {"kind": "bench", "sizes": {"160": {"fps": {"a": figure(1)}}}}
+    now = report({"160": {"fps": {"a": figure(1)}}})
+    assert len(changes(bare, now)) == 1
+    assert differences(bare, now)

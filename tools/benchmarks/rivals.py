@@ -1,0 +1,173 @@
+"""What `tools.bench` measures. Each is called with a number of frames, and returns FPS without warm-up."""
+
+import os
+import statistics
+import tempfile
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+
+import cv2
+import numpy as np
+
+from app.backends import Backend
+from app.detector import Detector
+from app.errors import ModelError
+from app.modelcard import ModelCard
+from app.pipeline import run
+from app.recording import open_recording
+from app.sources import open_source
+from app.stop import Stop
+from app.tally import Tally
+from app.timing import STAGES, WARM_UP_FRAMES, Timing
+from tools.delay import DelayPacer
+
+CONFIDENCE, OVERLAP = 0.25, 0.45
+
+
+class Loop:
+    """The project's loop: decode, preprocess, infer, postprocess, draw; with `save` also a recording, else no sink."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        card: ModelCard,
+        uri: str,
+        size: int,
+        save: bool = False,
+        fps: Optional[float] = None,
+        delay: bool = False,
+        threads: int = 1,
+    ) -> None:
+        """fps: the rate to keep; with `delay`, by a delay after each frame. threads: OpenCV's, 1 as in app.detect."""
+        self._threads = threads
+        self._uri = uri
+        self._fps = fps
+        self._delay = delay
+        self._save = save
+        self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
+        self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
+
+    def __call__(self, frames: int) -> float:
+        timing = Timing(self._fps)
+        tally = Tally(self._detector.card.labels)
+        with opencv_threads(self._threads), open_source(self._uri, loop=True) as source:
+            with tempfile.TemporaryDirectory() as folder:
+                file = os.path.join(folder, "bench.mkv")
+                sinks = [open_recording(file, source.fps, None, False)] if self._save else []
+                last = frames + WARM_UP_FRAMES
+                pacer = DelayPacer(self._fps) if self._delay and self._fps else None
+                run(source, self._detector, sinks, timing, tally, Stop(), draw=True, max_frames=last, pacer=pacer)
+        report: Dict[str, Any] = timing.report()
+        for stage, times in report["stages_ms"].items():
+            self.stages_ms[stage].append(times["mean"])
+        return float(report["fps"]["real"])
+
+    def work(self) -> float:
+        """Seconds that a frame took of all stages but waiting: the median over the turns."""
+        turns = zip(*(times for stage, times in self.stages_ms.items() if stage != "wait"))
+        return float(statistics.median(sum(turn) for turn in turns)) / 1000
+
+
+class Bare:
+    """The session and nothing else, with ONNX Runtime's own settings but for the number of threads."""
+
+    def __init__(self, model: str, shape: Sequence[int], threads: int) -> None:
+        self._session = session(model, threads)
+        self._tensor = _noise(shape)
+        self._input = self._session.get_inputs()[0].name
+
+    def __call__(self, frames: int) -> float:
+        return _rate(lambda: self._session.run(None, {self._input: self._tensor}), frames)
+
+
+class Network:
+    """A backend and nothing else, fed one tensor again and again.
+
+    warm_up_ms: what loading the model and the first inference took, which no rate contains; the runtime's import is in
+    neither. opencv_threads: what OpenCV may use beside this backend, or in it.
+    """
+
+    def __init__(self, opening: Callable[[], Backend], shape: Sequence[int]) -> None:
+        """opening: loads the model. shape: height and width. Raises ModelError for what does not run."""
+        self._tensor = _noise(shape)
+        with opencv_threads(1):  # as in app.detect; the opencv backend then takes what it needs
+            start = time.monotonic()
+            self.backend = opening()
+            try:
+                self.backend.infer(self._tensor)
+            except ModelError:
+                self.backend.close()
+                raise
+            self.warm_up_ms = _milliseconds(start)
+            self.opencv_threads = cv2.getNumThreads()
+        self.description = self.backend.description
+
+    def close(self) -> None:
+        """Free what the backend holds."""
+        self.backend.close()
+
+    def __call__(self, frames: int) -> float:
+        with opencv_threads(self.opencv_threads):
+            return _rate(lambda: self.backend.infer(self._tensor), frames)
+
+
+class KerasPredict:
+    """The Keras model that the TensorFlow backend's graph was frozen from, through `predict()`, as one would first."""
+
+    description = "keras predict()"
+
+    def __init__(self, weights: str, shape: Sequence[int]) -> None:
+        """Raises ModelError where there is no TensorFlow, or the Darknet weights are not there."""
+        from app.backends.tensorflow import tf  # noqa: F401  (first, since it is quiet)
+        from models import yolov3_tiny
+        from tools.convert import read_convolutions
+
+        self._tensor = np.ascontiguousarray(_noise(shape).transpose(0, 2, 3, 1))
+        start = time.monotonic()
+        self._model = yolov3_tiny.emit_keras(read_convolutions(weights))
+        self._model.predict(self._tensor, verbose=0)
+        self.warm_up_ms = _milliseconds(start)
+
+    def close(self) -> None:
+        """Nothing is held that Python does not free."""
+
+    def __call__(self, frames: int) -> float:
+        return _rate(lambda: self._model.predict(self._tensor, verbose=0), frames)
+
+
+def session(model: str, threads: int) -> Any:
+    """A session of ONNX Runtime as one opens it first, but for the number of threads."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def opencv_threads(count: int) -> Iterator[None]:
+    """Let OpenCV use so many threads meanwhile."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _milliseconds(start: float) -> float:
+    return round(1000 * (time.monotonic() - start), 1)
+
+
+def _noise(shape: Sequence[int]) -> np.ndarray:
+    return np.random.default_rng(0).random((1, 3, *shape), np.float32)
+
+
+def _rate(infer: Callable[[], object], frames: int) -> float:
+    for _ in range(WARM_UP_FRAMES):
+        infer()
+    start = time.monotonic()
+    for _ in range(frames):
+        infer()
+    return frames / (time.monotonic() - start)

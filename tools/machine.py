@@ -1,0 +1,63 @@
+"""What figures were measured on: processor, board and versions, to be written beside them."""
+
+import importlib
+import platform
+import sys
+from typing import Any, Dict, Optional
+
+import cv2
+import numpy as np
+
+from app import __version__
+from app.backends import physical_cores
+from app.board import Board
+
+# Runtimes, by their modules, and the packages that bring them.
+RUNTIMES = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "openvino": ("openvino",),
+    "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu"),
+    "keras": ("keras",),
+    "tensorrt": ("tensorrt",),
+}
+
+
+def machine() -> Dict[str, Any]:
+    """Processor, physical cores, what the board says of itself, and versions; ready for JSON."""
+    return {"processor": processor(), "cores": physical_cores(), "board": Board().describe(), "versions": versions()}
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def versions() -> Dict[str, str]:
+    """Of Python, this project, the libraries, and the runtimes that are installed, which are not imported for it."""
+    found = {
+        "python": platform.python_version(),
+        "nanoyolo": __version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+    for module, packages in RUNTIMES.items():
+        loaded = getattr(sys.modules.get(module), "__version__", None)
+        version = loaded or next(filter(None, map(package_version, packages)), None)
+        if version:
+            found[module] = str(version)
+    return found
+
+
+def package_version(name: str) -> Optional[str]:
+    """The version of an installed package, None where it is not installed."""
+    try:
+        if sys.version_info >= (3, 8):
+            return str(importlib.import_module("importlib.metadata").version(name))
+        return str(importlib.import_module("pkg_resources").get_distribution(name).version)
+    except Exception:  # not installed, installed badly, or no setuptools: classes of three modules
+        return None
