@@ -1,0 +1,259 @@
+"""What a sweep says, in sentences, each from its figures: which setting moves what, and what misleads."""
+
+import itertools
+import statistics
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from tools.sweeping.agreement import compare
+
+Json = Dict[str, Any]
+Figure = Callable[[Json], Optional[float]]
+
+REACHED = 0.98  # of the configured rate
+
+
+def findings(rows: Sequence[Json]) -> List[str]:
+    """Sentences for people, the most telling first. rows: of `summary.rows`."""
+    return [
+        sentence
+        for finding in (_accuracy, _confidence, _backends, _rate_and_accuracy, _deadlines, _delays, _dropped)
+        for sentence in finding(rows)
+    ]
+
+
+def _ap50(row: Json) -> Optional[float]:
+    return None if row["accuracy"] is None else float(row["accuracy"]["ap50"])
+
+
+def _mean_confidence(row: Json) -> Optional[float]:
+    return None if row["mean_confidence"] is None else float(row["mean_confidence"]["median"])
+
+
+def _pixels(capture: str) -> Tuple[int, ...]:
+    return tuple(int(side) for side in capture.split("x")) if "x" in capture else (1 << 30,)
+
+
+def _values(rows: Sequence[Json], setting: str) -> List[str]:
+    """The values of a setting that occur, the smallest first."""
+    order: Dict[str, Callable[[str], Any]] = {"capture": _pixels, "size": int}
+    return sorted({row["words"][setting] for row in rows}, key=order.get(setting, str))
+
+
+def pairs(rows: Sequence[Json], setting: str, first: str, second: str) -> List[Tuple[Json, Json]]:
+    """Rows that differ in nothing but a setting, which is `first` in one and `second` in the other."""
+    others: Dict[Tuple[str, ...], Dict[str, Json]] = {}
+    for row in rows:
+        rest = tuple(value for key, value in row["words"].items() if key != setting)
+        others.setdefault(rest, {})[row["words"][setting]] = row
+    return [(found[first], found[second]) for found in others.values() if first in found and second in found]
+
+
+def effect(rows: Sequence[Json], setting: str, figure: Figure) -> Optional[Tuple[str, str, float, float]]:
+    """Smallest and largest value of a setting, and the mean of a figure at each, all other settings being the same.
+
+    None where the setting does not vary or the figure was not measured.
+    """
+    values = _values(rows, setting)
+    if len(values) < 2:
+        return None
+    found = [(figure(a), figure(b)) for a, b in pairs(rows, setting, values[0], values[-1])]
+    known = [(a, b) for a, b in found if a is not None and b is not None]
+    if not known:
+        return None
+    return values[0], values[-1], statistics.mean(a for a, _ in known), statistics.mean(b for _, b in known)
+
+
+def _moves(found: Tuple[str, str, float, float], figure: str) -> str:
+    smallest, largest, before, after = found
+    if round(before, 3) == round(after, 3):
+        return "{} is {:.3f} at both {} and {}".format(figure, before, smallest, largest)
+    how = "rises" if after > before else "falls"
+    share = " ({:+.0%})".format(after / before - 1) if before else ""
+    return "{} {} from {:.3f} to {:.3f}{} between {} and {}".format(
+        figure, how, before, after, share, smallest, largest
+    )
+
+
+def _change(found: Tuple[str, str, float, float]) -> float:
+    return found[3] - found[2]
+
+
+def _accuracy(rows: Sequence[Json]) -> List[str]:
+    size, capture = effect(rows, "size", _ap50), effect(rows, "capture", _ap50)
+    if size is None or capture is None:
+        return []
+    more, less = ("network's size", "capture resolution")
+    if abs(_change(capture)) > abs(_change(size)):
+        more, less = less, more
+    return [
+        "Against the labels, the {} matters more than the {}: {}, and {}.".format(
+            more, less, _moves(size, "AP50"), _moves(capture, "it")
+        )
+    ]
+
+
+def _confidence(rows: Sequence[Json]) -> List[str]:
+    size, capture = effect(rows, "size", _mean_confidence), effect(rows, "capture", _mean_confidence)
+    sentences = []
+    if size and capture:
+        more = "network's size" if abs(_change(size)) > abs(_change(capture)) else "capture resolution"
+        sentences.append(
+            "Mean confidence, which the original report called accuracy, is moved most by the {}: {}, and {}.".format(
+                more, _moves(size, "it"), _moves(capture, "it")
+            )
+        )
+    elif size or capture:
+        sentences.append("{}.".format(_moves(size or capture or ("", "", 0, 0), "Mean confidence")))
+    per_frame = effect(rows, "size", lambda row: row["detections_per_frame"]["median"])
+    if size and per_frame:
+        smallest, largest, fewer, more_found = per_frame
+        sentences.append(
+            "It is the mean over what was found, and says nothing of what was missed: at size {} there are {:.2f} "
+            "detections in a picture, at {} there are {:.2f}.".format(smallest, fewer, largest, more_found)
+        )
+        sentences += _only_one_finds(rows, smallest, largest)
+        sentences += _misled(rows, size)
+    return sentences
+
+
+def _only_one_finds(rows: Sequence[Json], smallest: str, largest: str) -> List[str]:
+    """Why mean confidence misleads, from the detections themselves."""
+    both = [(a["shown"], b["shown"]) for a, b in pairs(rows, "size", smallest, largest) if a["shown"] and b["shown"]]
+    if not both:
+        return []
+    found = compare(*both[-1])  # at the largest capture; rates see the same
+    if found.both_first is None or found.both_second is None or found.only_second is None:
+        return []
+    return [
+        "The objects that both sizes find score {:.3f} at {} and {:.3f} at {}; those that only {} finds, {:.0%} of all "
+        "that it finds, score {:.3f}. {}".format(
+            found.both_first,
+            smallest,
+            found.both_second,
+            largest,
+            largest,
+            found.share,
+            found.only_second,
+            "So each further object that is found lowers the mean: that is how, in the original report, 160 could beat "
+            "320 by mean confidence."
+            if found.only_second < found.both_second
+            else "Here the further objects do not lower the mean; where they do, as they must have in the original "
+            "report, a size that finds less wins by mean confidence.",
+        )  # fmt: skip
+    ]
+
+
+def _misled(rows: Sequence[Json], size: Tuple[str, str, float, float]) -> List[str]:
+    """Whether mean confidence would have chosen the size that labels, where there are any, show to be the worse."""
+    smallest, largest = size[:2]
+    against = effect(rows, "size", _ap50)
+    by_confidence = smallest if _change(size) < 0 else largest
+    if against is None:
+        return [
+            "By mean confidence {} is the better size; whether it is, only labels can tell: an object that is found "
+            "in addition with a low score lowers the mean, one that is lost raises it.".format(by_confidence)
+        ]
+    by_labels = smallest if _change(against) < 0 else largest
+    lost = effect(rows, "size", _share_found)
+    of_objects = ""
+    if lost:
+        of_objects = ": of the labelled objects the program shows {:.0%} at {} and {:.0%} at {}".format(
+            lost[2], smallest, lost[3], largest
+        )
+    if by_confidence == by_labels:
+        return ["Here mean confidence and labels prefer the same size, {}{}.".format(by_labels, of_objects)]
+    return [
+        "So mean confidence says that {} beats {}, as it did in the original report, and the labels say the "
+        "opposite{}.".format(by_confidence, by_labels, of_objects)
+    ]
+
+
+def _share_found(row: Json) -> Optional[float]:
+    if row["accuracy"] is None:
+        return None
+    shown = row["accuracy"]["mistakes"]
+    objects = shown["found"] + sum(shown["lost"].values())
+    return shown["found"] / objects if objects else None
+
+
+def _backends(rows: Sequence[Json]) -> List[str]:
+    differences = _differences(rows, "backend", _ap50)
+    if not differences:
+        return []
+    return ["Between backends AP50 differs by {:.4f} at most, all else being the same.".format(max(differences))]
+
+
+def _rate_and_accuracy(rows: Sequence[Json]) -> List[str]:
+    rates = _values(rows, "fps")
+    said = []
+    for name, figure in (("AP50", _ap50), ("mean confidence", _mean_confidence)):
+        differences = _differences(rows, "fps", figure)
+        if differences:
+            said.append("{} differs by {:.4f} at most".format(name, max(differences)))
+    if not said:
+        return []
+    none = all(said_one.endswith(" 0.0000 at most") for said_one in said)
+    return [
+        "The configured FPS {} for accuracy: between {} {}, all else being the same. It decides when a picture is "
+        "looked at, not what is seen in it.".format(
+            "does not matter at all" if none else "should not matter", " and ".join(rates), ", and ".join(said)
+        )
+    ]
+
+
+def _differences(rows: Sequence[Json], setting: str, figure: Figure) -> List[float]:
+    """How much a figure differs between rows that differ in nothing but a setting."""
+    result = []
+    for first, second in itertools.combinations(_values(rows, setting), 2):
+        for one, other in pairs(rows, setting, first, second):
+            a, b = figure(one), figure(other)
+            if a is not None and b is not None:
+                result.append(abs(a - b))
+    return result
+
+
+def _deadlines(rows: Sequence[Json]) -> List[str]:
+    paced = [row for row in rows if row["combination"].fps and row["combination"].pacing == "deadline"]
+    if not paced:
+        return []
+    late = [row for row in paced if row["fps"]["median"] < REACHED * row["combination"].fps]
+    if not late:
+        return ["Kept by deadlines, every configured rate is the real one (within 2 %)."]
+    worst = min(late, key=lambda row: row["fps"]["median"] / row["combination"].fps)
+    return [
+        "Kept by deadlines, the configured rate is the real one in {} of {} combinations; furthest from it is {}: "
+        "{:.1f} of {:g} FPS, where a frame takes {:.1f} ms of work.".format(
+            len(paced) - len(late),
+            len(paced),
+            " ".join(worst["words"].values()),
+            worst["fps"]["median"],
+            worst["combination"].fps,
+            worst["work_ms"]["median"],
+        )  # fmt: skip
+    ]
+
+
+def _delays(rows: Sequence[Json]) -> List[str]:
+    delayed = [row for row in rows if row["predicted_fps"]]
+    if not delayed:
+        return []
+    errors = [row["fps"]["median"] / row["predicted_fps"] - 1 for row in delayed]
+    shares = [row["fps"]["median"] / row["combination"].fps for row in delayed]
+    return [
+        "With a delay after each frame's work the real rate is {:.0%} to {:.0%} of the configured one; the report's "
+        "formula 1 / (work + delay) predicts it within {:.1%}.".format(
+            min(shares), max(shares), max(abs(error) for error in errors)
+        )
+    ]
+
+
+def _dropped(rows: Sequence[Json]) -> List[str]:
+    dropping = [row for row in rows if row["dropped"]["most"] > 0]
+    if not dropping:
+        return []
+    worst = max(dropping, key=lambda row: row["dropped"]["median"])
+    return [
+        "Of a live source's pictures up to {:.0%} are dropped (at {}), so that what is shown is the newest.".format(
+            worst["dropped"]["median"], " ".join(worst["words"].values())
+        )
+    ]

@@ -1,0 +1,122 @@
+"""What a sweep has measured so far, in its folder: a sweep that was stopped at any moment goes on from there.
+
+sweep.json          what is swept, and on what machine
+measurements.jsonl  one line per measurement, added when it is done
+truth.json          the labels, in COCO's format, where there are any
+detections/         what was found in the labelled images, in COCO's results format: one file per combination
+pictures/           one picture with its detections per combination
+"""
+
+import json
+import os
+from typing import Any, Dict, List, Sequence, Set
+
+from app.errors import OutputError, SourceError, UsageError, warn
+from app.files import write_file
+from tools.sweeping.grid import Combination, Task, as_json, from_json
+
+Json = Dict[str, Any]
+
+FORMAT = 1
+
+
+class Journal:
+    """A sweep's folder. plan: sweep.json. measurements: what was measured, dicts with `key`, `combination`, `round` and
+    what `tools.sweeping.measure` gave.
+    """
+
+    def __init__(self, folder: str, plan: Json, measurements: List[Json]) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.measurements = measurements
+
+    @classmethod
+    def start(cls, folder: str, options: Json, grid: Sequence[Combination], machine: Json, dataset: Json) -> "Journal":
+        """The sweep of these options in `folder`: the one begun there, or a new one.
+
+        options: all that decides what is measured. dataset: the labels, {} without. Raises UsageError where the folder
+        has another sweep, OutputError where it cannot be written.
+        """
+        if os.path.exists(os.path.join(folder, "sweep.json")):
+            journal = cls.read(folder)
+            then = journal.plan["options"]
+            if then != options:
+                differing = ", ".join(sorted(key for key in {*then, *options} if then.get(key) != options.get(key)))
+                raise UsageError(
+                    "{}: has another sweep (it differs in: {}); name another --run, or remove it".format(
+                        folder, differing
+                    )
+                )
+            if journal.plan["machine"].get("processor") != machine.get("processor"):
+                warn("{}: was begun on another machine; its figures do not compare".format(folder))
+            journal._drop_partial_line()
+            return journal
+        try:
+            for part in ("detections", "pictures"):
+                os.makedirs(os.path.join(folder, part), exist_ok=True)
+        except OSError as error:
+            raise OutputError("{}: cannot be made: {}".format(folder, error.strerror)) from error
+        if dataset:
+            write_file(os.path.join(folder, "truth.json"), json.dumps(dataset).encode())
+        plan = {"kind": "sweep", "format": FORMAT, "options": options, "machine": machine}
+        plan["grid"] = [as_json(combination) for combination in grid]
+        write_file(os.path.join(folder, "sweep.json"), (json.dumps(plan, indent=2) + "\n").encode())
+        return cls(folder, plan, [])
+
+    @classmethod
+    def read(cls, folder: str) -> "Journal":
+        """The sweep that is in `folder`. A line that was not written to its end is left out. Raises SourceError."""
+        path = os.path.join(folder, "sweep.json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                plan = json.load(file)
+            if plan["kind"] != "sweep" or plan["format"] != FORMAT:
+                raise ValueError("it is of another kind or version")
+            plan["grid"] = [from_json(fields) for fields in plan["grid"]]
+            path = os.path.join(folder, "measurements.jsonl")
+            measurements = []
+            if os.path.exists(path):
+                with open(path, encoding="utf-8") as file:
+                    measurements = [json.loads(line) for line in file if line.endswith("\n")]
+            for measurement in measurements:
+                measurement["combination"] = from_json(measurement["combination"])
+        except OSError as error:
+            raise SourceError("{}: {}".format(path, error.strerror)) from error
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+            raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error
+        return cls(folder, plan, measurements)
+
+    def _drop_partial_line(self) -> None:
+        """Cut off a last line that was not written to its end, so that the next one does not continue it."""
+        path = os.path.join(self.folder, "measurements.jsonl")
+        try:
+            if os.path.exists(path):
+                with open(path, "r+b") as file:
+                    file.truncate(file.read().rfind(b"\n") + 1)
+        except OSError as error:
+            raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+
+    def done(self) -> Set[str]:
+        """The keys of the tasks that were measured."""
+        return {measurement["key"] for measurement in self.measurements}
+
+    def add(self, task: Task, result: Json) -> None:
+        """Keep what a task has measured. Raises OutputError."""
+        line = dict(key=task.key, combination=as_json(task.combination), round=task.round, **result)
+        path = os.path.join(self.folder, "measurements.jsonl")
+        try:
+            with open(path, "ab") as file:
+                file.write((json.dumps(line) + "\n").encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+        self.measurements.append(dict(line, combination=task.combination))
+
+    def detections_path(self, combination: Combination) -> str:
+        """Where the detections of a combination in the labelled images are."""
+        return os.path.join(self.folder, "detections", combination.key + ".json")
+
+    def picture_path(self, combination: Combination) -> str:
+        """Where a picture with a combination's detections is."""
+        return os.path.join(self.folder, "pictures", combination.key + ".jpg")

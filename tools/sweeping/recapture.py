@@ -1,0 +1,50 @@
+"""Pictures as a camera of another resolution would have taken them, for a sweep over resolutions on one input."""
+
+from typing import Callable, Iterator, Optional
+
+import cv2
+import numpy as np
+
+from app.frame import Frame, Source
+
+
+class Recaptured(Source):
+    """A source whose frames fit within `width` x `height`: larger ones are made smaller, by area, as sensors bin.
+
+    Smaller ones stay as they are: enlarging adds no information. Works in the source's own thread, where a camera's
+    picture would be ready too, so that it is not counted as the loop's work.
+    """
+
+    def __init__(self, source: Source, width: int, height: int) -> None:
+        """Takes `source` over: it is closed with this one."""
+        self._source = source
+        self._within = width, height
+        self.name, self.files, self.live = source.name, source.files, source.live
+        self.fps, self.count = source.fps, source.count
+        source.prepare = self._in_its_thread
+        self.prepare: Optional[Callable[[Frame], None]] = None
+
+    def _in_its_thread(self, frame: Frame) -> None:
+        frame.image = shrink(frame.image, *self._within)
+        if self.prepare is not None:
+            self.prepare(frame)
+
+    def __iter__(self) -> Iterator[Optional[Frame]]:
+        for frame in self._source:
+            if frame is not None:  # one that was read before this source was there is shrunk here
+                frame.image = shrink(frame.image, *self._within)
+            self.captured, self.outage = self._source.captured, self._source.outage
+            self.reconnects = self._source.reconnects
+            yield frame
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def shrink(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image (h, w, 3) that fits within `width` x `height`, in its own proportions; itself if it does already."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    if scale >= 1:
+        return image
+    size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

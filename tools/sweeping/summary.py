@@ -1,0 +1,123 @@
+"""What a sweep has found: one row per combination, with the spread of each figure, and the ranking by real rate."""
+
+import importlib.util
+import json
+import os
+import statistics
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from app.errors import SourceError
+from tools.delay import predicted_fps
+from tools.sweeping.grid import ACCURACY
+from tools.sweeping.journal import Journal
+
+Json = Dict[str, Any]
+
+RANK_GAP = 0.04  # rates that differ by less share a rank: a shared machine drifts by as much within a minute
+
+
+def rows(journal: Journal) -> List[Json]:
+    """One row per combination of which something was measured, in the grid's order. Figures that vary are
+    {"median", "least", "most"} over the rounds; what could not be measured is None.
+    """
+    truth_path = os.path.join(journal.folder, "truth.json")
+    dataset = _read(truth_path) if os.path.exists(truth_path) else None
+    result = []
+    for combination in journal.plan["grid"]:
+        measured = [m for m in journal.measurements if m["combination"] == combination and m["round"] != ACCURACY]
+        if not measured:
+            continue
+        row = _speed(measured)
+        row.update(words=combination.words(), combination=combination, accuracy=None, picture=None, shown=None)
+        if os.path.exists(journal.picture_path(combination)):
+            row["picture"] = journal.picture_path(combination)
+        if os.path.exists(journal.detections_path(combination)):
+            detections, confidence = _read(journal.detections_path(combination)), journal.plan["options"]["confidence"]
+            row["shown"] = [found for found in detections if found["score"] >= confidence]
+            if dataset is not None:
+                row["accuracy"] = accuracy(dataset, detections, confidence)
+        if combination.fps and combination.pacing == "delay":
+            row["predicted_fps"] = round(predicted_fps(combination.fps, row["work_ms"]["median"] / 1000), 2)
+        result.append(row)
+    for row, rank in zip(result, ranks([row["fps"]["median"] for row in result])):
+        row["rank"] = rank
+    return result
+
+
+def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Optional[Json]:
+    """COCO's figures of these detections, and at the threshold that was shown, what of the labelled objects was found.
+
+    None where pycocotools is not installed: on a board; the report can be made elsewhere.
+    """
+    if importlib.util.find_spec("pycocotools") is None:
+        return None
+    from tools.scoring.mistakes import mistakes  # these two are for Python 3.9 and newer
+    from tools.scoring.precision import evaluate, figures
+
+    return dict(figures(evaluate(dataset, detections)), mistakes=mistakes(dataset, detections, confidence))
+
+
+def ranks(rates: Sequence[float]) -> List[int]:
+    """The rank of each rate, 1 for the highest. Neighbours less than RANK_GAP apart share one."""
+    order = sorted(range(len(rates)), key=lambda index: -rates[index])
+    result = [1] * len(rates)
+    for place, index in enumerate(order):
+        before = order[place - 1] if place else index
+        apart = rates[index] < (1 - RANK_GAP) * rates[before]
+        result[index] = place + 1 if apart else result[before]
+    return result
+
+
+def spread(values: Sequence[float]) -> Json:
+    """Median, least and most."""
+    return {key: round(f(values), 3) for key, f in (("median", statistics.median), ("least", min), ("most", max))}
+
+
+def _speed(measured: List[Json]) -> Json:
+    def of(figure: Callable[[Json], Optional[float]]) -> Optional[Json]:
+        values = [value for value in map(figure, measured) if value is not None]
+        return spread(values) if values else None
+
+    stages = measured[0]["stages_ms"]
+    work = of(_work)
+    return {
+        "rounds": len(measured),
+        "fps": of(lambda m: m["fps"]["real"]),
+        "work_ms": work,
+        "possible_fps": of(lambda m: 1000 / _work(m) if _work(m) else None),
+        "predicted_fps": None,
+        "stages_ms": {stage: spread([m["stages_ms"][stage]["mean"] for m in measured]) for stage in stages},
+        "latency_ms": {p: spread([m["latency_ms"][p] for m in measured]) for p in ("p50", "p95")},
+        "latency_percentiles_ms": [statistics.median(c) for c in zip(*(m["latency_percentiles_ms"] for m in measured))],
+        "dropped": of(lambda m: m["dropped"] / max(1, m["captured"])),
+        "memory_mb": of(lambda m: m["memory_mb"]),
+        "power_w": of(lambda m: m["power_w"]),
+        "temperature_c": of(lambda m: m["temperature_c"]),
+        "mean_confidence": of(lambda m: m["detections"]["mean_score"]),
+        "detections_per_frame": of(lambda m: m["detections"]["count"] / m["frames"]),
+        "captured_size": measured[0]["captured_size"],
+        "input": measured[0]["input"],
+        "backend": measured[0]["backend"],
+    }
+
+
+def _work(measurement: Json) -> float:
+    """Milliseconds of work that a frame needs before the next can begin: what the report's formula calls detection,
+    drawing and the rest. Waiting for a deadline or for a camera's next picture is not work; where the network is not
+    on the CPU all else goes on beside it, and only the longest part counts.
+    """
+    stages: Dict[str, float] = {stage: times["mean"] for stage, times in measurement["stages_ms"].items()}
+    capture = 0.0 if measurement["live"] else stages["capture"]
+    if measurement["overlapped"]:
+        return max(stages["infer"] + capture, stages["preprocess"], stages["postprocess"] + stages["draw"])
+    return capture + sum(stages[stage] for stage in ("preprocess", "infer", "postprocess", "draw", "sink"))
+
+
+def _read(path: str) -> Any:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise SourceError("{}: {}".format(path, error.strerror)) from error
+    except (ValueError, RecursionError) as error:
+        raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error

@@ -1,0 +1,41 @@
+"""Tables of figures, for the terminal, for Markdown and for spreadsheets."""
+
+import csv
+import io
+from typing import List, NamedTuple
+
+
+class Table(NamedTuple):
+    """title, header and rows of text; every row is as long as the header. note: what has to be known to read it."""
+
+    title: str
+    header: List[str]
+    rows: List[List[str]]
+    note: str = ""
+
+    def is_numeric(self, column: int) -> bool:
+        """Whether a column holds numbers, and so is set to the right."""
+        return all(row[column][:1].isdigit() or row[column][:1] in ("", "-", "+") for row in self.rows)
+
+    def as_text(self) -> str:
+        """Columns of equal width, numbers to the right."""
+        widths = [max(len(row[column]) for row in [self.header, *self.rows]) for column in range(len(self.header))]
+        left = [not self.is_numeric(column) for column in range(len(self.header))]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width) if at_left else cell.rjust(width) for cell, width, at_left in zip(row, widths, left)
+            ).rstrip()
+            for row in [self.header, *self.rows]
+        )
+
+    def as_markdown(self) -> str:
+        """A table of GitHub's Markdown under its title."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        body = "\n".join("| {} |".format(" | ".join(cell.replace("|", "\\|") for cell in line)) for line in lines)
+        return "\n\n".join(part for part in ("### " + self.title, body, self.note) if part)
+
+    def as_csv(self) -> str:
+        """Comma-separated values, as RFC 4180 has them."""
+        text = io.StringIO()
+        csv.writer(text).writerows([self.header, *self.rows])
+        return text.getvalue()
