@@ -17,8 +17,13 @@ for folder in (TESTS, os.path.dirname(TESTS)):
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-HOST_ONLY = ["tools/training", "models/test_cifar.py", "models/test_keras_onnx.py"]
-HOST_ONLY += ["tools/test_{}.py".format(name) for name in ("bench", "bench_classifier", "score", "soak", "train")]
+HOST_ONLY = ["tools/benchmarks", "tools/costs", "tools/reporting", "tools/training"]
+HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py"]
+HOST_ONLY += [
+    "tools/test_{}.py".format(name)
+    for name in ("bench", "bench_classifier", "cost", "report", "score", "soak", "train")
+]
+HOST_ONLY += ["tools/scoring/test_precision.py", "tools/scoring/test_mistakes.py"]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
