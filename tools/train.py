@@ -11,9 +11,8 @@ from app.command import exit_code
 from app.errors import UsageError, say
 from app.files import check_writable
 from tools.training.frameworks import import_keras
-from tools.training.options import RECIPES, check, make_parser
+from tools.training.options import RECIPES, complete, make_parser
 
-DEFAULT_EPOCHS = 30
 UNLIMITED = 10**6  # epochs, where the time is what ends a run
 
 
@@ -116,9 +115,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if args.resume is None:
             parser.set_defaults(**RECIPES[args.recipe])
             args = parser.parse_args(arguments)
-            check(args)
-            if args.epochs is None and args.time_budget is None:
-                args.epochs = DEFAULT_EPOCHS
+            complete(args)
         elif len(arguments) > (1 if arguments[0].startswith("--resume=") else 2):
             raise UsageError("--resume: goes on with the options of the run; give no others")
         import_keras()

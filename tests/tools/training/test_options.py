@@ -3,7 +3,7 @@ import pytest
 pytest.importorskip("keras", "3")
 
 from tools.train import make_optimiser  # noqa: E402
-from tools.training.options import RECIPES, make_parser, seconds  # noqa: E402
+from tools.training.options import LEARNING_RATES, MODELS, RECIPES, complete, make_parser, seconds  # noqa: E402
 
 
 def options(*args, **defaults):
@@ -45,6 +45,22 @@ def test_the_reports_recipe():
     found = (args.batch, args.lr, args.momentum, args.validation, args.schedule, args.boundaries, args.optimiser)
     assert found == (962, 0.005, 0.97256, 0.1352, "piecewise", [10000, 25000, 40000], "momentum")
     assert (args.flip, args.crop, args.cutmix, args.label_smoothing, args.weight_decay, args.ema) == (False,) + (0,) * 5
+
+
+@pytest.mark.parametrize(
+    "model, given, expected",
+    [
+        pytest.param("nano_resnet", [], 0.1, id="residual"),
+        pytest.param("report_cnn", [], 0.02, id="without shortcuts"),
+        pytest.param("report_cnn", ["--optimiser", "adamw"], 0.001, id="an adaptive optimiser"),
+        pytest.param("nano_resnet", ["--optimiser", "sgd", "--lr", "0.3"], 0.3, id="given"),
+    ],
+)
+def test_the_learning_rate_is_the_networks_own(model, given, expected):
+    args = make_parser().parse_args([model, *given])
+    complete(args)
+    assert args.lr == expected
+    assert set(LEARNING_RATES) == set(MODELS)
 
 
 @pytest.mark.parametrize("text, expected", [("90s", 90), ("10m", 600), ("1.5h", 5400)])
