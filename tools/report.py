@@ -1,7 +1,7 @@
 """Makes one page of sweeps and reports: tables, plots, pictures, what they say, and what to expect on a Jetson Nano.
 
-RUN is the folder of a sweep, or a --report of app.detect, tools.score, tools.bench or tools.cost. The page is one file
-that needs no network, for screen, phone and paper; beside it lie the same tables as Markdown and as CSV.
+RUN is the folder of a sweep, or a --report of app.detect, app.evaluate, tools.score, tools.bench or tools.cost. The
+page is one file that needs no network, for screen, phone and paper; beside it lie the same tables as Markdown and CSV.
 """
 
 import argparse
@@ -17,6 +17,9 @@ from app.files import check_writable, write_file
 
 if TYPE_CHECKING:  # it needs what is checked for below
     from tools.reporting.section import Section
+    from tools.tables import Table
+
+PAGE = "report.html"
 
 EXAMPLES = """examples:
   python -m tools.report runs/sweep
@@ -37,11 +40,11 @@ def make_report(args: argparse.Namespace) -> str:
     models: dict[str, tuple[str, Sequence[int], bool]] = {}
     for run in args.runs:
         if os.path.isdir(run):
-            sections += sweeps.sections(run)
-            name, path, sizes, square = sweeps.model_and_sizes(run)
+            found, (name, path, sizes, square) = sweeps.read(run)
             models[name] = (path, sorted({*sizes, *models[name][1]} if name in models else sizes), square)
         else:
-            sections += files.sections(run)
+            found = files.sections(run)
+        sections += found
     if models and not any(section.title == costs.TITLE for section in sections):
         try:
             sections.append(costs.section(models))
@@ -51,25 +54,36 @@ def make_report(args: argparse.Namespace) -> str:
     title = args.title or "How good, how fast"
     today = datetime.date.today().isoformat()
     names = [os.path.basename(os.path.abspath(run)) for run in args.runs]
-    outputs = {
-        "report.html": as_html(title, sections, names, today),
-        "report.md": as_markdown(title, sections),
-    }
-    for section in sections:
-        for table in section.tables:
-            stem = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")
-            name, number = f"{stem}.csv", 2
-            while name in outputs:
-                name, number = f"{stem}-{number}.csv", number + 1
-            outputs[name] = table.as_csv()
+    outputs = {name: table.as_csv() for name, table in csv_names(sections).items()}
+    outputs["report.md"] = as_markdown(title, sections)
+    outputs[PAGE] = as_html(title, sections, names, today)  # the last: where it is, all is
+    write(args.output, outputs)
+    return os.path.join(args.output, PAGE)
+
+
+def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:
+    """The tables, by the names of their CSV files."""
+    named: dict[str, "Table"] = {}
+    for table in (table for section in sections for table in section.tables):
+        stem = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:80] or "table"
+        name, number = f"{stem}.csv", 2
+        while name in named:
+            name, number = f"{stem}-{number}.csv", number + 1
+        named[name] = table
+    return named
+
+
+def write(folder: str, outputs: dict[str, str]) -> None:
+    """Write texts by their names, all of them or, where it can be known before, none. Raises OutputError."""
     try:
-        os.makedirs(args.output, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{args.output}: cannot be made: {error.strerror}") from error
-    for name, text in outputs.items():
-        check_writable(os.path.join(args.output, name))
-        write_file(os.path.join(args.output, name), text.encode())
-    return os.path.join(args.output, "report.html")
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+    paths = {os.path.join(folder, name): text for name, text in outputs.items()}
+    for path in paths:
+        check_writable(path)
+    for path, text in paths.items():
+        write_file(path, text.encode(errors="replace"))  # a name in a JSON file may be no text at all
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

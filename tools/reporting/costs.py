@@ -19,7 +19,7 @@ def section(models: dict[str, tuple[str, Sequence[int], bool]]) -> Section:
     )
 
 
-def from_report(report: Json) -> list[Section]:
+def of_cost(report: Json, _: str) -> list[Section]:
     """The section of a report of `tools.cost`."""
     return [_section(report["models"], report["published"])]
 

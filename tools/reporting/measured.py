@@ -1,6 +1,8 @@
-"""What figures were measured on, in words."""
+"""What figures were measured on and of, in words."""
 
 from typing import Any
+
+from app.address import shown
 
 
 def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
@@ -9,3 +11,13 @@ def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
     facts += [(key.replace("_", " "), str(value)) for key, value in machine.get("board", {}).items()]
     versions = ", ".join(f"{name} {version}" for name, version in machine.get("versions", {}).items())
     return [*facts, ("versions", versions)] if versions else facts
+
+
+def source_name(uri: str) -> str:
+    """A source for people: an address without its password; of a file its name, since folders differ."""
+    return shown(uri if "://" in uri else file_name(uri))
+
+
+def file_name(path: str) -> str:
+    """The last part of a path, of whatever system."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path

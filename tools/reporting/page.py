@@ -11,8 +11,12 @@ from markupsafe import Markup
 
 from app import __version__
 from tools.reporting.section import Picture, Plot, Section
+from tools.tables import Table
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# What Markdown would take for HTML, for an escape, or for the end of a line.
+MARKDOWN = str.maketrans({"&": "&amp;", "<": "&lt;", "\\": "\\\\", "\r": " ", "\n": " "})
 
 
 def as_html(title: str, sections: Sequence[Section], runs: Sequence[str], made: str) -> str:
@@ -35,30 +39,50 @@ def as_html(title: str, sections: Sequence[Section], runs: Sequence[str], made: 
         made=made,
         runs=runs,
         sections=sections,
-        numeric=lambda table, column: table.is_numeric(column),
         drawing=drawing,
+        side=_side,
         embedded=_embedded,
     )
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
     """Sentences and tables; a program that shows Markdown finds no plots here, they are in the page."""
-    parts = [f"# {title}"]
+    parts = [f"# {_plain(title)}"]
     for section in sections:
-        parts.append(f"## {section.title}")
-        if section.sentences:
-            parts.append("\n".join(f"- {sentence}" for sentence in section.sentences))
-        parts += [table.as_markdown() for table in section.tables]
-        if section.notes:
-            parts.append("\n".join(f"- {sentence}" for sentence in section.notes))
-        if section.facts:
-            parts.append("\n".join(f"- {name}: {value}" for name, value in section.facts))
-    return "\n\n".join(parts) + "\n"
+        parts.append(f"## {_plain(section.title)}")
+        facts = [f"{name}: {value}" for name, value in section.facts]
+        parts += [_listed(section.sentences), *map(_table, section.tables), _listed(section.notes), _listed(facts)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+
+
+def _table(table: Table) -> str:
+    title, header, rows, note = table
+    plain = Table(
+        _plain(title), [_plain(name) for name in header], [[_plain(cell) for cell in row] for row in rows], _plain(note)
+    )
+    return plain.as_markdown()
+
+
+def _plain(text: str) -> str:
+    return text.translate(MARKDOWN)
+
+
+def _side(table: Table, column: int) -> Markup:
+    """Numbers stand to the right, but what names the row to the left."""
+    return Markup(' class="number"' if column and table.is_numeric(column) else "")
 
 
 def _named(plot: Plot, prefix: str) -> str:
     """The drawing, with a name for those who cannot see it, and ids that no other drawing of the page has."""
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", plot.svg)
+
+    def renamed(tag: re.Match[str]) -> str:
+        return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", tag[0])
+
+    svg = re.sub(r"<[^>]*>", renamed, plot.svg)
     label = Markup(' role="img" aria-label="{}">').format(plot.caption)
     return svg.replace(">", label, 1)
 

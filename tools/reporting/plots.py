@@ -2,21 +2,28 @@
 
 import io
 import re
+import warnings
 from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-# Okabe and Ito's colours, which colour-blind people can tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-STAGES = {"preprocess": 0, "infer": 1, "postprocess": 2, "draw": 3, "sink": 4, "capture": 5}
+from tools.reporting.looks import CHARACTER, COLOURS, GREY, WIDTH, Look, key, legend, shortened, wrapped
+
+# Tol's light colours for what makes up a bar, so that nobody takes a stage for a combination.
+PARTS = {
+    "capture": "#99ddff", "preprocess": "#77aadd", "infer": "#ee8866", "postprocess": "#44bb99", "draw": "#ffaabb",
+    "sink": "#aaaa00", "wait": "#dddddd",
+    "found": "#44bb99", "confusion": "#ee8866", "localisation": "#eedd88", "missed": "#cccccc",
+}  # fmt: skip
 XML = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-WIDTH = 5.2  # inches; so that the labels can be read on a phone too
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, searchable, and in the reader's own font
-    "font.size": 9.5,
+    "svg.hashsalt": "nanoyolo",  # the same figures give the same drawing
+    "text.parse_math": False,  # a name may hold dollars
+    "font.size": 10,
     "font.family": "sans-serif",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -24,125 +31,150 @@ STYLE: dict[Any, Any] = {
     "grid.color": "#e4e4e4",
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
 }
+NAME_FONT = 8.5  # points
 
 
 class Point(NamedTuple):
-    """A way to set the program, in the plane of speed and accuracy. group: what it shares its colour with."""
+    """A way to set the program, in the plane of speed and accuracy."""
 
     fps: float
     accuracy: float
-    name: str
-    group: str
+    look: Look
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
     """The points that no other one beats in one of both without losing in the other; the fastest last."""
     front: list[Point] = []
     for point in sorted(points, key=lambda p: (-p.fps, -p.accuracy)):
-        if not front or point.accuracy > front[-1].accuracy:
+        if not front or point.accuracy > front[-1].accuracy or point[:2] == front[-1][:2]:
             front.append(point)
     return front[::-1]
 
 
 def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str) -> str:
     """Every combination as a point, and the Pareto front through the best. The axes are called as given."""
-    with _drawing(0.62) as (figure, svg):
+    with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
         front = pareto(points)
-        axes.plot(
-            [p.fps for p in front], [p.accuracy for p in front], color="#888888", lw=1.2, label="Pareto front", zorder=1
+        xs, ys = [p.fps for p in front], [p.accuracy for p in front]
+        steps = axes.plot(
+            [0, *xs], [ys[0], *ys], color=GREY, lw=1.2, zorder=1, drawstyle="steps-pre", label="Pareto front"
         )
-        for index, group in enumerate(dict.fromkeys(point.group for point in points)):
-            members = [point for point in points if point.group == group]
-            axes.scatter(
-                [p.fps for p in members], [p.accuracy for p in members], s=36, label=group, zorder=2,
-                color=COLOURS[index % len(COLOURS)], marker=MARKERS[index % len(MARKERS)],
-            )  # fmt: skip
-        for point in front:
-            axes.annotate(
-                point.name, (point.fps, point.accuracy), xytext=(4, 5), textcoords="offset points", fontsize=8
-            )
+        for point in points:
+            axes.scatter(point.fps, point.accuracy, s=38, color=point.look.colour, marker=point.look.marker, zorder=2)
         axes.set(xlabel=speed, ylabel=accuracy)
-        axes.margins(0.12, 0.15)
-        axes.set_xlim(left=0)
-        axes.legend(loc="best")
+        axes.margins(0, 0.12)
+        right = max(point.fps / max(0.4, 1 - _share(point.look.name)) for point in front)
+        axes.set_xlim(0, max(right, 1.08 * max(xs)))
+        _name_beside(axes, front)
+        legend(figure, [*key([point.look for point in points], lines=False), *steps])
     return svg[0]
 
 
+def _share(name: str) -> float:
+    """How much of the axes' width a name takes, about."""
+    return (len(shortened(name, 30)) * CHARACTER * NAME_FONT + 8) / (72 * WIDTH * 0.84)
+
+
+def _name_beside(axes: Any, front: Sequence[Point]) -> None:
+    """Names of the front's points, above it where no other point is; as many as do not overlap."""
+    (_, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    named: list[tuple[float, float, float]] = []
+    for point in front:
+        x, y, wide = point.fps / right, (point.accuracy - low) / (high - low), _share(point.look.name)
+        if all(abs(y - other_y) > 0.06 or x > end or x + wide < start for start, end, other_y in named):
+            named.append((x, x + wide, y))
+            axes.annotate(
+                shortened(point.look.name, 30), (point.fps, point.accuracy), xytext=(5, 4),
+                textcoords="offset points", fontsize=NAME_FONT,
+            )  # fmt: skip
+
+
 class Rate(NamedTuple):
-    """A configured rate and what came of it. group: combination but for the rate. predicted: None but for a delay."""
+    """A configured rate and what came of it. delayed: kept by a delay. predicted: by its formula, or None."""
 
     configured: float
     real: float
     predicted: Optional[float]
-    group: str
+    look: Look
+    delayed: bool = False
 
 
 def configured_against_real(rates: Sequence[Rate]) -> str:
     """Real rates over the configured ones; a configured rate that is kept lies on the diagonal."""
-    with _drawing(0.62) as (figure, svg):
+    with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
         most = 1.1 * max(rate.configured for rate in rates)
-        axes.plot([0, most], [0, most], color="#888888", lw=1, ls="--", label="real = configured")
-        for index, group in enumerate(dict.fromkeys(rate.group for rate in rates)):
-            members = sorted(rate for rate in rates if rate.group == group)
-            colour = COLOURS[index % len(COLOURS)]
+        entries = key([rate.look for rate in rates], lines=False)
+        entries += axes.plot([0, most], [0, most], color=GREY, lw=1, ls="--", label="real = configured")
+        for look, delayed in dict.fromkeys((rate.look, rate.delayed) for rate in rates):
+            members = [r for r in rates if (r.look, r.delayed) == (look, delayed)]
+            members.sort(key=lambda rate: rate.configured)
             axes.plot(
-                [r.configured for r in members], [r.real for r in members], label=group, lw=1.2, color=colour,
-                marker=MARKERS[index % len(MARKERS)], ms=5,
+                [r.configured for r in members], [r.real for r in members], lw=1.2, color=look.colour,
+                marker=look.marker, ms=6, mfc="white" if delayed else look.colour,
             )  # fmt: skip
             formula = [(r.configured, r.predicted) for r in members if r.predicted is not None]
-            if formula:
-                axes.plot([c for c, _ in formula], [p for _, p in formula], ls="none", marker="_", ms=13, color=colour)
+            axes.plot([c for c, _ in formula], [p for _, p in formula], ls="none", marker="_", ms=15, color=look.colour)
+        if len({rate.delayed for rate in rates}) > 1:
+            for label, face in (("by deadlines", GREY), ("by a delay", "white")):
+                entries.append(Line2D([], [], marker="o", ls="none", color=GREY, mfc=face, label=label))
+        if any(rate.predicted is not None for rate in rates):
+            entries.append(Line2D([], [], marker="_", ms=13, ls="none", color=GREY, label="formula"))
         axes.set(xlabel="configured FPS", ylabel="real FPS", xlim=(0, most), ylim=(0, None))
-        axes.legend(loc="upper left")
+        legend(figure, entries)
     return svg[0]
 
 
 def stacked_bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str) -> str:
     """One horizontal bar per row, of the parts named in the mapping, in the order in which they first occur."""
     parts = list(dict.fromkeys(part for _, values in rows for part in values))
-    with _drawing(None, height=1.1 + 0.3 * len(rows)) as (figure, svg):
+    with _drawing(None, height=0.65 + 0.34 * len(rows)) as (figure, svg):
         axes = figure.subplots()
-        names = [name for name, _ in rows]
-        left = [0.0] * len(rows)
-        for index, part in enumerate(parts):
+        ends, entries = [0.0] * len(rows), []
+        for part in parts:
             values = [row.get(part, 0.0) for _, row in rows]
-            colour = COLOURS[STAGES.get(part, index) % len(COLOURS)]
-            axes.barh(range(len(rows)), values, left=left, label=part, color=colour, height=0.68)
-            left = [a + b for a, b in zip(left, values)]
-        axes.set_yticks(range(len(rows)), names)
-        axes.invert_yaxis()
+            colour = PARTS.get(part, COLOURS[0])
+            entries.append(axes.barh(range(len(rows)), values, left=ends, label=part, color=colour, height=0.66))
+            ends = [a + b for a, b in zip(ends, values)]
+        whole = all(end == int(end) for end in ends)
+        for index, end in enumerate(ends):
+            axes.annotate(
+                f"{end:.{0 if whole or end >= 100 else 1}f}", (end, index), xytext=(3, 0),
+                textcoords="offset points", va="center", fontsize=NAME_FONT,
+            )  # fmt: skip
+        axes.set_yticks(range(len(rows)), [wrapped(name) for name, _ in rows], fontsize=9)
+        axes.set_xlim(0, 1.12 * max(ends, default=0) or 1)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.grid(axis="y", visible=False)
         axes.set(xlabel=unit)
-        figure.legend(loc="outside upper center", ncols=min(4, len(parts)))
+        if len(parts) > 1:
+            legend(figure, entries)
     return svg[0]
 
 
 def lines(
-    curves: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+    curves: Sequence[tuple[Look, Sequence[float], Sequence[float]]],
     x: str,
     y: str,
     limits: tuple[Optional[float], Optional[float]] = (None, None),
 ) -> str:
-    """Curves of a name, their x and their y. limits: where the axes end, None where the curves do."""
-    with _drawing(0.66) as (figure, svg):
+    """Curves, each of a look, its x and its y. limits: where the axes end, None where the curves do."""
+    with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
-        for index, (name, xs, ys) in enumerate(curves):
-            style = ("-", "--", ":", "-.")[index // len(COLOURS) % 4]
-            axes.plot(xs, ys, lw=1.5, ls=style, color=COLOURS[index % len(COLOURS)], label=name)
+        for look, xs, ys in curves:
+            axes.plot(xs, ys, lw=1.6, ls=look.line, color=look.colour)
         axes.set(xlabel=x, ylabel=y, xlim=(0, limits[0]), ylim=(0, limits[1]))
-        if len(curves) > 1:
-            axes.legend(loc="best")
+        legend(figure, key([look for look, _, _ in curves], lines=True))
     return svg[0]
 
 
 @contextmanager
 def _drawing(aspect: Optional[float], height: float = 0.0) -> Iterator[tuple[Any, list[str]]]:
     """A figure to draw on, of that aspect or height in inches; afterwards the list holds its SVG."""
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": "nanoyolo"}):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has other fonts
         figure = Figure(figsize=(WIDTH, WIDTH * aspect if aspect else height), layout="constrained")
         svg: list[str] = []
         yield figure, svg

@@ -4,6 +4,8 @@ from typing import NamedTuple, Sequence
 
 from tools.tables import Table
 
+MOST = 24  # bars, curves or pictures of a section
+
 
 class Plot(NamedTuple):
     """svg: the drawing, without an XML header. caption: what it shows, and how to read it."""
@@ -31,3 +33,8 @@ class Section(NamedTuple):
     pictures: Sequence[Picture] = ()
     facts: Sequence[tuple[str, str]] = ()
     notes: Sequence[str] = ()
+
+
+def of_how_many(things: Sequence[object]) -> str:
+    """The end of a caption: that not all are shown, where they are not."""
+    return f" The first {MOST} of {len(things)} are shown." if len(things) > MOST else ""
