@@ -14,7 +14,7 @@ from tqdm import tqdm
 from app.board import Board
 from app.command import exit_code
 from app.detector import nearest_sizes
-from app.errors import ModelError, SourceError, UsageError, say, warn
+from app.errors import ModelError, OutputError, SourceError, UsageError, say, warn
 from app.modelcard import find_model, read_card
 from app.readers import is_image
 from app.sources import open_source
@@ -31,7 +31,8 @@ from tools.sweeping.table import table
 Json = Dict[str, Any]
 
 STOP_LIMIT = 5.0  # seconds that a measurement has to end
-FAILURES = {2: UsageError, 3: SourceError, 4: ModelError}  # exit code of a measurement -> what it stands for here
+# Exit code of a measurement -> what it stands for here.
+FAILURES = {2: UsageError, 3: SourceError, 4: ModelError, 5: OutputError}
 
 
 def sweep(args: argparse.Namespace) -> Journal:
@@ -56,6 +57,7 @@ def sweep(args: argparse.Namespace) -> Journal:
         "source": args.cam or args.images,
         "device": args.device,
         "square": args.square,
+        "parent": os.getpid(),
         "confidence": args.conf,
         "category_ids": truth.category_ids if truth else [],
         "images": {image["file_name"]: image for image in truth.dataset["images"]} if truth else {},
@@ -63,19 +65,20 @@ def sweep(args: argparse.Namespace) -> Journal:
     }
     if truth:
         spec["example"] = _fullest(truth)
-    journal = Journal.start(args.run, options, grid, machine(), truth.dataset if truth else {})
-    for complaint in Board().complaints():
-        warn(complaint)
-    planned = tasks(grid, args.rounds, truth is not None)
-    done = journal.done()
-    missing = [task for task in planned if task.key not in done]
-    if len(missing) < len(planned):
-        say("{}: {} of {} measurements are there already".format(args.run, len(planned) - len(missing), len(planned)))
-    with tqdm(total=len(planned), initial=len(planned) - len(missing), unit=" measurements", leave=False) as bar:
-        for task in missing:
-            bar.set_postfix_str(" ".join(task.combination.words().values()))
-            journal.add(task, run_measurement(journal, spec, task))
-            bar.update()
+    with Journal.start(args.run, options, grid, machine(), truth.dataset if truth else {}) as journal:
+        for complaint in Board().complaints():
+            warn(complaint)
+        planned = tasks(grid, args.rounds, truth is not None)
+        done = journal.done()
+        missing = [task for task in planned if task.key not in done]
+        there = len(planned) - len(missing)
+        if there:
+            say("{}: {} of {} measurements are there already".format(args.run, there, len(planned)))
+        with tqdm(total=len(planned), initial=there, unit=" measurements", leave=False, disable=None) as bar:
+            for task in missing:
+                bar.set_postfix_str(" ".join(task.combination.words().values()))
+                journal.add(task, run_measurement(journal, spec, task))
+                bar.update()
     return journal
 
 
@@ -132,13 +135,16 @@ def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
         if line.startswith("warning: ") and line not in _said:
             _said.add(line)
             tqdm.write(line, file=sys.stderr)
+    words = " ".join(task.combination.words().values())
     if process.returncode == 130:
         raise KeyboardInterrupt
     if process.returncode in FAILURES and lines:
         said = lines[-1][len("error: ") :] if lines[-1].startswith("error: ") else lines[-1]
-        raise FAILURES[process.returncode]("{} ({})".format(said, " ".join(task.combination.words().values())))
+        raise FAILURES[process.returncode]("{} ({})".format(said, words))
+    if process.returncode < 0:
+        raise ModelError("a measurement was killed by signal {} ({})".format(-process.returncode, words))
     if process.returncode:
-        raise ModelError("a measurement ended with {}: {}".format(process.returncode, "\n".join(lines[-20:])))
+        raise ModelError("a measurement ended with {} ({}): {}".format(process.returncode, words, "\n".join(lines)))
     try:
         result: Json = json.loads(output.decode().splitlines()[-1])
     except (ValueError, IndexError) as error:

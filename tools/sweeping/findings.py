@@ -1,6 +1,7 @@
 """What a sweep says, in sentences, each from its figures: which setting moves what, and what misleads."""
 
 import itertools
+import math
 import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -22,7 +23,8 @@ def findings(rows: Sequence[Json]) -> List[str]:
 
 
 def _ap50(row: Json) -> Optional[float]:
-    return None if row["accuracy"] is None else float(row["accuracy"]["ap50"])
+    ap50: Optional[float] = row["accuracy"]["ap50"] if row["accuracy"] else None
+    return ap50  # None too where no object is labelled
 
 
 def _mean_confidence(row: Json) -> Optional[float]:
@@ -33,9 +35,13 @@ def _pixels(capture: str) -> Tuple[int, ...]:
     return tuple(int(side) for side in capture.split("x")) if "x" in capture else (1 << 30,)
 
 
+def _rate(fps: str) -> float:
+    return math.inf if fps == "max" else float(fps)
+
+
 def _values(rows: Sequence[Json], setting: str) -> List[str]:
     """The values of a setting that occur, the smallest first."""
-    order: Dict[str, Callable[[str], Any]] = {"capture": _pixels, "size": int}
+    order: Dict[str, Callable[[str], Any]] = {"capture": _pixels, "size": int, "fps": _rate}
     return sorted({row["words"][setting] for row in rows}, key=order.get(setting, str))
 
 
@@ -65,7 +71,7 @@ def effect(rows: Sequence[Json], setting: str, figure: Figure) -> Optional[Tuple
 
 def _moves(found: Tuple[str, str, float, float], figure: str) -> str:
     smallest, largest, before, after = found
-    if round(before, 3) == round(after, 3):
+    if _stays(found):
         return "{} is {:.3f} at both {} and {}".format(figure, before, smallest, largest)
     how = "rises" if after > before else "falls"
     share = " ({:+.0%})".format(after / before - 1) if before else ""
@@ -78,32 +84,42 @@ def _change(found: Tuple[str, str, float, float]) -> float:
     return found[3] - found[2]
 
 
+def _stays(found: Tuple[str, str, float, float]) -> bool:
+    """Whether a figure is the same at both, as far as it is shown."""
+    return round(found[2], 3) == round(found[3], 3)
+
+
+def _more(size: Tuple[str, str, float, float], capture: Tuple[str, str, float, float]) -> float:
+    """How much more the size moves a figure than the capture does; 0 where no difference is shown."""
+    return round(abs(_change(size)) - abs(_change(capture)), 3)
+
+
 def _accuracy(rows: Sequence[Json]) -> List[str]:
     size, capture = effect(rows, "size", _ap50), effect(rows, "capture", _ap50)
     if size is None or capture is None:
-        return []
-    more, less = ("network's size", "capture resolution")
-    if abs(_change(capture)) > abs(_change(size)):
-        more, less = less, more
-    return [
-        "Against the labels, the {} matters more than the {}: {}, and {}.".format(
-            more, less, _moves(size, "AP50"), _moves(capture, "it")
-        )
-    ]
+        return ["Against the labels, {}.".format(_moves(found, "AP50")) for found in (size, capture) if found]
+    what = "the network's size and the capture resolution matter alike"
+    if _more(size, capture) > 0:
+        what = "the network's size matters more than the capture resolution"
+    elif _more(size, capture) < 0:
+        what = "the capture resolution matters more than the network's size"
+    return ["Against the labels, {}: {}, and {}.".format(what, _moves(size, "AP50"), _moves(capture, "it"))]
 
 
 def _confidence(rows: Sequence[Json]) -> List[str]:
     size, capture = effect(rows, "size", _mean_confidence), effect(rows, "capture", _mean_confidence)
     sentences = []
     if size and capture:
-        more = "network's size" if abs(_change(size)) > abs(_change(capture)) else "capture resolution"
+        what = "alike by the network's size and the capture resolution"
+        if _more(size, capture):
+            what = "most by the " + ("network's size" if _more(size, capture) > 0 else "capture resolution")
         sentences.append(
-            "Mean confidence, which the original report called accuracy, is moved most by the {}: {}, and {}.".format(
-                more, _moves(size, "it"), _moves(capture, "it")
+            "Mean confidence, which the original report called accuracy, is moved {}: {}, and {}.".format(
+                what, _moves(size, "it"), _moves(capture, "it")
             )
         )
-    elif size or capture:
-        sentences.append("{}.".format(_moves(size or capture or ("", "", 0, 0), "Mean confidence")))
+    else:
+        sentences += ["{}.".format(_moves(found, "Mean confidence")) for found in (size, capture) if found]
     per_frame = effect(rows, "size", lambda row: row["detections_per_frame"]["median"])
     if size and per_frame:
         smallest, largest, fewer, more_found = per_frame
@@ -118,10 +134,11 @@ def _confidence(rows: Sequence[Json]) -> List[str]:
 
 def _only_one_finds(rows: Sequence[Json], smallest: str, largest: str) -> List[str]:
     """Why mean confidence misleads, from the detections themselves."""
-    both = [(a["shown"], b["shown"]) for a, b in pairs(rows, "size", smallest, largest) if a["shown"] and b["shown"]]
+    both = [(a, b) for a, b in pairs(rows, "size", smallest, largest) if a["shown"] and b["shown"]]
     if not both:
         return []
-    found = compare(*both[-1])  # at the largest capture; rates see the same
+    one, other = max(both, key=lambda pair: _pixels(pair[0]["words"]["capture"]))  # rates see the same
+    found = compare(one["shown"], other["shown"])
     if found.both_first is None or found.both_second is None or found.only_second is None:
         return []
     return [
@@ -146,6 +163,8 @@ def _only_one_finds(rows: Sequence[Json], smallest: str, largest: str) -> List[s
 def _misled(rows: Sequence[Json], size: Tuple[str, str, float, float]) -> List[str]:
     """Whether mean confidence would have chosen the size that labels, where there are any, show to be the worse."""
     smallest, largest = size[:2]
+    if _stays(size):
+        return []
     against = effect(rows, "size", _ap50)
     by_confidence = smallest if _change(size) < 0 else largest
     if against is None:
@@ -153,6 +172,8 @@ def _misled(rows: Sequence[Json], size: Tuple[str, str, float, float]) -> List[s
             "By mean confidence {} is the better size; whether it is, only labels can tell: an object that is found "
             "in addition with a low score lowers the mean, one that is lost raises it.".format(by_confidence)
         ]
+    if _stays(against):
+        return []
     by_labels = smallest if _change(against) < 0 else largest
     lost = effect(rows, "size", _share_found)
     of_objects = ""
@@ -251,9 +272,9 @@ def _dropped(rows: Sequence[Json]) -> List[str]:
     dropping = [row for row in rows if row["dropped"]["most"] > 0]
     if not dropping:
         return []
-    worst = max(dropping, key=lambda row: row["dropped"]["median"])
+    worst = max(dropping, key=lambda row: row["dropped"]["most"])
     return [
         "Of a live source's pictures up to {:.0%} are dropped (at {}), so that what is shown is the newest.".format(
-            worst["dropped"]["median"], " ".join(worst["words"].values())
+            worst["dropped"]["most"], " ".join(worst["words"].values())
         )
     ]

@@ -58,10 +58,10 @@ def combinations(
     backends: Sequence[str],
     pacings: Sequence[str],
 ) -> List[Combination]:
-    """All of them. Without a rate there is nothing to pace, so `max` is tried once, as a deadline."""
+    """All of them, once each. Without a rate there is nothing to pace, so `max` is tried once, as a deadline."""
     every = itertools.product(captures, sizes, rates, backends, pacings)
     paced = (Combination(c, s, fps, b, pacing if fps else "deadline") for c, s, fps, b, pacing in every)
-    return list(dict.fromkeys(paced))
+    return list({combination.key: combination for combination in paced}.values())
 
 
 def tasks(grid: Sequence[Combination], rounds: int, labelled: bool) -> List[Task]:

@@ -4,7 +4,10 @@ A fresh process knows nothing of the settings before it: no warm caches, no memo
 what to do as JSON on standard input, and writes what was measured as JSON on standard output.
 """
 
+import ctypes
 import json
+import os
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -39,6 +42,7 @@ Json = Dict[str, Any]
 
 BOARD_PERIOD = 0.5  # seconds between two looks at power and temperature
 JPEG_QUALITY = 80
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 class Watch(Sink):
@@ -50,6 +54,7 @@ class Watch(Sink):
         self._board = Board()
         self._looked = 0.0
         self.latencies: List[float] = []
+        self.numbers: List[int] = []  # of the frames, among all that were captured
         self.power: List[float] = []
         self.temperature: List[float] = []
         self.picture: Optional[np.ndarray] = None
@@ -58,6 +63,7 @@ class Watch(Sink):
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         now = time.monotonic()
         self.latencies.append(now - frame.captured_at)
+        self.numbers.append(frame.index)
         self.size = canvas.shape[1], canvas.shape[0]
         if frame.index == self._example or self.picture is None:
             self.picture = canvas.copy()
@@ -129,7 +135,7 @@ def measure(spec: Json) -> Json:
         if stop.requested:
             raise KeyboardInterrupt
         fields = report(source, detector, timing, tally)
-    if timing.frames <= WARM_UP_FRAMES + 1:
+    if not accuracy and timing.frames < WARM_UP_FRAMES + 2:
         raise SourceError("{}: too short: it gave {} frames".format(source.name, timing.frames))
     fields.update(
         opened_ms=round(opened_ms, 1), memory_mb=peak_memory(), overlapped=not backend.fills_cpu, live=source.live
@@ -141,8 +147,12 @@ def measure(spec: Json) -> Json:
     if watch.picture is not None:
         _, jpeg = cv2.imencode(".jpg", watch.picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         write_file(spec["picture"], jpeg.tobytes())
+    warm = watch.numbers[WARM_UP_FRAMES:]  # what a camera gave while the model was loaded is no drop of the loop's
+    captured = warm[-1] - warm[0] + 1
     latencies = np.percentile(watch.latencies[WARM_UP_FRAMES:], np.arange(0, 101, 2)) * 1000
     fields.update(
+        captured=captured,
+        dropped=captured - len(warm),
         captured_size=watch.size,
         latency_percentiles_ms=[round(ms, 3) for ms in latencies.tolist()],
         power_w=_mean(watch.power),
@@ -152,18 +162,31 @@ def measure(spec: Json) -> Json:
 
 
 def _open(uri: str, combination: Combination, loop: bool) -> Source:
-    """The source at the combination's resolution: asked of a camera, of anything else made from larger pictures."""
+    """The source at the combination's resolution: asked of a camera, of anything else made from larger pictures.
+
+    A camera that has gone is not waited for: nobody would see why nothing is measured.
+    """
     if combination.capture is None:
-        return open_source(uri, fps=combination.fps, loop=loop)
+        return open_source(uri, fps=combination.fps, loop=loop, retry=0)
     width, height = combination.capture
     if is_camera(uri):
-        return open_source(uri, width, height, combination.fps)
-    return Recaptured(open_source(uri, fps=combination.fps, loop=loop), width, height)
+        return open_source(uri, width, height, combination.fps, retry=0)
+    return Recaptured(open_source(uri, fps=combination.fps, loop=loop, retry=0), width, height)
 
 
 def is_camera(uri: str) -> bool:
     """Whether a source is one that can be asked for a resolution."""
     return uri.isdigit() or uri.startswith(("/dev/", "csi://"))
+
+
+def end_with(parent: int) -> None:
+    """Have this process end when the one that started it is killed: a camera would be in use, and cores busy."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    except (AttributeError, OSError, TypeError):
+        pass  # not Linux
+    if os.getppid() != parent:  # it had gone before
+        raise KeyboardInterrupt
 
 
 def _mean(values: List[float]) -> Optional[float]:
@@ -174,7 +197,9 @@ def main() -> int:
     """Measure; the exit code."""
 
     def work() -> None:
-        result = measure(json.load(sys.stdin))
+        spec = json.load(sys.stdin)
+        end_with(spec["parent"])
+        result = measure(spec)
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 

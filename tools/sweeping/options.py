@@ -6,6 +6,7 @@ from typing import Any
 
 from app.backends import CLASSES, DEVICES, PRECISIONS
 from app.command import Parser, number
+from app.timing import WARM_UP_FRAMES
 
 DESCRIPTION = """Measures the program at every combination of settings, on the same input, and says what each does.
 
@@ -51,7 +52,8 @@ def make_parser() -> Parser:
     )  # fmt: skip
     measuring = parser.add_argument_group("measuring")
     measuring.add_argument("--rounds", type=count, default=3, help="(default: %(default)s)")
-    measuring.add_argument("--frames", type=count, default=FRAMES, help="of one measurement (default: %(default)s)")
+    frames = number(int, WARM_UP_FRAMES + 2, 100000, "a number")  # two, after the warm-up, make a rate
+    measuring.add_argument("--frames", type=frames, default=FRAMES, help="of one measurement (default: %(default)s)")
     measuring.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
     measuring.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
     measuring.add_argument("--square", action="store_true", help="pad the network's input to a square")
@@ -63,7 +65,7 @@ def make_parser() -> Parser:
 
 
 def _resolution(text: str) -> Any:
-    match = re.match(r"(\d{2,4})x(\d{2,4})$", text)
+    match = re.match(r"([1-9][0-9]{1,3})x([1-9][0-9]{1,3})$", text)
     if not match and text != "own":
         raise argparse.ArgumentTypeError("a resolution should be as 640x480, or own; is {}".format(text))
     return (int(match.group(1)), int(match.group(2))) if match else None

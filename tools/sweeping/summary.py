@@ -1,15 +1,13 @@
 """What a sweep has found: one row per combination, with the spread of each figure, and the ranking by real rate."""
 
 import importlib.util
-import json
 import os
 import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from app.errors import SourceError
 from tools.delay import predicted_fps
 from tools.sweeping.grid import ACCURACY
-from tools.sweeping.journal import Journal
+from tools.sweeping.journal import Journal, read_json
 
 Json = Dict[str, Any]
 
@@ -21,7 +19,7 @@ def rows(journal: Journal) -> List[Json]:
     {"median", "least", "most"} over the rounds; what could not be measured is None.
     """
     truth_path = os.path.join(journal.folder, "truth.json")
-    dataset = _read(truth_path) if os.path.exists(truth_path) else None
+    dataset = read_json(truth_path) if os.path.exists(truth_path) else None
     result = []
     for combination in journal.plan["grid"]:
         measured = [m for m in journal.measurements if m["combination"] == combination and m["round"] != ACCURACY]
@@ -32,7 +30,8 @@ def rows(journal: Journal) -> List[Json]:
         if os.path.exists(journal.picture_path(combination)):
             row["picture"] = journal.picture_path(combination)
         if os.path.exists(journal.detections_path(combination)):
-            detections, confidence = _read(journal.detections_path(combination)), journal.plan["options"]["confidence"]
+            detections = read_json(journal.detections_path(combination))
+            confidence = journal.plan["options"]["confidence"]
             row["shown"] = [found for found in detections if found["score"] >= confidence]
             if dataset is not None:
                 row["accuracy"] = accuracy(dataset, detections, confidence)
@@ -111,13 +110,3 @@ def _work(measurement: Json) -> float:
     if measurement["overlapped"]:
         return max(stages["infer"] + capture, stages["preprocess"], stages["postprocess"] + stages["draw"])
     return capture + sum(stages[stage] for stage in ("preprocess", "infer", "postprocess", "draw", "sink"))
-
-
-def _read(path: str) -> Any:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        raise SourceError("{}: {}".format(path, error.strerror)) from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error

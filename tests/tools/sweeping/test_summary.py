@@ -1,0 +1,249 @@
+import json
+
+import pytest
+
+from app.errors import SourceError
+from tools.sweeping import summary
+from tools.sweeping.grid import ACCURACY, Combination, Task
+from tools.sweeping.journal import Journal
+from tools.sweeping.summary import ranks, rows, spread
+from tools.sweeping.table import spread_text, table
+
+STAGES = {"capture": 1, "preprocess": 2, "infer": 10, "postprocess": 3, "draw": 4, "sink": 5, "wait": 100}
+DELAYED = Combination((320, 240), 160, 25.0, "onnx", "delay")
+KEPT = Combination((320, 240), 160, 25.0, "onnx", "deadline")
+FREE = Combination(None, 320, None, "onnx", "deadline")
+
+
+def measured(fps=20.0, **fields):
+    """What a measurement says."""
+    times = dict(STAGES, **fields.pop("stages", {}))
+    result = {
+        "frames": 50,
+        "fps": {"configured": None, "real": fps},
+        "stages_ms": {stage: {"mean": ms, "p50": ms, "p95": ms, "p99": ms} for stage, ms in times.items()},
+        "latency_ms": {"p50": 20.0, "p95": 30.0, "p99": 40.0},
+        "latency_percentiles_ms": [10.0, 20.0, 30.0],
+        "captured": 50,
+        "dropped": 0,
+        "live": False,
+        "overlapped": False,
+        "memory_mb": 200.0,
+        "power_w": None,
+        "temperature_c": None,
+        "detections": {"count": 100, "mean_score": 0.5},
+        "captured_size": [320, 240],
+        "input": [160, 128],
+        "backend": "onnxruntime",
+    }
+    return dict(result, **fields)
+
+
+def journal_of(folder, *measurements, grid=(KEPT, DELAYED, FREE), dataset=None):
+    """A journal of (combination, round, what was measured)."""
+    with Journal.start(str(folder), {"confidence": 0.25}, list(grid), {}, dataset or {}) as journal:
+        for combination, turn, fields in measurements:
+            journal.add(Task(combination, turn), fields)
+    return journal
+
+
+def row_of(folder, *measurements, combination=KEPT):
+    (row,) = rows(journal_of(folder, *((combination, turn, m) for turn, m in enumerate(measurements, 1))))
+    return row
+
+
+@pytest.mark.parametrize(
+    "values, expected",
+    [
+        ([3.0, 1.0, 2.0], (2, 1, 3)),
+        ([4.0, 1.0], (2.5, 1, 4)),
+        ([1.23456], (1.235, 1.235, 1.235)),
+    ],
+)
+def test_spread(values, expected):
+    assert spread(values) == dict(zip(("median", "least", "most"), expected))
+
+
+@pytest.mark.parametrize(
+    "rates, expected",
+    [
+        ([], []),
+        ([24.0], [1]),
+        ([100.0, 97.0, 50.0], [1, 1, 3]),
+        ([50.0, 100.0, 95.0, 51.0], [3, 1, 2, 3]),
+        ([100.0, 97.0, 94.0], [1, 1, 1]),  # each beside the one before
+        ([100.0, 96.0], [1, 1]),
+        ([100.0, 95.9], [1, 2]),
+        ([24.0, 24.0, 40.0, 40.0], [3, 3, 1, 1]),
+    ],
+)
+def test_ranks(rates, expected):
+    assert ranks(rates) == expected
+
+
+@pytest.mark.parametrize(
+    "fields, work",
+    [
+        pytest.param({}, 25, id="a file"),
+        pytest.param({"live": True}, 24, id="a camera: waiting for its picture is no work"),
+        pytest.param({"overlapped": True}, 11, id="overlapped: the longest"),
+        pytest.param({"overlapped": True, "live": True}, 10, id="overlapped, of a camera"),
+        pytest.param({"overlapped": True, "stages": {"preprocess": 12}}, 12, id="the source's thread is the longest"),
+        pytest.param({"overlapped": True, "stages": {"draw": 20}}, 23, id="the output's thread is"),
+    ],
+)
+def test_work_and_what_it_allows(tmp_path, fields, work):
+    row = row_of(tmp_path, measured(**fields))
+    assert row["work_ms"]["median"] == work
+    assert row["possible_fps"]["median"] == pytest.approx(1000 / work, abs=1e-3)
+
+
+def test_what_the_formula_predicts(tmp_path):
+    row = row_of(tmp_path, measured(), combination=DELAYED)
+    assert row["predicted_fps"] == 15.38  # 1 / (25 ms + 40 ms)
+
+
+@pytest.mark.parametrize("combination", [KEPT, FREE])
+def test_the_formula_is_of_delays_only(tmp_path, combination):
+    assert row_of(tmp_path, measured(), combination=combination)["predicted_fps"] is None
+
+
+def test_of_the_rounds_the_median(tmp_path):
+    row = row_of(
+        tmp_path,
+        measured(20.0, memory_mb=190.0, latency_percentiles_ms=[1.0, 2.0, 3.0], power_w=3.0),
+        measured(26.0, memory_mb=220.0, latency_percentiles_ms=[5.0, 6.0, 30.0]),
+        measured(23.0, memory_mb=200.0, latency_percentiles_ms=[3.0, 9.0, 5.0], power_w=5.0),
+    )
+    assert row["rounds"] == 3
+    assert row["fps"] == {"median": 23, "least": 20, "most": 26}
+    assert row["memory_mb"]["median"] == 200
+    assert row["latency_percentiles_ms"] == [3, 6, 5]
+    assert row["power_w"] == {"median": 4, "least": 3, "most": 5}
+    assert row["temperature_c"] is None
+    assert row["stages_ms"]["wait"]["median"] == 100
+    assert row["detections_per_frame"]["median"] == 2
+
+
+def test_where_nothing_was_found(tmp_path):
+    nothing = {"count": 0, "mean_score": None}
+    some = {"count": 5, "mean_score": 0.75}
+    row = row_of(tmp_path / "a", measured(detections=nothing), measured(detections=nothing))
+    assert row["mean_confidence"] is None
+    assert row["detections_per_frame"]["most"] == 0
+    row = row_of(tmp_path / "b", measured(detections=nothing), measured(detections=some))
+    assert row["mean_confidence"]["median"] == 0.75
+
+
+def test_what_was_dropped(tmp_path):
+    row = row_of(tmp_path, measured(captured=50, dropped=10), measured(captured=40, dropped=20))
+    assert row["dropped"] == {"median": 0.35, "least": 0.2, "most": 0.5}
+
+
+def test_rows_are_in_the_order_of_the_grid_and_only_of_what_was_measured(tmp_path):
+    journal = journal_of(
+        tmp_path,
+        (FREE, 1, measured(90.0)),
+        (DELAYED, ACCURACY, {"frames": 3}),
+        (KEPT, 1, measured(25.0)),
+    )
+    for one in (journal, Journal.read(str(tmp_path))):
+        found = rows(one)
+        assert [row["combination"] for row in found] == [KEPT, FREE]
+        assert [row["rank"] for row in found] == [2, 1]
+        assert found[0]["words"]["capture"] == "320x240"
+    assert rows(journal_of(tmp_path / "none")) == []
+
+
+BOX = [10.0, 10.0, 50.0, 50.0]
+LABELLED = {
+    "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 100}],
+    "categories": [{"id": 1, "name": "cat"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": BOX, "area": 2500.0, "iscrowd": 0}],
+}
+RIGHT = {"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.9}
+
+
+def labelled_row(folder, detections, dataset=LABELLED):
+    journal = journal_of(folder, (KEPT, 1, measured()), dataset=dataset)
+    with open(journal.detections_path(KEPT), "w") as file:
+        json.dump(detections, file)
+    (row,) = rows(journal)
+    return row
+
+
+def test_accuracy(tmp_path):
+    pytest.importorskip("pycocotools")
+    row = labelled_row(tmp_path, [RIGHT, dict(RIGHT, bbox=[0.0, 80.0, 9.0, 9.0], score=0.1)])
+    assert row["accuracy"]["ap50"] == pytest.approx(1)
+    assert row["accuracy"]["mistakes"]["found"] == 1
+    assert row["accuracy"]["mistakes"]["false"]["background"] == 0  # below what is shown
+    assert row["shown"] == [RIGHT]
+
+
+def test_of_nothing_labelled_accuracy_is_not_known(tmp_path):
+    pytest.importorskip("pycocotools")
+    row = labelled_row(tmp_path, [RIGHT], dict(LABELLED, annotations=[]))
+    assert row["accuracy"]["ap50"] is None
+    assert "AP50" not in table([row]).header
+
+
+def test_on_a_board_accuracy_is_left_to_the_report(tmp_path, monkeypatch):
+    monkeypatch.setattr(summary.importlib.util, "find_spec", lambda name: None)
+    row = labelled_row(tmp_path, [RIGHT])
+    assert row["accuracy"] is None
+    assert row["shown"] == [RIGHT]
+
+
+def test_without_labels_what_was_found_is_kept_all_the_same(tmp_path):
+    row = labelled_row(tmp_path, [RIGHT, dict(RIGHT, score=0.2)], dataset={})
+    assert row["accuracy"] is None
+    assert row["shown"] == [RIGHT]
+
+
+@pytest.mark.parametrize("content", ["", "[{", "[" * 100000])
+def test_damaged_detections_are_one_line(tmp_path, content):
+    journal = journal_of(tmp_path, (KEPT, 1, measured()))
+    with open(journal.detections_path(KEPT), "w") as file:
+        file.write(content)
+    with pytest.raises(SourceError) as caught:
+        rows(journal)
+    assert journal.detections_path(KEPT) in str(caught.value)
+
+
+def test_the_table_leaves_out_what_says_nothing(tmp_path):
+    journal = journal_of(tmp_path, (KEPT, 1, measured(25.0)), (KEPT, 2, measured(24.0)), (FREE, 1, measured(90.0)))
+    shown = table(rows(journal))
+    assert shown.header[:4] == ["capture", "size", "FPS set", "real"]
+    assert not {"backend", "pacing", "formula", "dropped", "AP50", "W", "C"} & set(shown.header)
+    assert shown.rows[0][:4] == ["320x240", "160", "25", "24.5 (24.0 to 25.0)"]
+    assert shown.rows[1][:4] == ["own", "320", "max", "90.0"]
+
+
+def test_the_table_has_what_varies(tmp_path):
+    journal = journal_of(
+        tmp_path,
+        (KEPT, 1, measured(25.0, power_w=4.567, temperature_c=40.0)),
+        (DELAYED, 1, measured(15.0, dropped=5, captured=50)),
+    )
+    shown = table(rows(journal))
+    lines = [dict(zip(shown.header, line)) for line in shown.rows]
+    assert [line["pacing"] for line in lines] == ["deadline", "delay"]
+    assert [line["formula"] for line in lines] == ["", "15.4"]
+    assert [line["dropped"] for line in lines] == ["", "10.0%"]
+    assert [line["W"] for line in lines] == ["4.57", ""]
+    assert [line["C"] for line in lines] == ["40.0", ""]
+    assert [line["latency p50, p95 ms"] for line in lines] == ["20.0, 30.0"] * 2
+
+
+@pytest.mark.parametrize(
+    "figures, expected",
+    [
+        (None, ""),
+        ({"median": 24.0, "least": 24.0, "most": 24.0}, "24.0"),
+        ({"median": 24.04, "least": 24.01, "most": 24.0}, "24.0"),
+        ({"median": 24.0, "least": 23.9, "most": 24.1}, "24.0 (23.9 to 24.1)"),
+    ],
+)
+def test_spread_text(figures, expected):
+    assert spread_text(figures, 1) == expected
