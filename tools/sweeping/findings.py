@@ -1,14 +1,11 @@
 """What a sweep says, in sentences, each from its figures: which setting moves what, and what misleads."""
 
-import itertools
-import math
-import statistics
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 from tools.sweeping.agreement import compare
+from tools.sweeping.effects import Effect, differences, effect, pairs, pixels, values_of
 
 Json = Dict[str, Any]
-Figure = Callable[[Json], Optional[float]]
 
 REACHED = 0.98  # of the configured rate
 
@@ -31,47 +28,9 @@ def _mean_confidence(row: Json) -> Optional[float]:
     return None if row["mean_confidence"] is None else float(row["mean_confidence"]["median"])
 
 
-def _pixels(capture: str) -> Tuple[int, ...]:
-    return tuple(int(side) for side in capture.split("x")) if "x" in capture else (1 << 30,)
-
-
-def _rate(fps: str) -> float:
-    return math.inf if fps == "max" else float(fps)
-
-
-def _values(rows: Sequence[Json], setting: str) -> List[str]:
-    """The values of a setting that occur, the smallest first."""
-    order: Dict[str, Callable[[str], Any]] = {"capture": _pixels, "size": int, "fps": _rate}
-    return sorted({row["words"][setting] for row in rows}, key=order.get(setting, str))
-
-
-def pairs(rows: Sequence[Json], setting: str, first: str, second: str) -> List[Tuple[Json, Json]]:
-    """Rows that differ in nothing but a setting, which is `first` in one and `second` in the other."""
-    others: Dict[Tuple[str, ...], Dict[str, Json]] = {}
-    for row in rows:
-        rest = tuple(value for key, value in row["words"].items() if key != setting)
-        others.setdefault(rest, {})[row["words"][setting]] = row
-    return [(found[first], found[second]) for found in others.values() if first in found and second in found]
-
-
-def effect(rows: Sequence[Json], setting: str, figure: Figure) -> Optional[Tuple[str, str, float, float]]:
-    """Smallest and largest value of a setting, and the mean of a figure at each, all other settings being the same.
-
-    None where the setting does not vary or the figure was not measured.
-    """
-    values = _values(rows, setting)
-    if len(values) < 2:
-        return None
-    found = [(figure(a), figure(b)) for a, b in pairs(rows, setting, values[0], values[-1])]
-    known = [(a, b) for a, b in found if a is not None and b is not None]
-    if not known:
-        return None
-    return values[0], values[-1], statistics.mean(a for a, _ in known), statistics.mean(b for _, b in known)
-
-
-def _moves(found: Tuple[str, str, float, float], figure: str) -> str:
+def _moves(found: Effect, figure: str) -> str:
     smallest, largest, before, after = found
-    if _stays(found):
+    if found.stays:
         return "{} is {:.3f} at both {} and {}".format(figure, before, smallest, largest)
     how = "rises" if after > before else "falls"
     share = " ({:+.0%})".format(after / before - 1) if before else ""
@@ -80,18 +39,9 @@ def _moves(found: Tuple[str, str, float, float], figure: str) -> str:
     )
 
 
-def _change(found: Tuple[str, str, float, float]) -> float:
-    return found[3] - found[2]
-
-
-def _stays(found: Tuple[str, str, float, float]) -> bool:
-    """Whether a figure is the same at both, as far as it is shown."""
-    return round(found[2], 3) == round(found[3], 3)
-
-
-def _more(size: Tuple[str, str, float, float], capture: Tuple[str, str, float, float]) -> float:
+def _more(size: Effect, capture: Effect) -> float:
     """How much more the size moves a figure than the capture does; 0 where no difference is shown."""
-    return round(abs(_change(size)) - abs(_change(capture)), 3)
+    return round(abs(size.change) - abs(capture.change), 3)
 
 
 def _accuracy(rows: Sequence[Json]) -> List[str]:
@@ -137,7 +87,7 @@ def _only_one_finds(rows: Sequence[Json], smallest: str, largest: str) -> List[s
     both = [(a, b) for a, b in pairs(rows, "size", smallest, largest) if a["shown"] and b["shown"]]
     if not both:
         return []
-    one, other = max(both, key=lambda pair: _pixels(pair[0]["words"]["capture"]))  # rates see the same
+    one, other = max(both, key=lambda pair: pixels(pair[0]["words"]["capture"]))  # rates see the same
     found = compare(one["shown"], other["shown"])
     if found.both_first is None or found.both_second is None or found.only_second is None:
         return []
@@ -160,21 +110,21 @@ def _only_one_finds(rows: Sequence[Json], smallest: str, largest: str) -> List[s
     ]
 
 
-def _misled(rows: Sequence[Json], size: Tuple[str, str, float, float]) -> List[str]:
+def _misled(rows: Sequence[Json], size: Effect) -> List[str]:
     """Whether mean confidence would have chosen the size that labels, where there are any, show to be the worse."""
     smallest, largest = size[:2]
-    if _stays(size):
+    if size.stays:
         return []
     against = effect(rows, "size", _ap50)
-    by_confidence = smallest if _change(size) < 0 else largest
+    by_confidence = smallest if size.change < 0 else largest
     if against is None:
         return [
             "By mean confidence {} is the better size; whether it is, only labels can tell: an object that is found "
             "in addition with a low score lowers the mean, one that is lost raises it.".format(by_confidence)
         ]
-    if _stays(against):
+    if against.stays:
         return []
-    by_labels = smallest if _change(against) < 0 else largest
+    by_labels = smallest if against.change < 0 else largest
     lost = effect(rows, "size", _share_found)
     of_objects = ""
     if lost:
@@ -198,39 +148,31 @@ def _share_found(row: Json) -> Optional[float]:
 
 
 def _backends(rows: Sequence[Json]) -> List[str]:
-    differences = _differences(rows, "backend", _ap50)
-    if not differences:
+    apart = differences(rows, "backend", _ap50)
+    if not apart:
         return []
-    return ["Between backends AP50 differs by {:.4f} at most, all else being the same.".format(max(differences))]
+    return ["Between backends AP50 differs by {:.4f} at most, all else being the same.".format(max(apart))]
 
 
 def _rate_and_accuracy(rows: Sequence[Json]) -> List[str]:
-    rates = _values(rows, "fps")
-    said = []
+    rates = values_of(rows, "fps")
+    most = {}
     for name, figure in (("AP50", _ap50), ("mean confidence", _mean_confidence)):
-        differences = _differences(rows, "fps", figure)
-        if differences:
-            said.append("{} differs by {:.4f} at most".format(name, max(differences)))
-    if not said:
+        apart = differences(rows, "fps", figure)
+        if apart:
+            most[name] = max(apart)
+    if not most:
         return []
-    none = all(said_one.endswith(" 0.0000 at most") for said_one in said)
+    if max(most.values()) < 0.00005:
+        same = "{} {} the same to four decimals".format(" and ".join(most), "are" if len(most) > 1 else "is")
+        found = "does not matter at all for accuracy: at {} {}".format(", ".join(rates), same)
+    else:
+        differ = ", ".join("{} differs by up to {:.4f}".format(name, value) for name, value in most.items())
+        found = "should not matter for accuracy: between {} {}".format(", ".join(rates), differ)
     return [
-        "The configured FPS {} for accuracy: between {} {}, all else being the same. It decides when a picture is "
-        "looked at, not what is seen in it.".format(
-            "does not matter at all" if none else "should not matter", " and ".join(rates), ", and ".join(said)
-        )
+        "The configured FPS {}, all else being the same. It decides when a picture is looked at, not what is seen in "
+        "it.".format(found)
     ]
-
-
-def _differences(rows: Sequence[Json], setting: str, figure: Figure) -> List[float]:
-    """How much a figure differs between rows that differ in nothing but a setting."""
-    result = []
-    for first, second in itertools.combinations(_values(rows, setting), 2):
-        for one, other in pairs(rows, setting, first, second):
-            a, b = figure(one), figure(other)
-            if a is not None and b is not None:
-                result.append(abs(a - b))
-    return result
 
 
 def _deadlines(rows: Sequence[Json]) -> List[str]:

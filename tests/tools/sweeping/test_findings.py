@@ -1,6 +1,7 @@
 import pytest
 
-from tools.sweeping.findings import effect, findings
+from tools.sweeping.effects import effect
+from tools.sweeping.findings import findings
 from tools.sweeping.grid import Combination
 
 SMALL, LARGE = (320, 240), (640, 480)
@@ -201,14 +202,14 @@ def test_rates_do_not_differ():
     rows = [row(fps=fps, ap50=0.4, confidence=0.5) for fps in (None, 100.0, 24.0)]
     (sentence,) = said(rows, "The configured FPS")
     assert sentence.startswith(
-        "The configured FPS does not matter at all for accuracy: between 24 and 100 and max AP50 differs by 0.0000 at "
-        "most, and mean confidence differs by 0.0000 at most"
+        "The configured FPS does not matter at all for accuracy: at 24, 100, max AP50 and mean confidence are the "
+        "same to four decimals"
     )
 
 
 def test_rates_differ():
     (sentence,) = said([row(fps=24.0, confidence=0.5), row(fps=40.0, confidence=0.52)], "The configured FPS")
-    assert "should not matter for accuracy: between 24 and 40 mean confidence differs by 0.0200 at most" in sentence
+    assert "should not matter for accuracy: between 24, 40 mean confidence differs by up to 0.0200" in sentence
     assert "AP50" not in sentence
 
 
