@@ -17,7 +17,7 @@ PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/download.py tools/fetch.py tools/fetch_cifar100.py tools/convert.py tools/build_engine.py tools/delay.py tools/machine.py tools/tables.py tools/sweep.py tools/sweeping tools/scoring/__init__.py tools/scoring/labels.py tools/scoring/coco.py
 
-.PHONY: help demo evaluate test lint test-packages test-host test-device clean
+.PHONY: help demo evaluate test lint test-packages test-host test-device test-deploy clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -38,6 +38,7 @@ lint: $(TESTS_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
+	$(BIN)/shellcheck $$(git ls-files '*.sh')
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
 
 # A screen and camera servers, for tests that are skipped without. Asks for the password of sudo where it must.
@@ -69,6 +70,10 @@ else
 test-device: $(DEVICE_STAMP) $(FETCHED)
 	$(DEVICE_VENV)/bin/python -m pytest
 endif
+
+# Provisioning, pushing and fleets, in an arm64 Debian that debootstrap makes: needs root, qemu-user and some minutes.
+test-deploy: $(TESTS_STAMP) $(FETCHED)
+	$(BIN)/python -m pytest -m deploy tests/deploy
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \

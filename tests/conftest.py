@@ -23,6 +23,7 @@ HOST_ONLY += [
     "tools/test_{}.py".format(name)
     for name in ("bench", "bench_classifier", "cost", "report", "score", "soak", "train")
 ]
+HOST_ONLY += ["deploy"]
 HOST_ONLY += ["tools/scoring/test_precision.py", "tools/scoring/test_mistakes.py"]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
