@@ -1,0 +1,34 @@
+import pytest
+from cards import Card, command, make_image, make_root
+
+
+@pytest.fixture
+def card_of(tmp_path):
+    """Makes cards of a size in bytes; they are gone after the test."""
+    cards = []
+
+    def make(size, file=None):
+        cards.append(Card(file or tmp_path / "card{}".format(len(cards)), size))
+        return cards[-1]
+
+    yield make
+    for card in cards:
+        card.close()
+
+
+@pytest.fixture
+def card(card_of):
+    return card_of(16 << 20)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("image")
+    return make_image(folder / "sd.img", make_root(folder / "root"))
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory):
+    file = tmp_path_factory.mktemp("key") / "id_ed25519"
+    command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@desk", "-f", file)
+    return file.with_suffix(".pub")

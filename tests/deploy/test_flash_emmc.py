@@ -1,0 +1,156 @@
+"""flash-emmc.sh round a folder that stands in for NVIDIA's Linux_for_Tegra, with its flash.sh and lsusb being fakes."""
+
+import os
+import shutil
+import stat
+
+import pytest
+from cards import JETSON, make_root, needs_cards, put_first, run
+
+pytestmark = needs_cards
+SCRIPT = JETSON / "flash-emmc.sh"
+NANO = "Bus 001 Device 015: ID 0955:7f21 NVIDIA Corp. APX"
+HUB = "Bus 002 Device 001: ID 1d6b:0003 Linux Foundation 3.0 root hub"
+
+FAKE_FLASH = 'echo "$PWD: $*" >>"$(dirname "$0")/flashed"\necho "*** flashing ***"\nexit {}\n'
+
+
+def fake_lsusb(folder, *lines):
+    put_first(folder, "fake_lsusb", "".join("echo '{}'\n".format(line) for line in lines))
+    if not os.path.lexists(str(folder / "lsusb")):
+        os.symlink("fake_lsusb", str(folder / "lsusb"))
+    return folder
+
+
+def fake_flash(folder, code=0):
+    put_first(folder, "fake_flash.sh", FAKE_FLASH.format(code))
+    if not os.path.lexists(str(folder / "flash.sh")):
+        os.symlink("fake_flash.sh", str(folder / "flash.sh"))
+
+
+@pytest.fixture
+def tegra(tmp_path):
+    folder = tmp_path / "Linux_for_Tegra"
+    root = make_root(folder / "rootfs")
+    for program in ("bin/bash", "usr/bin/sudo"):
+        (root / program).parent.mkdir(parents=True, exist_ok=True)
+        (root / program).write_text("")
+        (root / program).chmod(0o4755 if program.endswith("sudo") else 0o755)
+    (root / "etc/nv_tegra_release").write_text("# R32 (release), REVISION: 7.1\n")
+    (folder / "apply_binaries.sh").write_text("")
+    (folder / "jetson-nano-devkit-emmc.conf").write_text("")
+    fake_flash(folder)
+    return folder
+
+
+@pytest.fixture
+def usb(tmp_path):
+    return fake_lsusb(tmp_path / "first", HUB, NANO)
+
+
+def test_nvidias_flash_is_called_in_its_folder(tegra, usb):
+    code, said = run(SCRIPT, tegra, first=usb)
+    assert code == 0, said
+    assert (tegra / "flashed").read_text() == "{}: jetson-nano-devkit-emmc mmcblk0p1\n".format(tegra)
+    assert said.index("ten minutes") < said.index("*** flashing ***") < said.index("take the jumper off FC REC")
+    assert not (tegra / "rootfs/usr/local/lib").exists()
+
+
+def test_the_first_boot_is_the_same_as_on_a_card(tegra, usb, key):
+    code, said = run(SCRIPT, tegra, "--user", "ada", "--ssh-key", key, "--hostname", "nano1", first=usb)
+    assert code == 0, said
+    assert (tegra / "flashed").exists()
+    own = tegra / "rootfs/usr/local/lib/nanoyolo"
+    assert (own / "settings").read_text() == "user=ada\nhostname=nano1\n"
+    assert stat.S_IMODE(os.stat(str(own / "settings")).st_mode) == 0o600
+    assert (own / "authorized_keys").read_text() == key.read_text()
+    assert os.readlink(str(tegra / "rootfs/etc/systemd/system/default.target")).endswith("multi-user.target")
+    assert "ssh ada@192.168.55.1" in said
+
+
+def test_a_dry_run_changes_nothing(tegra, usb, key):
+    code, said = run(SCRIPT, tegra, "--dry-run", "--user", "ada", "--ssh-key", key, first=usb)
+    assert code == 0, said
+    assert "cd {} && sudo ./flash.sh jetson-nano-devkit-emmc mmcblk0p1".format(tegra) in said
+    assert not (tegra / "flashed").exists()
+    assert not (tegra / "rootfs/usr/local/lib").exists()
+
+
+def test_nvidias_failure_is_passed_on(tegra, usb):
+    fake_flash(tegra, 8)
+    code, said = run(SCRIPT, tegra, first=usb)
+    assert code == 1
+    assert "NVIDIA's flash.sh failed" in said
+    assert "done:" not in said
+
+
+def test_another_board(tegra, usb):
+    (tegra / "jetson-nano-2gb-devkit.conf").write_text("")
+    code, said = run(SCRIPT, tegra, "--board", "jetson-nano-2gb-devkit", first=usb)
+    assert code == 0, said
+    assert "jetson-nano-2gb-devkit mmcblk0p1" in (tegra / "flashed").read_text()
+
+
+def refused(tegra, usb, message, *options):
+    code, said = run(SCRIPT, tegra, *options, first=usb)
+    assert message in said, said
+    assert code == 2
+    assert not (tegra / "flashed").exists()
+
+
+@pytest.mark.parametrize(
+    "gone, message",
+    [
+        ("", "no such folder; get NVIDIA's driver package"),
+        ("flash.sh", "is not Linux_for_Tegra: it has no flash.sh"),
+        ("apply_binaries.sh", "is not Linux_for_Tegra"),
+        ("jetson-nano-devkit-emmc.conf", "has no jetson-nano-devkit-emmc.conf"),
+        ("rootfs/etc", "the sample root file system is not unpacked; type: sudo tar xpf"),
+        ("rootfs/bin/bash", "the sample root file system is not unpacked"),
+        ("rootfs/usr/bin/sudo", "unpacked without root's rights"),
+        ("rootfs/etc/nv_tegra_release", "drivers are not in rootfs; type: cd "),
+    ],
+)
+def test_a_folder_in_which_something_is_missing(tegra, usb, gone, message):
+    path = tegra / gone
+    shutil.rmtree(str(path)) if path.is_dir() else path.unlink()
+    refused(tegra, usb, message)
+
+
+@pytest.mark.parametrize("wrong", ["owner", "mode"])
+def test_a_root_file_system_that_was_unpacked_without_sudo(tegra, usb, wrong):
+    if wrong == "owner":
+        os.chown(str(tegra / "rootfs/etc/passwd"), 1000, 1000)
+    else:
+        (tegra / "rootfs/usr/bin/sudo").chmod(0o755)
+    refused(tegra, usb, "unpacked without root's rights; empty it, and type: sudo tar xpf")
+
+
+@pytest.mark.parametrize(
+    "lines, message",
+    [
+        ([HUB], "no Nano in recovery mode: power off, join FC REC to GND"),
+        ([HUB, NANO.replace("7f21", "7020")], "the board has booted (0955:7020)"),
+        ([NANO.replace("7f21", "7721")], "is a Jetson TX1"),
+        ([NANO.replace("7f21", "7c18")], "is a Jetson TX2"),
+        ([NANO.replace("7f21", "7e19")], "is a Jetson Xavier NX"),
+        ([NANO.replace("7f21", "7019")], "is a Jetson AGX Xavier"),
+        ([NANO.replace("7f21", "beef"), NANO.replace("7f21", "cafe")], "0955:beef, 0955:cafe is no Nano"),
+        ([NANO, NANO], "2 Nanos are in recovery mode; connect one at a time"),
+    ],
+)
+def test_what_is_connected_instead(tegra, tmp_path, lines, message):
+    refused(tegra, fake_lsusb(tmp_path / "first", *lines), message)
+
+
+def test_the_options_are_those_of_a_card(tegra, usb, key):
+    refused(tegra, usb, "is no user name", "--user", "Ada", "--ssh-key", key)
+    refused(tegra, usb, 'the system has a group entry "video" of its own', "--user", "video", "--ssh-key", key)
+    refused(tegra, usb, "no such option: --password", "--password", "x")
+    refused(tegra, usb, "one folder is enough", "another")
+
+
+def test_help():
+    code, said = run(SCRIPT, "--help")
+    assert code == 0
+    assert "examples" in said
