@@ -3,13 +3,14 @@
 All of it is read from files of Linux, and is None where there is no such file, or nothing sensible in it.
 
 None of these files was seen on a board: names and units are those that NVIDIA's guides and others' programs give for
-L4T 32 (kernel 4.9), and for the mainline kernels after it. What this project assumes of sysfs stands here alone.
+L4T 32 (kernel 4.9), and for the mainline kernels after it. What this project assumes of sysfs stands here, and in
+`checks/machine.py` where only the doctor asks.
 """
 
 import glob
 import os
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 # A Raspberry Pi slows down from here on, by its makers; NVIDIA wants an Orin kept below 87 and slows a Nano down a few
 # degrees later. A margin, then, for the heat that the measurement itself will make.
@@ -20,6 +21,15 @@ DUMMY_ZONE = "PMIC-Die"  # says 50 or 100 C whatever its temperature is
 POWER_MODES = {"0": "MAXN", "1": "5W"}  # of a Nano
 
 Clock = Tuple[int, int]
+
+
+class Fault(NamedTuple):
+    """What slows the machine down. subject: what it is about. mend: the command to type; advice: words before it."""
+
+    subject: str
+    what: str
+    mend: str
+    advice: str = "mend it with"
 
 
 class Board:
@@ -111,35 +121,39 @@ class Board:
         }
         return {name: fact for name, fact in facts.items() if fact is not None}
 
-    def complaints(self) -> List[str]:
-        """Why a measurement that starts now would not be at full speed: a line for each reason, with what mends it.
-
-        To be asked before the work starts, which itself makes load and heat.
-        """
+    def faults(self) -> List[Fault]:
+        """Why work that starts now would not be at full speed. To be asked before it, since it makes load and heat."""
         jetson = self._is("jetson")
         found = []
         mode = self.power_mode()
         if self._is("jetson nano") and mode is not None and not mode.startswith("0 "):
-            found.append("the power mode is {}, not MAXN; mend it with: sudo nvpmodel -m 0".format(mode))
+            found.append(Fault("power mode", "the power mode is {}, not MAXN".format(mode), "sudo nvpmodel -m 0"))
         governor = self.governor()
         if governor not in (None, "performance") and not self._is_pinned():
             mend = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set -g performance"
-            found.append("the CPU's clock is left to the governor {}; mend it with: {}".format(governor, mend))
+            found.append(Fault("CPU clock", "the CPU's clock is left to the governor {}".format(governor), mend))
         cpu = self.cpu_clock()
         if cpu is not None and cpu[0] < cpu[1]:
             mend = "sudo nvpmodel -m 0" if jetson else "sudo cpupower frequency-set -u {}kHz".format(cpu[1])
-            found.append("the CPU is held to {} of its {} MHz; mend it with: {}".format(*_mhz(cpu), mend))
+            found.append(Fault("CPU clock", "the CPU is held to {} of its {} MHz".format(*_mhz(cpu)), mend))
         gpu = self.gpu_clock()
         if jetson and gpu is not None and gpu[0] < gpu[1]:
-            found.append("the GPU is at {} of {} MHz; mend it with: sudo jetson_clocks".format(*_mhz(gpu)))
+            found.append(Fault("GPU clock", "the GPU is at {} of {} MHz".format(*_mhz(gpu)), "sudo jetson_clocks"))
         warmth = self.temperature()
         if warmth is not None and warmth >= HOT:
-            mend = "; a fan helps: sudo jetson_clocks --fan" if jetson else ""
-            found.append("it is {:.0f} C hot and slows down soon; let it cool{}".format(warmth, mend))
+            what = "it is {:.0f} C hot and slows down soon".format(warmth)
+            fan = "sudo jetson_clocks --fan", "let it cool; a fan helps"
+            look = "cat /sys/class/thermal/thermal_zone*/temp", "let it cool, and look again with"
+            found.append(Fault("temperature", what, *(fan if jetson else look)))
         load = self.load()
         if load > BUSY:
-            found.append("the cores have been busy (load {:.2f} a core); find out with what: top".format(load))
+            what = "the cores have been busy (load {:.2f} a core)".format(load)
+            found.append(Fault("load", what, "top", "find out with what"))
         return found
+
+    def complaints(self) -> List[str]:
+        """The faults as lines, each with what mends it."""
+        return ["{}; {}: {}".format(fault.what, fault.advice, fault.mend) for fault in self.faults()]
 
     def _is(self, name: str) -> bool:
         return name in (self.model() or "").lower().replace("-", " ")  # early releases say `jetson-nano`

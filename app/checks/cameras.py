@@ -1,0 +1,155 @@
+"""Cameras: what is connected, what it gives, and whether it may be read. None is opened: a driver might hang."""
+
+import glob
+import os
+import re
+import shlex
+import socket
+from typing import Dict, Tuple
+from urllib.parse import urlsplit
+
+from app.address import PORTS, STREAMS, scheme, shown, why_no_video
+from app.checks import Result, failed, passed, skipped, warned
+from app.checks.machine import Machine
+from app.checks.nvidia import JOIN_VIDEO
+from app.checks.process import Failure, Missing, last_words
+from app.checks.software import OPENCV
+from app.checks.system import unit_state
+
+INSTALL_V4L = "sudo apt-get install v4l-utils"
+KERNEL_LOG = "sudo dmesg | tail -n 20"
+WITHOUT_CAMERA = "python3 -m app.detect --cam 'test://640x480@30?frames=300'"
+ARGUS = "nvargus-daemon"
+CSI_NODE = "vi-output"  # so begins the name of a /dev/video* behind which is a sensor on the ribbon cable
+REACHED = 2.0  # seconds to reach a camera in the network
+
+Format = Tuple[int, int, float]  # width, height, frames per second
+
+
+def connected(machine: Machine) -> Result:
+    """How many /dev/video* there are."""
+    cameras = machine.cameras()
+    if cameras:
+        return passed(", ".join("/dev/video{}".format(number) for number in cameras))
+    if machine.cam is not None and not _is_camera(machine.cam):
+        return skipped("none is connected, and --cam asks for none")
+    return warned("none is connected; without one there are videos, streams, and moving shapes", WITHOUT_CAMERA)
+
+
+def camera(number: int, machine: Machine) -> Result:
+    """What one camera gives, by v4l2-ctl, which answers also while the camera is in use."""
+    device = "/dev/video{}".format(number)
+    name = machine.camera_name(number) or "nameless"
+    if machine.is_second_node(number):
+        return skipped("{}: the same camera's metadata".format(name))
+    if not os.access(machine.path(device), os.R_OK | os.W_OK):
+        return failed("{}: not yours to read".format(name), JOIN_VIDEO)
+    if name.startswith(CSI_NODE):
+        return passed("{}: on the ribbon cable; ask for it as csi://0 or csi://1".format(name))
+    try:
+        output = machine.command("v4l2-ctl", "-d", machine.path(device), "--list-formats-ext")
+    except Missing:
+        return warned("{}: its formats are not known without v4l2-ctl".format(name), INSTALL_V4L)
+    except Failure as failure:
+        return warned("{}: does not answer ({})".format(name, failure), KERNEL_LOG)
+    if output.code:
+        return warned(
+            "{}: {}".format(name, last_words(output.err) or "v4l2-ctl fails"), "v4l2-ctl -d {} --all".format(device)
+        )
+    formats = best_formats(output.out)
+    if not formats:
+        return skipped("{}: gives no pictures".format(name))
+    texts = ["{} to {}x{} at {:g} FPS".format(code, *best) for code, best in sorted(formats.items())]
+    return passed("{}: {}".format(name, ", ".join(texts)))
+
+
+def best_formats(text: str) -> Dict[str, Format]:
+    """Of each pixel format that `v4l2-ctl --list-formats-ext` lists, the largest size and its highest rate."""
+    found: Dict[str, Format] = {}
+    code, size = "", (0, 0)
+    for line in text.splitlines():
+        # `[0]: 'MJPG' (...)`, and `Pixel Format: 'MJPG' (...)` on Ubuntu 18.04
+        named = re.search(r": '([^']+)'", line)
+        sized = re.findall(r"(\d+)x(\d+)", line) if "Size: " in line else []  # of a range, the end is meant
+        rated = re.search(r"\((\d+\.?\d*)(?:-(\d+\.?\d*))? fps\)", line)
+        if named:
+            code = named.group(1).strip()
+        elif sized:
+            size = int(sized[-1][0]), int(sized[-1][1])
+        if code and (sized or rated):
+            rate = float(rated.group(2) or rated.group(1)) if rated else 0.0
+            found[code] = max(found.get(code, (0, 0, 0.0)), (size[0], size[1], rate), key=_area_and_rate)
+    return {code: best for code, best in found.items() if best[0]}
+
+
+def _area_and_rate(best: Format) -> Tuple[int, float]:
+    return best[0] * best[1], best[2]
+
+
+def csi(machine: Machine) -> Result:
+    """Whether the daemon runs through which cameras on the ribbon cable are read."""
+    if not machine.is_jetson():
+        return skipped("not needed here")
+    state = unit_state(machine, ARGUS)
+    if state is None:
+        return skipped("unknown: systemd does not run here")
+    if state == "active":
+        return passed("{} is active".format(ARGUS))
+    wanted = machine.cam is not None and scheme(machine.cam) == "csi"
+    return (failed if wanted else warned)(
+        "{} is {}: no camera on the ribbon cable can be read".format(ARGUS, state),
+        "sudo systemctl restart {}".format(ARGUS),
+    )
+
+
+def source(machine: Machine) -> Result:
+    """Whether what --cam names can be found. It is not read."""
+    uri = machine.cam or ""
+    kind = scheme(uri)
+    if kind == "test":
+        return passed("{}: made here".format(uri))
+    if kind in ("csi", "gst"):
+        try:
+            has_gstreamer = machine.ask(OPENCV)[1]
+        except Failure as failure:
+            return skipped("{}: unknown without OpenCV ({})".format(shown(uri), failure))
+        if has_gstreamer:
+            return passed("{}: OpenCV has GStreamer".format(shown(uri)))
+        return failed("{}: this OpenCV has no GStreamer".format(shown(uri)), "sudo apt-get install python3-opencv")
+    if kind in STREAMS:
+        return _stream(uri)
+    if kind:
+        return failed("{}: no such kind of source".format(shown(uri)), "python3 -m app.detect --help")
+    if _is_camera(uri):
+        device = "/dev/video{}".format(int(uri)) if uri.isdigit() else uri
+        if not machine.is_there(device):
+            return failed("there is no {}".format(device), "ls -l /dev/video* /dev/v4l/by-id")
+        if not os.access(machine.path(device), os.R_OK | os.W_OK):
+            return failed("{}: not yours to read".format(device), JOIN_VIDEO)
+        return passed("{} is there".format(device))
+    if os.path.exists(uri) or glob.glob(uri):
+        return passed("{} is there".format(uri))
+    return failed("{}: no such file, folder or camera".format(shown(uri)), "ls -l {}".format(_folder(uri)))
+
+
+def _is_camera(uri: str) -> bool:
+    return uri.isdigit() or uri.startswith("/dev/")
+
+
+def _folder(uri: str) -> str:
+    return shlex.quote(shown(os.path.dirname(uri)) or ".")
+
+
+def _stream(uri: str) -> Result:
+    try:
+        parts = urlsplit(uri)
+        host, port = parts.hostname, parts.port or PORTS[scheme(uri)]
+    except ValueError:
+        host = None
+    if not host:
+        return failed("{}: {}".format(shown(uri), why_no_video("")), "python3 -m app.detect --help")
+    try:
+        socket.create_connection((host, port), REACHED).close()
+    except OSError:
+        return failed("{}: {}".format(shown(uri), why_no_video(uri)), "ping -c 3 {}".format(shlex.quote(host)))
+    return passed("{}: the host answers; whether it gives video was not tried".format(shown(uri)))

@@ -1,0 +1,75 @@
+"""The model that is asked for, its card, and its engines."""
+
+import os
+from typing import Tuple
+
+from app.artefact import read_sidecar
+from app.checks import Result, advised, failed, passed, skipped, warned
+from app.checks.machine import DEFAULT_MODEL, Machine
+from app.checks.process import Failure
+from app.checks.software import after_numpy
+from app.classifiercard import read_classifier_card
+from app.engine import Made, Place, build_command, engines, find_engine, size_text
+from app.errors import ModelError
+from app.modelcard import CLASSIFICATION, card_path, hash_model, read_card, read_fields
+
+PLACE = """
+import json
+from app.backends import tensorrt_releases as releases
+from app.backends.cuda import Gpu
+gpu = Gpu()
+print(json.dumps([releases.RUNTIME, gpu.architecture, gpu.name]))
+"""
+FETCH = "python3 -m tools.fetch {} && python3 -m tools.convert".format(DEFAULT_MODEL)
+SHAPE = (1, 3, 320, 416)  # of a 640x480 camera at the default size
+
+
+def model(machine: Machine) -> Result:
+    """Whether the model is the one its card was written for."""
+    path = machine.model_path
+    if not (os.path.exists(path) and os.path.exists(card_path(path))) and machine.model_name == DEFAULT_MODEL:
+        return warned("{} is not here yet; app.detect fetches it (35 MB), unless --offline".format(path), FETCH)
+    try:
+        fields = read_fields(path)
+        classifier = fields.get("task") == CLASSIFICATION
+        card = read_classifier_card(path) if classifier else read_card(path)
+    except ModelError as error:
+        is_default = machine.model_name == DEFAULT_MODEL
+        return failed(*advised(str(error), FETCH if is_default else "ls -l {}".format(os.path.dirname(path) or ".")))
+    kind = "classifier" if classifier else "detector"
+    return passed("{}, a {} of {} labels, as its card says".format(path, kind, len(card.labels)))
+
+
+@after_numpy
+def engine(machine: Machine) -> Result:
+    """Which engines fit the model, this TensorRT and this GPU."""
+    path = machine.model_path
+    if not os.path.exists(path):
+        return skipped("unknown as long as there is no model")
+    try:
+        runtime, architecture, gpu = machine.ask(PLACE)
+    except Failure as failure:
+        return skipped("no TensorRT to load one ({})".format(advised(str(failure), "")[0]))
+    place = Place(runtime, architecture)
+    made = Made(path, hash_model(path), SHAPE, "auto")
+    found = [_fit(engine_path, made, place) for engine_path in engines(path)]
+    fitting = [text for fits, text in found if fits]
+    if fitting:
+        return passed("{} for {} on {}".format(", ".join(fitting), runtime, gpu))
+    build = build_command(path, SHAPE, "fp16")
+    if found:
+        return warned("none fits: {}".format(advised(found[0][1], build)[0]), build)
+    return warned("none for {} on {}: its GPU is not used".format(runtime, gpu), build)
+
+
+def _fit(path: str, made: Made, place: Place) -> Tuple[bool, str]:
+    """Whether an engine fits, and its size and precision; or what is different."""
+    try:
+        fields = read_sidecar(path)
+        made = made._replace(shape=tuple(fields["input"]), precision=fields["precision"])
+        find_engine(made, place)
+        return True, "{} {}".format(size_text(fields["input"]), fields["precision"])
+    except ModelError as error:
+        return False, str(error)
+    except (KeyError, TypeError, IndexError):
+        return False, "{}: its sidecar is none".format(path)

@@ -1,0 +1,74 @@
+"""Whether the machine is at full speed: power mode, clocks, temperature, throttling, load."""
+
+from typing import Optional
+
+from app.checks import Result, passed, skipped, warned
+from app.checks.machine import Machine
+from app.checks.system import SERVICE, is_installed, unit_state
+
+UNKNOWN = "unknown: the kernel does not say"
+
+
+def power_mode(machine: Machine) -> Result:
+    """The mode of nvpmodel."""
+    if not machine.is_jetson():
+        return skipped("not needed here")
+    mode = machine.power_mode()
+    if mode is None:
+        return warned("unknown", "sudo nvpmodel -q")
+    return _fault(machine, "power mode") or passed(mode)
+
+
+def cpu_clock(machine: Machine) -> Result:
+    """The clock that the CPUs may reach, and who sets it."""
+    clock, governor = machine.cpu_clock(), machine.governor()
+    if clock is None:
+        return skipped(UNKNOWN)
+    found = "{} of {} MHz, governor {}".format(clock[0] // 1000, clock[1] // 1000, governor or "unknown")
+    return _fault(machine, "CPU clock") or passed(found)
+
+
+def gpu_clock(machine: Machine) -> Result:
+    """The GPU's clock at this moment."""
+    clock = machine.gpu_clock()
+    if not machine.is_jetson():
+        return skipped("not needed here")
+    if clock is None:
+        return skipped(UNKNOWN)
+    return _fault(machine, "GPU clock") or passed("{} of {} MHz".format(clock[0] // 1000, clock[1] // 1000))
+
+
+def temperature(machine: Machine) -> Result:
+    """Of the hottest part."""
+    warmth = machine.temperature()
+    if warmth is None:
+        return skipped(UNKNOWN)
+    return _fault(machine, "temperature") or passed("{:.0f} C".format(warmth))
+
+
+def throttling(machine: Machine) -> Result:
+    """Whether the kernel holds anything back at this moment."""
+    brakes = machine.throttled()
+    if brakes is None:
+        return skipped(UNKNOWN)
+    if not brakes:
+        return passed("nothing is held back")
+    jetson = machine.is_jetson()
+    return warned(
+        "held back by {}, for heat or a weak power supply".format(", ".join(brakes)),
+        "tegrastats" if jetson else "grep . /sys/class/thermal/cooling_device*/cur_state",
+    )
+
+
+def load(machine: Machine) -> Result:
+    """What runs here beside this program."""
+    found = "{:.2f} a core, over the last minute".format(machine.load())
+    if is_installed(machine) and unit_state(machine, SERVICE) == "active":
+        return passed("{}; {} is at work".format(found, SERVICE))
+    return _fault(machine, "load") or passed(found)
+
+
+def _fault(machine: Machine, subject: str) -> Optional[Result]:
+    """What the board complains of."""
+    found = [warned(fault.what, fault.mend) for fault in machine.faults() if fault.subject == subject]
+    return found[0] if found else None

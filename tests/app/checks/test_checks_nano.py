@@ -1,0 +1,498 @@
+"""A Jetson Nano on which all is well, and then one thing is not. Board, commands and answers are fakes."""
+
+import os
+import time
+
+import fake_nano
+import pytest
+from fake_nano import CPU, GPU, THERMAL, FakeNano
+
+from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software, system
+from app.checks.process import Failure
+from app.doctor import checks_for, examine
+from app.engine import Made, Place, write_engine
+from app.modelcard import find_model, hash_file
+
+SIGILL = Failure("Python was killed by SIGILL (Illegal instruction)", "SIGILL")
+SIGSEGV = Failure("Python was killed by SIGSEGV (Segmentation fault)", "SIGSEGV")
+ONLY_ZRAM = fake_nano.SWAPS + "".join("/dev/zram{} partition 507392 0 5\n".format(number) for number in range(4))
+SMALL_FILE = fake_nano.SWAPS + "/swapfile file 1048572 0 -2\n"
+
+
+class FakeTime:
+    """The module, in another year."""
+
+    def __init__(self, year):
+        self.year = year
+
+    def localtime(self):
+        return time.struct_time((self.year, 3, 1, 12, 30, 0, 0, 60, 0))
+
+    def strftime(self, *arguments):
+        return time.strftime(*arguments)
+
+
+class FakeDisk:
+    """What os.statvfs() gives."""
+
+    def __init__(self, free=20 * 10**9, flag=0):
+        self.f_frsize, self.f_bavail, self.f_flag = 4096, free // 4096, flag
+
+
+@pytest.fixture
+def nano(monkeypatch, tmp_path):
+    root = fake_nano.prepare(monkeypatch, tmp_path)
+    model = fake_nano.write_model(tmp_path / "weights")
+    monkeypatch.setattr(system, "time", FakeTime(system.RELEASED))
+    monkeypatch.setattr(system, "PROJECT", str(tmp_path))
+    monkeypatch.setattr(os, "statvfs", lambda path: FakeDisk())
+    for module in (software, nvidia):
+        monkeypatch.setattr(module, "in_closed_venv", lambda: False)
+    return FakeNano(str(root), model)
+
+
+def states(machine):
+    return {result.name: result.state for result in examine(machine, checks_for(machine))}
+
+
+def troubles(machine):
+    return [result for result in examine(machine, checks_for(machine)) if result.state in (WARN, FAIL)]
+
+
+def only_trouble(machine):
+    found = troubles(machine)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def put(tmp_path, files):
+    fake_nano.write_files(tmp_path / "root", files)
+
+
+def test_healthy(nano):
+    assert states(nano) == {
+        "python": PASS,
+        "numpy": PASS,
+        "OPENBLAS_CORETYPE": PASS,
+        "opencv": PASS,
+        "jetpack": PASS,
+        "cuda": PASS,
+        "tensorrt": PASS,
+        "pycuda": PASS,
+        "backend onnx": PASS,
+        "backend tensorflow": SKIP,
+        "backend tensorrt": PASS,
+        "backend opencv": PASS,
+        "backend openvino": SKIP,
+        "model": PASS,
+        "engine": PASS,
+        "backend auto": PASS,
+        "cameras": PASS,
+        "/dev/video0": PASS,
+        "/dev/video1": SKIP,
+        "csi": PASS,
+        "power mode": PASS,
+        "cpu clock": PASS,
+        "gpu clock": PASS,
+        "temperature": PASS,
+        "throttling": PASS,
+        "load": PASS,
+        "memory": PASS,
+        "swap": PASS,
+        "disk": PASS,
+        "clock": PASS,
+        "service": PASS,
+        "display": PASS,
+    }
+
+
+def test_what_is_said_of_a_healthy_one(nano):
+    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    assert found["jetpack"] == "L4T 32.7.1, JetPack 4.6.1, on NVIDIA Jetson Nano Developer Kit"
+    assert found["opencv"] == "4.1.1, with GStreamer"
+    assert found["cuda"] == "driver for CUDA 10.2, 1 GPU, nvcc 10.2"
+    assert found["engine"] == "416x320 fp16 for tensorrt 8.2.1.8 on NVIDIA Tegra X1"
+    assert found["/dev/video0"] == "HD Pro Webcam C920: MJPG to 1920x1080 at 30 FPS, YUYV to 1280x720 at 10 FPS"
+    assert found["power mode"] == "0 (MAXN)"
+    assert found["cpu clock"] == "1479 of 1479 MHz, governor schedutil"
+    assert found["temperature"] == "42 C"
+    assert found["swap"] == "4.3 GB on disk, 0.5 GB in memory (zram)"
+    assert found["clock"] == "{}-03-01 12:30, kept right by the network".format(system.RELEASED)
+    assert found["service"] == "active, and never had to be started again"
+
+
+FILE_FAULTS = {
+    "L4T 32.5": ({"etc/nv_tegra_release": "# R32 (release), REVISION: 5.1, GCID: 1"}, "jetpack", FAIL, nvidia.UPGRADE),
+    "5 W": ({"var/lib/nvpmodel/status": "pmode:0001\n"}, "power mode", WARN, "sudo nvpmodel -m 0"),
+    "power mode unknown": ({"var/lib/nvpmodel/status": None}, "power mode", WARN, "sudo nvpmodel -q"),
+    "no jetson_clocks": ({CPU.format(2) + "scaling_min_freq": "102000\n"}, "cpu clock", WARN, "sudo jetson_clocks"),
+    "CPU held": ({CPU.format(1) + "scaling_max_freq": "1479000", CPU.format(1) + "cpuinfo_max_freq": "2000000"},
+                 "cpu clock", WARN, "sudo nvpmodel -m 0"),
+    "GPU slow": ({GPU + "cur_freq": "76800000\n"}, "gpu clock", WARN, "sudo jetson_clocks"),
+    "hot": ({THERMAL + "thermal_zone0/temp": "91000\n"}, "temperature", WARN, "sudo jetson_clocks --fan"),
+    "throttled": ({THERMAL + "cooling_device0/cur_state": "7\n"}, "throttling", WARN, "tegrastats"),
+    "no swap": ({"proc/swaps": fake_nano.SWAPS}, "swap", FAIL, system.ADD_SWAP),
+    "only zram": ({"proc/swaps": ONLY_ZRAM}, "swap", WARN, system.ADD_SWAP),
+    "little swap": ({"proc/swaps": SMALL_FILE}, "swap", WARN, system.ADD_SWAP),
+    "memory full": ({"proc/meminfo": "MemTotal: 4059392 kB\nMemAvailable: 300000 kB\n"}, "memory", WARN,
+                    system.NO_DESKTOP),
+    "no camera": ({"dev/video0": None, "dev/video1": None}, "cameras", WARN, "app.detect --cam 'test://"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", list(FILE_FAULTS))
+def test_a_fault_in_the_files(nano, tmp_path, fault):
+    files, name, state, mend = FILE_FAULTS[fault]
+    put(tmp_path, files)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == (name, state)
+    assert mend in result.mend
+
+
+COMMAND_FAULTS = {
+    "no nvcc": ("nvcc", None, "cuda", WARN, "sudo apt-get install cuda-toolkit-10-2"),
+    "no v4l2-ctl": ("v4l2-ctl", None, "/dev/video0", WARN, "sudo apt-get install v4l-utils"),
+    "v4l2-ctl fails": ("v4l2-ctl", "echo 'Cannot open device' >&2; exit 1", "/dev/video0", WARN,
+                       "v4l2-ctl -d /dev/video0 --all"),
+    "camera hangs": ("v4l2-ctl", "exec /bin/sleep 60", "/dev/video0", WARN, "sudo dmesg"),
+    "not by network": ("timedatectl", "echo 'System clock synchronized: no'", "clock", WARN,
+                       "sudo timedatectl set-ntp true"),
+    "argus": ("systemctl", 'case "$*" in *argus*) echo failed; exit 3;; *) echo active;; esac', "csi", WARN,
+              "sudo systemctl restart nvargus-daemon"),
+    "service failed": ("systemctl", 'case "$*" in *yolo*) echo failed; exit 3;; *) echo active;; esac', "service", FAIL,
+                       "journalctl -u nanoyolo"),
+    "service stopped": ("systemctl", 'case "$*" in *yolo*) echo inactive; exit 3;; *) echo active;; esac', "service",
+                        WARN, "sudo systemctl enable --now nanoyolo"),
+    "service restarted": ("systemctl", 'case "$1" in show) echo NRestarts=3;; *) echo active;; esac', "service", WARN,
+                          "journalctl -u nanoyolo"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", list(COMMAND_FAULTS))
+def test_a_fault_in_the_commands(nano, tmp_path, monkeypatch, fault):
+    command, script, name, state, mend = COMMAND_FAULTS[fault]
+    fake_nano.write_commands(tmp_path / "fake_commands", {command: script})
+    if "hangs" in fault:
+        monkeypatch.setattr("app.checks.process.LIMIT", 0.3)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == (name, state)
+    assert mend in result.mend
+
+
+ANSWER_FAULTS = {
+    "numpy missing": ({software.NUMPY: Failure("No module named 'numpy'")}, "numpy", FAIL, "numpy==1.19.4"),
+    "numpy dies": ({software.NUMPY: SIGILL}, "numpy", FAIL, "numpy==1.19.4"),
+    "numpy 1.19.5": ({software.NUMPY: "1.19.5"}, "numpy", WARN, "-m pip install numpy==1.19.4"),
+    "no OpenCV": ({software.OPENCV: Failure("No module named 'cv2'")}, "opencv", FAIL, "libopencv-python"),
+    "OpenCV of pip": ({software.OPENCV: ["4.6.0", False, ["opencv-python"]]}, "opencv", FAIL,
+                      "-m pip uninstall -y opencv-python"),
+    "OpenCV without": ({software.OPENCV: ["4.1.1", False, []]}, "opencv", FAIL, "libopencv-python"),
+    "no driver": ({nvidia.CUDA: Failure("OSError: libcuda.so.1")}, "cuda", FAIL, "nvidia-l4t-cuda"),
+    "no GPU at all": ({nvidia.CUDA: [0, 10020, 0]}, "cuda", FAIL, "dmesg | grep -i nvgpu"),
+    "no GPU": ({nvidia.CUDA: [100, 0, 0]}, "cuda", FAIL, "dmesg | grep -i nvgpu"),
+    "no TensorRT": ({nvidia.TENSORRT: Failure("No module named 'tensorrt'")}, "tensorrt", FAIL, "python3-libnvinfer"),
+    "np.bool": ({nvidia.TENSORRT: [fake_nano.RUNTIME, "numpy has no attribute bool"]}, "tensorrt", WARN, "numpy<1.24"),
+    "no pycuda": ({nvidia.PYCUDA: Failure("No module named 'pycuda'")}, "pycuda", FAIL,
+                  "pycuda==2022.1 -c deploy/jetson/constraints.txt"),
+    "onnx crashes": ({(software.ABOUT, "onnx"): SIGSEGV}, "backend onnx", FAIL,
+                     "--force-reinstall onnxruntime -c deploy/jetson/constraints.txt"),
+    "onnx broken": ({(software.ABOUT, "onnx"): Failure("ONNX Runtime cannot be loaded (no symbol); install it with: "
+                                                       "python3 -m pip install onnxruntime")},
+                    "backend onnx", WARN, "-m pip install onnxruntime -c deploy/jetson/constraints.txt"),
+    "TensorFlow crashes": ({(software.ABOUT, "tensorflow"): SIGILL}, "backend tensorflow", FAIL, "uninstall"),
+    "OpenCV crashes": ({(software.ABOUT, "opencv"): SIGILL}, "backend opencv", FAIL, "libopencv-python"),
+    "TensorRT without a GPU": ({(software.ABOUT, "tensorrt"): Failure("there is no GPU that CUDA can use: 999")},
+                               "backend tensorrt", FAIL, "pycuda -c deploy/jetson/constraints.txt"),
+    "another TensorRT": ({models.PLACE: ["tensorrt 8.2.3.0", "sm53", "X1"]}, "engine", WARN,
+                         "small.onnx --size 416x320 --fp16"),
+    "another GPU": ({models.PLACE: [fake_nano.RUNTIME, "sm62", "X2"]}, "engine", WARN, "small.onnx --size 416x320"),
+    "none opens": ({software.AUTO: Failure("small.onnx: ONNX Runtime cannot load it: bad")}, "backend auto", FAIL,
+                   "--list-backends"),
+    "not what it could be": ({software.AUTO: ["onnxruntime", "warning: TensorRT is not used: none; build it with: do"]},
+                             "backend auto", WARN, "do"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", list(ANSWER_FAULTS))
+def test_a_fault_in_python(nano, fault):
+    answers, name, state, mend = ANSWER_FAULTS[fault]
+    nano.answers.update(answers)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == (name, state)
+    assert mend in result.mend
+    assert "pip install" not in result.mend or "opencv" not in result.mend  # which would hide JetPack's
+
+
+def test_another_release_of_python(nano):
+    nano.python = (3, 8, 10)
+    result = only_trouble(nano)
+    assert (result.name, result.state, result.mend) == ("python", FAIL, "/usr/bin/python3 -m app.doctor")
+
+
+@pytest.mark.parametrize(
+    "with_it, mend", [("1.19.5", software.SET_CORETYPE), (SIGILL, "numpy==1.19.4")], ids=["is why", "is not"]
+)
+def test_numpy_that_dies_because_a_variable_is_missing(nano, monkeypatch, with_it, mend):
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    nano.answers.update({software.NUMPY: SIGILL, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): with_it})
+    numpy, variable = troubles(nano)
+    assert (numpy.name, numpy.state) == ("numpy", FAIL)
+    assert "SIGILL (Illegal instruction)" in numpy.found
+    assert mend in numpy.mend
+    assert (variable.name, variable.state, variable.mend) == ("OPENBLAS_CORETYPE", WARN, software.SET_CORETYPE)
+
+
+def test_numpy_that_is_missing_is_not_mended_by_a_variable(nano, monkeypatch):
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    missing = Failure("No module named 'numpy'")
+    nano.answers.update({software.NUMPY: missing, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): "1.19.4"})
+    assert "numpy==1.19.4" in troubles(nano)[0].mend
+
+
+def test_the_variable_for_another_processor(nano, monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "CORTEXA57")
+    result = only_trouble(nano)
+    assert (result.name, result.state, result.found) == ("OPENBLAS_CORETYPE", WARN, "CORTEXA57, not ARMV8")
+
+
+def test_what_needs_numpy_waits_for_it(nano):
+    nano.answers[software.NUMPY] = SIGILL
+    waiting = [name for name, state in states(nano).items() if state == SKIP]
+    backends = ["backend {}".format(name) for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")]
+    assert waiting == ["opencv", "tensorrt", *backends, "engine", "backend auto", "/dev/video1"]
+
+
+@pytest.mark.parametrize("question", [software.OPENCV, nvidia.TENSORRT])
+def test_a_virtual_environment_that_hides_the_system(nano, monkeypatch, question):
+    for module in (software, nvidia):
+        monkeypatch.setattr(module, "in_closed_venv", lambda: True)
+    nano.answers[question] = Failure("No module named it")
+    assert only_trouble(nano).mend == software.OPEN_VENV
+
+
+@pytest.mark.parametrize("text, closed", [("include-system-site-packages = false\n", True),
+    ("include-system-site-packages = true\n", False), (None, False)])  # fmt: skip
+def test_closed_virtual_environment(monkeypatch, tmp_path, text, closed):
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    if text is not None:
+        (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\n" + text)
+    assert software.in_closed_venv() is closed
+
+
+def test_a_user_who_may_not_use_the_gpu(nano, monkeypatch):
+    monkeypatch.setattr(nano, "in_group", lambda name: name != "video")
+    nano.answers[nvidia.CUDA] = [999, 0, 0]
+    assert only_trouble(nano).mend == nvidia.JOIN_VIDEO
+
+
+def test_a_user_who_may_not_read_the_camera(nano, monkeypatch, tmp_path):
+    camera = str(tmp_path / "root" / "dev" / "video0")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != camera and allowed(path, mode))
+    result = only_trouble(nano)
+    assert (result.name, result.state, result.mend) == ("/dev/video0", FAIL, nvidia.JOIN_VIDEO)
+
+
+def test_a_camera_on_the_ribbon_cable(nano, tmp_path):
+    put(tmp_path, {"sys/class/video4linux/video0/name": "vi-output, imx219 7-0010\n"})
+    assert not troubles(nano)
+    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    assert "csi://0" in found["/dev/video0"]
+
+
+def test_a_jetson_without_jetpack(nano, tmp_path):
+    put(tmp_path, {"etc/nv_tegra_release": None})
+    result = troubles(nano)[0]
+    assert (result.name, result.state, result.mend) == ("jetpack", FAIL, "sudo apt-get install nvidia-l4t-core")
+
+
+@pytest.mark.parametrize(
+    "release, name",
+    [
+        ("# R32 (release), REVISION: 6.1, GCID: 1", "L4T 32.6.1, JetPack 4.6, on"),
+        ("# R32 (release), REVISION: 7.6, GCID: 1", "L4T 32.7.6, JetPack 4.6.6, on"),
+        ("# R35 (release), REVISION: 4.1, GCID: 1", "L4T 35.4.1, JetPack 5, on"),
+        ("# R36 (release), REVISION: 3.0, GCID: 1", "L4T 36.3.0, JetPack 6, on"),
+    ],
+)
+def test_jetpack(nano, tmp_path, release, name):
+    put(tmp_path, {"etc/nv_tegra_release": release})
+    result = nvidia.jetpack(nano)
+    assert result.state == PASS
+    assert result.found.startswith(name)
+
+
+def test_other_boards_have_other_power_modes_and_more_memory(nano, tmp_path):
+    put(
+        tmp_path,
+        {
+            "proc/device-tree/model": "NVIDIA Jetson Orin Nano Developer Kit\0",
+            "etc/nv_tegra_release": "# R36 (release), REVISION: 3.0, GCID: 1",
+            "var/lib/nvpmodel/status": "pmode:0002\n",
+            "proc/meminfo": "MemTotal: 7800000 kB\nMemAvailable: 7000000 kB\n",
+            "proc/swaps": fake_nano.SWAPS,
+        },
+    )
+    nano.python = (3, 10, 12)
+    assert troubles(nano) == []
+    assert {name for name, state in states(nano).items() if state == SKIP} >= {"OPENBLAS_CORETYPE", "swap"}
+
+
+# Models and engines
+
+
+def test_the_default_model_is_not_here_yet(nano, tmp_path):
+    nano.model_name, nano.model_path = "yolov3-tiny", str(tmp_path / "yolov3-tiny.onnx")
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("model", WARN)
+    assert "-m tools.fetch yolov3-tiny && " in result.mend
+    assert result.mend.endswith("-m tools.convert")
+    assert {states(nano)[name] for name in ("engine", "backend auto")} == {SKIP}
+
+
+def test_another_model_is_not_here(nano, tmp_path):
+    nano.model_path = str(tmp_path / "weights" / "other.onnx")
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("model", FAIL)
+    assert "no such model" in result.found
+
+
+@pytest.mark.parametrize("text, words", [("{}", "is missing"), ("{", "not a model card"), (None, "cannot be read")])
+def test_a_card_that_is_none(nano, tmp_path, text, words):
+    card = tmp_path / "weights" / "small.json"
+    card.unlink() if text is None else card.write_text(text)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("model", FAIL)
+    assert words in result.found
+    assert result.mend.startswith("ls -l ")
+
+
+def test_a_model_that_is_not_the_card_s(nano, tmp_path):
+    (tmp_path / "weights" / "small.onnx").write_bytes(b"another model")
+    model, engine = troubles(nano)
+    assert (model.name, model.state) == ("model", FAIL)
+    assert "was written for another file" in model.found
+    assert model.mend.endswith("-m tools.convert")
+    assert (engine.name, engine.state) == ("engine", WARN)
+    assert "for another ONNX file" in engine.found
+
+
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda engine, sidecar: engine.write_bytes(b"half an eng"), "damaged"),
+        (lambda engine, sidecar: sidecar.write_text("{"), "not the sidecar"),
+        (lambda engine, sidecar: sidecar.unlink(), "none for tensorrt 8.2.1.8"),
+    ],
+    ids=["damaged", "its sidecar is none", "without a sidecar"],
+)
+def test_an_engine_that_cannot_be_used(nano, tmp_path, spoil, words):
+    (engine,) = (tmp_path / "weights").glob("*.engine")
+    spoil(engine, engine.with_name(engine.name + ".json"))
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("engine", WARN)
+    assert words in result.found
+    assert result.mend.endswith("small.onnx --size 416x320 --fp16")
+
+
+def test_one_engine_that_fits_is_enough(nano, tmp_path):
+    model = nano.model_path
+    for shape, runtime in (((1, 3, 128, 160), "tensorrt 8.2.1.8"), ((1, 3, 416, 416), "tensorrt 8.0.1.6")):
+        made = Made(model, hash_file(model), shape, "fp32")
+        write_engine(b"another", made, Place(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
+    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    assert found["engine"].startswith("160x128 fp32, 416x320 fp16 for tensorrt 8.2.1.8")
+
+
+def test_a_damaged_engine_beside_one_of_the_same_size(nano):
+    made = Made(nano.model_path, hash_file(nano.model_path), (1, 3, 320, 416), "fp32")
+    path = write_engine(b"another", made, Place(fake_nano.RUNTIME, fake_nano.SM), fake_nano.CHIP, ["out"])
+    with open(path, "wb") as file:
+        file.write(b"half")
+    assert models.engine(nano).found.startswith("416x320 fp16 for tensorrt 8.2.1.8")
+
+
+def test_a_classifier(nano):
+    nano.model_path = find_model("nano_resnet_s")
+    result = models.model(nano)
+    assert result.state == PASS
+    assert "a classifier of 100 labels" in result.found
+
+
+# Disk, clock, display
+
+
+@pytest.mark.parametrize(
+    "facts, state, mend",
+    [
+        (FakeDisk(free=5 * 10**8), WARN, "apt-get clean"),
+        (FakeDisk(free=5 * 10**7), FAIL, "apt-get clean"),
+        (FakeDisk(flag=os.ST_RDONLY), FAIL, "sudo mount -o remount,rw"),
+    ],
+    ids=["little", "none", "read-only"],
+)
+def test_disk(nano, monkeypatch, facts, state, mend):
+    monkeypatch.setattr(os, "statvfs", lambda path: facts)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("disk", state)
+    assert mend in result.mend
+
+
+def test_a_folder_of_another_user(nano, monkeypatch, tmp_path):
+    weights = str(tmp_path / "weights")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != weights)
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("disk", FAIL)
+    assert result.mend == 'sudo chown -R "$USER" ' + weights
+
+
+def test_a_clock_that_was_never_set(nano, monkeypatch):
+    monkeypatch.setattr(system, "time", FakeTime(2018))
+    result = only_trouble(nano)
+    assert (result.name, result.state, result.mend) == ("clock", FAIL, "sudo timedatectl set-ntp true")
+    assert "2018-03-01" in result.found
+
+
+def test_newer_systems_leave_a_file_when_the_clock_is_set(nano, tmp_path):
+    put(tmp_path, {"run/systemd/timesync/synchronized": ""})
+    fake_nano.write_commands(tmp_path / "fake_commands", {"timedatectl": "exit 1"})
+    assert troubles(nano) == []
+    assert system.clock(nano).found.endswith(", kept right by the network")
+
+
+@pytest.mark.parametrize("answer, words", [(True, ":7"), (False, ":7 cannot be opened, so no window")])
+def test_display(nano, monkeypatch, answer, words):
+    monkeypatch.setenv("DISPLAY", ":7")
+    nano.answers[system.DISPLAY] = answer
+    assert (system.display(nano).state, system.display(nano).found) == (PASS, words)
+
+
+def test_commands_that_are_missing_end_nothing(nano, tmp_path):
+    fake_nano.write_commands(tmp_path / "fake_commands", dict.fromkeys(fake_nano.COMMANDS))
+    assert {result.name: result.state for result in troubles(nano)} == {"cuda": WARN, "/dev/video0": WARN}
+    assert {states(nano)[name] for name in ("csi", "service")} == {SKIP}
+
+
+def test_systemd_that_does_not_run(nano, tmp_path):
+    """As in a container."""
+    silent = "echo 'System has not been booted with systemd' >&2; exit 1"
+    fake_nano.write_commands(tmp_path / "fake_commands", {"systemctl": silent, "timedatectl": silent})
+    assert troubles(nano) == []
+    assert {states(nano)[name] for name in ("csi", "service")} == {SKIP}
+
+
+@pytest.mark.parametrize("state", ["active", "inactive"])
+def test_the_service_may_keep_the_board_busy(nano, tmp_path, monkeypatch, state):
+    script = 'case "$*" in *is-active*yolo*) echo {};; *show*) echo NRestarts=0;; *) echo active;; esac'.format(state)
+    fake_nano.write_commands(tmp_path / "fake_commands", {"systemctl": script})
+    monkeypatch.setattr(os, "getloadavg", lambda: (64.0, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    assert states(nano)["load"] == (PASS if state == "active" else WARN)
+
+
+def test_csi_that_is_asked_for_has_to_work(nano, tmp_path):
+    command, script = COMMAND_FAULTS["argus"][:2]
+    fake_nano.write_commands(tmp_path / "fake_commands", {command: script})
+    nano.cam = "csi://0"
+    result = only_trouble(nano)
+    assert (result.name, result.state) == ("csi", FAIL)

@@ -1,0 +1,316 @@
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+
+import fake_nano
+import pytest
+
+from app import backends, doctor
+from app.arguments import DEFAULT_MODEL
+from app.checks import FAIL, PASS, SKIP, STATES, WARN, Result, failed, machine, passed, skipped, warned
+from app.checks.process import Failure
+from app.doctor import Check, checks_for, examine, lines_of, typed
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"
+
+
+def run(*arguments, **env):
+    """The command in a process of its own: (exit code, standard output, standard error)."""
+    command = [sys.executable, "-m", "app.doctor"] + list(arguments)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    ended = subprocess.run(command, cwd=ROOT, env=dict(os.environ, **env), timeout=300, **pipes)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+@pytest.fixture
+def three(monkeypatch):
+    """A doctor that looks at three things only."""
+    checks = [
+        Check("first", lambda nano: passed("well")),
+        Check("the second", lambda nano: warned("so so", "python3 -m tools.mend")),
+        Check("third", lambda nano: skipped("not needed here")),
+    ]
+    monkeypatch.setattr(doctor, "checks_for", lambda nano: checks)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return checks
+
+
+def broken(error):
+    def look(nano):
+        raise error
+
+    return look
+
+
+# What is printed
+
+
+def test_lines(three, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "_interpreter", lambda: "python3")
+    assert doctor.main([]) == 0
+    assert capsys.readouterr() == (
+        "pass  first       well\n"
+        "warn  the second  so so\n"
+        "        python3 -m tools.mend\n"
+        "\n"
+        "1 passed, 1 to look at, 0 failed, 1 skipped (--all shows them)\n",
+        "",
+    )
+
+
+def test_all_of_them(three, capsys):
+    assert doctor.main(["--all"]) == 0
+    assert "skip  third       not needed here\n" in capsys.readouterr().out
+
+
+def test_a_fail_is_code_4(three, capsys):
+    three.append(Check("last", lambda nano: failed("ill", "a pill")))
+    assert doctor.main([]) == 4
+    assert "FAIL  last        ill\n        a pill\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (PermissionError(13, "Permission denied", "/sys/x"), "Permission denied: '/sys/x'"),
+        (Failure("systemctl has not ended after 5 s"), "systemctl has not ended after 5 s"),
+        (ValueError("of two\nlines"), "of two lines"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+    ],
+)
+def test_a_check_that_raises_has_failed_and_the_others_go_on(three, capsys, error, words):
+    three.insert(0, Check("zeroth", broken(error)))
+    assert doctor.main([]) == 4
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith("FAIL  zeroth      cannot be looked at: ")
+    assert lines[0].endswith(words)
+    assert lines[1].startswith("        ")
+    assert lines[2] == "pass  first       well"
+    assert err == ""
+
+
+def test_ctrl_c_is_not_a_check_that_fails(three, capsys):
+    three.insert(0, Check("zeroth", broken(KeyboardInterrupt())))
+    assert doctor.main([]) == 130
+
+
+def test_json(three, capsys):
+    three.append(Check("last", lambda nano: failed("ill", "a pill")))
+    assert doctor.main(["--json"]) == 4
+    out, err = capsys.readouterr()
+    fields = json.loads(out)
+    assert fields["checks"][0] == {"name": "first", "state": "pass", "found": "well", "mend": None}
+    assert fields["checks"][3] == {"name": "last", "state": "fail", "found": "ill", "mend": "a pill"}
+    assert fields["summary"] == {"pass": 1, "warn": 1, "fail": 1, "skip": 1}
+    assert err == ""
+
+
+class FakeTerminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "stream, env, colours",
+    [
+        (FakeTerminal, {"TERM": "xterm"}, True),
+        (FakeTerminal, {"TERM": "xterm", "NO_COLOR": "1"}, False),
+        (FakeTerminal, {"TERM": "xterm", "NO_COLOR": ""}, True),  # by no-color.org
+        (FakeTerminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {"TERM": "xterm"}, False),
+    ],
+)
+def test_colours(three, monkeypatch, stream, env, colours):
+    out = stream()
+    monkeypatch.setattr(sys, "stdout", out)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert doctor.main([]) == 0
+    assert ("\033[32mpass\033[0m  first       well\n" in out.getvalue()) is colours
+    assert ("\033" in out.getvalue()) is colours
+
+
+def test_no_colours_in_json(three, monkeypatch):
+    out = FakeTerminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("TERM", "xterm")
+    doctor.main(["--json"])
+    assert "\033" not in out.getvalue()
+
+
+def test_every_state_is_as_wide_as_the_others():
+    lines = [lines_of(Result(state, "found", None, "name"), 6, False)[0] for state in STATES]
+    assert {line.index("name  ") for line in lines} == {6}
+    assert {line.index("found") for line in lines} == {14}
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("python3 -m pip install x", "PY -m pip install x"),
+        ("a && python -m tools.convert", "a && PY -m tools.convert"),
+        ("/usr/bin/python3 -m venv .venv", "/usr/bin/python3 -m venv .venv"),
+        ("python3 --version", "python3 --version"),
+    ],
+)
+def test_commands_are_for_the_python_that_runs(monkeypatch, text, expected):
+    monkeypatch.setattr(doctor, "_interpreter", lambda: "PY")
+    assert typed(text) == expected
+
+
+def test_paths_are_as_short_as_they_can_be(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert typed("ls {}/weights /weights".format(tmp_path)) == "ls weights /weights"
+
+
+def test_the_python_that_runs(monkeypatch, tmp_path):
+    fake_nano.write_commands(tmp_path / "fake_commands", {"python": "", "python3": ""})
+    monkeypatch.setenv("PATH", str(tmp_path / "fake_commands"))
+    assert doctor._interpreter() == sys.executable
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "fake_commands" / "python"))
+    assert doctor._interpreter() == "python"
+
+
+# What is known twice, since the other place imports numpy and OpenCV
+
+
+def test_names_are_those_of_the_other_modules():
+    assert tuple(backends.CLASSES) == doctor.BACKENDS
+    assert machine.DEFAULT_MODEL == DEFAULT_MODEL
+
+
+# The command itself
+
+
+def test_it_lives_without_what_it_looks_at():
+    program = "import sys, app.doctor\nprint([name for name in ('numpy', 'cv2', 'onnxruntime') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", program], cwd=ROOT).split() == [b"[]"]
+
+
+def test_help():
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    assert out.count("\n  python -m app.doctor") >= 3
+    for option in ("--model", "--cam", "--all", "--json"):
+        assert option in out
+
+
+def test_an_option_that_makes_no_sense():
+    assert run("--bogus") == (2, "", "error: unrecognized arguments: --bogus; see --help\n")
+
+
+@pytest.fixture(scope="module")
+def real():
+    """What is said of the machine that runs the tests, whatever it is."""
+    code, out, err = run("--json", "--cam", "test://")
+    assert err == ""
+    return code, json.loads(out)
+
+
+def test_this_machine_as_json(real):
+    code, fields = real
+    assert set(fields) == {"checks", "summary"}
+    for check in fields["checks"]:
+        assert list(check) == ["name", "state", "found", "mend"]
+        assert check["state"] in STATES
+        assert isinstance(check["found"], str)
+        assert check["found"]
+        assert "Traceback" not in check["found"]
+        assert bool(check["mend"]) == (check["state"] in (WARN, FAIL)), check
+        assert "\n" not in check["found"] + (check["mend"] or "")
+    states = [check["state"] for check in fields["checks"]]
+    assert fields["summary"] == {state: states.count(state) for state in STATES}
+    assert code == (4 if FAIL in states else 0)
+
+
+def test_this_machine_can_run_the_tests(real):
+    found = {check["name"]: check for check in real[1]["checks"]}
+    assert found["numpy"]["found"] == __import__("numpy").__version__
+    assert found["opencv"]["found"].startswith(__import__("cv2").__version__ + ", with")
+    assert "CPUExecutionProvider" in found["backend onnx"]["found"]
+    for name in ("numpy", "opencv", "backend onnx", "backend opencv", "backend auto", "source"):
+        assert found[name]["state"] == PASS, found[name]
+
+
+def test_this_machine_as_lines():
+    code, out, err = run("--all")
+    assert err == ""
+    *lines, empty, counts = out.splitlines()
+    assert empty == ""
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert all(re.match("(pass|warn|FAIL|skip)  [a-zA-Z/]", line) for line in heads)
+    names = [check.name for check in checks_for(machine.Machine())]
+    width = max(len(name) for name in names)
+    assert [line[6 : 6 + width].rstrip() for line in heads] == names
+    assert sum(int(number) for number in re.findall(r"\d+", counts)) == len(names)
+    assert code == (4 if any(line.startswith("FAIL") for line in heads) else 0)
+
+
+def test_numpy_that_kills_the_interpreter(tmp_path):
+    (tmp_path / "numpy.py").write_text(DIES)
+    code, out, err = run("--json", "--all", PYTHONPATH=str(tmp_path))
+    assert (code, err) == (4, "")
+    found = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert found["numpy"]["state"] == FAIL
+    assert found["numpy"]["found"] == "Python was killed by SIGILL (Illegal instruction)"
+    assert "numpy" in found["numpy"]["mend"]
+    assert found["opencv"]["state"] == SKIP
+    assert "display" in found  # the last one
+
+
+@pytest.mark.parametrize("module, check", [("cv2", "opencv"), ("onnxruntime", "backend onnx")])
+def test_a_runtime_that_kills_the_interpreter(tmp_path, module, check):
+    (tmp_path / (module + ".py")).write_text(DIES)
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('it takes too long')")
+    code, out, err = run("--json", PYTHONPATH=str(tmp_path))
+    assert (code, err) == (4, "")
+    found = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert found[check]["state"] == FAIL
+    assert "SIGILL (Illegal instruction)" in found[check]["found"]
+    assert "install" in found[check]["mend"]
+    assert found["numpy"]["state"] == PASS
+    assert found["backend tensorflow"]["state"] == WARN
+
+
+def test_nobody_reads_it():
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "app.doctor"], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=300
+        )
+    finally:
+        os.close(writer)
+    assert ended.returncode == 5
+    assert ended.stderr == b"error: standard output cannot be written to: Broken pipe\n"
+
+
+def test_a_board_under_another_root(monkeypatch, tmp_path, capsys):
+    """The command line on the files of a Nano: what is asked of Python, this one answers."""
+    root = fake_nano.prepare(monkeypatch, tmp_path)
+    fake_nano.write_files(root, {"var/lib/nvpmodel/status": "pmode:0001\n"})
+    checks = [check for check in checks_for(machine.Machine(str(root))) if check.name in ("jetpack", "power mode")]
+    monkeypatch.setattr(doctor, "checks_for", lambda board: checks)
+    assert doctor.main([], str(root)) == 0
+    out = capsys.readouterr().out
+    assert "pass  jetpack     L4T 32.7.1, JetPack 4.6.1, on NVIDIA Jetson Nano Developer Kit\n" in out
+    assert "warn  power mode  the power mode is 1 (5W), not MAXN\n        sudo nvpmodel -m 0\n" in out
+
+
+def test_every_warning_and_every_failure_has_a_command(monkeypatch, tmp_path):
+    """On a board on which nothing works at all."""
+    root = fake_nano.prepare(monkeypatch, tmp_path)
+    fake_nano.write_commands(tmp_path / "fake_commands", dict.fromkeys(fake_nano.COMMANDS, "exec /bin/sleep 60"))
+    monkeypatch.setattr("app.checks.process.LIMIT", 0.2)
+    monkeypatch.delenv("OPENBLAS_CORETYPE")
+    board = fake_nano.FakeNano(str(root), str(tmp_path / "none.onnx"), "rtsp://127.0.0.1:1/x")
+    board.answers = dict.fromkeys(fake_nano.ANSWERS, Failure("it is ill"))
+    results = list(examine(board, checks_for(board)))
+    assert sum(result.state == FAIL for result in results) >= 6
+    for result in results:
+        assert bool(result.mend) == (result.state in (WARN, FAIL)), result
