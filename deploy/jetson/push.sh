@@ -1,0 +1,257 @@
+#!/usr/bin/env bash
+# Puts a version of nanoyolo on a board, tries it there, and only then lets the service run it; or goes back to the one
+# before. Here: arguments, the files, the connection. What is done with them: on-board/push-board.sh.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+BOARD_SCRIPT=$HERE/on-board/push-board.sh
+PROJECT=$(cd "$HERE/../.." && pwd)
+MODELS=(weights/yolov3-tiny.onnx weights/yolov3-tiny.json)  # made here, not committed
+ON_BOARD=(deploy/jetson/self-test deploy/jetson/on-board/engine_fits.py)  # what push-board.sh needs of a version
+
+usage() {
+    cat <<'END'
+usage: push.sh [options] user@host
+
+May be stopped at any point and run again: what runs on the board goes on running until the new version has passed its
+self-test there, and again if the service does not start with it.
+
+  --revision REV      which version, for git (default: HEAD); what is not committed does not go
+  --rollback          go back to the version that ran before
+  --size WxH          build an engine for this input, and test at it; may be repeated (default: as the version that
+                      runs, else by the service's settings, for a camera of 640x480: 416x320)
+  --no-engine         no TensorRT: it runs on ONNX Runtime
+  --keep N            keep the last N versions, 2 or more (default: 3)
+  --dry-run           say what is there and what would be done
+  --ssh-config FILE   for ssh, in place of ~/.ssh/config
+  --help
+
+Where sudo on the board asks for a password, it is asked for once, or taken from $NANOYOLO_SUDO_PASSWORD.
+
+examples:
+  deploy/jetson/push.sh nano@192.168.1.20
+  deploy/jetson/push.sh --revision v1.2 --size 160x128 ssh://nano@192.168.1.20:2222
+  deploy/jetson/push.sh --rollback nano@192.168.1.20
+END
+}
+
+say() {
+    echo "$*" >&2
+}
+
+refuse() {
+    say "error: $1"
+    exit "${2:-1}"
+}
+
+parse() {
+    BOARD='' REVISION='' ROLLBACK=no SIZES=() ENGINE=yes KEEP=3 DRY_RUN=no SSH_CONFIG=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --help | -h) usage; exit 0 ;;
+            --rollback) ROLLBACK=yes ;;
+            --no-engine) ENGINE=no ;;
+            --dry-run) DRY_RUN=yes ;;
+            --revision | --size | --keep | --ssh-config)
+                [ $# -gt 1 ] || refuse "$1 needs a value; see: push.sh --help" 2
+                take "$1" "$2"
+                shift ;;
+            -*) refuse "there is no option $1; see: push.sh --help" 2 ;;
+            *)
+                [ -z "$BOARD" ] || refuse "one board at a time, not $BOARD and $1; for several see deploy/jetson/ansible" 2
+                BOARD=$1 ;;
+        esac
+        shift
+    done
+    [ -n "$BOARD" ] || refuse "which board? type: push.sh user@host" 2
+    case $BOARD in *[[:space:][:cntrl:]]*) refuse "$BOARD: a board's name has no spaces; type: push.sh user@host" 2 ;; esac
+    [ "$ROLLBACK" = no ] || [ -z "$REVISION" ] || refuse "--rollback goes to the version before; for another, --revision alone" 2
+}
+
+take() {  # OPTION VALUE
+    case $1 in
+        --revision) REVISION=$2 ;;
+        --ssh-config) SSH_CONFIG=$2 ;;
+        --size)
+            [[ $2 =~ ^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$ ]] || refuse "a size should be WIDTHxHEIGHT, as 416x320, is $2" 2
+            ((${2%x*} % 32 == 0 && ${2#*x} % 32 == 0)) || refuse "a size should be of multiples of 32, as 416x320, is $2" 2
+            SIZES+=("$2") ;;
+        --keep)
+            [[ $2 =~ ^0*([2-9]|[1-9][0-9]+)$ ]] || refuse "--keep should be 2 or more, the one that runs and the one before, is $2" 2
+            KEEP=$((10#$2)) ;;
+    esac
+}
+
+# --- the version -----------------------------------------------------------------------------------------------------
+
+find_revision() {
+    COMMIT=$(git -C "$PROJECT" rev-parse --verify --quiet "${REVISION:-HEAD}^{commit}" 2>/dev/null) ||
+        refuse "git knows no revision ${REVISION:-HEAD}; list them: git -C $PROJECT log --oneline" 2
+    NAME=${COMMIT:0:12}
+    if [ -z "$REVISION" ] && [ -n "$(git -C "$PROJECT" status --porcelain)" ]; then
+        say "warning: there are changes that are not committed; they do not go to the board"
+    fi
+}
+
+make_models() {
+    local python=$PROJECT/.venv/bin/python model
+    [ -x "$python" ] || python=python3
+    for model in "${MODELS[@]}"; do
+        [ ! -s "$PROJECT/$model" ] || continue
+        (cd "$PROJECT" && "$python" -m tools.fetch yolov3-tiny && "$python" -m tools.convert) >&2 ||
+            refuse "there is no $model, and it could not be made; type: make demo"
+        return
+    done
+}
+
+# What the board will have. Things that the revision is too old to have are added: they are how it is tried.
+stage() {  # FOLDER
+    local path
+    mkdir "$1"
+    git -C "$PROJECT" archive "$COMMIT" | tar -C "$1" -xf -
+    for path in "${ON_BOARD[@]}"; do
+        if [ ! -e "$1/$path" ]; then
+            mkdir -p "$(dirname "$1/$path")"
+            cp -R "$PROJECT/$path" "$1/$path"
+        fi
+    done
+    mkdir -p "$1/weights"
+    for path in "${MODELS[@]}"; do ln -sf "$PROJECT/$path" "$1/$path"; done
+    [ -z "$(find "$1" -name $'*[\n\\\\]*' -print -quit)" ] || refuse "revision $NAME has a file with a line break or \\ in its name"
+}
+
+list_files() {  # FOLDER: "SHA-256 size path" a line
+    (
+        cd "$1"
+        find -L . -type f -printf '%P\n' | LC_ALL=C sort | while IFS= read -r path; do
+            echo "$(sha256sum <"$path" | cut -d' ' -f1) $(stat -L -c %s -- "$path") $path"
+        done
+    )
+}
+
+# --- the connection --------------------------------------------------------------------------------------------------
+
+connect() {
+    # One connection, so that a password is asked for once. It ends by itself, should this script be killed.
+    SSH=(ssh -o ControlPath="$TEMPORARY/ssh" -o ConnectTimeout=15 -o ServerAliveInterval=15)
+    [ -z "$SSH_CONFIG" ] || SSH+=(-F "$SSH_CONFIG")
+    "${SSH[@]}" -o ControlMaster=auto -o ControlPersist=60 -- "$BOARD" true </dev/null 2>"$TEMPORARY/ssh-errors" ||
+        refuse "no connection: $(ssh_error); try: ssh ${SSH_CONFIG:+-F $(printf %q "$SSH_CONFIG") }$(printf %q "$BOARD")"
+}
+
+ssh_error() {
+    local line
+    line=$(grep -v '^Warning\|try again' "$TEMPORARY/ssh-errors" | tail -n 1 | tr -d '\r') || true
+    echo "${line:-ssh failed}"
+}
+
+has_terminal() {
+    { : </dev/tty; } 2>/dev/null
+}
+
+# Sets SUDO, the words before a command, and PASSWORD, a line that it reads first, or nothing.
+# -k: a password that sudo remembers could be forgotten half-way.
+get_rights() {
+    local user
+    SUDO='' PASSWORD=''
+    # shellcheck disable=SC2016  # for the board's shell
+    user=$("${SSH[@]}" "$BOARD" 'id -un; id -u' </dev/null) || refuse "the connection to $BOARD was lost; type the same again"
+    if [ "${user##*$'\n'}" = 0 ]; then return; fi
+    user=${user%%$'\n'*}
+    "${SSH[@]}" "$BOARD" 'command -v sudo' </dev/null >/dev/null || refuse "$BOARD has no sudo; push as root: push.sh root@host"
+    SUDO="sudo -n"
+    if "${SSH[@]}" "$BOARD" "sudo -k -n true" </dev/null 2>/dev/null; then return; fi
+    SUDO="sudo -k -S -p ''"
+    PASSWORD=${NANOYOLO_SUDO_PASSWORD:-}
+    if [ -z "$PASSWORD" ]; then
+        has_terminal || refuse "sudo on $BOARD asks for a password; type this in a terminal, or set NANOYOLO_SUDO_PASSWORD"
+        printf 'password of sudo on %s: ' "$BOARD" >/dev/tty
+        IFS= read -rs PASSWORD </dev/tty || true
+        echo >/dev/tty
+    fi
+    printf '%s\n' "$PASSWORD" | "${SSH[@]}" "$BOARD" "$SUDO true" 2>/dev/null ||
+        refuse "sudo on $BOARD: a wrong password, or $user may not; on the board, as an administrator: usermod -aG sudo $user"
+}
+
+quoted() {  # WORD...: for any shell there
+    local word
+    for word in "$@"; do printf "'%s' " "${word//\'/\'\\\'\'}"; done
+}
+
+board_command() {  # COMMAND REVISION
+    # The script comes first on standard input: there is nothing to copy before, and nothing to leave behind.
+    # shellcheck disable=SC2016  # for the board's shell
+    quoted bash -c 'eval "$(head -c "$0")"' "$(wc -c <"$BOARD_SCRIPT")" \
+        "$1" "$BOARD" "$2" "$KEEP" "$ENGINE" ${SIZES[@]+"${SIZES[@]}"}
+}
+
+start_board() {  # COMMAND REVISION: with the pipes TO and FROM, and its process in BOARD_PID
+    mkfifo "$TEMPORARY/to" "$TEMPORARY/from"
+    "${SSH[@]}" "$BOARD" "${SUDO:+$SUDO }$(board_command "$1" "$2")" <"$TEMPORARY/to" >"$TEMPORARY/from" &
+    BOARD_PID=$!
+    exec {TO}>"$TEMPORARY/to" {FROM}<"$TEMPORARY/from"
+    # Where the board refuses, it does not read on: it has said why.
+    ( if [ -n "$PASSWORD" ]; then printf '%s\n' "$PASSWORD"; fi; cat "$BOARD_SCRIPT" ) 1>&"$TO" 2>/dev/null || true
+}
+
+end_board() {
+    local status=0
+    exec {TO}>&-
+    cat <&"$FROM"
+    wait "$BOARD_PID" || status=$?
+    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; type the same again, it goes on where it was"
+    return "$status"
+}
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+push() {
+    local path
+    make_models
+    stage "$TEMPORARY/version"
+    { list_files "$TEMPORARY/version"; printf 'end\n\n'; } >"$TEMPORARY/files"
+    connect
+    get_rights
+    start_board push "$NAME"
+    cat "$TEMPORARY/files" 1>&"$TO" 2>/dev/null || true
+    while IFS= read -r path <&"$FROM" && [ -n "$path" ]; do
+        printf '%s\n' "$path"
+    done >"$TEMPORARY/needed"
+    if [ -s "$TEMPORARY/needed" ]; then
+        # No compression beyond the fastest: models hardly shrink.
+        tar -C "$TEMPORARY/version" -chf - --verbatim-files-from -T "$TEMPORARY/needed" | gzip -1 1>&"$TO" || true
+    fi
+    end_board
+}
+
+rollback() {
+    connect
+    get_rights
+    start_board rollback -
+    end_board
+}
+
+show_plan() {
+    local model
+    connect
+    SUDO='' PASSWORD=''
+    start_board plan "${NAME:--}"
+    end_board
+    if [ "$ROLLBACK" = yes ]; then
+        echo "would go back to the version before, and restart the service"
+        return
+    fi
+    for model in "${MODELS[@]}"; do [ -s "$PROJECT/$model" ] || echo "would make $model here first"; done
+    echo "would send $NAME ($(git -C "$PROJECT" log -1 --format=%s "$COMMIT")), test it, switch to it, restart the service"
+}
+
+clean_up() {
+    [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
+    rm -rf "$TEMPORARY"
+}
+
+parse "$@"
+if [ "$ROLLBACK" = no ]; then find_revision; fi
+TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: the path of a socket must be short
+trap clean_up EXIT
+if [ "$DRY_RUN" = yes ]; then show_plan; elif [ "$ROLLBACK" = yes ]; then rollback; else push; fi

@@ -1,0 +1,222 @@
+"""Checks that the version it lies in finds in street.jpg what expected.json says: the whole command, as it will run.
+
+The picture is put on a grey canvas of the shape's proportions, so that the network's input has exactly this shape, and
+an engine built for it is the one that is used. It passes when all of this holds:
+
+- every expected box that scores 0.30 or more is found, and every box found is an expected one;
+- labels are the same, boxes overlap with an IoU of 0.9 or more, and scores differ by 0.05 at most.
+
+Why these numbers: expected.json was recorded in FP32 on a PC, and a board computes in FP16, with 11 bits to a number.
+On a PC that moved scores by 0.002 at most and boxes to an IoU of 0.998 at least (ONNX Runtime, all shapes); BF16, with
+8 bits, by 0.023 and to 0.985 (OpenVINO); TensorRT chooses other ways to compute, and other releases of OpenCV decode
+and resample differently, so that there is room for twice the latter. Swapped colours, shifted labels, wrong anchors or
+strides go beyond. A box that scores from 0.25, where detection begins, to 0.30 may be on either side of the threshold.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))  # of the version
+PICTURE = os.path.join(HERE, "street.jpg")
+EXPECTED = os.path.join(HERE, "expected.json")
+
+GREY = 128  # as app/letterbox.py has it
+LEAST_SCORE = 0.25  # the default of app.detect
+SCORE_TOLERANCE = 0.05
+LEAST_IOU = 0.9
+TIME_LIMIT = 600.0  # seconds; a Nano's CPU takes some 20, most of it to load
+
+EXAMPLES = """examples:
+  python deploy/jetson/self-test/self_test.py 416x320
+  python deploy/jetson/self-test/self_test.py 416x320 --backend tensorrt
+  python deploy/jetson/self-test/self_test.py 448x256 --record
+"""
+
+Box = List[float]
+Found = Dict[str, Any]  # label, score, box: as in a JSON line of app.detect
+
+
+class Failed(Exception):
+    """The self-test did not pass; says why in one line."""
+
+
+def on_canvas(image: np.ndarray, width: int, height: int) -> Tuple[np.ndarray, int, int]:
+    """The image in the middle of a grey canvas of the proportions width:height; where its left and top are."""
+    rows, columns = image.shape[:2]
+    scale = max(columns / float(width), rows / float(height))
+    sides = [max(columns, int(np.ceil(width * scale))), max(rows, int(np.ceil(height * scale)))]
+    # The shorter side is rounded down, or else it would be a row too long for the network's input.
+    short = 1 if width >= height else 0
+    sides[short] = max((columns, rows)[short], sides[1 - short] * (width, height)[short] // (width, height)[1 - short])
+    canvas = np.full((sides[1], sides[0], 3), GREY, np.uint8)
+    left, top = (sides[0] - columns) // 2, (sides[1] - rows) // 2
+    canvas[top : top + rows, left : left + columns] = image
+    return canvas, left, top
+
+
+def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_LIMIT) -> List[Found]:
+    """What `python -m app.detect` finds, in pixels of street.jpg. Raises Failed with its last line where it fails."""
+    image = cv2.imread(PICTURE)
+    if image is None:
+        raise Failed("{} cannot be read".format(PICTURE))
+    canvas, left, top = on_canvas(image, width, height)
+    folder = tempfile.mkdtemp(prefix="nanoyolo-self-test.")
+    try:
+        picture = os.path.join(folder, "street.png")
+        cv2.imwrite(picture, canvas)
+        report = os.path.join(folder, "report.json")
+        command = [sys.executable, "-m", "app.detect", "--cam", picture, "--size", str(max(width, height))]
+        command += ["--jsonl", "-", "--report", report, "--no-show", "--offline", "--max-frames", "1"]
+        lines = _run(command + list(options), limit)
+        with open(report, encoding="utf-8") as file:
+            fields = json.load(file)
+        if fields["input"] != [height, width]:
+            raise Failed("the network's input was {1}x{0}, should be {2}x{3}".format(*fields["input"], width, height))
+        found = json.loads(lines[-1])["detections"]
+    except (IndexError, KeyError, TypeError, ValueError, OSError) as error:
+        raise Failed("app.detect wrote no result that can be read: {!r}".format(error))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print("found {} on {}".format(_several(found), fields["backend"]), flush=True)
+    for one in found:
+        one["box"] = [side - (left, top)[axis % 2] for axis, side in enumerate(one["box"])]
+    result: List[Found] = found
+    return result
+
+
+def _run(command: Sequence[str], limit: float) -> List[str]:
+    """Lines of the command's standard output. No supervisor is told."""
+    env = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
+    )
+    try:
+        out, err = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise Failed("app.detect did not end within {:g} s".format(limit))
+    if process.returncode != 0:
+        last = (err.strip().splitlines() or ["nothing"])[-1]
+        raise Failed("app.detect ended with code {}: {}".format(process.returncode, last))
+    return out.splitlines()
+
+
+def compare(found: Sequence[Found], expected: Sequence[Found]) -> None:
+    """Raise Failed, with the first difference, unless what was found is what was expected."""
+    left = list(found)
+    for wanted in sorted(expected, key=lambda one: -float(one["score"])):
+        same = [one for one in left if one["label"] == wanted["label"]]
+        nearest = max(same, key=lambda one: iou(one["box"], wanted["box"])) if same else None
+        overlap = iou(nearest["box"], wanted["box"]) if nearest else 0.0
+        if nearest is None or overlap < LEAST_IOU:
+            if wanted["score"] >= LEAST_SCORE + SCORE_TOLERANCE:
+                near = "; the nearest has an IoU of {:.2f}".format(overlap) if nearest else ""
+                raise Failed("{} is missing{}".format(_say(wanted), near))
+            continue
+        if abs(nearest["score"] - wanted["score"]) > SCORE_TOLERANCE:
+            raise Failed("{} scores {:.2f}".format(_say(wanted), nearest["score"]))
+        left.remove(nearest)
+    if left:
+        raise Failed("{} is not expected".format(_say(left[0])))
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes x1 y1 x2 y2."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def _say(one: Found) -> str:
+    return "{} {:.2f} at {}".format(one["label"], one["score"], [int(round(side)) for side in one["box"]])
+
+
+def _several(found: Sequence[Found]) -> str:
+    return ", ".join("{} {:.2f}".format(one["label"], one["score"]) for one in found) or "nothing"
+
+
+def read_expected() -> Dict[str, List[Found]]:
+    """What is expected, by shape."""
+    try:
+        with open(EXPECTED, encoding="utf-8") as file:
+            shapes: Dict[str, List[Found]] = json.load(file)["shapes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failed("{}: cannot be read: {}".format(EXPECTED, error))
+    return shapes
+
+
+def record(shape: str, found: Sequence[Found]) -> None:
+    """Add what was found to expected.json. Raises Failed when it is too little to tell right from wrong."""
+    if sum(one["score"] >= LEAST_SCORE + SCORE_TOLERANCE for one in found) < 2:
+        raise Failed("at {} fewer than two boxes are found; that would be no test".format(shape))
+    shapes = read_expected() if os.path.exists(EXPECTED) else {}
+    shapes[shape] = [
+        {"label": one["label"], "score": round(one["score"], 3), "box": [round(side, 1) for side in one["box"]]}
+        for one in found
+    ]
+    rows = []
+    for name in sorted(shapes, key=lambda name: [int(side) for side in name.split("x")]):
+        boxes = ",\n      ".join(json.dumps(one) for one in shapes[name])
+        rows.append('    "{}": [\n      {}\n    ]'.format(name, boxes))
+    with open(EXPECTED, "w", encoding="utf-8") as file:
+        file.write('{{\n  "image": "street.jpg",\n  "shapes": {{\n{}\n  }}\n}}\n'.format(",\n".join(rows)))
+
+
+def _shape(text: str) -> str:
+    sides = text.split("x")
+    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 and int(side) % 32 == 0 for side in sides):
+        raise argparse.ArgumentTypeError("a shape should be WIDTHxHEIGHT, multiples of 32, as 416x320, is " + text)
+    return text
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line says."""
+    width, height = (int(side) for side in args.shape.split("x"))
+    if args.record:
+        least = ["--conf", str(LEAST_SCORE - SCORE_TOLERANCE)]
+        record(args.shape, detect(width, height, ["--backend", "onnx", "--device", "cpu"] + least))
+        print("recorded; commit {}".format(EXPECTED))
+        return
+    shapes = read_expected()
+    if args.shape not in shapes:
+        raise Failed(
+            "nothing is recorded for {0}; on the developer's machine: python deploy/jetson/self-test/self_test.py {0} "
+            "--record, and commit it; there are {1}".format(args.shape, ", ".join(shapes))
+        )
+    if not args.known:
+        compare(detect(width, height, ["--backend", args.backend]), shapes[args.shape])
+        print("self-test passed at {}".format(args.shape))
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("shape", type=_shape, metavar="SHAPE", help="of the network's input, WIDTHxHEIGHT")
+    parser.add_argument("--backend", default="auto", help="as of app.detect (default: %(default)s)")
+    parser.add_argument("--record", action="store_true", help="write what is found to expected.json; judge it first")
+    parser.add_argument("--known", action="store_true", help="only say whether this shape is recorded")
+    try:
+        run(parser.parse_args(argv))
+    except Failed as failure:
+        print("self-test failed: {}".format(failure), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

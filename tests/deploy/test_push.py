@@ -1,0 +1,373 @@
+"""push.sh, by real SSH on loopback, to an emulated arm64 board; and, without one, its arguments.
+
+Only systemd is stood in for. Where the project is a small one, the self-test is a stub; one test has the real project.
+"""
+
+import concurrent.futures
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from program import MODEL, ROOT
+from push_board import SITE, PushBoard, run, why_not
+from push_projects import MODEL as PUSHED_MODEL
+from push_projects import SERVICE_COMMAND, real_project, small_project
+
+PUSH = os.path.join(ROOT, "deploy", "jetson", "push.sh")
+deploy = [pytest.mark.deploy, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+
+
+def on_board(function):
+    for mark in deploy:
+        function = mark(function)
+    return function
+
+
+# --- without a board -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, phrase",
+    [
+        ([], "which board? type: push.sh user@host"),
+        (["a@b", "c@d"], "one board at a time, not a@b and c@d"),
+        (["--nonsense", "a@b"], "there is no option --nonsense"),
+        (["a@b", "--revision"], "--revision needs a value"),
+        (["a@b", "--revision", "no such"], "git knows no revision no such"),
+        (["a@b", "--revision", "HEAD:README.md"], "git knows no revision HEAD:README.md"),
+        (["a@b", "--revision", "--all"], "git knows no revision --all"),
+        (["a@b", "--size", "416"], "a size should be WIDTHxHEIGHT, as 416x320, is 416"),
+        (["a@b", "--size", "416x312"], "a size should be of multiples of 32"),
+        (["a@b", "--size", "416x320;reboot"], "a size should be WIDTHxHEIGHT"),
+        (["a@b", "--keep", "1"], "--keep should be 2 or more"),
+        (["a@b", "--keep", "many"], "--keep should be 2 or more"),
+        (["a@b", "--rollback", "--revision", "HEAD"], "--rollback goes to the version before"),
+        (["a b@c"], "a b@c: a board's name has no spaces"),
+        (["-oProxyCommand=touch x"], "there is no option -oProxyCommand"),
+    ],
+)
+def test_wrong_arguments(arguments, phrase):
+    code, out, err = run([PUSH, *arguments])
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert err.startswith("error: " + phrase), err
+
+
+def test_help():
+    code, out, err = run([PUSH, "--help"])
+    assert (code, err) == (0, "")
+    assert "push.sh --rollback nano@192.168.1.20" in out
+
+
+@pytest.mark.parametrize(
+    "board, reason", [("nano@no-such-host.invalid", "resolve"), ("ssh://nano@127.0.0.1:1", "refused")]
+)
+def test_no_such_board(tmp_path, board, reason):
+    code, out, err = run([small_project(tmp_path).push_script, board])
+    assert (code, out, len(err.splitlines())) == (1, "", 1), err
+    assert err.startswith("error: no connection: ")
+    assert reason in err
+    assert err.endswith("; try: ssh {}\n".format(board))
+
+
+@pytest.mark.parametrize("script", ["push.sh", "on-board/push-board.sh", "on-board/status-board.sh"])
+def test_the_shell_finds_nothing_wrong(script):
+    path = os.path.join(ROOT, "deploy", "jetson", script)
+    subprocess.check_call(["bash", "-n", path])
+    if shutil.which("shellcheck"):
+        assert run(["shellcheck", path]) == (0, "", "")
+
+
+# --- with one --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "project").mkdir()
+    return small_project(tmp_path / "project")
+
+
+@pytest.fixture
+def board(tmp_path):
+    (tmp_path / "board").mkdir()
+    with PushBoard(tmp_path / "board", SERVICE_COMMAND) as board:
+        yield board
+        if board.path("run/fake-systemctl").exists():
+            board.assert_used_well()
+
+
+def push_to(board, project, *options, **kwargs):
+    """(exit code, standard output, standard error); with answers, all of it in standard output."""
+    user = kwargs.pop("user", "free")
+    return run([project.push_script, "--ssh-config", board.config, *options, user + "@board"], **kwargs)
+
+
+def succeed(board, project, *options, **kwargs):
+    code, out, err = push_to(board, project, *options, **kwargs)
+    assert code == 0, (out, err)
+    return out, err
+
+
+def fail(board, project, *options, **kwargs):
+    """The last line of what it says."""
+    code, out, err = push_to(board, project, *options, **kwargs)
+    assert (code, out) == (1, ""), (out, err)
+    assert err.count("error: ") == 1
+    return err.splitlines()[-1]
+
+
+@on_board
+def test_versions_come_and_go(board, project):
+    first = project.commit()
+    before = board.state()
+    out, err = succeed(board, project, "--dry-run")
+    assert "runs nothing" in out
+    assert "would send {} (a change)".format(first) in out
+    assert board.state() == before
+
+    assert succeed(board, project)[0] == "free@board runs {}; before it ran nothing\n".format(first)
+    assert board.service() == ("active", first)
+    assert board.ssh("stat -c '%U %a' /opt/nanoyolo/current/BROKEN").split() == ["root", "644"]
+    assert fail(board, project, "--rollback").startswith("error: nothing ran on free@board before " + first)
+
+    # The same once more: nothing is sent. Then another, whose model is there already.
+    out, err = succeed(board, project)
+    assert first + " is there already" in err
+    second = project.commit(BROKEN=" ")
+    (project.folder / "BROKEN").write_text("start")
+    out, err = succeed(board, project)
+    assert "warning: there are changes that are not committed" in err
+    assert "sending 0 MB" in err
+    assert board.state()["history"] == [first, second]
+
+    succeed(board, project, "--rollback")
+    assert board.service() == ("active", first)
+
+    # After the one that was gone back from, which counts as oldest now; and no more than three are kept.
+    third = project.commit(BROKEN="  ")
+    succeed(board, project)
+    assert board.state()["history"] == [second, first, third]
+    fourth = project.commit(BROKEN="   ")
+    succeed(board, project)
+    assert board.state() == {
+        "current": "versions/" + fourth,
+        "versions": sorted([first, third, fourth]),
+        "hidden": [".history"],
+        "history": [first, third, fourth],
+        "other": [".push.lock"],
+    }
+    succeed(board, project, "--keep", "2", "--revision", third)
+    assert board.state()["versions"] == sorted([third, fourth])
+    assert board.ssh("ls -d /tmp/nanoyolo* 2>/dev/null || true") == ""
+
+
+@on_board
+def test_what_does_not_work_does_not_run(board, project):
+    broken = project.commit(BROKEN="start")
+    assert fail(board, project).startswith(
+        "error: the service did not become ready with {0}; nothing runs, as before; {0} is kept as "
+        "/opt/nanoyolo/versions/.{0}.failed; on free@board look: journalctl".format(broken)
+    )
+    assert (board.state()["current"], board.state()["versions"]) == (None, [])
+
+    good = project.commit(BROKEN="")
+    succeed(board, project)
+    kept = dict(board.state())
+    for text, words in (
+        ("self-test", "error: the self-test at 416x320 failed; the reason is above; {} still runs on free@board"),
+        ("size", "error: nothing is known to test at 416x320; {} still runs on free@board"),
+        ("start", "error: the service did not become ready with {new}; {} runs again"),
+        ("stay", "error: the service ended soon after its start with {new}; {} runs again"),
+    ):
+        new = project.commit(BROKEN=text)
+        assert fail(board, project).startswith(words.format(good, new=new)), text
+        assert board.state() == dict(kept, hidden=["." + new + ".failed", ".history"]), text
+        assert board.service() == ("active", good), text
+
+    # Mended, and pushed again.
+    mended = project.commit(BROKEN="    ")
+    succeed(board, project)
+    assert board.service() == ("active", mended)
+
+
+@on_board
+def test_engines(board, project):
+    """Built where TensorRT is, once for a model and size, by the service's user, who owns nothing of it afterwards."""
+    board.path(SITE + "/tensorrt.py").write_text("")
+    first = project.commit()
+    out, err = succeed(board, project, "--size", "160x128", "--size", "416x320")
+    assert err.count("building the engine for ") == 2
+    assert "building for 160x128: 1" in err  # so many seconds so far
+    engines = "cd /opt/nanoyolo/current/weights && stat -c '%n %U' . *.engine *.engine.json"
+    owned = board.ssh(engines)
+    assert owned.count(" root") == 5, owned
+    project.commit(BROKEN=" ")
+    out, err = succeed(board, project)
+    assert err.count("the engine for 160x128 is there") == err.count("the engine for 416x320 is there") == 1
+    assert "building" not in err
+    assert board.ssh(engines) == owned
+
+    (project.folder / PUSHED_MODEL[0]).write_bytes(b"another model")
+    new = project.commit(BROKEN="engine")
+    code, out, err = push_to(board, project)
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert (code, errors[0]) == (1, "error: TensorRT cannot build it")
+    assert errors[1].startswith("error: the engine for 160x128 could not be built; the reason is above"), errors
+    assert board.state()["current"] != "versions/" + new
+    # The same revision with another model has a folder of its own: the version before stays as it is.
+    succeed(board, project, "--no-engine", "--revision", first)
+    assert board.service() == ("active", first + ".b")
+
+
+@on_board
+def test_passwords(board, project):
+    project.commit()
+    with board.config.open("a") as file:
+        file.write("  PubkeyAuthentication no\n  NumberOfPasswordPrompts 1\n")
+    code, out, err = push_to(board, project, user="asked", answers=["secret", "secret"])
+    assert code == 0, out
+    assert out.count("assword") == 2  # once for SSH, once for sudo
+    assert "secret" not in out
+    code, out, err = push_to(board, project, user="asked", answers=["wrong"])
+    assert code == 1
+    assert "error: no connection: asked@127.0.0.1: Permission denied" in out
+    code, out, err = push_to(board, project, user="asked", answers=["secret", "wrong"])
+    assert code == 1
+    assert "error: sudo on asked@board: a wrong password, or asked may not" in out
+    code, out, err = push_to(board, project, user="guest", answers=["secret", "secret"])
+    assert code == 1
+    assert out.rstrip().endswith("on the board, as an administrator: usermod -aG sudo guest")
+
+
+@on_board
+def test_a_password_without_a_terminal(board, project):
+    assert fail(board, project, "--rollback", user="asked").endswith(
+        "asks for a password; type this in a terminal, or set NANOYOLO_SUDO_PASSWORD"
+    )
+    last = fail(board, project, "--rollback", user="asked", env={"NANOYOLO_SUDO_PASSWORD": "secret"})
+    assert last.startswith("error: nothing ran on asked@board before the first push")
+    board.ssh("sudo rm -r /opt/nanoyolo/versions")
+    assert fail(board, project) == "error: free@board is not provisioned; type: deploy/jetson/provision.sh free@board"
+    assert fail(board, project, "--dry-run").startswith("error: free@board is not provisioned")
+    board.ssh("sudo mv /usr/bin/sudo /usr/bin/sudo.away")
+    assert fail(board, project).startswith("error: free@board has no sudo; push as root")
+
+
+@on_board
+def test_two_at_once(board, project):
+    good = project.commit(BROKEN="slow")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        done = [future.result() for future in [pool.submit(push_to, board, project) for _ in range(2)]]
+    assert sorted(code for code, _, _ in done) == [0, 1]
+    (refused,) = (err for code, _, err in done if code == 1)
+    assert refused == "error: another push is at work on free@board; wait for its end, then type this again\n"
+    assert board.service() == ("active", good)
+
+
+@on_board
+@pytest.mark.parametrize(
+    "inodes, phrase", [(None, "MB free, this version needs"), (20, "the disk of free@board became full")]
+)
+def test_disk_full(tmp_path, project, inodes, phrase):
+    disk = tmp_path / "disk.img"
+    with disk.open("wb") as file:
+        file.truncate((64 if inodes else 12) << 20)
+    options = ["-N", str(inodes)] if inodes else []
+    subprocess.check_call(["mkfs.ext4", "-q", *options, str(disk)])
+    (tmp_path / "board").mkdir()
+    board = PushBoard(tmp_path / "board", SERVICE_COMMAND)
+    board.start(mount="mount -o loop {} $root/opt/nanoyolo/versions;".format(disk))
+    try:
+        last = fail(board, project)
+        assert phrase in last
+        assert last.startswith("error: ")
+        assert board.state()["versions"] == []
+        assert board.state()["hidden"] == []
+    finally:
+        board.cut_power()
+
+
+@on_board
+@pytest.mark.parametrize("victim", ["push.sh", "board"])
+def test_killed_anywhere(board, project, victim):
+    """Then the version before runs, or the new one; and the same push again comes to the same end."""
+    first = project.commit()
+    succeed(board, project)
+    delays = random.Random(victim)
+    for round in range(6):
+        new = project.commit(BROKEN=" " * (round + 1))
+        command = [str(project.push_script), "--ssh-config", str(board.config), "free@board"]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        delay = delays.uniform(0.5, 45)
+        time.sleep(delay)
+        if victim == "push.sh":
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        else:
+            board.cut_power()
+            board.start()
+        process.wait(timeout=120)
+        killed = board.state()
+        assert killed["current"] in ("versions/" + first, "versions/" + new), (delay, killed)
+        end = time.monotonic() + 300
+        while True:
+            code, out, err = push_to(board, project)
+            # What was killed here may still be at its last step there.
+            if code == 0 or "another push is at work" not in err or time.monotonic() > end:
+                break
+        assert code == 0, (delay, out, err)
+        state = board.state()
+        assert state["current"] == "versions/" + new, delay
+        assert state["history"][-2:] == [first, new], (delay, state)
+        assert (state["hidden"], state["other"]) == ([".history"], [".push.lock"]), delay
+        assert board.service() == ("active", new), delay
+        first = new
+
+
+REAL_SERVICE = ["/opt/nanoyolo/venv/bin/python", "-m", "app.detect", "--cam", "test://160x120@2", "--size", "160"]
+REAL_SERVICE += ["--no-show", "--offline", "--backend", "onnx"]
+
+
+@on_board
+@pytest.mark.skipif(not os.path.exists(MODEL), reason="no model")
+def test_the_real_project(tmp_path):
+    """ONNX Runtime's arm64 build detects what is expected, the real loop tells systemd's stand-in that it is ready."""
+    for name in ("project", "board"):
+        (tmp_path / name).mkdir()
+    project = real_project(tmp_path / "project")
+    good = project.git("rev-parse", "HEAD")[:12]
+    with PushBoard(tmp_path / "board", REAL_SERVICE) as board:
+        out, err = succeed(board, project, "--size", "160x128")
+        assert "found person 0.8" in err
+        assert "self-test passed at 160x128" in err
+        assert board.service() == ("active", good)
+        assert " FPS" in board.ssh("systemctl show -p StatusText nanoyolo.service")
+
+        # The size is that of the version before. What breaks detection is found before anything is switched.
+        yolo = (project.folder / "app/yolo.py").read_text()
+        (project.folder / "app/yolo.py").write_text(yolo.replace("= head.stride", "= head.stride * 1.1"))
+        project.commit()
+        assert fail(board, project).startswith("error: the self-test at 160x128 failed")
+        assert board.service() == ("active", good)
+
+        # And what only breaks the service, afterwards.
+        (project.folder / "app/yolo.py").write_text(yolo)
+        supervisor = (project.folder / "app/supervisor.py").read_text()
+        broken = supervisor.replace("        self._timing = timing\n", "        self._timing = timing.nothing\n", 1)
+        assert broken != supervisor
+        (project.folder / "app/supervisor.py").write_text(broken)
+        new = project.commit()
+        assert fail(board, project).startswith("error: the service did not become ready with " + new)
+        assert board.service() == ("active", good)
+        board.assert_used_well()
