@@ -38,7 +38,7 @@ lint: $(TESTS_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
-	$(BIN)/shellcheck -x $$(git grep -lIE '^#!.*(bash|sh)$$')
+	$(BIN)/shellcheck -x $$(git grep -lIE '^#!.*(bash|sh)$$' -- deploy)
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
 
 # A screen and camera servers, for tests that are skipped without. Asks for the password of sudo where it must.

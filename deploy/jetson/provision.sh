@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Brings a stock Jetson to the state in which nanoyolo can be pushed to it and runs as a service.
+#   deploy/jetson/provision.sh user@host    over SSH, from here
+#   deploy/jetson/provision.sh              on the board itself
+# Here: arguments and the connection. What is done, and in which order: on-board/provision-board.sh.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+usage() {
+    cat <<'END'
+usage: provision.sh [options] [user@host]
+
+Without user@host, the board is this machine. May be stopped at any point and run again; changes only what is not as
+it should be, and says what that was.
+
+  --dry-run                       print every change, make none
+  --any-board                     also a board that is no Jetson with JetPack 4.6, 5 or 6
+  --onnxruntime-gpu WHEEL         install this ONNX Runtime, a file here, in place of the CPU's from the package index
+  --onnxruntime-gpu-sha256 HEX    its checksum, which must then be given too
+  --ssh-config FILE               for ssh, in place of ~/.ssh/config
+  --help
+
+Where sudo on the board asks for a password, it is asked for once, or taken from $NANOYOLO_SUDO_PASSWORD.
+
+examples:
+  deploy/jetson/provision.sh --dry-run nano@192.168.1.20
+  deploy/jetson/provision.sh nano@192.168.1.20
+  deploy/jetson/provision.sh ssh://nano@192.168.1.20:2222
+END
+}
+
+refuse() {
+    echo "error: $1" >&2
+    exit "${2:-1}"
+}
+
+parse() {
+    BOARD='' WHEEL='' WHEEL_SHA256='' SSH_CONFIG='' BOARD_OPTIONS=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --help | -h) usage; exit 0 ;;
+            --dry-run | --any-board) BOARD_OPTIONS+=("$1") ;;
+            --onnxruntime-gpu | --onnxruntime-gpu-sha256 | --ssh-config)
+                [ $# -gt 1 ] || refuse "$1 needs a value; see: provision.sh --help" 2
+                case $1 in
+                    --onnxruntime-gpu) WHEEL=$2 ;;
+                    --onnxruntime-gpu-sha256) WHEEL_SHA256=$2 ;;
+                    --ssh-config) SSH_CONFIG=$2 ;;
+                esac
+                shift ;;
+            -*) refuse "there is no option $1; see: provision.sh --help" 2 ;;
+            '' | *[[:space:][:cntrl:]]*) refuse "\"$1\" is no board's name; type: provision.sh user@host, or nothing for this machine" 2 ;;
+            *)
+                [ -z "$BOARD" ] || refuse "one board at a time, not $BOARD and $1" 2
+                BOARD=$1 ;;
+        esac
+        shift
+    done
+}
+
+check_wheel() {
+    [ -n "$WHEEL" ] || [ -z "$WHEEL_SHA256" ] || refuse "--onnxruntime-gpu-sha256 goes with --onnxruntime-gpu WHEEL" 2
+    [ -n "$WHEEL" ] || return 0
+    [ -f "$WHEEL" ] || refuse "$WHEEL: there is no such file; --onnxruntime-gpu takes a wheel that was downloaded" 2
+    case $WHEEL in *.whl) ;; *) refuse "$WHEEL: is no wheel, its name should end in .whl" 2 ;; esac
+    local found
+    found=$(sha256sum -- "$WHEEL" | cut -d' ' -f1)
+    # NVIDIA publishes no checksum: whoever downloads the file vouches for it, and the board gets exactly that one.
+    [ -n "$WHEEL_SHA256" ] || refuse "--onnxruntime-gpu needs --onnxruntime-gpu-sha256; this file's is $found" 2
+    [ "$found" = "$WHEEL_SHA256" ] || refuse "$WHEEL: its SHA-256 is $found, not $WHEEL_SHA256; download it again" 2
+}
+
+board_command() {  # FOLDER: the command line to run there, quoted for a shell
+    local words=(bash "$1/on-board/provision-board.sh" ${BOARD_OPTIONS[@]+"${BOARD_OPTIONS[@]}"})
+    # On the board a copy of the wheel lies in the folder; its name tells pip what is in it.
+    [ -z "$WHEEL" ] || words+=(--onnxruntime-gpu "$1/wheel/$(basename "$WHEEL")" --onnxruntime-gpu-sha256 "$WHEEL_SHA256")
+    printf '%q ' "${words[@]}"
+}
+
+pack() {  # FOLDER: everything the board needs
+    mkdir -p "$1"
+    cp -R "$HERE/on-board" "$HERE/service" "$HERE/constraints.txt" "$1/"
+    if [ -n "$WHEEL" ]; then
+        mkdir "$1/wheel"
+        cp -- "$WHEEL" "$1/wheel/"
+    fi
+}
+
+has_terminal() {
+    { : </dev/tty; } 2>/dev/null
+}
+
+provision_here() {
+    pack "$TEMPORARY/nanoyolo"
+    local command
+    command=$(board_command "$TEMPORARY/nanoyolo")
+    if [ "$(id -u)" = 0 ]; then
+        eval "$command"
+    elif sudo -n true 2>/dev/null; then
+        eval "sudo -n $command"
+    elif has_terminal; then
+        eval "sudo $command"
+    else
+        refuse "root's rights are needed, and sudo asks for a password; run this in a terminal"
+    fi
+}
+
+connect() {
+    # One connection, so that a password is asked for once. It ends by itself, should this script be killed.
+    SSH=(ssh -o ControlPath="$TEMPORARY/ssh" -o ConnectTimeout=15 -o ServerAliveInterval=15)
+    [ -z "$SSH_CONFIG" ] || SSH+=(-F "$SSH_CONFIG")
+    "${SSH[@]}" -o ControlMaster=auto -o ControlPersist=60 -- "$BOARD" true </dev/null 2>"$TEMPORARY/ssh-errors" ||
+        refuse "no connection: $(ssh_error); try: ssh ${SSH_CONFIG:+-F $(printf %q "$SSH_CONFIG") }$(printf %q "$BOARD")"
+}
+
+ssh_error() {
+    local line
+    line=$(grep -v '^Warning\|try again' "$TEMPORARY/ssh-errors" | tail -n 1 | tr -d '\r') || true
+    echo "${line:-ssh failed}"
+}
+
+on_board() {
+    "${SSH[@]}" "$BOARD" "$1"
+}
+
+# Sets SUDO, the words before a command, and PASSWORD, a line that it reads first, or nothing.
+# -k: a password that sudo remembers could be forgotten half-way.
+get_rights() {
+    local user
+    SUDO='' PASSWORD=''
+    user=$(on_board 'id -un; id -u' </dev/null) || refuse "the connection to $BOARD was lost; run this again"
+    if [ "${user##*$'\n'}" = 0 ]; then return; fi
+    user=${user%%$'\n'*}
+    on_board 'command -v sudo' </dev/null >/dev/null || refuse "$BOARD has no sudo; connect as root: provision.sh root@host"
+    SUDO="sudo -n "
+    if on_board "sudo -k -n true" </dev/null 2>/dev/null; then return; fi
+    SUDO="sudo -k -S -p '' "
+    PASSWORD=${NANOYOLO_SUDO_PASSWORD:-}
+    if [ -z "$PASSWORD" ]; then
+        has_terminal || refuse "sudo on $BOARD asks for a password; run this in a terminal, or set NANOYOLO_SUDO_PASSWORD"
+        printf 'password of sudo on %s: ' "$BOARD" >/dev/tty
+        IFS= read -rs PASSWORD </dev/tty || true
+        echo >/dev/tty
+    fi
+    printf '%s\n' "$PASSWORD" | on_board "${SUDO}true" 2>/dev/null ||
+        refuse "sudo on $BOARD: a wrong password, or $user may not; on the board, as an administrator: usermod -aG sudo $user"
+}
+
+provision_there() {
+    local folder status=0
+    connect
+    get_rights
+    pack "$TEMPORARY/nanoyolo"
+    # shellcheck disable=SC2016  # for the board's shell
+    folder=$(tar -C "$TEMPORARY/nanoyolo" -cf - . |
+        on_board 'd=$(mktemp -d /tmp/nanoyolo-provision.XXXXXX) && tar --no-same-owner -C "$d" -xf - && echo "$d"' 2>/dev/null) ||
+        refuse "the files could not be copied to /tmp on $BOARD; is there room? type: ssh $BOARD df -h /tmp"
+    printf '%s\n' "$PASSWORD" | on_board "$SUDO$(board_command "$folder")" || status=$?
+    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; run this again, it goes on where it was"
+    on_board "rm -rf $(printf %q "$folder")" </dev/null || true
+    return "$status"
+}
+
+# shellcheck disable=SC2317,SC2329  # the trap calls it
+clean_up() {
+    [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
+    rm -rf "$TEMPORARY"
+}
+
+parse "$@"
+check_wheel
+TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: the path of a socket must be short
+trap clean_up EXIT
+if [ -z "$BOARD" ]; then provision_here; else provision_there; fi; exit  # even if this file changes meanwhile

@@ -1,0 +1,397 @@
+"""What of the provisioning can be seen in a moment. On a whole board: test_provision_board.py."""
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+JETSON = ROOT / "deploy" / "jetson"
+PROVISION = JETSON / "provision.sh"
+ON_BOARD = JETSON / "on-board"
+RELEASE = (
+    "# R{} (release), REVISION: {}, GCID: 29818004, BOARD: t210ref, EABI: aarch64, DATE: Sat Feb 19 17:05:08 UTC 2022\n"
+)
+
+
+def run(*words, **options):
+    done = subprocess.run(
+        [str(word) for word in words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        timeout=60,
+        **options,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def on_board(script, files="report board swap packages environment power service", path=None, **settings):
+    """Run some lines among the functions of the board's scripts."""
+    head = "set -euEo pipefail; HERE={0}; FILES={1}; DRY_RUN=no ANY_BOARD=no WHEEL= WHEEL_SHA256= L4T=32; ".format(
+        ON_BOARD, JETSON
+    )
+    head += "NANOYOLO=${NANOYOLO:-/nowhere}; "
+    head += "".join('. "$HERE/{}.sh"; '.format(name) for name in files.split())
+    environment = dict(os.environ, LC_ALL="C", **{name: str(value) for name, value in settings.items()})
+    if path is not None:
+        environment["PATH"] = "{}:{}".format(path, environment["PATH"])
+    return run("bash", "-c", head + script, env=environment)
+
+
+def one_line(err):
+    return re.match(r"error: [^\n]+\n$", err) is not None
+
+
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["--help-me"], "no option --help-me"),
+        (["a@b", "c@d"], "one board at a time"),
+        ([""], "is no board's name"),
+        (["nano@a b"], "is no board's name"),
+        (["--ssh-config"], "needs a value"),
+        (["--onnxruntime-gpu", "/nowhere/a.whl"], "there is no such file"),
+        (["--onnxruntime-gpu", str(PROVISION)], "is no wheel"),
+        (["--onnxruntime-gpu-sha256", "0"], "goes with --onnxruntime-gpu"),
+    ],
+)
+def test_wrong_arguments(words, part):
+    code, out, err = run(PROVISION, *words)
+    assert (code, out) == (2, "")
+    assert one_line(err)
+    assert part in err
+
+
+def test_help():
+    code, out, _ = run(PROVISION, "--help")
+    assert code == 0
+    assert "provision.sh nano@" in out
+
+
+def test_a_wheel_is_taken_with_its_checksum_only(tmp_path):
+    wheel = tmp_path / "onnxruntime_gpu-1.11.0-cp36-cp36m-linux_aarch64.whl"
+    wheel.write_bytes(b"wheel")
+    sha256 = hashlib.sha256(b"wheel").hexdigest()
+    code, _, err = run(PROVISION, "--onnxruntime-gpu", wheel)
+    assert (code, sha256 in err) == (2, True)
+    code, _, err = run(PROVISION, "--onnxruntime-gpu", wheel, "--onnxruntime-gpu-sha256", "0" * 64)
+    assert (code, "download it again" in err) == (2, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="sudo would ask")
+@pytest.mark.skipif(os.path.exists("/etc/nv_tegra_release"), reason="this is a Jetson")
+def test_this_machine_is_no_board():
+    code, out, err = run(PROVISION, "--dry-run")
+    assert (code, out) == (1, "")
+    assert one_line(err)
+    assert "is no Jetson" in err
+
+
+def test_nobody_answers():
+    code, _, err = run(PROVISION, "ssh://nano@127.0.0.1:1")
+    assert code == 1
+    assert one_line(err)
+    assert "Connection refused; try: ssh ssh://nano@127.0.0.1:1" in err
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck")
+def test_shellcheck():
+    files = [PROVISION, ON_BOARD / "provision-board.sh"]
+    files += [JETSON / "service" / name for name in ("run-detect", "rotate-lines", "prune-outputs")]
+    assert run("shellcheck", "-x", *files) == (0, "", "")
+
+
+@pytest.fixture
+def board(tmp_path):
+    """Makes the files by which a board is known."""
+
+    def make(release=None, model="NVIDIA Jetson Nano Developer Kit", memory=4059196, swaps=()):
+        (tmp_path / "etc").mkdir()
+        (tmp_path / "proc/device-tree").mkdir(parents=True)
+        if release is not None:
+            (tmp_path / "etc/nv_tegra_release").write_text(release)
+        if model is not None:
+            (tmp_path / "proc/device-tree/model").write_text(model + "\0")
+        (tmp_path / "proc/meminfo").write_text("MemTotal:        {} kB\nMemFree: 1 kB\n".format(memory))
+        lines = ["Filename\t\t\t\tType\t\tSize\tUsed\tPriority"]
+        lines += ["{}   partition\t{}\t0\t5".format(name, size) for name, size in swaps]
+        (tmp_path / "proc/swaps").write_text("\n".join(lines) + "\n")
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "major, revision, jetpack",
+    [("32", "6.1", "4.6"), ("32", "7.1", "4.6"), ("32", "7.6", "4.6"), ("35", "4.1", "5"), ("36", "4.3", "6")],
+)
+def test_known_boards(board, major, revision, jetpack):
+    script = 'check_board; echo "L4T=$L4T" >&3'
+    code, out, err = on_board(script, FACTS=board(RELEASE.format(major, revision)))
+    assert (code, err) == (0, "")
+    assert (
+        "ok       board: NVIDIA Jetson Nano Developer Kit, L4T {}.{} (JetPack {})".format(major, revision, jetpack)
+        in out
+    )
+    assert "L4T={}\n".format(major) in out
+
+
+@pytest.mark.parametrize(
+    "release, model, part",
+    [
+        (RELEASE.format("32", "5.1"), "NVIDIA Jetson Nano Developer Kit", "older than JetPack 4.6"),
+        (RELEASE.format("32", "4.4"), "NVIDIA Jetson Nano Developer Kit", "flash a newer one"),
+        (RELEASE.format("34", "1.1"), "Jetson AGX Orin", "L4T 34.1.1 is not known"),
+        (RELEASE.format("38", "2.0"), "NVIDIA Jetson AGX Thor", "not known"),
+        (None, "Raspberry Pi 4 Model B Rev 1.4", "Raspberry Pi 4 Model B Rev 1.4 is no Jetson"),
+        (None, None, "this machine is no Jetson"),
+        ("", "A", "no Jetson"),
+        ("# R32 (release), REVISION: \n", "A", "no Jetson"),
+        ("something else\n", "A", "no Jetson"),
+    ],
+)
+def test_refused_boards(board, release, model, part):
+    code, _, err = on_board("check_board", FACTS=board(release, model))
+    assert code == 1
+    assert one_line(err)
+    assert part in err
+
+
+def test_any_board(board):
+    code, out, _ = on_board("ANY_BOARD=yes; check_board", FACTS=board(None, "Raspberry Pi 4"))
+    assert code == 0
+    assert "Raspberry Pi 4 is no Jetson; taken all the same" in out
+
+
+@pytest.mark.parametrize(
+    "memory, swaps, missing",
+    [
+        (4059196, [], True),
+        (4059196, [("/dev/zram0", 507392)] * 4, True),  # as JetPack comes
+        (4059196, [("/swapfile", 4194300)], False),
+        (4059196, [("/dev/sda2", 3900000)], False),
+        (4059196, [("/dev/sda2", 1000000)], True),
+        (7800000, [("/dev/zram0", 507392)] * 4, False),  # an Orin with 8 GB
+    ],
+)
+def test_who_needs_swap(board, memory, swaps, missing):
+    code, _, _ = on_board("if swap_is_missing; then exit 7; fi", FACTS=board(None, "A", memory, swaps))
+    assert code == (7 if missing else 0)
+
+
+def test_too_little_room_is_said_at_the_start(board):
+    code, _, err = on_board("SWAP_MB=$((1 << 40)); check_room", FACTS=board(None))
+    assert code == 1
+    assert one_line(err)
+    assert "are needed" in err
+
+
+def test_a_dry_run_runs_nothing(tmp_path):
+    code, out, _ = on_board('DRY_RUN=yes; step s; change "make a file" touch {}/a; summary'.format(tmp_path))
+    assert code == 0
+    assert "would    s: make a file" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_change_that_fails_is_one_line(tmp_path):
+    script = 'LOG={0}/log; step s; change "look for it" ls /nowhere/at/all; echo never >&3'.format(tmp_path)
+    code, out, err = on_board(script)
+    assert code == 1
+    assert one_line(err)
+    assert "s: look for it failed: ls: cannot access '/nowhere/at/all': No such file or directory; more in" in err
+    assert "never" not in out
+    assert "changed" not in out
+
+
+def test_a_full_disk_is_named(tmp_path):
+    script = "LOG={0}/log; seq 99999 >{0}/log; step s; "
+    script += 'f() {{ echo "OSError: [Errno 28] No space left on device"; seq 99999; return 1; }}; change x f'
+    code, _, err = on_board(script.format(tmp_path))
+    assert code == 1
+    assert one_line(err)
+    assert "the disk is full (no space left on device)" in err
+    # What an earlier change met is not what this one failed by.
+    script = "LOG={0}/log; step s; change y false"
+    assert "disk is full" not in on_board(script.format(tmp_path))[2]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root mounts a small disk")
+def test_a_disk_that_is_full_now_is_named(tmp_path):
+    report = (ON_BOARD / "report.sh").read_text().replace(" /opt/nanoyolo ", " {} ".format(tmp_path / "small"))
+    (tmp_path / "report.sh").write_text(report)
+    (tmp_path / "small").mkdir()
+    lines = "mount -t tmpfs -o size=1M tmpfs {0}/small; exec bash -euEo pipefail -c 'DRY_RUN=no NANOYOLO=/nowhere; "
+    lines += '. {0}/report.sh; LOG={0}/log; step s; change "write it" dd if=/dev/zero of={0}/small/a\''
+    code, _, err = run("unshare", "--mount", "sh", "-ec", lines.format(tmp_path))
+    assert code == 1
+    assert one_line(err)
+    assert "s: write it: the disk is full (0 MB left in {}/small)".format(tmp_path) in err
+
+
+def test_a_file_is_written_once_and_put_right(tmp_path):
+    (tmp_path / "a").write_text("text\n")
+    owner = "{}:{}".format(*[run("id", flag)[1].strip() for flag in ("-un", "-gn")])
+    script = "step s; install_file {0}/a {0}/new/b 640 {1}; summary".format(tmp_path, owner)
+    assert "write {}/new/b".format(tmp_path) in on_board(script)[1]
+    assert "nothing changed" in on_board(script)[1]
+    (tmp_path / "new/b").chmod(0o644)
+    assert "write {}/new/b".format(tmp_path) in on_board(script)[1]
+    assert (tmp_path / "new/b").stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["b"]
+
+
+def fake(folder, name, script):
+    folder.mkdir(exist_ok=True)
+    path = folder / ("fake_" + name)
+    path.write_text("#!/bin/bash\n" + script)
+    path.chmod(0o755)
+    (folder / name).symlink_to(path)
+    return folder
+
+
+LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)"
+
+
+def test_another_apt_is_waited_for(tmp_path):
+    calls = tmp_path / "calls"
+    script = 'echo "$@" >> {0}; [ "$(wc -l < {0})" -gt 3 ] || {{ echo "{1}" >&2; exit 100; }}\n'.format(calls, LOCKED)
+    fakes = fake(tmp_path / "bin", "apt-get", script)
+    lines = 'step packages; change "install a" apt_install a'
+    code, out, err = on_board(lines, path=fakes, APT_PAUSE=0)
+    assert (code, err) == (0, "")
+    assert out.count("waiting  packages: another apt or dpkg is at work") == 1
+    called = calls.read_text().splitlines()
+    assert called[:4] == ["update"] * 4
+    assert called[4:] == ["install -y --no-install-recommends -o Dpkg::Options::=--force-confold a"]
+
+
+def test_another_apt_that_never_ends(tmp_path):
+    fakes = fake(tmp_path / "bin", "apt-get", 'echo "{}" >&2; exit 100\n'.format(LOCKED))
+    code, _, err = on_board('step p; change "install a" apt_install a', path=fakes, APT_PAUSE=0, APT_PATIENCE=0)
+    assert code == 1
+    assert one_line(err)
+    assert "still at work" in err
+
+
+def test_an_apt_that_fails_otherwise(tmp_path):
+    fakes = fake(tmp_path / "bin", "apt-get", 'echo "E: Unable to locate package a" >&2; exit 100\n')
+    script = 'LOG={}/log; step p; change "install a" apt_install a'.format(tmp_path)
+    code, _, err = on_board(script, path=fakes)
+    assert code == 1
+    assert one_line(err)
+    assert "install a failed: E: Unable to locate package a" in err
+
+
+PIP = """
+words="$*"
+for word in "$@"; do
+    case $word in
+        *constraints.txt | *index-requirements.txt) ;;
+        /dev/fd/*) words="$words [$(grep -v '^#' "$word" | tr '\\n' ' ')]" ;;
+    esac
+done
+echo "${PATH##*:} $words" >> "$CALLS"
+"""
+
+
+def pip_calls(tmp_path, script, **settings):
+    fake(tmp_path / "bin", "python", PIP)
+    calls = tmp_path / "calls"
+    code, _, err = on_board("DRY_RUN=no; " + script, CALLS=calls, **settings)
+    assert (code, err) == (0, "")
+    return [line.split("--no-cache-dir install ")[1] for line in calls.read_text().splitlines()]
+
+
+def test_what_a_nano_gets(tmp_path):
+    calls = pip_calls(tmp_path, 'NVCC=/nowhere; install_into {} "$(requirements_file 3.6)"'.format(tmp_path))
+    assert calls == ["--upgrade pip<22", "-r {}/constraints.txt".format(JETSON)]
+
+
+def test_what_a_newer_board_gets(tmp_path):
+    script = 'NVCC=/nowhere; install_into {} "$(requirements_file 3.10)"'.format(tmp_path)
+    assert pip_calls(tmp_path, script) == ["--upgrade pip", "-r {}/index-requirements.txt".format(ON_BOARD)]
+
+
+def test_pycuda_is_compiled_where_its_compiler_is(tmp_path):
+    nvcc = fake(tmp_path / "cuda", "nvcc", "exit 64\n") / "nvcc"
+    calls = pip_calls(tmp_path, 'NVCC={}; install_into {} "$(requirements_file 3.6)"'.format(nvcc, tmp_path))
+    assert calls[2:] == ["pycuda==2022.1 -c {}/constraints.txt".format(JETSON)]
+    assert (tmp_path / "calls").read_text().splitlines()[2].startswith(str(tmp_path / "cuda"))
+    assert "python3-dev" in on_board("NVCC={}; wanted_packages >&3".format(nvcc))[1]
+    assert "python3-dev" not in on_board("NVCC=/nowhere; wanted_packages >&3")[1]
+
+
+def test_a_runtime_for_the_gpu_takes_the_place_of_the_cpus(tmp_path):
+    script = 'NVCC=/nowhere WHEEL=/a/gpu.whl; install_into {} "$(requirements_file 3.6)"'.format(tmp_path)
+    calls = pip_calls(tmp_path, script)
+    assert len(calls) == 3
+    assert "numpy==1.19.4" in calls[1]
+    assert "onnx==1.11.0" in calls[1]
+    assert "onnxruntime" not in calls[1]
+    assert calls[2] == "--no-deps /a/gpu.whl"
+
+
+@pytest.mark.parametrize(
+    "record", ["opencv_python-4.6.0.66.dist-info", "opencv_contrib_python_headless-4.6.0.66.egg-info"]
+)
+def test_an_opencv_of_pip_is_refused(tmp_path, record):
+    (tmp_path / "venv/lib/python3.6/site-packages" / record).mkdir(parents=True)
+    code, _, err = on_board("step opencv; refuse_pip_opencv", NANOYOLO=tmp_path)
+    name = record.split("-")[0].replace("_", "-")
+    assert code == 1
+    assert one_line(err)
+    assert err.endswith("run: sudo {}/venv/bin/python -m pip uninstall -y {}\n".format(tmp_path, name))
+
+
+def test_an_environment_with_a_gpus_runtime_is_not_replaced_by_one_without(tmp_path):
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    fake(tmp_path / "venv/bin", "python", "exit 0\n")
+    settings = "NVCC=/nowhere NANOYOLO={}; ".format(tmp_path)
+    describe = '"$(requirements_file "$(python3 -c \'import sys; print("%d.%d" % sys.version_info[:2])\')")"'
+    text = on_board(
+        settings
+        + 'described "$(python3 -c \'import sys; print("%d.%d" % sys.version_info[:2])\')" '
+        + describe
+        + " abc >&3"
+    )[1]
+    (tmp_path / "venv/.nanoyolo").write_text(text)
+    check = settings + "DRY_RUN=yes L4T=35; make_environment; summary"
+    code, out, _ = on_board(check)
+    assert (code, "nothing would change" in out) == (0, True)
+    (tmp_path / "venv/.nanoyolo").write_text(text + "something older\n")
+    code, _, err = on_board(check)
+    assert code == 1
+    assert one_line(err)
+    assert "--onnxruntime-gpu WHEEL --onnxruntime-gpu-sha256 abc" in err
+
+
+@pytest.mark.parametrize("before", ["", "UUID=1 / ext4 defaults 0 1\n", "UUID=1 / ext4 defaults 0 1"])
+def test_the_swap_file_is_one_line_of_fstab(tmp_path, before):
+    (tmp_path / "fstab").write_text(before)
+    script = (ON_BOARD / "swap.sh").read_text().replace("/etc/fstab", str(tmp_path / "fstab"))
+    (tmp_path / "swap.sh").write_text(script)
+    lines = ". {}/swap.sh; step swap; remember_swapfile; remember_swapfile".format(tmp_path)
+    assert on_board(lines)[0] == 0
+    first = before.strip() + "\n" if before else ""
+    assert (tmp_path / "fstab").read_text() == first + "/swapfile none swap sw 0 0\n"
+
+
+def test_a_file_system_that_fallocate_does_not_serve(tmp_path):
+    fakes = fake(tmp_path / "bin", "fallocate", 'echo "fallocate: Operation not supported" >&2; exit 1\n')
+    fake(fakes, "swapoff", "exit 4\n")
+    # The first time the kernel refuses, as it does a file with holes.
+    fake(fakes, "swapon", 'echo "$1" >> {0}; [ "$(wc -l < {0})" -gt 1 ]\n'.format(tmp_path / "swapons"))
+    lines = "SWAP_MB=2 SWAPFILE={}/swapfile; step s; "
+    lines += "change make write_swapfile fallocate_swap; change use use_swapfile; is_swap"
+    assert on_board(lines.format(tmp_path), path=fakes)[0] == 0
+    swapfile = tmp_path / "swapfile"
+    assert swapfile.stat().st_size == 2 << 20
+    assert swapfile.stat().st_blocks * 512 >= 2 << 20
+    assert swapfile.stat().st_mode & 0o777 == 0o600
+    assert len((tmp_path / "swapons").read_text().splitlines()) == 2

@@ -1,0 +1,366 @@
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from app.arguments import make_parser
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+SERVICE = ROOT / "deploy" / "jetson" / "service"
+RUN_DETECT = SERVICE / "run-detect"
+END_THE_PROGRAM = {"help", "version", "list-backends"}  # and so are no settings of a service
+NOT_OPTIONS = {"NANOYOLO_OUTPUT_LIMIT", "OPENBLAS_CORETYPE"}
+
+
+def variable(option):
+    return "NANOYOLO_" + option.upper().replace("-", "_")
+
+
+def options():
+    """Each option of app.detect, without its dashes, and argparse's action for it."""
+    found = {}
+    for action in make_parser()._actions:
+        option = action.option_strings[-1][2:]
+        if option not in END_THE_PROGRAM and option != "no-show":
+            found[option] = action
+    return found
+
+
+def settings_file():
+    """The settings' lines: (variable, value, whether it is commented out, the line before)."""
+    before, found = "", []
+    for line in (SERVICE / "nanoyolo.env").read_text().splitlines():
+        match = re.match(r"(#?)([A-Z_]+)=(.*)$", line)
+        if match:
+            found.append((match.group(2), match.group(3), bool(match.group(1)), before))
+        before = line
+    return found
+
+
+def test_every_option_is_in_the_settings_with_its_default_and_a_sentence():
+    commented = {name: (value, before) for name, value, comment, before in settings_file() if comment}
+    for option, action in options().items():
+        value, before = commented.pop(variable(option))
+        if option == "show":
+            expected = "no"  # where there is no display, which is so for a service
+        elif action.nargs == 0:
+            expected = "no"
+        else:
+            expected = "" if action.default is None else str(action.default)
+        assert value == expected, option
+        assert re.match(r"# [A-Z].{10,}", before), option
+    assert set(commented) == NOT_OPTIONS
+
+
+def test_every_choice_is_named():
+    commented = {name: before for name, _, comment, before in settings_file() if comment}
+    for option, action in options().items():
+        for choice in action.choices or ():
+            assert choice in commented[variable(option)], (option, choice)
+
+
+def arguments(settings, *words):
+    """What app.detect would be called with."""
+    code = "import json, os, sys; print(json.dumps([os.getpid(), os.getcwd(), sys.argv[1:]]))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NANOYOLO_")}
+    environment.update(settings, PYTHON_CODE=code, NANOYOLO_PYTHON=str(settings.get("NANOYOLO_PYTHON")))
+    process = subprocess.Popen(
+        [str(RUN_DETECT), *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    out, err = process.communicate(timeout=30)
+    return process, out, err
+
+
+@pytest.fixture
+def python(tmp_path):
+    """A Python that only says what it was called with."""
+    path = tmp_path / "python"
+    path.write_text('#!/bin/sh\nexec {} -c "$PYTHON_CODE" "$@"\n'.format(shlex.quote(sys.executable)))
+    path.chmod(0o755)
+    return str(path)
+
+
+def parsed(settings, python):
+    process, out, err = arguments(dict(settings, NANOYOLO_PYTHON=python))
+    assert process.returncode == 0, err
+    pid, folder, words = json.loads(out)
+    assert pid == process.pid, "systemd knows the process that it has started, so that should be the program"
+    assert folder == str(ROOT)
+    assert words[:2] == ["-m", "app.detect"]
+    return vars(make_parser().parse_args(words[2:])), err
+
+
+SAMPLES = {  # of each option, a value that is not the default, and what the parser makes of it
+    "cam": ("rtsp://user:p a$s'\"w*rd;`id`@host/a?b#c\\d", None),
+    "width": ("1280", 1280),
+    "height": ("720", 720),
+    "fps": ("12.5", 12.5),
+    "retry": ("3", 3),
+    "max-frames": ("10", 10),
+    "model": ("-odd name.onnx", None),
+    "size": ("160", 160),
+    "backend": ("onnx", None),
+    "device": ("cpu", None),
+    "precision": ("fp32", None),
+    "conf": ("0.5", 0.5),
+    "nms": ("0.3", 0.3),
+    "classes": ("traffic light,dog\nand a line", None),
+    "save": ("/somewhere/a b.mkv", None),
+    "jsonl": ("-", None),
+    "report": ("/somewhere/report.json", None),
+}
+
+
+def test_each_variable_becomes_its_argument_whatever_is_in_it(python):
+    for option, action in options().items():
+        value, expected = ("yes", True) if action.nargs == 0 else SAMPLES[option]
+        found, err = parsed({variable(option): value}, python)
+        assert found[action.dest] == (value if expected is None else expected), option
+        assert err == ""
+
+
+def test_without_settings_everything_is_the_default_but_the_window(python):
+    found, _ = parsed({}, python)
+    assert found == dict(vars(make_parser().parse_args([])), show=False)
+    assert parsed({variable(option): "" for option in options()}, python)[0] == found
+
+
+def test_the_file_as_it_comes_waits_for_its_camera_and_never_downloads(python):
+    active = {name: value for name, value, comment, _ in settings_file() if not comment}
+    found, err = parsed(active, python)
+    assert found == dict(vars(make_parser().parse_args([])), show=False, wait=True, offline=True)
+    assert err == ""
+
+
+@pytest.mark.parametrize("text", ["no", "false", "off", "0", ""])
+def test_a_switch_that_is_off(python, text):
+    assert parsed({"NANOYOLO_SQUARE": text, "NANOYOLO_SHOW": text}, python)[0]["square"] is False
+
+
+def test_a_switch_that_is_neither(python):
+    process, _, err = arguments({"NANOYOLO_SQUARE": "perhaps", "NANOYOLO_PYTHON": python})
+    assert process.returncode == 2
+    assert err == "error: NANOYOLO_SQUARE should be yes or no, is perhaps; set it right in /etc/nanoyolo/nanoyolo.env\n"
+
+
+def test_outputs_are_in_the_services_folder(python):
+    found, _ = parsed({"NANOYOLO_SAVE": "a.mkv", "NANOYOLO_JSONL": "b/c.jsonl", "NANOYOLO_REPORT": "/d.json"}, python)
+    assert found["save"] == "/var/lib/nanoyolo/a.mkv"
+    assert found["jsonl"] == "/var/lib/nanoyolo/b/c.jsonl"
+    assert found["report"] == "/d.json"
+
+
+def test_a_setting_of_another_version_is_said_and_ignored(python):
+    found, err = parsed({"NANOYOLO_SIZ": "160", "NANOYOLO_OUTPUT_LIMIT": "1G"}, python)
+    assert found["size"] == 416
+    assert err.startswith("warning: NANOYOLO_SIZ is no setting of this version")
+    assert len(err.splitlines()) == 1
+
+
+def test_what_it_prints_can_be_typed(python):
+    settings = {"NANOYOLO_CAM": SAMPLES["cam"][0], "NANOYOLO_PYTHON": python}
+    out = arguments(settings, "--print")[1]
+    words = shlex.split(out)
+    assert words[:3] == [python, "-m", "app.detect"]
+    assert make_parser().parse_args(words[3:]).cam == SAMPLES["cam"][0]
+
+
+def test_the_real_program_is_ready_reopens_its_lines_and_stops(tmp_path):
+    address, lines = str(tmp_path / "notify"), tmp_path / "found.jsonl"
+    environment = dict(os.environ, NOTIFY_SOCKET=address, NANOYOLO_PYTHON=sys.executable)
+    environment.update(NANOYOLO_CAM="test://320x240@30?live", NANOYOLO_SIZE="160", NANOYOLO_JSONL=str(lines))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(address)
+        supervisor.settimeout(60)
+        process = subprocess.Popen([str(RUN_DETECT)], env=environment, stderr=subprocess.DEVNULL)
+        try:
+            assert b"READY=1" in supervisor.recv(4096)
+            assert b"WATCHDOG=1" in supervisor.recv(4096)
+            subprocess.check_call([str(SERVICE / "rotate-lines"), str(tmp_path), "1"])
+            process.send_signal(signal.SIGHUP)
+            end = time.monotonic() + 30
+            while not lines.exists() or not lines.read_text():
+                assert time.monotonic() < end
+                time.sleep(0.1)
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    files = sorted(tmp_path.glob("found*.jsonl"))
+    assert len(files) == 2
+    frames = [json.loads(line)["frame"] for file in files for line in file.read_text().splitlines()]
+    assert sorted(frames) == frames
+    assert len(set(frames)) == len(frames)
+
+
+def prune(folder, limit):
+    done = subprocess.run(
+        [str(SERVICE / "prune-outputs"), str(folder), limit],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def write(path, age, kilobytes=64):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(os.urandom(kilobytes * 1024))
+    os.utime(str(path), (10**9 - age, 10**9 - age))
+    return path
+
+
+def names(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_oldest_go_until_the_rest_fits(tmp_path):
+    for age in range(10):
+        write(tmp_path / "{}.mkv".format(age), age)
+    assert prune(tmp_path, "200K")[0] == 0
+    assert names(tmp_path) == ["0.mkv", "1.mkv", "2.mkv"]
+    assert prune(tmp_path, "200K") == (0, "", "")
+
+
+def test_nothing_goes_while_all_fits(tmp_path):
+    write(tmp_path / "a", 1)
+    assert prune(tmp_path, "64K") == (0, "", "")
+    assert names(tmp_path) == ["a"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert prune(empty, "1") == (0, "", "")
+
+
+def test_the_newest_stays_however_large(tmp_path):
+    write(tmp_path / "old", 2)
+    write(tmp_path / "newest", 1, 512)
+    code, _, err = prune(tmp_path, "100K")
+    assert code == 0
+    assert names(tmp_path) == ["newest"]
+    assert "over the limit of 100K" in err
+
+
+def test_one_that_is_being_written_stays_however_old_and_under_whatever_name(tmp_path):
+    with open(str(write(tmp_path / "open", 9)), "ab"):
+        (tmp_path / "open").rename(tmp_path / "renamed")
+        write(tmp_path / "b", 5)
+        write(tmp_path / "c", 1)
+        prune(tmp_path, "130K")
+        assert names(tmp_path) == ["c", "renamed"]
+        prune(tmp_path, "1")
+        assert names(tmp_path) == ["c", "renamed"]
+    prune(tmp_path, "1")
+    assert names(tmp_path) == ["c"]
+
+
+def test_odd_names_and_folders(tmp_path):
+    odd = [" a b ", "-rf", "new\nline", "*", "$(touch x)", "'\"", "ä\\n", "deep/er/file"]
+    for age, name in enumerate(odd):
+        write(tmp_path / name, 100 + age)
+    write(tmp_path / "newest", 1)
+    assert prune(tmp_path, "64K")[0] == 0
+    assert names(tmp_path) == ["newest"]
+
+
+def test_links_are_not_followed(tmp_path):
+    outside = tmp_path / "outside"
+    precious = write(outside / "precious", 1000)
+    inside = tmp_path / "inside"
+    write(inside / "old", 5)
+    write(inside / "new", 1)
+    (inside / "file").symlink_to(precious)
+    (inside / "folder").symlink_to(outside)
+    (inside / "up").symlink_to("..")
+    assert prune(inside, "64K")[0] == 0
+    assert precious.exists()
+    assert (inside / "file").is_symlink()
+    assert not (inside / "old").exists()
+    (tmp_path / "link").symlink_to(inside)
+    code, _, err = prune(tmp_path / "link", "1")
+    assert (code, "is a link" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["/tmp"], ["/", "1G"], ["/nowhere/at/all", "1G"], ["/tmp", "much"], ["/tmp", ""]]
+)
+def test_wrong_words_delete_nothing(words):
+    done = subprocess.run([str(SERVICE / "prune-outputs"), *words], stderr=subprocess.PIPE, universal_newlines=True)
+    assert done.returncode == 2
+    assert re.match(r"error: .*\n$", done.stderr)
+
+
+def test_only_large_lines_that_are_not_yet_named_by_time_are_renamed(tmp_path):
+    write(tmp_path / "found.jsonl", 1, 8)
+    write(tmp_path / "small.jsonl", 1, 2)
+    write(tmp_path / "found.20240101-000000.jsonl", 1, 8)
+    write(tmp_path / "a.mkv", 1, 8)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "a.mkv")
+    for _ in range(2):
+        subprocess.check_call([str(SERVICE / "rotate-lines"), str(tmp_path), "4K"])
+    found = names(tmp_path)
+    assert len(found) == 5
+    assert "found.jsonl" not in found
+    assert {"small.jsonl", "a.mkv", "found.20240101-000000.jsonl", "link.jsonl"} < set(found)
+
+
+@pytest.fixture
+def units(tmp_path):
+    """The units, as if a version were where this repository is and NVIDIA's commands were there."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    for path in [*SERVICE.glob("*.service"), *SERVICE.glob("*.timer")]:
+        text = path.read_text().replace("/opt/nanoyolo/current", str(ROOT))
+        text = re.sub(r"^ExecStart=/usr/s?bin/\w+", "ExecStart=/bin/true", text, flags=re.M)
+        (tmp_path / path.name).write_text(text)
+    return tmp_path
+
+
+def analyze(*words):
+    done = subprocess.run(
+        ["systemd-analyze", *[str(word) for word in words]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True,
+    )
+    return done.returncode, done.stdout
+
+
+def test_systemd_understands_the_units(units):
+    files = [*units.glob("*.service"), *units.glob("*.timer")]
+    assert analyze("verify", "--man=no", "--recursive-errors=no", *files) == (0, "")
+
+
+@pytest.mark.parametrize("unit, most", [("nanoyolo.service", 2.0), ("nanoyolo-prune.service", 1.0)])
+def test_little_is_exposed(units, unit, most):
+    code, out = analyze("security", "--offline=true", "--no-pager", units / unit)
+    if "unrecognized option" in out:
+        pytest.skip("this systemd-analyze looks at running units only")
+    score = re.search(r"Overall exposure level for .*: ([0-9.]+) ", out)
+    assert float(score.group(1)) <= most
+
+
+def test_only_root_of_a_csi_camera_restarts_its_daemon(tmp_path):
+    line = re.search(r"^ExecStartPre=-\+/bin/sh -c '(.*)'$", (SERVICE / "nanoyolo.service").read_text(), re.M)
+    called = tmp_path / "called"
+    (tmp_path / "systemctl").write_text('#!/bin/sh\necho "$@" >> {}\n'.format(called))
+    (tmp_path / "systemctl").chmod(0o755)
+    path = "{}:{}".format(tmp_path, os.environ["PATH"])
+    for cam in ("0", "/dev/video0", "rtsp://csi://", "", "csi; touch " + str(called)):
+        subprocess.check_call(["sh", "-c", line.group(1).replace("$$", "$")], env={"PATH": path, "NANOYOLO_CAM": cam})
+        assert not called.exists(), cam
+    for cam in ("csi://0", "csi://1?flip=2"):
+        subprocess.check_call(["sh", "-c", line.group(1).replace("$$", "$")], env={"PATH": path, "NANOYOLO_CAM": cam})
+    assert called.read_text() == 2 * "restart nvargus-daemon.service\n"
