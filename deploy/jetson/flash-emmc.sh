@@ -18,12 +18,9 @@ unpacked into its rootfs, and apply_binaries.sh run. Everything that was on the 
 
   --board NAME             NVIDIA's name of the board (jetson-nano-devkit-emmc)
   --dry-run                check everything, change nothing
-  --user NAME              who may log in: by key only, with sudo
-  --ssh-key FILE           that user's public key, such as ~/.ssh/id_ed25519.pub
-  --hostname NAME          the board's name (nanoyolo)
-  --wifi SSID              the WPA2 network to join; its password is asked for
-  --wifi-password-file F   take the password from the first line of F
-With --user NVIDIA's assistant is skipped, and with it the licence it shows: by that you accept it.
+END
+	first_boot_usage
+	cat <<'END'
 
 examples
   flash-emmc.sh ~/Linux_for_Tegra --dry-run

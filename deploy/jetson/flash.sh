@@ -30,12 +30,9 @@ the image
   --yes NAME               do not ask; NAME must be the device's name, such as sdb
 
 the first boot
-  --user NAME              who may log in: by key only, with sudo
-  --ssh-key FILE           that user's public key, such as ~/.ssh/id_ed25519.pub
-  --hostname NAME          the board's name (nanoyolo)
-  --wifi SSID              the WPA2 network to join; its password is asked for
-  --wifi-password-file F   take the password from the first line of F
-With --user NVIDIA's assistant is skipped, and with it the licence it shows: by that you accept it.
+END
+	first_boot_usage
+	cat <<'END'
 
 examples
   flash.sh jetson-nano-jp461-sd-card-image.zip /dev/sdb --md5 762653fb8798924d3b015acddcd03a53

@@ -6,6 +6,8 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=SCRIPTDIR/connection.sh
+. "$HERE/connection.sh"
 
 usage() {
     cat <<'END'
@@ -87,10 +89,6 @@ pack() {  # FOLDER: everything the board needs
     fi
 }
 
-has_terminal() {
-    { : </dev/tty; } 2>/dev/null
-}
-
 provision_here() {
     pack "$TEMPORARY/nanoyolo"
     local command
@@ -104,47 +102,6 @@ provision_here() {
     else
         refuse "root's rights are needed, and sudo asks for a password; run this in a terminal"
     fi
-}
-
-connect() {
-    # One connection, so that a password is asked for once. It ends by itself, should this script be killed.
-    SSH=(ssh -o ControlPath="$TEMPORARY/ssh" -o ConnectTimeout=15 -o ServerAliveInterval=15)
-    [ -z "$SSH_CONFIG" ] || SSH+=(-F "$SSH_CONFIG")
-    "${SSH[@]}" -o ControlMaster=auto -o ControlPersist=60 -- "$BOARD" true </dev/null 2>"$TEMPORARY/ssh-errors" ||
-        refuse "no connection: $(ssh_error); try: ssh ${SSH_CONFIG:+-F $(printf %q "$SSH_CONFIG") }$(printf %q "$BOARD")"
-}
-
-ssh_error() {
-    local line
-    line=$(grep -v '^Warning\|try again' "$TEMPORARY/ssh-errors" | tail -n 1 | tr -d '\r') || true
-    echo "${line:-ssh failed}"
-}
-
-on_board() {
-    "${SSH[@]}" "$BOARD" "$1"
-}
-
-# Sets SUDO, the words before a command, and PASSWORD, a line that it reads first, or nothing.
-# -k: a password that sudo remembers could be forgotten half-way.
-get_rights() {
-    local user
-    SUDO='' PASSWORD=''
-    user=$(on_board 'id -un; id -u' </dev/null) || refuse "the connection to $BOARD was lost; run this again"
-    if [ "${user##*$'\n'}" = 0 ]; then return; fi
-    user=${user%%$'\n'*}
-    on_board 'command -v sudo' </dev/null >/dev/null || refuse "$BOARD has no sudo; connect as root: provision.sh root@host"
-    SUDO="sudo -n "
-    if on_board "sudo -k -n true" </dev/null 2>/dev/null; then return; fi
-    SUDO="sudo -k -S -p '' "
-    PASSWORD=${NANOYOLO_SUDO_PASSWORD:-}
-    if [ -z "$PASSWORD" ]; then
-        has_terminal || refuse "sudo on $BOARD asks for a password; run this in a terminal, or set NANOYOLO_SUDO_PASSWORD"
-        printf 'password of sudo on %s: ' "$BOARD" >/dev/tty
-        IFS= read -rs PASSWORD </dev/tty || true
-        echo >/dev/tty
-    fi
-    printf '%s\n' "$PASSWORD" | on_board "${SUDO}true" 2>/dev/null ||
-        refuse "sudo on $BOARD: a wrong password, or $user may not; on the board, as an administrator: usermod -aG sudo $user"
 }
 
 provision_there() {
@@ -164,7 +121,7 @@ provision_there() {
 
 # shellcheck disable=SC2317,SC2329  # the trap calls it
 clean_up() {
-    [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
+    disconnect
     rm -rf "$TEMPORARY"
 }
 

@@ -4,6 +4,8 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=SCRIPTDIR/connection.sh
+. "$HERE/connection.sh"
 BOARD_SCRIPT=$HERE/on-board/push-board.sh
 PROJECT=$(cd "$HERE/../.." && pwd)
 MODELS=(weights/yolov3-tiny.onnx weights/yolov3-tiny.json)  # made here, not committed
@@ -131,48 +133,6 @@ list_files() {  # FOLDER: "SHA-256 size path" a line
 
 # --- the connection --------------------------------------------------------------------------------------------------
 
-connect() {
-    # One connection, so that a password is asked for once. It ends by itself, should this script be killed.
-    SSH=(ssh -o ControlPath="$TEMPORARY/ssh" -o ConnectTimeout=15 -o ServerAliveInterval=15)
-    [ -z "$SSH_CONFIG" ] || SSH+=(-F "$SSH_CONFIG")
-    "${SSH[@]}" -o ControlMaster=auto -o ControlPersist=60 -- "$BOARD" true </dev/null 2>"$TEMPORARY/ssh-errors" ||
-        refuse "no connection: $(ssh_error); try: ssh ${SSH_CONFIG:+-F $(printf %q "$SSH_CONFIG") }$(printf %q "$BOARD")"
-}
-
-ssh_error() {
-    local line
-    line=$(grep -v '^Warning\|try again' "$TEMPORARY/ssh-errors" | tail -n 1 | tr -d '\r') || true
-    echo "${line:-ssh failed}"
-}
-
-has_terminal() {
-    { : </dev/tty; } 2>/dev/null
-}
-
-# Sets SUDO, the words before a command, and PASSWORD, a line that it reads first, or nothing.
-# -k: a password that sudo remembers could be forgotten half-way.
-get_rights() {
-    local user
-    SUDO='' PASSWORD=''
-    # shellcheck disable=SC2016  # for the board's shell
-    user=$("${SSH[@]}" "$BOARD" 'id -un; id -u' </dev/null) || refuse "the connection to $BOARD was lost; type the same again"
-    if [ "${user##*$'\n'}" = 0 ]; then return; fi
-    user=${user%%$'\n'*}
-    "${SSH[@]}" "$BOARD" 'command -v sudo' </dev/null >/dev/null || refuse "$BOARD has no sudo; push as root: push.sh root@host"
-    SUDO="sudo -n"
-    if "${SSH[@]}" "$BOARD" "sudo -k -n true" </dev/null 2>/dev/null; then return; fi
-    SUDO="sudo -k -S -p ''"
-    PASSWORD=${NANOYOLO_SUDO_PASSWORD:-}
-    if [ -z "$PASSWORD" ]; then
-        has_terminal || refuse "sudo on $BOARD asks for a password; type this in a terminal, or set NANOYOLO_SUDO_PASSWORD"
-        printf 'password of sudo on %s: ' "$BOARD" >/dev/tty
-        IFS= read -rs PASSWORD </dev/tty || true
-        echo >/dev/tty
-    fi
-    printf '%s\n' "$PASSWORD" | "${SSH[@]}" "$BOARD" "$SUDO true" 2>/dev/null ||
-        refuse "sudo on $BOARD: a wrong password, or $user may not; on the board, as an administrator: usermod -aG sudo $user"
-}
-
 quoted() {  # WORD...: for any shell there
     local word
     for word in "$@"; do printf "'%s' " "${word//\'/\'\\\'\'}"; done
@@ -187,7 +147,7 @@ board_command() {  # COMMAND REVISION
 
 start_board() {  # COMMAND REVISION: with the pipes TO and FROM, and its process in BOARD_PID
     mkfifo "$TEMPORARY/to" "$TEMPORARY/from"
-    "${SSH[@]}" "$BOARD" "${SUDO:+$SUDO }$(board_command "$1" "$2")" <"$TEMPORARY/to" >"$TEMPORARY/from" &
+    "${SSH[@]}" "$BOARD" "$SUDO$(board_command "$1" "$2")" <"$TEMPORARY/to" >"$TEMPORARY/from" &
     BOARD_PID=$!
     exec {TO}>"$TEMPORARY/to" {FROM}<"$TEMPORARY/from"
     # Where the board refuses, it does not read on: it has said why.
@@ -246,7 +206,7 @@ show_plan() {
 }
 
 clean_up() {
-    [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
+    disconnect
     rm -rf "$TEMPORARY"
 }
 

@@ -13,6 +13,17 @@ die() { # MESSAGE: what is wrong before anything was changed
 	exit 2
 }
 
+first_boot_usage() { # the options that both scripts have
+	cat <<'END'
+  --user NAME              who may log in: by key only, with sudo
+  --ssh-key FILE           that user's public key, such as ~/.ssh/id_ed25519.pub
+  --hostname NAME          the board's name (nanoyolo)
+  --wifi SSID              the WPA2 network to join; its password is asked for
+  --wifi-password-file F   take the password from the first line of F
+With --user NVIDIA's assistant is skipped, and with it the licence it shows: by that you accept it.
+END
+}
+
 as_root() { # SCRIPT ARGUMENT ...
 	command -v sudo >/dev/null || die "only root may do this, and there is no sudo; become root: su -"
 	echo "only root may do this: asking sudo" >&2
