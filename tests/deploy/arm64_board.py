@@ -7,17 +7,16 @@ become root. Everything else is real: SSH, apt, dpkg, pip, the runtimes for arm6
 Needs root, qemu-user with binfmt, debootstrap, an SSH server, and the package indexes.
 """
 
-import fcntl
 import hashlib
 import inspect
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import zipfile
+
+from arm64 import PATIENCE, Arm64, cache, debian, in_root, made_once, overlay
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -27,59 +26,11 @@ RELEASE = "# R{} (release), REVISION: {}, GCID: 1, BOARD: t210ref, EABI: aarch64
 USERS = {"free": "free", "asked": "secret", "nobody1": "secret"}  # sudo without a password, with one, not at all
 NVIDIA = {"nvpmodel": "usr/sbin", "jetson_clocks": "usr/bin"}
 STOOD_IN = dict(NVIDIA, systemctl="usr/bin", swapon="usr/sbin", swapoff="usr/sbin")
-PATIENCE = 3600
-
-
-def why_not():
-    """Why there can be no such board here, or None."""
-    if os.geteuid() != 0:
-        return "root mounts and changes into the board's folder"
-    if not os.path.exists("/proc/sys/fs/binfmt_misc/qemu-aarch64"):
-        return "no qemu-user with binfmt: apt install qemu-user-static binfmt-support"
-    missing = [name for name in ("debootstrap", "unshare", "ssh", "sshpass") if shutil.which(name) is None]
-    return "{} missing".format(", ".join(missing)) if missing else None
-
-
-def cache():
-    """A folder for what is made once."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = pathlib.Path(base, "nanoyolo", "deploy")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def debian():
-    """The plain Debian: $NANOYOLO_ARM64_ROOT, or made in the cache."""
-    given = os.environ.get("NANOYOLO_ARM64_ROOT")
-    if given:
-        return pathlib.Path(given)
-    root = cache() / "debian-arm64"
-    if not root.exists():
-        part = cache() / "debian-arm64.part"
-        shutil.rmtree(str(part), ignore_errors=True)
-        packages = "python3,python3-venv,python3-pip,sudo,openssh-server,ca-certificates"
-        with open(str(cache() / "debootstrap.log"), "w") as log:
-            subprocess.check_call(
-                ["debootstrap", "--arch=arm64", "--variant=minbase", "--include=" + packages, "bookworm", str(part)],
-                stdout=log,
-                stderr=log,
-            )
-        part.rename(root)
-    return root
 
 
 def jetpack():
-    """What is put on top of it, made once: this machine's way to the package indexes, users, stand-ins."""
-    layer, part = cache() / "jetpack-arm64", cache() / "jetpack-arm64.part"
-    with open(str(cache() / "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not layer.exists() or (layer / ".stamp").read_text() != STAMP:
-            for folder in (layer, part):
-                shutil.rmtree(str(folder), ignore_errors=True)
-            _make_jetpack(part)
-            (part / ".stamp").write_text(STAMP)
-            part.rename(layer)
-    return layer
+    """What is put on top of Debian, made once: this machine's way to the package indexes, users, stand-ins."""
+    return made_once("jetpack-arm64", _make_jetpack, STAMP)
 
 
 def _make_jetpack(layer):
@@ -102,7 +53,7 @@ def _make_jetpack(layer):
         commands.append("chown -R {0}:{0} /home/{0} && chmod 700 /home/{0}/.ssh".format(user))
     commands += ["echo 'free ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/free", "usermod -aG sudo asked"]
     commands += ["echo '# a stock fstab' > /etc/fstab"]
-    _in_root(debian(), layer, " && ".join(commands))
+    in_root([debian()], layer, " && ".join(commands))
 
 
 def _key():
@@ -156,39 +107,13 @@ def _put(path, text, mode=0o644):
     path.chmod(mode)
 
 
-def _in_root(lower, upper, script, work=None):
-    """Run a shell script in lower with upper on top, changes going to the latter; its standard output."""
-    work = work or upper.with_name(upper.name + ".work")
-    mounts = _mounts(lower, upper, work)
-    try:
-        return subprocess.check_output(
-            ["unshare", "--mount", "sh", "-ec", mounts + 'exec chroot "$root" /bin/sh -e'],
-            input=script.encode(),
-        ).decode()
-    finally:
-        shutil.rmtree(str(work), ignore_errors=True)
-
-
-def _mounts(lower, upper, work):
-    mountpoint = upper.with_name(upper.name + ".root")
-    for folder in (work, mountpoint):
-        folder.mkdir(exist_ok=True)
-    return "root={}; mount -t overlay overlay -o lowerdir={},upperdir={},workdir={} $root; ".format(
-        mountpoint, lower, upper, work
-    )
-
-
-class Board:
+class Board(Arm64):
     """A board of its own: what is changed on it is in `folder`, and lost with that."""
 
     def __init__(self, folder, base=None, model=NANO, release=None, mount=""):
         """release: (L4T, revision), or None for no Jetson. mount: a shell command more, $root is the board's root."""
-        self.folder = pathlib.Path(str(folder))
-        self.upper = self.folder / "upper"
-        self.lowers = "{}:{}".format(jetpack(), debian())
+        super().__init__(folder, [jetpack(), debian()])
         self._mount = mount
-        self._process = None
-        self._serial = 0
         if base is not None:
             subprocess.check_call(["cp", "-a", str(base.upper), str(self.upper)])
         else:
@@ -201,8 +126,6 @@ class Board:
                 self.inside("rm -f /{}/{}".format(NVIDIA[name], name))
 
     def start(self):
-        """Switch it on."""
-        self._serial += 1
         state = self.upper / "var/lib/fake_board"
         state.mkdir(parents=True, exist_ok=True)
         # Memory and swap as on a Nano; what is in fstab is in use after a start.
@@ -212,11 +135,7 @@ class Board:
             lines += "/swapfile file 4194304 0 -2\n"
         (state / "swaps").write_text(lines)
         (state / "meminfo").write_text("MemTotal: 4059196 kB\nMemFree: 2000000 kB\nMemAvailable: 3000000 kB\n")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        work = self.folder / "work{}".format(self._serial)
-        script = _mounts(self.lowers, self.upper, work) + " ".join(
+        mounts = " ".join(
             (
                 "mount -t proc proc $root/proc;",
                 "mount --bind $root/var/lib/fake_board/swaps $root/proc/swaps;",
@@ -224,57 +143,13 @@ class Board:
                 "mkdir -p $root/dev/pts $root/dev/shm; mount -t devpts devpts $root/dev/pts;",
                 "mount -t tmpfs tmpfs $root/dev/shm; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd;",
                 self._mount,
-                "exec chroot $root /usr/sbin/sshd -D -e -o Port={} -o ListenAddress=127.0.0.1".format(self.port),
-                "-o UsePAM=yes -o PasswordAuthentication=yes -o UseDNS=no",
             )
         )
-        with open(str(self.folder / "sshd.log"), "ab") as log:
-            self._process = subprocess.Popen(
-                ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script],
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
-        config = "Host board\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}\n  StrictHostKeyChecking no\n"
-        config += "  UserKnownHostsFile /dev/null\n  IdentitiesOnly yes\n  LogLevel ERROR\n"
-        (self.folder / "ssh_config").write_text(config.format(self.port, _key()))
-        end = time.monotonic() + 60
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return self
-            except OSError:
-                assert time.monotonic() < end, (self.folder / "sshd.log").read_text()
-                time.sleep(0.2)
-
-    def cut_power(self):
-        """Every process is killed at once. (The disk loses nothing: the kernel's cache is this machine's.)"""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *exception):
-        self.cut_power()
-
-    def ssh(self, command, user="free", check=True, timeout=PATIENCE):
-        """Run a command there: what it prints."""
-        done = subprocess.run(
-            ["ssh", "-F", str(self.folder / "ssh_config"), user + "@board", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=timeout,
-        )
-        assert not check or done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
+        return self.power_on(_key(), mounts, " exec {} -o UsePAM=yes -o PasswordAuthentication=yes")
 
     def begin(self, *options, **kwargs):
         """Start provision.sh against it."""
-        command = [str(PROVISION), "--ssh-config", str(self.folder / "ssh_config"), *options]
+        command = [str(PROVISION), "--ssh-config", str(self.config), *options]
         command.append(kwargs.get("user", "free") + "@board")
         return subprocess.Popen(
             kwargs.get("before", []) + ["setsid", "-w"] * ("before" not in kwargs) + command,
@@ -293,7 +168,7 @@ class Board:
     def inside(self, script):
         """Run a script as root while it is switched off: what it prints."""
         assert self._process is None
-        return _in_root(self.lowers, self.upper, script, self.folder / "work-inside")
+        return in_root(self.lowers, self.upper, script, self.folder / "work-inside")
 
     def calls(self):
         """What the fakes were called with."""
@@ -304,7 +179,7 @@ class Board:
         """Every file's mode, owner and hash, but for what differs between two runs that are alike."""
         assert self._process is None
         work = self.folder / "work-inside"
-        script = _mounts(self.lowers, self.upper, work) + "exec {} {} $root".format(sys.executable, __file__)
+        script = overlay(self.lowers, self.upper, work) + "exec {} {} $root".format(sys.executable, __file__)
         try:
             out = subprocess.check_output(["unshare", "--mount", "sh", "-ec", script], universal_newlines=True)
         finally:
@@ -314,7 +189,7 @@ class Board:
 
 # Logs, caches, what the fakes and dpkg note down, and what is made anew at each start.
 UNLIKE = "proc dev run tmp sys root/.cache var/log var/cache var/tmp var/lib/apt var/lib/fake_board etc/ld.so.cache "
-UNLIKE += "etc/.pwd.lock etc/passwd- etc/group- etc/shadow- etc/gshadow- etc/subuid- etc/subgid- .stamp "
+UNLIKE += "etc/.pwd.lock etc/passwd- etc/group- etc/shadow- etc/gshadow- etc/subuid- etc/subgid- "
 UNLIKE += "var/lib/dpkg/status-old var/lib/dpkg/available-old var/lib/dpkg/lock var/lib/dpkg/lock-frontend "
 UNLIKE += "var/lib/dpkg/triggers/Lock var/lib/dpkg/triggers/File var/lib/dpkg/triggers/Unincorp"
 SWAPFILE = "swapfile"  # has an identity of its own

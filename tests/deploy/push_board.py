@@ -14,64 +14,28 @@ import platform
 import pty
 import select
 import shutil
-import socket
 import subprocess
 import sys
 import time
+
+from arm64 import Arm64, debian, in_root, made_once
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless")
 USERS = {"free": "its word", "asked": "secret", "guest": "secret"}  # sudo: without a password, with one, not at all
-LAYER = 1  # another number when _provisioned() makes another layer
+LAYER = "2"  # another one when _make_provisioned makes another layer
 SITE = "opt/nanoyolo/venv/lib/python3.11/site-packages"
 NANOYOLO = "opt/nanoyolo"
 PATIENCE = 900
 
 
-def why_not():
-    """Why there can be no such board here, or None."""
-    if os.geteuid() != 0:
-        return "root mounts and changes into the board's folder"
-    if platform.machine() != "aarch64" and not os.path.exists("/proc/sys/fs/binfmt_misc/qemu-aarch64"):
-        return "no qemu-user with binfmt: apt install qemu-user-static binfmt-support"
-    needed = ["ssh", "ssh-keygen", "unshare", "sudo", "git"] + ["debootstrap"] * (not _given_root())
-    missing = [name for name in needed if shutil.which(name) is None]
-    return "{} missing".format(", ".join(missing)) if missing else None
-
-
-def _given_root():
-    return os.environ.get("NANOYOLO_ARM64_ROOT")
-
-
-def _cache():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = pathlib.Path(base, "nanoyolo")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _debian():
-    if _given_root():
-        return pathlib.Path(_given_root())
-    root = _cache() / "debian-arm64"
-    if not root.exists():
-        part = _cache() / "debian-arm64.{}.part".format(os.getpid())
-        packages = "python3,python3-venv,python3-pip,sudo,openssh-server,ca-certificates"
-        subprocess.check_call(
-            ["debootstrap", "--arch=arm64", "--variant=minbase", "--include=" + packages, "bookworm", str(part)],
-            stdout=subprocess.DEVNULL,
-        )
-        part.rename(root)
-    return root
-
-
 def _provisioned():
     """What provision.sh would have left, and users to log in as: a layer on Debian, made once."""
-    layer = _cache() / "push-board-{}".format(LAYER)
-    if layer.exists():
-        return layer
-    part = _cache() / "push-board.{}.part".format(os.getpid())
+    return made_once("push-board", _make_provisioned, LAYER)
+
+
+def _make_provisioned(part):
     part.mkdir()
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target"]
     command += [str(part / SITE), "--python-version", "3.11", "--platform", "manylinux_2_28_aarch64"]
@@ -84,11 +48,9 @@ def _provisioned():
         script += ["useradd -m -s /bin/bash {0}".format(user), "echo '{}:{}' | chpasswd".format(user, password)]
     script += ["echo 'free ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/free", "usermod -aG sudo asked"]
     script += ["rm -f /etc/ssh/ssh_host_*"]
-    _in_root([_debian()], part, "\n".join(script))
+    in_root([debian()], part, "\n".join(script))
     if platform.machine() != "aarch64":
         _put_own_sudo(part)
-    part.rename(layer)
-    return layer
 
 
 def _put_own_sudo(root):
@@ -109,28 +71,12 @@ def _put_own_sudo(root):
 PAM = ("unix", "deny", "permit", "limits")
 
 
-def _overlay(lowers, upper):
-    """A shell's words that mount it at $root."""
-    work, root = (upper.with_name(upper.name + ending) for ending in (".work", ".root"))
-    for folder in (work, root):
-        folder.mkdir(exist_ok=True)
-    return "root={}; mount -t overlay overlay -o lowerdir={},upperdir={},workdir={} $root; ".format(
-        root, ":".join(str(lower) for lower in lowers), upper, work
-    )
-
-
-def _in_root(lowers, upper, script):
-    command = _overlay(lowers, upper) + "exec chroot $root /bin/bash -euo pipefail"
-    subprocess.run(["unshare", "--mount", "sh", "-ec", command], input=script.encode(), check=True)
-
-
-class PushBoard:
+class PushBoard(Arm64):
     """A board of its own in `folder`. What is on it can be looked at from here: `path`."""
 
     def __init__(self, folder, service, machine_id="0" * 32):
         """service: the command that push_systemctl.py starts in the version's folder."""
-        self.folder = pathlib.Path(str(folder))
-        self.upper = self.folder / "upper"
+        super().__init__(folder, [_provisioned(), debian()])
         for name in ("etc", "usr/bin"):
             (self.upper / name).mkdir(parents=True, exist_ok=True)
         shutil.copy(str(HERE / "push_systemctl.py"), str(self.upper / "usr/bin/systemctl"))
@@ -140,63 +86,24 @@ class PushBoard:
         (self.upper / "etc/ssh").mkdir()
         host_key = str(self.upper / "etc/ssh/ssh_host_ed25519_key")
         subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
-        self.config = self.folder / "ssh_config"
-        self._process = None
 
     def start(self, mount=""):
         """Switch it on. mount: a shell command more, where $root is the board's root."""
         key = self.folder / "key"
         if not key.exists():
             subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         shutil.copy(str(key) + ".pub", str(self.upper / "etc/keys"))
-        script = _overlay([_provisioned(), _debian()], self.upper) + " ".join(
+        mounts = " ".join(
             (
                 "mount -t proc proc $root/proc; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd;",
                 "echo 127.0.0.1 localhost $(hostname) >$root/etc/hosts;",
                 "mkdir -p $root/dev/pts; mount -t devpts devpts $root/dev/pts;",
                 mount,
-                "chroot $root /usr/sbin/sshd -D -e -o Port={} -o ListenAddress=127.0.0.1".format(self.port),
-                "-o UsePAM=no -o AuthorizedKeysFile=/etc/keys -o StrictModes=no -o UseDNS=no -o MaxStartups=50 &",
-                "wait",
             )
         )
-        self._log = open(str(self.folder / "sshd.log"), "ab")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", script],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
-        config = "Host board\n  HostName 127.0.0.1\n  Port {}\nHost *\n  IdentityFile {}\n  IdentitiesOnly yes\n"
-        config += "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-        self.config.write_text(config.format(self.port, key))
-        end = time.monotonic() + 60
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                    if connection.recv(4) == b"SSH-":
-                        return self
-            except OSError:
-                pass
-            assert time.monotonic() < end, (self.folder / "sshd.log").read_text()
-            time.sleep(0.2)
-
-    def cut_power(self):
-        """Every process there is killed at once. (The disk loses nothing: the kernel's cache is this machine's.)"""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._log.close()
-            self._process = None
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *exception):
-        self.cut_power()
+        # Not exec: the first process stays outside of the root, where `path` looks from.
+        options = "-o UsePAM=no -o AuthorizedKeysFile=/etc/keys -o StrictModes=no -o MaxStartups=50"
+        return self.power_on(key, mounts, " {} " + options + " & wait")
 
     def path(self, name):
         """Where a file of the board is here, seen through the namespace of its processes."""
@@ -204,13 +111,6 @@ class PushBoard:
         with open(children) as file:
             child = file.read().split()[0]
         return pathlib.Path("/proc/{}/root{}.root".format(child, self.upper), name)
-
-    def ssh(self, command, user="free"):
-        """Run a command there: what it prints."""
-        words = ["ssh", "-F", str(self.config), user + "@board", command]
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout.decode()
 
     def state(self):
         """Everything that a push may change, in a form to compare; and that nothing of it is half done."""

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import pytest
-from push_board import PushBoard, why_not
+from arm64 import why_not
+from push_board import PushBoard
 from push_projects import SERVICE_COMMAND, small_project
 
+WHY_NOT = why_not("sudo", "git")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ANSIBLE = os.path.join(ROOT, "deploy", "jetson", "ansible")
 PLAYBOOKS = ("provision", "push", "rollback", "status")
@@ -101,7 +103,7 @@ def write_inventory(project, folder, boards):
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_fleet(fleet):
     project, gate, yard = fleet
     first = project.commit()
@@ -141,7 +143,7 @@ def test_a_fleet(fleet):
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_board_that_is_listed_twice(fleet, tmp_path):
     project, gate, yard = fleet
     write_inventory(project, tmp_path, [("gate", gate), ("door", gate), ("yard", yard)])
@@ -156,7 +158,7 @@ def test_a_board_that_is_listed_twice(fleet, tmp_path):
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_not_well(fleet):
     """What push.sh does not see and the health check does: the service ends later, or app.doctor says so."""
     project, gate, yard = fleet

@@ -17,9 +17,11 @@ import time
 import cv2
 import numpy as np
 import pytest
-from arm64_board import ROOT, Board, why_not
+from arm64 import why_not
+from arm64_board import ROOT, Board
 
-pytestmark = [pytest.mark.deploy, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+WHY_NOT = why_not("sshpass")
+pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
 
 JETPACK_6 = ("36", "4.3")
 JETPACK_4 = ("32", "7.1")

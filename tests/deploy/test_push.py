@@ -11,13 +11,15 @@ import subprocess
 import time
 
 import pytest
+from arm64 import why_not
 from program import MODEL, ROOT
-from push_board import SITE, PushBoard, run, why_not
+from push_board import SITE, PushBoard, run
 from push_projects import MODEL as PUSHED_MODEL
 from push_projects import SERVICE_COMMAND, real_project, small_project
 
 PUSH = os.path.join(ROOT, "deploy", "jetson", "push.sh")
-deploy = [pytest.mark.deploy, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+WHY_NOT = why_not("sudo", "git")
+deploy = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
 
 
 def on_board(function):
