@@ -13,8 +13,10 @@ for folder in (TESTS, os.path.dirname(TESTS)):
         sys.path.remove(folder)
     sys.path.insert(0, folder)
 
-# Under nohup it is ignored, and would be in every command that a test starts.
+# Under nohup, and in the background of a script, these are ignored, and would be in every command that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
 HOST_ONLY = ["tools/benchmarks", "tools/costs", "tools/reporting", "tools/training"]

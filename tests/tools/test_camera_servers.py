@@ -446,7 +446,10 @@ def test_mjpeg_command(video, get):
             client.sendall(b"GET /video HTTP/1.0\r\n\r\n")
             assert b" 401 " in client.recv(4096)
         process.send_signal(signal.SIGINT)
-        assert process.wait(LIMIT) == 130
+        try:
+            assert process.wait(LIMIT) == 130
+        finally:
+            process.kill()  # else leaving the block would wait for it for ever
 
 
 @pytest.mark.parametrize(
