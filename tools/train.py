@@ -139,6 +139,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             if done:
                 say(f"stopped after epoch {done}; go on with: python -m tools.train --resume {journal.folder}")
             raise
+        finally:
+            journal.leave()
         export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
         say(f"measure it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 

@@ -192,6 +192,7 @@ def test_bad_input_is_one_line(data, tmp_path, args, code, message):
     assert (actual, len(lines)) == (code, 1), err
     assert message in lines[0]
     assert "Traceback" not in err
+    assert not (tmp_path / "run").exists(), "nothing is left behind"
 
 
 def test_a_run_is_not_overwritten(trained, data):

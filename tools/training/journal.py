@@ -58,6 +58,13 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         check_writable(os.path.join(folder, STATE))
         return cls(folder, options)
 
+    def leave(self) -> None:
+        """Remove the folder where nothing was written to it: the data were not there, say."""
+        try:
+            os.rmdir(self.folder)
+        except OSError:
+            pass  # it is not empty
+
     @classmethod
     def read(cls, folder: str) -> "Journal":
         """What a run left in its folder. Raises UsageError where there is none, ModelError where it is damaged."""
