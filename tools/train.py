@@ -11,7 +11,7 @@ from app.command import exit_code
 from app.errors import UsageError, say
 from app.files import check_writable
 from tools.training.frameworks import import_keras
-from tools.training.options import RECIPES, complete, make_parser
+from tools.training.options import parse
 
 UNLIMITED = 10**6  # epochs, where the time is what ends a run
 
@@ -107,17 +107,10 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    parser = make_parser()
     arguments = list(sys.argv[1:] if argv is None else argv)
 
     def work() -> None:
-        args = parser.parse_args(arguments)
-        if args.resume is None:
-            parser.set_defaults(**RECIPES[args.recipe])
-            args = parser.parse_args(arguments)
-            complete(args)
-        elif len(arguments) > (1 if arguments[0].startswith("--resume=") else 2):
-            raise UsageError("--resume: goes on with the options of the run; give no others")
+        args = parse(arguments)
         import_keras()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         from tools.training.export import export

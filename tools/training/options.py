@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from typing import Sequence
 
 from app.command import Parser, number
 from app.errors import UsageError
@@ -153,8 +154,16 @@ def _steps(text: str) -> list[int]:
     return steps
 
 
-def complete(args: argparse.Namespace) -> None:
-    """Fill in what depends on other options. Raises UsageError for options that do not go together."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options of a run, whole; of one to resume, only which. Raises UsageError for what does not go together."""
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    if args.resume is not None:
+        if len(arguments) > (1 if arguments[0].startswith("--resume=") else 2):
+            raise UsageError("--resume: goes on with the options of the run; give no others")
+        return args
+    parser.set_defaults(**RECIPES[args.recipe])
+    args = parser.parse_args(arguments)
     if args.model is None:
         raise UsageError(f"name a model: {', '.join(MODELS)}; or a run to --resume")
     if args.epochs is not None and args.time_budget is not None:
@@ -165,3 +174,4 @@ def complete(args: argparse.Namespace) -> None:
         args.epochs = DEFAULT_EPOCHS
     if args.lr is None:
         args.lr = ADAPTIVE_LEARNING_RATE if args.optimiser in ADAPTIVE else LEARNING_RATES[args.model]
+    return args

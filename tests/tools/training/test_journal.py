@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib")
 from app.errors import ModelError  # noqa: E402
 from tools.train import build_model  # noqa: E402
 from tools.training.journal import Journal  # noqa: E402
-from tools.training.options import make_parser  # noqa: E402
+from tools.training.options import parse  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3)).astype(np.float32)
 LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]
@@ -17,7 +17,7 @@ LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]
 
 def trained(folder, *args):
     """A run of one epoch of one step: options, journal, network."""
-    options = make_parser().parse_args(["report_fast", "--precision", "float32", "--output", "x.onnx", *args])
+    options = parse(["report_fast", "--precision", "float32", "--output", "x.onnx", *args])
     options.command = "python -m tools.train report_fast"
     model = build_model(options, on_gpu=False)
     journal = Journal.create(str(folder), options)
@@ -66,7 +66,7 @@ def test_options_come_back_as_they_were(tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     _, journal, _ = trained(tmp_path / "run")
-    other = build_model(make_parser().parse_args(["nano_resnet_s", "--precision", "float32"]), on_gpu=False)
+    other = build_model(parse(["nano_resnet_s", "--precision", "float32"]), on_gpu=False)
     with pytest.raises(ModelError, match="cannot load it"):
         journal.restore(other)
 

@@ -3,13 +3,7 @@ import pytest
 pytest.importorskip("keras", "3")
 
 from tools.train import make_optimiser  # noqa: E402
-from tools.training.options import LEARNING_RATES, MODELS, RECIPES, complete, make_parser, seconds  # noqa: E402
-
-
-def options(*args, **defaults):
-    parser = make_parser()
-    parser.set_defaults(**defaults)
-    return parser.parse_args(["report_fast", *args])
+from tools.training.options import LEARNING_RATES, MODELS, parse, seconds  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -27,7 +21,7 @@ def options(*args, **defaults):
 )
 def test_an_optimiser_is_what_its_name_says(name, kind, expected):
     given = ["--optimiser", name, "--lr", "0.02", "--momentum", "0.7", "--weight-decay", "0.3", "--ema", "0.8"]
-    optimiser = make_optimiser(options(*given))
+    optimiser = make_optimiser(parse(["report_fast", *given]))
     config = optimiser.get_config()
     expected = {"weight_decay": 0.3, "use_ema": True, "ema_momentum": 0.8, **expected}
     assert type(optimiser).__name__ == kind
@@ -36,14 +30,15 @@ def test_an_optimiser_is_what_its_name_says(name, kind, expected):
 
 
 def test_without_decay_and_average():
-    config = make_optimiser(options("--weight-decay", "0", "--ema", "0")).get_config()
+    config = make_optimiser(parse(["report_fast", "--weight-decay", "0", "--ema", "0"])).get_config()
     assert (config["weight_decay"], config["use_ema"]) == (None, False)
 
 
 def test_the_reports_recipe():
-    args = options(**RECIPES["report"])
+    args = parse(["report_fast", "--recipe", "report"])
     found = (args.batch, args.lr, args.momentum, args.validation, args.schedule, args.boundaries, args.optimiser)
     assert found == (962, 0.005, 0.97256, 0.1352, "piecewise", [10000, 25000, 40000], "momentum")
+    assert parse(["report_fast", "--recipe", "report", "--lr", "0.1"]).lr == 0.1, "what is given goes before it"
     assert (args.flip, args.crop, args.cutmix, args.label_smoothing, args.weight_decay, args.ema) == (False,) + (0,) * 5
 
 
@@ -57,9 +52,7 @@ def test_the_reports_recipe():
     ],
 )
 def test_the_learning_rate_is_the_networks_own(model, given, expected):
-    args = make_parser().parse_args([model, *given])
-    complete(args)
-    assert args.lr == expected
+    assert parse([model, *given]).lr == expected
     assert set(LEARNING_RATES) == set(MODELS)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 keras = pytest.importorskip("keras", "3")
 
-from tools.training.options import make_parser  # noqa: E402
+from tools.training.options import parse  # noqa: E402
 from tools.training.pace import Pace  # noqa: E402
 
 
@@ -29,7 +29,7 @@ class FakeModel:
 
 
 def make_pace(journal, *args, steps=10):
-    options = make_parser().parse_args(["report_fast", "--schedule", "constant", "--lr", "0.5", *args])
+    options = parse(["report_fast", "--schedule", "constant", "--lr", "0.5", *args])
     pace = Pace(options, steps, journal)
     pace.set_model(FakeModel())
     return pace
