@@ -8,8 +8,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/connection.sh"
 BOARD_SCRIPT=$HERE/on-board/push-board.sh
 PROJECT=$(cd "$HERE/../.." && pwd)
+LAUNCHER=deploy/jetson/service/run-detect  # what the unit starts
 MODELS=(weights/yolov3-tiny.onnx weights/yolov3-tiny.json)  # made here, not committed
-ON_BOARD=(deploy/jetson/self-test deploy/jetson/on-board/engine_fits.py)  # what push-board.sh needs of a version
 
 usage() {
     cat <<'END'
@@ -90,6 +90,8 @@ find_revision() {
     COMMIT=$(git -C "$PROJECT" rev-parse --verify --quiet "${REVISION:-HEAD}^{commit}" 2>/dev/null) ||
         refuse "git knows no revision ${REVISION:-HEAD}; list them: git -C $PROJECT log --oneline" 2
     NAME=${COMMIT:0:12}
+    git -C "$PROJECT" cat-file -e "$COMMIT:$LAUNCHER" 2>/dev/null ||
+        refuse "$NAME is older than the service, and has no $LAUNCHER; push a later revision" 2
     if [ -z "$REVISION" ] && [ -n "$(git -C "$PROJECT" status --porcelain)" ]; then
         say "warning: there are changes that are not committed; they do not go to the board"
     fi
@@ -106,17 +108,10 @@ make_models() {
     done
 }
 
-# What the board will have. Things that the revision is too old to have are added: they are how it is tried.
-stage() {  # FOLDER
+stage() {  # FOLDER: what the board will have
     local path
     mkdir "$1"
     git -C "$PROJECT" archive "$COMMIT" | tar -C "$1" -xf -
-    for path in "${ON_BOARD[@]}"; do
-        if [ ! -e "$1/$path" ]; then
-            mkdir -p "$(dirname "$1/$path")"
-            cp -R "$PROJECT/$path" "$1/$path"
-        fi
-    done
     mkdir -p "$1/weights"
     for path in "${MODELS[@]}"; do ln -sf "$PROJECT/$path" "$1/$path"; done
     [ -z "$(find "$1" -name $'*[\n\\\\]*' -print -quit)" ] || refuse "revision $NAME has a file with a line break or \\ in its name"
@@ -138,20 +133,34 @@ quoted() {  # WORD...: for any shell there
     for word in "$@"; do printf "'%s' " "${word//\'/\'\\\'\'}"; done
 }
 
+board_script() {  # the script with the parts that it sources in their places
+    local line part
+    while IFS= read -r line; do
+        # shellcheck disable=SC2016  # the line has this as it stands
+        case $line in
+            '. "$HERE/'*'"')
+                part=${line#*/}
+                cat "$HERE/on-board/${part%\"}" ;;
+            *) printf '%s\n' "$line" ;;
+        esac
+    done <"$BOARD_SCRIPT"
+}
+
 board_command() {  # COMMAND REVISION
     # The script comes first on standard input: there is nothing to copy before, and nothing to leave behind.
     # shellcheck disable=SC2016  # for the board's shell
-    quoted bash -c 'eval "$(head -c "$0")"' "$(wc -c <"$BOARD_SCRIPT")" \
+    quoted bash -c 'eval "$(head -c "$0")"' "$(wc -c <"$TEMPORARY/script")" \
         "$1" "$BOARD" "$2" "$KEEP" "$ENGINE" ${SIZES[@]+"${SIZES[@]}"}
 }
 
 start_board() {  # COMMAND REVISION: with the pipes TO and FROM, and its process in BOARD_PID
+    board_script >"$TEMPORARY/script"
     mkfifo "$TEMPORARY/to" "$TEMPORARY/from"
     "${SSH[@]}" "$BOARD" "$SUDO$(board_command "$1" "$2")" <"$TEMPORARY/to" >"$TEMPORARY/from" &
     BOARD_PID=$!
     exec {TO}>"$TEMPORARY/to" {FROM}<"$TEMPORARY/from"
     # Where the board refuses, it does not read on: it has said why.
-    ( if [ -n "$PASSWORD" ]; then printf '%s\n' "$PASSWORD"; fi; cat "$BOARD_SCRIPT" ) 1>&"$TO" 2>/dev/null || true
+    ( if [ -n "$PASSWORD" ]; then printf '%s\n' "$PASSWORD"; fi; cat "$TEMPORARY/script" ) 1>&"$TO" 2>/dev/null || true
 }
 
 end_board() {

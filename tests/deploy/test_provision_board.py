@@ -291,7 +291,7 @@ def test_only_one_at_a_time(stock):
     first.kill()
     first.communicate()
     assert code == 1
-    assert err == "error: another run is at work on this board; wait for its end\n"
+    assert err == "error: another run, or push.sh, is at work on this board; wait for its end\n"
 
 
 def test_an_unknown_board(tmp_path):

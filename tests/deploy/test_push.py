@@ -57,6 +57,20 @@ def test_wrong_arguments(arguments, phrase):
     assert err.startswith("error: " + phrase), err
 
 
+def test_a_revision_without_the_service(tmp_path):
+    project = small_project(tmp_path)
+    (project.folder / "deploy/jetson/service/run-detect").unlink()
+    old = project.commit()
+    code, out, err = run([project.push_script, "a@b"])
+    assert (code, out) == (2, "")
+    assert (
+        err
+        == "error: {} is older than the service, and has no deploy/jetson/service/run-detect; push a later revision\n".format(
+            old
+        )
+    )
+
+
 def test_help():
     code, out, err = run([PUSH, "--help"])
     assert (code, err) == (0, "")
@@ -150,7 +164,7 @@ def test_versions_come_and_go(board, project):
         "versions": sorted([first, third, fourth]),
         "hidden": [".history"],
         "history": [first, third, fourth],
-        "other": [".push.lock"],
+        "other": [],
     }
     succeed(board, project, "--keep", "2", "--revision", third)
     assert board.state()["versions"] == sorted([third, fourth])
@@ -256,7 +270,10 @@ def test_two_at_once(board, project):
         done = [future.result() for future in [pool.submit(push_to, board, project) for _ in range(2)]]
     assert sorted(code for code, _, _ in done) == [0, 1]
     (refused,) = (err for code, _, err in done if code == 1)
-    assert refused == "error: another push is at work on free@board; wait for its end, then type this again\n"
+    assert (
+        refused
+        == "error: another push, or provision.sh, is at work on free@board; wait for its end, then type this again\n"
+    )
     assert board.service() == ("active", good)
 
 
@@ -317,13 +334,13 @@ def test_killed_anywhere(board, project, victim):
         while True:
             code, out, err = push_to(board, project)
             # What was killed here may still be at its last step there.
-            if code == 0 or "another push is at work" not in err or time.monotonic() > end:
+            if code == 0 or "another push, or provision.sh, is at work" not in err or time.monotonic() > end:
                 break
         assert code == 0, (delay, out, err)
         state = board.state()
         assert state["current"] == "versions/" + new, delay
         assert state["history"][-2:] == [first, new], (delay, state)
-        assert (state["hidden"], state["other"]) == ([".history"], [".push.lock"]), delay
+        assert (state["hidden"], state["other"]) == ([".history"], []), delay
         assert board.service() == ("active", new), delay
         first = new
 

@@ -37,8 +37,8 @@ parse() {
 }
 
 only_one() {
-    exec 9>/run/nanoyolo-provision.lock
-    flock -n 9 || die "another run is at work on this board; wait for its end"
+    exec 9>/run/nanoyolo.lock  # push-board.sh holds the same
+    flock -n 9 || die "another run, or push.sh, is at work on this board; wait for its end"
 }
 
 main() {

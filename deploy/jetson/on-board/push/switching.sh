@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# The switch to another version, which is undone where the service does not start and stay; also after a power cut.
+
+# Sets REASON when the service does not start, or does not stay.
+start_and_watch() {
+    local restarts second
+    systemctl reset-failed "$SERVICE" 2>/dev/null 9>&- || true  # else one that failed often is not started again
+    if ! timeout "$START_LIMIT" systemctl restart "$SERVICE" >/dev/null 2>&1 9>&-; then
+        REASON="the service did not become ready"
+        return 1
+    fi
+    restarts=$(systemctl show -p NRestarts "$SERVICE")
+    for ((second = 0; second < WATCH; second++)); do
+        sleep 1
+        if ! systemctl is-active --quiet "$SERVICE" || [ "$(systemctl show -p NRestarts "$SERVICE")" != "$restarts" ]; then
+            REASON="the service ended soon after its start"
+            return 1
+        fi
+    done
+}
+
+switch() {  # push|rollback
+    local old back
+    old=$(current)
+    decide yes
+    if [ "$old" != "$NAME" ]; then echo "$1 $old" | write_whole "$VERSIONS/.switching"; fi
+    point_to "$NAME"
+    say "starting $NAME"
+    if start_and_watch; then
+        if [ "$1" = push ]; then remember "$NAME" "$old"; fi
+        rm -f "$VERSIONS/.switching"
+        return
+    fi
+    if [ "$old" = "$NAME" ]; then die "$REASON with $NAME, which ran before; look: journalctl -u nanoyolo; or go back: --rollback"; fi
+    local reason=$REASON
+    point_to "$old"
+    if [ -z "$old" ]; then
+        systemctl stop "$SERVICE" 9>&- || true
+        back="nothing runs, as before"
+    elif start_and_watch; then
+        back="$old runs again"
+    else
+        back="$old is back, but $REASON with it too"
+    fi
+    rm -f "$VERSIONS/.switching"
+    if set_aside "$NAME"; then
+        back="$back; $NAME is kept as $VERSIONS/.$NAME.failed"
+    fi
+    die "$reason with $NAME; $back; on $BOARD look: journalctl -u nanoyolo -n 30"
+}
+
+# What a push that was killed, or a power cut, has left.
+mend() {
+    local command old='' new
+    rm -f "$ROOT/.current.new" "$VERSIONS"/.*.new
+    if [ ! -e "$VERSIONS/.switching" ]; then return; fi
+    read -r command old <"$VERSIONS/.switching" || true
+    new=$(current)
+    decide yes
+    if [ "$new" != "$old" ] && start_and_watch; then
+        say "an earlier $command was cut short; $new, which it was to start, runs and stays"
+        if [ "$command" = push ]; then remember "$new" "$old"; fi
+    else
+        if [ "$new" != "$old" ]; then
+            say "an earlier $command was cut short; with $new $REASON, so back to ${old:-nothing}"
+            point_to "$old"
+            set_aside "$new" || true
+        fi
+        if [ -n "$old" ]; then start_and_watch || say "with $old $REASON"; fi
+    fi
+    rm -f "$VERSIONS/.switching"
+    decide no
+}
