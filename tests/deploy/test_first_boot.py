@@ -9,9 +9,11 @@ import stat
 import subprocess
 
 import pytest
+from arm64 import debian, why_not
 from cards import FLASH, JETSON, command, make_image, make_root, needs_cards, put_first, run
 
 pytestmark = needs_cards
+WHY_NOT = why_not()
 OWN = "usr/local/lib/nanoyolo"
 WANTED = "etc/systemd/system/multi-user.target.wants/nanoyolo-first-boot.service"
 WIFI = "etc/NetworkManager/system-connections/nanoyolo-wifi.nmconnection"
@@ -339,12 +341,10 @@ def test_the_service_file_is_one_for_systemd(tmp_path):
 
 
 @pytest.mark.deploy
+@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_the_first_boot_on_a_whole_system(key, tmp_path):
-    source = os.environ.get("ROOTFS")
-    if source is None:
-        pytest.skip("a Debian or Ubuntu of the board's architecture is needed, made by debootstrap: ROOTFS=/folder")
     root = tmp_path / "root"
-    command("cp", "-a", "--one-file-system", source, root)
+    command("cp", "-a", "--one-file-system", debian(), root)
     (root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
     script = '. {}/first-boot/prepare.sh; first_boot=([user]=ada [hostname]=nano1 [ssh-key]=$1); write_first_boot "$2"'
     code, said = run("bash", "-c", script.format(JETSON), "bash", key, root)
