@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from arm64 import why_not
 from arm64_board import ROOT, Board
+from test_ansible import ANSIBLE, find_ansible, play
 
 WHY_NOT = why_not("sshpass")
 pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
@@ -114,6 +115,28 @@ def test_what_was_changed_by_hand_is_put_right_but_the_owners_settings(like_prov
     settings = "etc/nanoyolo/nanoyolo.env"
     assert found.pop(settings) != finished[settings]
     assert found == {path: line for path, line in finished.items() if path != settings}
+
+
+@pytest.mark.skipif(find_ansible() is None, reason="no ansible-playbook")
+def test_the_playbook(like_provisioned, finished, tmp_path):
+    board, inventory = like_provisioned, tmp_path / "inventory.yml"
+    timer = "/etc/systemd/system/nanoyolo-prune.timer"
+    board.inside("rm " + timer)
+    with board:
+        lines = ["boards:", "  hosts:", "    gate: {{ansible_host: 127.0.0.1, ansible_port: {}}}".format(board.port)]
+        lines += ["  vars:", "    ansible_user: free", "    nanoyolo_ssh_config: {}".format(board.config)]
+        lines += ["    ansible_ssh_common_args: -F {}".format(board.config)]
+        inventory.write_text("\n".join(lines) + "\n")
+        done = [play(ANSIBLE, "provision", "-i", inventory, *options) for options in (["--check"], [], [])]
+    assert [code for code, _, _ in done] == [0, 0, 0], done
+    (checked, _), (changed, _), (again, _) = [(out, err) for _, out, err in done]
+    assert "would    units: write " + timer in checked
+    assert "changed  units: write " + timer in changed
+    assert "changed=1 " in changed
+    assert "nothing changed" in again
+    assert "changed=0 " in again
+    own = "home/free/.ansible"  # Ansible's folder for what it runs
+    assert {path: line for path, line in board.listing().items() if not path.startswith(own)} == finished
 
 
 def test_a_dry_run_changes_nothing(tmp_path):
