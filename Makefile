@@ -48,10 +48,14 @@ test-packages:
 weights/yolov3-tiny.weights: | $(STAMP)
 	$(BIN)/python -m tools.fetch yolov3-tiny
 
-weights/yolov3-tiny.onnx weights/yolov3-tiny.json: | weights/yolov3-tiny.weights
+weights/yolov3-tiny.onnx: | weights/yolov3-tiny.weights
 	$(BIN)/python -m tools.convert
 
-weights/yolov3-tiny.pb: | $(TESTS_STAMP) weights/yolov3-tiny.weights
+weights/yolov3-tiny.json: | weights/yolov3-tiny.onnx
+	[ -e $@ ] || $(BIN)/python -m tools.convert
+
+# The .pb comes where TensorFlow is.
+weights/yolov3-tiny.pb: | $(TESTS_STAMP) weights/yolov3-tiny.json
 	$(BIN)/python -m tools.convert
 
 weights/bikes.mp4: | $(STAMP)
