@@ -1,4 +1,5 @@
 import pytest
+from booted_board import BootedBoard
 from cards import Card, command, make_image, make_root
 
 
@@ -32,3 +33,18 @@ def key(tmp_path_factory):
     file = tmp_path_factory.mktemp("key") / "id_ed25519"
     command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@desk", "-f", file)
     return file.with_suffix(".pub")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    with BootedBoard(tmp_path_factory.mktemp("machine")) as machine:
+        machine.put_version("first")
+        yield machine
+
+
+@pytest.fixture
+def board(machine):
+    """A board with a real systemd, and a version that does not run yet."""
+    machine.reset()
+    yield machine
+    machine.reset()

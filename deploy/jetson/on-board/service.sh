@@ -59,7 +59,7 @@ install_settings() {
 install_units() {
     step units
     local unit
-    for unit in nanoyolo.service nanoyolo-prune.service nanoyolo-prune.timer; do
+    for unit in nanoyolo.service nanoyolo-csi.service nanoyolo-prune.service nanoyolo-prune.timer; do
         cmp -s "$FILES/service/$unit" "$UNITS/$unit" || RESTART=yes
         install_file "$FILES/service/$unit" "$UNITS/$unit" 644 root:root
         reload_units "$unit"

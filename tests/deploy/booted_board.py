@@ -1,0 +1,137 @@
+"""A provisioned board that has booted: this machine's systemd, with what the real on-board/service.sh installs.
+
+Its processor is this machine's; Python and its packages are this project's environment, at /opt/nanoyolo/venv.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+
+import real_systemd
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+MODEL = ("weights/yolov3-tiny.onnx", "weights/yolov3-tiny.json")
+UNIT = "nanoyolo.service"
+DROP_IN = "/run/systemd/system/nanoyolo.service.d/test.conf"
+OUTPUTS = "/var/lib/nanoyolo"
+BASE, VENV = "/opt/nanoyolo/python", "/opt/nanoyolo/venv"
+SETTINGS = {"CAM": "test://160x120@5?live", "SIZE": "160", "BACKEND": "onnx", "JSONL": "found.jsonl"}
+
+PROVISION = """set -euEo pipefail
+DRY_RUN=no L4T=none NANOYOLO=/opt/nanoyolo FILES=$1/deploy/jetson
+. "$FILES/on-board/report.sh"
+. "$FILES/on-board/service.sh"
+make_user; make_folders; install_settings; install_units; limit_journal
+"""
+
+
+def why_not(*commands):
+    """Why there can be no such board here, or None. commands: others that are needed."""
+    reason = real_systemd.why_not("git", *commands)
+    return reason or (None if (ROOT / MODEL[0]).exists() else "no model: make demo")
+
+
+class BootedBoard(real_systemd.RealSystemd):
+    """A context manager. What is on it can be looked at from here: `path`."""
+
+    def __init__(self, folder):
+        site = "{}/lib/python{}.{}/site-packages".format(VENV, *sys.version_info[:2])
+        # Not where they are here: that may be in a home, which a service does not see.
+        super().__init__(folder, [(sys.base_prefix, BASE), (sysconfig.get_paths()["purelib"], site)])
+
+    def __enter__(self):
+        super().__enter__()
+        try:
+            self._provision()
+        except BaseException:
+            self.cut_power()
+            raise
+        return self
+
+    def _provision(self):
+        self.write(VENV + "/pyvenv.cfg", "home = {}/bin\ninclude-system-site-packages = false\n".format(BASE))
+        name = os.path.basename(os.path.realpath(sys.executable))
+        self.path(VENV + "/bin").mkdir()
+        self.path(VENV + "/bin/python3").symlink_to("{}/bin/{}".format(BASE, name))
+        # Where it is not at home, an interpreter may not find its own library.
+        launcher = '#!/bin/sh\nLD_LIBRARY_PATH={}/lib exec {}/bin/python3 "$@"\n'.format(BASE, VENV)
+        self.write(VENV + "/bin/python", launcher, 0o755)
+        files = self.path("/opt/nanoyolo/files")
+        shutil.copytree(str(ROOT / "deploy/jetson"), str(files / "deploy/jetson"))
+        self.run("bash", "-c", PROVISION, "provision", "/opt/nanoyolo/files")
+
+    def put_version(self, name):
+        """Put this repository's files there, with the model, as push.sh would; and let it be the current version."""
+        version = self.path("/opt/nanoyolo/versions") / name
+        listed = subprocess.check_output(
+            ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        )
+        for file in [*listed.decode().rstrip("\0").split("\0"), *MODEL]:
+            if (ROOT / file).is_file():
+                (version / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(str(ROOT / file), str(version / file))
+        self.path("/opt/nanoyolo/current").symlink_to("versions/" + name)
+
+    def write(self, name, text, mode=0o644):
+        """Write a file there, in a folder that is made where it is missing."""
+        path = self.path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(mode)
+
+    def configure(self, drop_in="", **settings):
+        """Settings for the service, without NANOYOLO_; and lines for its [Service]."""
+        text = (ROOT / "deploy/jetson/service/nanoyolo.env").read_text()
+        lines = ["NANOYOLO_{}={}".format(*item) for item in dict(SETTINGS, **settings).items()]
+        self.path("/etc/nanoyolo/nanoyolo.env").write_text("\n".join([text, *lines, ""]))
+        self.write(DROP_IN, "[Service]\n" + drop_in + "\n")
+        self.run("systemctl", "daemon-reload")
+
+    def reset(self):
+        """No service runs, and there are no outputs, as at first."""
+        self.run("systemctl", "stop", UNIT, "nanoyolo-prune.service")
+        self.run("systemctl", "reset-failed")
+        self.run("find", OUTPUTS, "-mindepth", "1", "-delete")
+        self.configure()
+        self._since = self.run("journalctl", "--quiet", "--lines=0", "--show-cursor").split("cursor: ")[1].strip()
+
+    def start(self):
+        """Start the service; the id of its process there."""
+        self.run("systemctl", "start", UNIT)
+        return self.show("MainPID")
+
+    def show(self, name, unit=UNIT):
+        """A property of a unit."""
+        return self.run("systemctl", "show", "-p", name, "--value", unit).rstrip("\n")
+
+    def journal(self, unit=UNIT):
+        """All that was logged, by and about a unit, since the last reset."""
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", "--no-pager", "--output=cat", "--after-cursor", self._since, "--unit", unit)
+
+    def wait(self, condition, what, patience=60):
+        """Until condition() is true; its value."""
+        end = time.monotonic() + patience
+        while True:
+            value = condition()
+            if value:
+                return value
+            assert time.monotonic() < end, (what, self.journal()[-3000:])
+            time.sleep(0.2)
+
+    def wait_for_restart(self, pid):
+        """Until the service runs again, with another process than `pid`, in which it is ready."""
+        return self.wait(
+            lambda: self.show("ActiveState") == "active" and self.show("MainPID") not in (pid, "0"), "no restart"
+        )
+
+    def lines(self, name="found.jsonl"):
+        """The program's whole JSON lines so far."""
+        path = self.path(OUTPUTS) / name
+        text = path.read_text() if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
