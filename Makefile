@@ -77,7 +77,7 @@ endif
 
 # Provisioning, pushing and fleets, in an arm64 Debian that debootstrap makes: needs root, qemu-user and some minutes.
 test-deploy: $(TESTS_STAMP) $(FETCHED)
-	$(BIN)/python -m pytest -m deploy tests/deploy
+	$(BIN)/python -m pytest -m deploy -o tmp_path_retention_policy=failed tests/deploy  # a board has 4 GB of swap
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9))' || \
