@@ -14,6 +14,7 @@ from typing import Any, Dict, NamedTuple, Tuple
 from app.errors import ModelError
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
+MAKER = "python -m tools.fetch yolov3-tiny && python -m tools.convert"
 CLASSIFICATION = "classification"  # a card's `task`; a detector's card has none
 
 
@@ -71,13 +72,24 @@ def read_card(model: str) -> ModelCard:
         raise ModelError("{}: not a model card: {}".format(card_path(model), reason(error))) from error
 
 
-def read_fields(model: str, maker: str = "python -m tools.convert") -> Dict[str, Any]:
+def no_model(path: str, maker: str = MAKER) -> ModelError:
+    """The error for a model file that is not there: which ones are, and the command that makes such models."""
+    try:
+        files = os.listdir(WEIGHTS)
+    except OSError:
+        files = []
+    names = sorted(os.path.splitext(file)[0] for file in files if file.endswith(".onnx"))
+    there = ", ".join(names) or "none yet"
+    return ModelError("{}: no such model; weights/ has: {}; more are made with: {}".format(path, there, maker))
+
+
+def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
     """The fields of the card beside a model file of any kind, once its hash has been found to be the model's.
 
     maker: the command that makes such models, for errors to name.
     """
     if not os.path.isfile(model):
-        raise ModelError("{}: no such model; make the default one with: {}".format(model, maker))
+        raise no_model(model, maker)
     path = card_path(model)
     try:
         with open(path, encoding="utf-8") as file:

@@ -55,8 +55,14 @@ def test_good_card(model):
     assert (card.multiple, card.scale) == (32, 0.5)
 
 
-def test_missing_model(tmp_path):
-    with pytest.raises(ModelError, match="no such model"):
+def test_missing_model(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.modelcard.WEIGHTS", str(tmp_path / "weights"))
+    with pytest.raises(ModelError, match="absent.onnx: no such model; weights/ has: none yet; more are made with: "):
+        read_card(str(tmp_path / "absent.onnx"))
+    (tmp_path / "weights").mkdir()
+    for file in ("b.onnx", "a.onnx", "a.json"):
+        (tmp_path / "weights" / file).write_bytes(b"")
+    with pytest.raises(ModelError, match="no such model; weights/ has: a, b; more are made with: "):
         read_card(str(tmp_path / "absent.onnx"))
 
 

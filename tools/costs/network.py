@@ -14,6 +14,7 @@ import os
 from typing import Any, NamedTuple, Optional
 
 from app.errors import ModelError, UsageError
+from app.modelcard import no_model
 
 MULTIPLY = ("Conv", "Gemm", "MatMul")
 MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax")
@@ -72,10 +73,7 @@ def load(path: str) -> Any:
     import onnx
 
     if not os.path.isfile(path):
-        raise ModelError(
-            f"{path}: no such model; make the default one with: python -m tools.fetch yolov3-tiny && "
-            "python -m tools.convert"
-        )
+        raise no_model(path)
     try:
         model = onnx.load(path)
     except OSError as error:
