@@ -1,38 +1,34 @@
 """Measures the program at every combination of settings: the grid, the measurements in turn, and what they say."""
 
 import argparse
-import json
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
-from typing import Any, Dict, Optional, Sequence, Set
+from typing import Any, Dict, Optional, Sequence
 
 from tqdm import tqdm
 
 from app.board import Board
 from app.command import exit_code
 from app.detector import nearest_sizes
-from app.errors import ModelError, OutputError, SourceError, UsageError, say, warn
+from app.errors import SourceError, UsageError, say, warn
 from app.modelcard import find_model, read_card
 from app.readers import is_image
 from app.sources import open_source
 from tools.machine import machine
 from tools.scoring.labels import Truth, read_truth
+from tools.sweeping.conditions import disturbances
 from tools.sweeping.findings import findings
-from tools.sweeping.grid import Task, as_json, combinations, tasks
+from tools.sweeping.grid import ACCURACY, Task, as_json, combinations, tasks
 from tools.sweeping.journal import Journal
 from tools.sweeping.measure import is_camera
 from tools.sweeping.options import make_parser
+from tools.sweeping.process import measure_apart
 from tools.sweeping.summary import rows
-from tools.sweeping.table import table
+from tools.sweeping.table import tables
 
 Json = Dict[str, Any]
-
-STOP_LIMIT = 5.0  # seconds that a measurement has to end
-# Exit code of a measurement -> what it stands for here.
-FAILURES = {2: UsageError, 3: SourceError, 4: ModelError, 5: OutputError}
 
 
 def sweep(args: argparse.Namespace) -> Journal:
@@ -46,6 +42,8 @@ def sweep(args: argparse.Namespace) -> Journal:
     for size in args.sizes:
         if size % card.multiple:
             raise UsageError("--sizes: {} is not {}".format(size, nearest_sizes(size, card.multiple)))
+    if args.labels is not None and not os.path.exists(args.labels):
+        raise SourceError("--labels {}: no such folder of YOLO files, and no such COCO file".format(args.labels))
     truth = read_truth(args.images, args.labels, card.labels) if args.labels else None
     grid = combinations(args.captures, args.sizes, args.fps, args.backends, args.pacing)
     options = {key: value for key, value in vars(args).items() if key not in ("rounds", "run")}
@@ -65,13 +63,19 @@ def sweep(args: argparse.Namespace) -> Journal:
     }
     if truth:
         spec["example"] = _fullest(truth)
+    complaints = Board().complaints()  # before the backends make load
+    # Each backend is opened once before anything is begun: one that cannot be had should not be found out hours later.
+    spec["backends"] = {named: measure_apart(dict(spec, backend=named), named)["backend"] for named in args.backends}
     with Journal.start(args.run, options, grid, machine(), truth.dataset if truth else {}) as journal:
-        for complaint in Board().complaints():
+        for complaint in complaints:
             warn(complaint)
         planned = tasks(grid, args.rounds, truth is not None)
         done = journal.done()
         missing = [task for task in planned if task.key not in done]
         there = len(planned) - len(missing)
+        if missing:
+            for named, description in spec["backends"].items():
+                journal.check_backend(named, description)
         if there:
             say("{}: {} of {} measurements are there already".format(args.run, there, len(planned)))
         with tqdm(total=len(planned), initial=there, unit=" measurements", leave=False, disable=None) as bar:
@@ -108,9 +112,6 @@ def _length(args: argparse.Namespace) -> Json:
     return {"frames": frames, "example": min(frames, count or frames) // 2, "loop": True}
 
 
-_said: Set[str] = set()  # warnings of measurements, which all of them give
-
-
 def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
     """Measure in a process of its own; what it says. Raises the NanoyoloError that it ended with."""
     spec = dict(spec, combination=as_json(task.combination), round=task.round)
@@ -118,58 +119,34 @@ def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
     # Without labels there is no round for accuracy; what is found is kept once, to see what the sizes have in common.
     spec["keep_found"] = not spec["images"] and task.round == 1 and spec["loop"]
     spec["picture"] = journal.picture_path(task.combination)
-    command = [sys.executable, "-m", "tools.sweeping.measure"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        output, errors = process.communicate(json.dumps(spec).encode())
-    except BaseException:
-        process.terminate()  # where only this process was interrupted
-        try:
-            process.wait(STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        raise
-    lines = errors.decode(errors="replace").strip().splitlines()
-    for line in lines:
-        if line.startswith("warning: ") and line not in _said:
-            _said.add(line)
-            tqdm.write(line, file=sys.stderr)
-    words = " ".join(task.combination.words().values())
-    if process.returncode == 130:
-        raise KeyboardInterrupt
-    if process.returncode in FAILURES and lines:
-        said = lines[-1][len("error: ") :] if lines[-1].startswith("error: ") else lines[-1]
-        raise FAILURES[process.returncode]("{} ({})".format(said, words))
-    if process.returncode < 0:
-        raise ModelError("a measurement was killed by signal {} ({})".format(-process.returncode, words))
-    if process.returncode:
-        raise ModelError("a measurement ended with {} ({}): {}".format(process.returncode, words, "\n".join(lines)))
-    try:
-        result: Json = json.loads(output.decode().splitlines()[-1])
-    except (ValueError, IndexError) as error:
-        raise ModelError("a measurement said nothing that can be read: {!r}".format(output[-200:])) from error
-    return result
+    return measure_apart(spec, " ".join(task.combination.words().values()))
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
+    code = 0
 
     def work() -> None:
+        nonlocal code
         args = make_parser().parse_args(argv)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             journal = sweep(args)
         except KeyboardInterrupt:
             say("stopped; what was measured is in {}, and the same command goes on from there".format(args.run))
-            raise
+            code = 130  # told here already, so not raised
+            return
         found = rows(journal)
-        print(table(found).as_text())
+        for part in tables(found):
+            print("{}\n{}\n".format(part.title, part.as_text()))
+        speed = [measurement for measurement in journal.measurements if measurement["round"] != ACCURACY]
+        for disturbance in disturbances(speed):
+            print("- When this was measured: {}.".format(disturbance))
         for sentence in findings(found):
             print("- " + sentence)
         say("tables, plots and pictures: python -m tools.report {}".format(args.run))
 
-    return exit_code(work)
+    return exit_code(work) or code
 
 
 if __name__ == "__main__":

@@ -39,3 +39,28 @@ class Table(NamedTuple):
         text = io.StringIO()
         csv.writer(text).writerows([self.header, *self.rows])
         return text.getvalue()
+
+
+class FigureTable(Table):
+    """A table whose cells are made for people, as `24.0 (23.9 to 24.1)`; as CSV it has other columns, of numbers."""
+
+    csv_header: List[str]
+    csv_rows: List[List[str]]
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        header: List[str],
+        rows: List[List[str]],
+        note: str,
+        csv_header: List[str],
+        csv_rows: List[List[str]],
+    ) -> "FigureTable":
+        """csv_rows: for a spreadsheet; as many as `rows`, each as long as `csv_header`."""
+        table = cls(title, header, rows, note)
+        table.csv_header, table.csv_rows = csv_header, csv_rows
+        return table
+
+    def as_csv(self) -> str:
+        return Table(self.title, self.csv_header, self.csv_rows).as_csv()

@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from tools.tables import Table
+from tools.tables import FigureTable, Table
 
 TABLE = Table("Rates", ["name", "FPS"], [["own", "24.0"], ["320x240", "9.5 (9.1 to 9.9)"]], "of a Nano")
 
@@ -67,3 +67,15 @@ def test_csv_is_quoted_where_it_must_be():
     text = Table("", ["x", "y"], rows).as_csv()
     assert text.splitlines()[1] == '"a,b","he said ""no"""'
     assert list(csv.reader(io.StringIO(text, newline=""))) == [["x", "y"], *rows]
+
+
+def test_a_table_of_figures_has_numbers_as_csv():
+    header, rows = (
+        ["name", "FPS, median", "FPS, least", "FPS, most"],
+        [["own", "24", "24", "24"], ["b", "9.5", "9", "9.9"]],
+    )
+    figures = FigureTable.of(*TABLE, header, rows)
+    assert list(csv.reader(io.StringIO(figures.as_csv(), newline=""))) == [header, *rows]
+    assert figures.as_text() == TABLE.as_text()
+    assert figures.as_markdown() == TABLE.as_markdown()
+    assert figures == TABLE, "for whoever takes it for four fields"

@@ -14,14 +14,15 @@ SAME = 0.5  # IoU from which two detections of one class in one picture are of o
 class Agreement(NamedTuple):
     """Mean scores: of what both find, by the first and by the second, and of what only one finds; None of nothing.
 
-    share: of the detections of the second, those that only it makes.
+    pairs: how many detections both make. additional: how many only the second makes.
     """
 
     both_first: Optional[float]
     both_second: Optional[float]
     only_first: Optional[float]
     only_second: Optional[float]
-    share: float
+    pairs: int
+    additional: int
 
 
 def compare(first: Sequence[Json], second: Sequence[Json]) -> Agreement:
@@ -39,8 +40,8 @@ def compare(first: Sequence[Json], second: Sequence[Json]) -> Agreement:
         else:
             only_second.append(found["score"])
     left = [found["score"] for others in unpaired.values() for found in others]
-    share = len(only_second) / max(1, len(second))
-    return Agreement(_mean([a for a, _ in pairs]), _mean([b for _, b in pairs]), _mean(left), _mean(only_second), share)
+    both_first, both_second = mean([one for one, _ in pairs]), mean([other for _, other in pairs])
+    return Agreement(both_first, both_second, mean(left), mean(only_second), len(pairs), len(only_second))
 
 
 def _corners(detections: Sequence[Json]) -> np.ndarray:
@@ -49,5 +50,6 @@ def _corners(detections: Sequence[Json]) -> np.ndarray:
     return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)
 
 
-def _mean(scores: Sequence[float]) -> Optional[float]:
+def mean(scores: Sequence[float]) -> Optional[float]:
+    """None of nothing."""
     return sum(scores) / len(scores) if scores else None

@@ -3,29 +3,11 @@
 import itertools
 import math
 import statistics
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 Json = Dict[str, Any]
 Figure = Callable[[Json], Optional[float]]
-
-
-class Effect(NamedTuple):
-    """Smallest and largest value of a setting, and the mean of a figure at each, all other settings being the same."""
-
-    smallest: str
-    largest: str
-    before: float
-    after: float
-
-    @property
-    def change(self) -> float:
-        """By how much the figure is larger at the largest."""
-        return self.after - self.before
-
-    @property
-    def stays(self) -> bool:
-        """Whether it is the same at both, to the three decimals that are shown."""
-        return round(self.before, 3) == round(self.after, 3)
+Levels = Dict[str, float]
 
 
 def pixels(capture: str) -> Tuple[int, ...]:
@@ -43,25 +25,40 @@ def values_of(rows: Sequence[Json], setting: str) -> List[str]:
     return sorted({row["words"][setting] for row in rows}, key=order.get(setting, str))
 
 
-def pairs(rows: Sequence[Json], setting: str, first: str, second: str) -> List[Tuple[Json, Json]]:
-    """Rows that differ in nothing but a setting, which is `first` in one and `second` in the other."""
+def groups(rows: Sequence[Json], setting: str) -> List[Dict[str, Json]]:
+    """Rows that differ in nothing but a setting, by its value: one dictionary for each choice of all the others."""
     others: Dict[Tuple[str, ...], Dict[str, Json]] = {}
     for row in rows:
         rest = tuple(value for key, value in row["words"].items() if key != setting)
         others.setdefault(rest, {})[row["words"][setting]] = row
-    return [(found[first], found[second]) for found in others.values() if first in found and second in found]
+    return list(others.values())
 
 
-def effect(rows: Sequence[Json], setting: str, figure: Figure) -> Optional[Effect]:
-    """Of a setting on a figure. None where the setting does not vary or the figure was not measured."""
-    values = values_of(rows, setting)
-    if len(values) < 2:
-        return None
-    found = [(figure(a), figure(b)) for a, b in pairs(rows, setting, values[0], values[-1])]
-    known = [(a, b) for a, b in found if a is not None and b is not None]
-    if not known:
-        return None
-    return Effect(values[0], values[-1], statistics.mean(a for a, _ in known), statistics.mean(b for _, b in known))
+def pairs(rows: Sequence[Json], setting: str, first: str, second: str) -> List[Tuple[Json, Json]]:
+    """Rows that differ in nothing but a setting, which is `first` in one and `second` in the other."""
+    return [(group[first], group[second]) for group in groups(rows, setting) if first in group and second in group]
+
+
+def levels(rows: Sequence[Json], setting: str, figure: Figure) -> Levels:
+    """The mean of a figure at each value of a setting, the smallest first, all others being the same: over the groups
+    in which it is known at every value at which it is known at all. Empty where that leaves nothing to compare.
+    """
+    known = [row for row in rows if figure(row) is not None]
+    values = values_of(known, setting)
+    whole = [group for group in groups(known, setting) if len(group) == len(values)]
+    if len(values) < 2 or not whole:
+        return {}
+    return {value: statistics.mean(float(figure(group[value]) or 0.0) for group in whole) for value in values}
+
+
+def extent(found: Levels) -> float:
+    """By how much a figure differs between the values of a setting at most; 0 of none."""
+    return max(found.values()) - min(found.values()) if found else 0.0
+
+
+def best(found: Levels) -> str:
+    """The value of a setting at which a figure is the largest; of equal ones the first."""
+    return max(found, key=lambda value: found[value])
 
 
 def differences(rows: Sequence[Json], setting: str, figure: Figure) -> List[float]:
@@ -73,3 +70,14 @@ def differences(rows: Sequence[Json], setting: str, figure: Figure) -> List[floa
             if a is not None and b is not None:
                 result.append(abs(a - b))
     return result
+
+
+def disagreements(one: Levels, other: Levels) -> List[Tuple[str, str]]:
+    """Pairs of values, the smaller first, of which one figure is larger at the first and the other at the second; to
+    the three decimals that are shown. The pair on which they disagree most by the first figure leads.
+    """
+    found = []
+    for a, b in itertools.combinations([value for value in one if value in other], 2):
+        if round(one[b] - one[a], 3) * round(other[b] - other[a], 3) < 0:
+            found.append((a, b))
+    return sorted(found, key=lambda pair: -abs(one[pair[1]] - one[pair[0]]))

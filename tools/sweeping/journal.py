@@ -146,8 +146,27 @@ class Journal:
         """The keys of the tasks that were measured."""
         return {measurement["key"] for measurement in self.measurements}
 
+    def check_backend(self, named: str, description: str, size: Optional[int] = None) -> None:
+        """Raise UsageError where the backend is not the one, or of the version, that was measured with before.
+
+        named: in the options, as `auto`. description: what it is now; its beginning will do. size: of the network, if
+        only measurements of one count.
+        """
+        for earlier in self.measurements:
+            combination, then = earlier["combination"], earlier.get("backend", description)
+            if combination.backend != named or size not in (None, combination.size) or then.startswith(description):
+                continue
+            raise UsageError(
+                "{}: was begun with {} for the backend {}, which is {} now; install what it was begun with, or name "
+                "another --run".format(self.folder, then, named, description)
+            )
+
     def add(self, task: Task, result: Json) -> None:
-        """Keep what a task has measured. Raises OutputError."""
+        """Keep what a task has measured. Raises OutputError, and UsageError where it was with another backend than
+        what is there.
+        """
+        if "backend" in result:
+            self.check_backend(task.combination.backend, result["backend"], task.combination.size)
         line = dict(key=task.key, combination=as_json(task.combination), round=task.round, **result)
         path = os.path.join(self.folder, "measurements.jsonl")
         try:

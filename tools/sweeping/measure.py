@@ -11,19 +11,16 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 import cv2
 import numpy as np
 
-from app.backends import open_backend
-from app.board import Board
+from app.backends import Backend, open_backend
 from app.command import exit_code, leave
-from app.detections import Detections
-from app.detector import Detector
-from app.errors import SourceError
+from app.errors import SourceError, UsageError
 from app.files import write_file
-from app.frame import Frame, Source
+from app.frame import Source
 from app.memory import peak_memory
 from app.modelcard import read_card
 from app.pipeline import report, run
@@ -35,71 +32,15 @@ from app.threads import share_heaps
 from app.timing import WARM_UP_FRAMES, Timing
 from tools.delay import DelayPacer
 from tools.scoring import LEAST_SCORE
+from tools.sweeping.conditions import Conditions
 from tools.sweeping.grid import ACCURACY, Combination, from_json
 from tools.sweeping.recapture import Recaptured
+from tools.sweeping.watching import Found, Watch, WatchedDetector
 
 Json = Dict[str, Any]
 
-BOARD_PERIOD = 0.5  # seconds between two looks at power and temperature
 JPEG_QUALITY = 80
 PR_SET_PDEATHSIG = 1  # of prctl(2)
-
-
-class Watch(Sink):
-    """What a window would be to the loop, but it only looks: latency, power and temperature, and one picture."""
-
-    def __init__(self, example: int) -> None:
-        """example: number of the frame whose picture is kept."""
-        self._example = example
-        self._board = Board()
-        self._looked = 0.0
-        self.latencies: List[float] = []
-        self.numbers: List[int] = []  # of the frames, among all that were captured
-        self.power: List[float] = []
-        self.temperature: List[float] = []
-        self.picture: Optional[np.ndarray] = None
-        self.size = (0, 0)
-
-    def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
-        now = time.monotonic()
-        self.latencies.append(now - frame.captured_at)
-        self.numbers.append(frame.index)
-        self.size = canvas.shape[1], canvas.shape[0]
-        if frame.index == self._example or self.picture is None:
-            self.picture = canvas.copy()
-        if now - self._looked >= BOARD_PERIOD:
-            self._looked = now
-            for figure, values in ((self._board.power(), self.power), (self._board.temperature(), self.temperature)):
-                if figure is not None:
-                    values.append(figure)
-
-
-class Found(Sink):
-    """Keeps the detections, in COCO's results format."""
-
-    wants_canvas = False
-
-    def __init__(self, images: Json, category_ids: Sequence[Optional[int]]) -> None:
-        """images: of labelled ones, file name -> `id`, `width`, `height`: boxes are in pixels of these. Without, the
-        frames' numbers are the ids, and boxes are in pixels of the frame. category_ids: of the model's classes.
-        """
-        self._images = images
-        self._category_ids = category_ids
-        self.results: List[Json] = []
-
-    def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
-        height, width = frame.image.shape[:2]
-        image = self._images.get(frame.name) if self._images else {"id": frame.index, "width": width, "height": height}
-        if image is None:
-            raise SourceError("{}: has come to the folder since the sweep began; it has no labels".format(frame.name))
-        boxes = detections.boxes * np.array([image["width"] / width, image["height"] / height] * 2, np.float32)
-        for (x1, y1, x2, y2), score, label in zip(
-            boxes.tolist(), detections.scores.tolist(), detections.classes.tolist()
-        ):
-            if self._category_ids[label] is not None:
-                box = [round(side, 3) for side in (x1, y1, x2 - x1, y2 - y1)]
-                result = {"image_id": image["id"], "category_id": self._category_ids[label], "bbox": box}
-                self.results.append(dict(result, score=round(score, 6)))
 
 
 def measure(spec: Json) -> Json:
@@ -109,13 +50,15 @@ def measure(spec: Json) -> Json:
     cv2.setNumThreads(1)  # as app.detect does
     share_heaps()
     card = read_card(spec["model"])
-    backend_name, _, precision = combination.backend.partition(":")
     with Stop() as stop, ExitStack() as stack:
         source = stack.enter_context(_open(spec["source"], combination, spec["loop"] and not accuracy))
         began = time.monotonic()
-        backend = stack.enter_context(open_backend(spec["model"], backend_name, spec["device"], precision or "auto"))
+        backend = stack.enter_context(_open_backend(spec, combination.backend))
+        expected = spec["backends"][combination.backend]
+        if not backend.description.startswith(expected):
+            raise UsageError("the backend was {} when this began, and is {}".format(expected, backend.description))
         opened_ms = 1000 * (time.monotonic() - began)
-        detector = Detector(
+        detector = WatchedDetector(
             backend,
             card,
             combination.size,
@@ -127,14 +70,16 @@ def measure(spec: Json) -> Json:
         timing = Timing(combination.fps, source.live)
         tally = Tally(card.labels)
         pacer = DelayPacer(combination.fps) if combination.pacing == "delay" and combination.fps else None
-        watch = Watch(spec["example"])
+        watch = detector.watch = Watch(spec["example"])
         found = Found(spec["images"], spec["category_ids"] or range(len(card.labels)))
         sinks: List[Sink] = [found] if accuracy else [watch, found] if spec["keep_found"] else [watch]
         frames = None if accuracy else spec["frames"]
+        conditions = Conditions()
         run(source, detector, sinks, timing, tally, stop, max_frames=frames, pacer=pacer)
         if stop.requested:
             raise KeyboardInterrupt
         fields = report(source, detector, timing, tally)
+        fields.update(conditions.report())
     if not accuracy and timing.frames < WARM_UP_FRAMES + 2:
         raise SourceError("{}: too short: it gave {} frames".format(source.name, timing.frames))
     fields.update(
@@ -144,8 +89,9 @@ def measure(spec: Json) -> Json:
         write_file(spec["detections"], json.dumps(found.results).encode())
     if accuracy:
         return fields
-    if watch.picture is not None:
-        _, jpeg = cv2.imencode(".jpg", watch.picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    picture = watch.picture(card.labels)
+    if picture is not None:
+        _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         write_file(spec["picture"], jpeg.tobytes())
     warm = watch.numbers[WARM_UP_FRAMES:]  # what a camera gave while the model was loaded is no drop of the loop's
     captured = warm[-1] - warm[0] + 1
@@ -159,6 +105,17 @@ def measure(spec: Json) -> Json:
         temperature_c=max(watch.temperature) if watch.temperature else None,
     )
     return fields
+
+
+def describe(spec: Json) -> Json:
+    """What `spec`'s backend is here, as measurements with it will say. Raises ModelError where it cannot be had."""
+    with _open_backend(spec, spec["backend"]) as backend:
+        return {"backend": backend.description}
+
+
+def _open_backend(spec: Json, named: str) -> Backend:
+    name, _, precision = named.partition(":")
+    return open_backend(spec["model"], name, spec["device"], precision or "auto")
 
 
 def _open(uri: str, combination: Combination, loop: bool) -> Source:
@@ -199,7 +156,7 @@ def main() -> int:
     def work() -> None:
         spec = json.load(sys.stdin)
         end_with(spec["parent"])
-        result = measure(spec)
+        result = measure(spec) if "combination" in spec else describe(spec)
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 

@@ -1,6 +1,9 @@
 """What a sweep has found: one row per combination, with the spread of each figure, and the ranking by real rate."""
 
+import contextlib
 import importlib.util
+import io
+import json
 import os
 import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence
@@ -11,7 +14,9 @@ from tools.sweeping.journal import Journal, read_json
 
 Json = Dict[str, Any]
 
-RANK_GAP = 0.04  # rates that differ by less share a rank: a shared machine drifts by as much within a minute
+RANK_GAP = 0.04  # no rate is surely higher by less: a shared machine drifts by as much within a minute
+
+WORK = ("preprocess", "infer", "postprocess", "draw", "sink")  # stages in which the loop does not wait
 
 
 def rows(journal: Journal) -> List[Json]:
@@ -21,6 +26,7 @@ def rows(journal: Journal) -> List[Json]:
     truth_path = os.path.join(journal.folder, "truth.json")
     dataset = read_json(truth_path) if os.path.exists(truth_path) else None
     result = []
+    scored: Dict[str, Optional[Json]] = {}  # rates and pacings find the same
     for combination in journal.plan["grid"]:
         measured = [m for m in journal.measurements if m["combination"] == combination and m["round"] != ACCURACY]
         if not measured:
@@ -34,17 +40,21 @@ def rows(journal: Journal) -> List[Json]:
             confidence = journal.plan["options"]["confidence"]
             row["shown"] = [found for found in detections if found["score"] >= confidence]
             if dataset is not None:
-                row["accuracy"] = accuracy(dataset, detections, confidence)
+                same = json.dumps(detections, sort_keys=True)
+                if same not in scored:
+                    scored[same] = accuracy(dataset, detections, confidence)
+                row["accuracy"] = scored[same]
         if combination.fps and combination.pacing == "delay":
             row["predicted_fps"] = round(predicted_fps(combination.fps, row["work_ms"]["median"] / 1000), 2)
         result.append(row)
-    for row, rank in zip(result, ranks([row["fps"]["median"] for row in result])):
+    for row, rank in zip(result, ranks([row["fps"] for row in result])):
         row["rank"] = rank
     return result
 
 
 def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Optional[Json]:
-    """COCO's figures of these detections, and at the threshold that was shown, what of the labelled objects was found.
+    """COCO's figures of these detections, at the threshold that was shown what of the labelled objects was found, and
+    the number of `images`.
 
     None where pycocotools is not installed: on a board; the report can be made elsewhere.
     """
@@ -53,18 +63,19 @@ def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Option
     from tools.scoring.mistakes import mistakes  # these two are for Python 3.9 and newer
     from tools.scoring.precision import evaluate, figures
 
-    return dict(figures(evaluate(dataset, detections)), mistakes=mistakes(dataset, detections, confidence))
+    with contextlib.redirect_stderr(io.StringIO()):  # on which their bars would flash, once for each combination
+        of_labels = figures(evaluate(dataset, detections))
+        wrong = mistakes(dataset, detections, confidence)
+    return dict(of_labels, mistakes=wrong, images=len(dataset["images"]))
 
 
-def ranks(rates: Sequence[float]) -> List[int]:
-    """The rank of each rate, 1 for the highest. Neighbours less than RANK_GAP apart share one."""
-    order = sorted(range(len(rates)), key=lambda index: -rates[index])
-    result = [1] * len(rates)
-    for place, index in enumerate(order):
-        before = order[place - 1] if place else index
-        apart = rates[index] < (1 - RANK_GAP) * rates[before]
-        result[index] = place + 1 if apart else result[before]
-    return result
+def ranks(rates: Sequence[Json]) -> List[int]:
+    """The rank of each rate, which is of `spread`: 1, and one more for each that is surely higher, whose range lies
+    above by more than RANK_GAP. So those of one rank cannot be told apart.
+
+    Ranges that overlap do not simply share one: a few wide ones would make all of them one rank, the slowest too.
+    """
+    return [1 + sum(rate["most"] < (1 - RANK_GAP) * other["least"] for other in rates) for rate in rates]
 
 
 def spread(values: Sequence[float]) -> Json:
@@ -102,11 +113,11 @@ def _speed(measured: List[Json]) -> Json:
 
 def _work(measurement: Json) -> float:
     """Milliseconds of work that a frame needs before the next can begin: what the report's formula calls detection,
-    drawing and the rest. Waiting for a deadline or for a camera's next picture is not work; where the network is not
-    on the CPU all else goes on beside it, and only the longest part counts.
+    drawing and the rest. Waiting is not work: neither for a deadline, nor for the next picture, which a thread of the
+    source's captures, decodes and makes smaller meanwhile (`capture` is how long the loop had none). Where the network
+    is not on the CPU all else goes on beside it, and only the longest part counts.
     """
     stages: Dict[str, float] = {stage: times["mean"] for stage, times in measurement["stages_ms"].items()}
-    capture = 0.0 if measurement["live"] else stages["capture"]
     if measurement["overlapped"]:
-        return max(stages["infer"] + capture, stages["preprocess"], stages["postprocess"] + stages["draw"])
-    return capture + sum(stages[stage] for stage in ("preprocess", "infer", "postprocess", "draw", "sink"))
+        return max(stages["infer"], stages["preprocess"], stages["postprocess"] + stages["draw"])
+    return sum(stages[stage] for stage in WORK)

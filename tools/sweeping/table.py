@@ -1,71 +1,139 @@
-"""A sweep as a table: one line per combination."""
+"""A sweep as tables, with one line per combination. Rows are of `summary.rows`."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
-from tools.tables import Table
+from app.timing import STAGES
+from tools.sweeping.effects import values_of
+from tools.sweeping.grid import Combination
+from tools.tables import FigureTable
 
 Json = Dict[str, Any]
+Figure = Callable[[Json], Any]  # a number, a text, or None for what was not measured
+
+NAMES = {"fps": "FPS set"}  # of settings, where people call them otherwise
+SPREAD = ("median", "least", "most")
 
 
-def table(rows: Sequence[Json], title: str = "Settings") -> Table:
-    """One line per combination; columns that nothing was measured for are left out. rows: of `summary.rows`."""
-    columns: List[Tuple[str, Callable[[Json], str]]] = [
-        ("capture", lambda row: row["words"]["capture"]),
-        ("size", lambda row: row["words"]["size"]),
-        ("backend", lambda row: row["words"]["backend"]),
-        ("pacing", lambda row: row["words"]["pacing"]),
-        ("FPS set", lambda row: row["words"]["fps"]),
-        ("real", lambda row: spread_text(row["fps"], 1)),
-        ("formula", lambda row: _number(row["predicted_fps"], 1)),
-        ("possible", lambda row: _median(row["possible_fps"], 1)),
-        ("rank", lambda row: str(row["rank"])),
-        ("confidence", lambda row: _median(row["mean_confidence"], 3)),
-        ("found/frame", lambda row: _median(row["detections_per_frame"], 2)),
-        ("AP50", lambda row: _accuracy(row, "ap50")),
-        ("AP", lambda row: _accuracy(row, "ap")),
-        ("latency p50, p95 ms", lambda row: _pair(row["latency_ms"])),
-        ("dropped", lambda row: "{:.1%}".format(row["dropped"]["median"]) if row["dropped"]["most"] else ""),
-        ("MB", lambda row: _median(row["memory_mb"], 0)),
-        ("W", lambda row: _median(row["power_w"], 2)),
-        ("C", lambda row: _median(row["temperature_c"], 1)),
+class Column(NamedTuple):
+    """text: the cell that people read. numbers: for a spreadsheet, its columns' headers and what is in them."""
+
+    header: str
+    text: Callable[[Json], str]
+    numbers: Dict[str, Figure]
+
+
+def tables(rows: Sequence[Json], of: str = "") -> List[FigureTable]:
+    """Settings and what they give, latency and memory, and stage times. Columns that nothing was measured for are left
+    out. of: the end of their titles, such as `, on street.mp4`.
+    """
+    return [
+        _table(
+            "Settings" + of,
+            rows,
+            [
+                _spread("real", "real FPS", lambda row: row["fps"], 1),
+                _number("formula", "FPS by the formula", lambda row: row["predicted_fps"], 1),
+                _spread("possible", "possible FPS", lambda row: row["possible_fps"], 1),
+                _number("rank", "rank", lambda row: row["rank"], 0),
+                _median("confidence", "mean confidence", lambda row: row["mean_confidence"], 3),
+                _median("found/frame", "found/frame", lambda row: row["detections_per_frame"], 2),
+                _number("AP50", "AP50", lambda row: row["accuracy"] and row["accuracy"]["ap50"], 3),
+                _number("AP", "AP", lambda row: row["accuracy"] and row["accuracy"]["ap"], 3),
+            ],
+            "real: unique frames per second, the median of the rounds, and their least and most. formula: what 1 / "
+            "(work + delay) predicts. possible: 1 / work, were there no configured rate and always a picture ready. "
+            "rank: 1, and one more for each combination that is surely faster: whose least real rate is more than 4 % "
+            "above the most of this one. Those of equal rank cannot be told apart. confidence: mean score of what "
+            "was found; AP50, AP: against the labels.",
+        ),
+        _table(
+            "Latency and memory" + of,
+            rows,
+            [
+                _spread("p50 ms", "latency p50 ms", lambda row: row["latency_ms"]["p50"], 1),
+                _spread("p95 ms", "latency p95 ms", lambda row: row["latency_ms"]["p95"], 1),
+                _spread("dropped %", "dropped %", _dropped, 1),
+                _spread("MB", "memory MB", lambda row: row["memory_mb"], 0),
+                _spread("W", "power W", lambda row: row["power_w"], 2),
+                _spread("C", "temperature C", lambda row: row["temperature_c"], 1),
+            ],
+            "p50, p95: percentiles of the time from capture to the last sink. Each figure is the median of the rounds, "
+            "with their least and most. MB: the most memory that the process had.",
+        ),
+        _table(
+            "Stages" + of,
+            rows,
+            [_median(stage, stage + " ms", _stage(stage), 2) for stage in STAGES],
+            "Mean milliseconds of a frame in each stage, the median of the rounds. capture and wait are no work: the "
+            "loop waited for the source's thread to have a picture, and for the rate to allow the next.",
+        ),
     ]
-    cells = [[text(row) for _, text in columns] for row in rows]
-    settings = ("backend", "pacing")  # which say nothing where they do not vary
-    used = [
-        index
-        for index in range(len(columns))
-        if any(line[index] for line in cells)
-        and not (columns[index][0] in settings and len({line[index] for line in cells}) == 1)
-    ]
-    return Table(
+
+
+def _table(title: str, rows: Sequence[Json], columns: Sequence[Column], note: str) -> FigureTable:
+    every = list(Combination._fields)
+    varying = [setting for setting in every if len(values_of(rows, setting)) > 1] or every
+    used = [column for column in columns if any(column.text(row) for row in rows)]
+    numbers = {name: figure for column in used for name, figure in column.numbers.items()}
+    return FigureTable.of(
         title,
-        [columns[index][0] for index in used],
-        [[line[index] for index in used] for line in cells],
-        "real: unique frames per second, the median of the rounds, and their least and most. formula: what 1 / (work + "
-        "delay) predicts. possible: 1 / work, were there no configured rate. Combinations of equal rank cannot be told "
-        "apart. confidence: mean score of what was found; AP50, AP: against the labels.",
+        [", ".join(NAMES.get(setting, setting) for setting in varying), *(column.header for column in used)],
+        [[named(row, varying), *(column.text(row) for column in used)] for row in rows],
+        note,
+        [*(NAMES.get(setting, setting) for setting in every), *numbers],
+        [[*(row["words"][s] for s in every), *(_cell(figure(row)) for figure in numbers.values())] for row in rows],
     )
+
+
+def named(row: Json, settings: Sequence[str]) -> str:
+    """The name of a combination, in one cell: `320x240, 160, 24 FPS, delay`."""
+    words = dict(row["words"], fps=row["words"]["fps"] + " FPS")
+    return ", ".join(words[setting] for setting in settings)
 
 
 def spread_text(spread: Optional[Json], digits: int) -> str:
     """`24.0 (23.9 to 24.1)`, without the parentheses where all are equal; empty for None."""
     if spread is None:
         return ""
-    median, least, most = (_number(spread[key], digits) for key in ("median", "least", "most"))
+    median, least, most = (_text(spread[key], digits) for key in SPREAD)
     return median if least == most else "{} ({} to {})".format(median, least, most)
 
 
-def _median(spread: Optional[Json], digits: int) -> str:
-    return "" if spread is None else _number(spread["median"], digits)
+def _spread(header: str, name: str, figure: Figure, digits: int) -> Column:
+    numbers = {"{}, {}".format(name, key): _part(figure, key) for key in SPREAD}
+    return Column(header, lambda row: spread_text(figure(row), digits), numbers)
 
 
-def _pair(latency: Json) -> str:
-    return ", ".join(_median(latency[p], 1) for p in ("p50", "p95"))
+def _median(header: str, name: str, figure: Figure, digits: int) -> Column:
+    """People read the median alone, where rounds hardly differ or the table would be too wide."""
+    numbers = {"{}, {}".format(name, key): _part(figure, key) for key in SPREAD}
+    return Column(header, lambda row: _text(_part(figure, "median")(row), digits), numbers)
 
 
-def _accuracy(row: Json, figure: str) -> str:
-    return "" if row["accuracy"] is None else _number(row["accuracy"][figure], 3)
+def _number(header: str, name: str, figure: Figure, digits: int) -> Column:
+    return Column(header, lambda row: _text(figure(row), digits), {name: figure})
 
 
-def _number(value: Optional[float], digits: int) -> str:
+def _part(figure: Figure, key: str) -> Figure:
+    def part(row: Json) -> Optional[float]:
+        spread = figure(row)
+        return None if spread is None else float(spread[key])
+
+    return part
+
+
+def _stage(stage: str) -> Figure:
+    return lambda row: row["stages_ms"][stage]
+
+
+def _dropped(row: Json) -> Optional[Json]:
+    """In per cent; None where none was dropped."""
+    return {key: round(100 * row["dropped"][key], 3) for key in SPREAD} if row["dropped"]["most"] else None
+
+
+def _text(value: Optional[float], digits: int) -> str:
     return "" if value is None else "{:.{}f}".format(value, digits)
+
+
+def _cell(value: Optional[float]) -> str:
+    return "" if value is None else "{:.10g}".format(value)

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 
 import pytest
@@ -7,7 +9,7 @@ from tools.sweeping import summary
 from tools.sweeping.grid import ACCURACY, Combination, Task
 from tools.sweeping.journal import Journal
 from tools.sweeping.summary import ranks, rows, spread
-from tools.sweeping.table import spread_text, table
+from tools.sweeping.table import spread_text, tables
 
 STAGES = {"capture": 1, "preprocess": 2, "infer": 10, "postprocess": 3, "draw": 4, "sink": 5, "wait": 100}
 DELAYED = Combination((320, 240), 160, 25.0, "onnx", "delay")
@@ -68,26 +70,31 @@ def test_spread(values, expected):
     "rates, expected",
     [
         ([], []),
-        ([24.0], [1]),
-        ([100.0, 97.0, 50.0], [1, 1, 3]),
-        ([50.0, 100.0, 95.0, 51.0], [3, 1, 2, 3]),
-        ([100.0, 97.0, 94.0], [1, 1, 1]),  # each beside the one before
-        ([100.0, 96.0], [1, 1]),
-        ([100.0, 95.9], [1, 2]),
-        ([24.0, 24.0, 40.0, 40.0], [3, 3, 1, 1]),
+        ([[24.0]], [1]),
+        ([[100.0], [97.0], [50.0]], [1, 1, 3]),
+        ([[50.0], [100.0], [95.0], [51.0]], [3, 1, 2, 3]),
+        ([[100.0], [97.0], [94.0]], [1, 1, 2]),
+        ([[100.0], [96.0]], [1, 1]),
+        ([[100.0], [95.9]], [1, 2]),
+        ([[24.0], [24.0], [40.0], [40.0]], [3, 3, 1, 1]),
+        ([[25.6, 33.2, 40.8], [36.5, 38.3, 40.1]], [1, 1]),  # ranges overlap, whatever the medians
+        ([[25.6, 33.2, 40.8], [36.5, 38.3, 40.1], [26.0, 30.0, 31.0]], [1, 1, 2]),  # a wide one holds nobody up
+        ([[30.0, 35.0, 36.0], [36.5, 38.3, 40.1]], [1, 1]),  # apart, but by less than 4 %
+        ([[30.0, 34.0, 35.0], [36.5, 38.3, 40.1]], [2, 1]),
     ],
 )
 def test_ranks(rates, expected):
-    assert ranks(rates) == expected
+    assert ranks([spread(values) for values in rates]) == expected
 
 
 @pytest.mark.parametrize(
     "fields, work",
     [
-        pytest.param({}, 25, id="a file"),
-        pytest.param({"live": True}, 24, id="a camera: waiting for its picture is no work"),
-        pytest.param({"overlapped": True}, 11, id="overlapped: the longest"),
-        pytest.param({"overlapped": True, "live": True}, 10, id="overlapped, of a camera"),
+        pytest.param({}, 24, id="what is drawn as bars"),
+        pytest.param({"stages": {"capture": 50}}, 24, id="waiting for a picture is no work"),
+        pytest.param({"live": True, "stages": {"capture": 50}}, 24, id="nor of a camera"),
+        pytest.param({"overlapped": True}, 10, id="overlapped: the longest"),
+        pytest.param({"overlapped": True, "stages": {"capture": 50}}, 10, id="overlapped, and waiting"),
         pytest.param({"overlapped": True, "stages": {"preprocess": 12}}, 12, id="the source's thread is the longest"),
         pytest.param({"overlapped": True, "stages": {"draw": 20}}, 23, id="the output's thread is"),
     ],
@@ -100,7 +107,7 @@ def test_work_and_what_it_allows(tmp_path, fields, work):
 
 def test_what_the_formula_predicts(tmp_path):
     row = row_of(tmp_path, measured(), combination=DELAYED)
-    assert row["predicted_fps"] == 15.38  # 1 / (25 ms + 40 ms)
+    assert row["predicted_fps"] == 15.62  # 1 / (24 ms + 40 ms)
 
 
 @pytest.mark.parametrize("combination", [KEPT, FREE])
@@ -179,13 +186,38 @@ def test_accuracy(tmp_path):
     assert row["accuracy"]["mistakes"]["found"] == 1
     assert row["accuracy"]["mistakes"]["false"]["background"] == 0  # below what is shown
     assert row["shown"] == [RIGHT]
+    assert row["accuracy"]["images"] == 1
+
+
+class Terminal(io.StringIO):
+    """Standard error that would show progress bars."""
+
+    def isatty(self):
+        return True
+
+
+def test_what_is_the_same_is_scored_once_and_without_bars(tmp_path, monkeypatch):
+    pytest.importorskip("pycocotools")
+    terminal, scored = Terminal(), []
+    monkeypatch.setattr("sys.stderr", terminal)
+    score = summary.accuracy
+    monkeypatch.setattr(summary, "accuracy", lambda *args: scored.append(args) or score(*args))
+    journal = journal_of(tmp_path, *((one, 1, measured()) for one in (KEPT, DELAYED, FREE)), dataset=LABELLED)
+    for combination, found in ((KEPT, [RIGHT]), (DELAYED, [RIGHT]), (FREE, [])):
+        with open(journal.detections_path(combination), "w") as file:
+            json.dump(found, file)
+    kept, delayed, free = (row["accuracy"]["ap50"] for row in rows(journal))
+    assert kept == delayed == pytest.approx(1)
+    assert free == 0
+    assert len(scored) == 2
+    assert terminal.getvalue() == ""
 
 
 def test_of_nothing_labelled_accuracy_is_not_known(tmp_path):
     pytest.importorskip("pycocotools")
     row = labelled_row(tmp_path, [RIGHT], dict(LABELLED, annotations=[]))
     assert row["accuracy"]["ap50"] is None
-    assert "AP50" not in table([row]).header
+    assert "AP50" not in tables([row])[0].header
 
 
 def test_on_a_board_accuracy_is_left_to_the_report(tmp_path, monkeypatch):
@@ -211,29 +243,63 @@ def test_damaged_detections_are_one_line(tmp_path, content):
     assert journal.detections_path(KEPT) in str(caught.value)
 
 
-def test_the_table_leaves_out_what_says_nothing(tmp_path):
+def test_the_tables_leave_out_what_says_nothing(tmp_path):
     journal = journal_of(tmp_path, (KEPT, 1, measured(25.0)), (KEPT, 2, measured(24.0)), (FREE, 1, measured(90.0)))
-    shown = table(rows(journal))
-    assert shown.header[:4] == ["capture", "size", "FPS set", "real"]
-    assert not {"backend", "pacing", "formula", "dropped", "AP50", "W", "C"} & set(shown.header)
-    assert shown.rows[0][:4] == ["320x240", "160", "25", "24.5 (24.0 to 25.0)"]
-    assert shown.rows[1][:4] == ["own", "320", "max", "90.0"]
+    settings, costs, stages = tables(rows(journal))
+    assert settings.header == ["capture, size, FPS set", "real", "possible", "rank", "confidence", "found/frame"]
+    assert settings.rows[0][:2] == ["320x240, 160, 25 FPS", "24.5 (24.0 to 25.0)"]
+    assert settings.rows[1][:2] == ["own, 320, max FPS", "90.0"]
+    assert costs.header == [settings.header[0], "p50 ms", "p95 ms", "MB"]
+    assert stages.header == [settings.header[0], *STAGES]
+    assert [line[0] for line in stages.rows] == [line[0] for line in costs.rows] == [line[0] for line in settings.rows]
 
 
-def test_the_table_has_what_varies(tmp_path):
+def test_a_single_combination_has_its_whole_name(tmp_path):
+    shown = tables([row_of(tmp_path, measured())])[0]
+    assert shown.header[0] == "capture, size, FPS set, backend, pacing"
+    assert shown.rows[0][0] == "320x240, 160, 25 FPS, onnx, deadline"
+
+
+def test_the_tables_have_what_varies(tmp_path):
     journal = journal_of(
         tmp_path,
         (KEPT, 1, measured(25.0, power_w=4.567, temperature_c=40.0)),
-        (DELAYED, 1, measured(15.0, dropped=5, captured=50)),
+        (KEPT, 2, measured(25.0, power_w=4.567, memory_mb=210.0, latency_ms={"p50": 26.0, "p95": 30.0})),
+        (DELAYED, 1, measured(15.0, dropped=5, captured=50, stages={"infer": 12.345})),
     )
-    shown = table(rows(journal))
-    lines = [dict(zip(shown.header, line)) for line in shown.rows]
-    assert [line["pacing"] for line in lines] == ["deadline", "delay"]
-    assert [line["formula"] for line in lines] == ["", "15.4"]
-    assert [line["dropped"] for line in lines] == ["", "10.0%"]
-    assert [line["W"] for line in lines] == ["4.57", ""]
-    assert [line["C"] for line in lines] == ["40.0", ""]
-    assert [line["latency p50, p95 ms"] for line in lines] == ["20.0, 30.0"] * 2
+    settings, costs, stages = (
+        [dict(zip(shown.header, line)) for line in shown.rows] for shown in tables(rows(journal))
+    )
+    assert [line["pacing"] for line in settings] == ["deadline", "delay"]
+    assert [line["formula"] for line in settings] == ["", "15.1"]
+    assert [line["dropped %"] for line in costs] == ["", "10.0"]
+    assert [line["W"] for line in costs] == ["4.57", ""]
+    assert [line["C"] for line in costs] == ["40.0", ""]
+    assert [line["MB"] for line in costs] == ["205 (200 to 210)", "200"]
+    assert [line["p50 ms"] for line in costs] == ["23.0 (20.0 to 26.0)", "20.0"]
+    assert [line["infer"] for line in stages] == ["10.00", "12.35"]
+    assert [line["capture"] for line in stages] == ["1.00", "1.00"]
+
+
+def test_for_a_spreadsheet_figures_are_numbers(tmp_path):
+    journal = journal_of(
+        tmp_path,
+        (KEPT, 1, measured(25.0, memory_mb=190.0)),
+        (KEPT, 2, measured(24.0)),
+        (FREE, 1, measured(90.125, latency_ms={"p50": 11.0, "p95": 30.0})),
+    )
+    kept, free = {}, {}
+    for shown in tables(rows(journal)):
+        for line, found in zip(csv.DictReader(io.StringIO(shown.as_csv(), newline="")), (kept, free)):
+            found.update(line)
+    settings = {"capture": "320x240", "size": "160", "FPS set": "25", "backend": "onnx", "pacing": "deadline"}
+    assert {name: kept.pop(name) for name in settings} == settings
+    assert [kept["real FPS, " + key] for key in ("median", "least", "most")] == ["24.5", "24", "25"]
+    assert [free["real FPS, " + key] for key in ("median", "least", "most")] == ["90.125"] * 3
+    assert [kept["memory MB, " + key] for key in ("median", "least", "most")] == ["195", "190", "200"]
+    assert free["latency p50 ms, median"] == "11"
+    assert kept["infer ms, median"] == "10"
+    assert all(map(float, kept.values()))
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,37 @@ def test_another_machine_is_a_warning(begun, capsys):
     assert capsys.readouterr().err == ""
 
 
+ONNX, OPENVINO = "onnxruntime 1.19.2 CPUExecutionProvider, 2 threads", "openvino 2024.6 CPU fp32"
+
+
+@pytest.mark.parametrize("size, now", [(160, OPENVINO), (160, ONNX.replace("1.19.2", "1.20.0"))])
+def test_another_backend_than_was_measured_with_is_refused(tmp_path, size, now):
+    with start(tmp_path) as journal:
+        journal.add(Task(GRID[0], 1), {"backend": ONNX})
+        journal.add(Task(GRID[1], 1), {"backend": OPENVINO})  # which another combination is of
+    with start(tmp_path) as journal:
+        journal.add(Task(GRID[0], 2), {"backend": ONNX})
+        for refused in (
+            lambda: journal.add(Task(GRID[0], 3), {"backend": now}),
+            lambda: journal.check_backend("onnx", now),
+        ):
+            with pytest.raises(UsageError) as caught:
+                refused()
+            assert "was begun with {}".format(ONNX) in str(caught.value)
+            assert now in str(caught.value)
+            assert len(str(caught.value).splitlines()) == 1
+    assert len(Journal.read(str(tmp_path)).measurements) == 3
+
+
+def test_before_it_has_run_a_backend_says_less(tmp_path):
+    """TensorRT's has no precision until it has chosen an engine, and may choose another for another size."""
+    with start(tmp_path) as journal:
+        journal.add(Task(GRID[0], 1), {"backend": "tensorrt 8.2.1 Tegra X1 fp16"})
+        journal.check_backend("onnx", "tensorrt 8.2.1 Tegra X1")
+        journal.add(Task(GRID[0]._replace(size=320), 1), {"backend": "tensorrt 8.2.1 Tegra X1 fp32"})
+    assert len(journal.measurements) == 2
+
+
 @pytest.mark.parametrize("rest", ["{", '{"key": "x", "round": 3', '{"key": "x"}'])
 def test_a_line_that_was_not_written_to_its_end_is_dropped(begun, rest):
     path = begun / "measurements.jsonl"
