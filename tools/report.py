@@ -6,13 +6,15 @@ page is one file that needs no network, for screen, phone and paper; beside it l
 
 import argparse
 import datetime
+import glob
 import os
 import re
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Optional, Sequence
 
 from app.command import Parser, exit_code
-from app.errors import ModelError, NanoyoloError, OutputError, warn
+from app.errors import ModelError, NanoyoloError, OutputError, SourceError, warn
 from app.files import check_writable, write_file
 
 if TYPE_CHECKING:  # it needs what is checked for below
@@ -20,6 +22,11 @@ if TYPE_CHECKING:  # it needs what is checked for below
     from tools.tables import Table
 
 PAGE = "report.html"
+PLAN = "sweep.json"  # in each sweep's folder
+
+Frame = tuple[int, int]  # width, height
+Swept = tuple[str, str, list[int], bool, Frame]  # model's name and file, sizes, whether padded to a square, frame
+Model = tuple[str, Sequence[int], bool, Frame]  # the same without its name
 
 EXAMPLES = """examples:
   python -m tools.report runs/sweep
@@ -37,14 +44,16 @@ def make_report(args: argparse.Namespace) -> str:
         raise ModelError(f"{error.name} is needed for reports: python -m pip install -e '.[report]'") from error
 
     sections: list["Section"] = []
-    models: dict[str, tuple[str, Sequence[int], bool]] = {}
+    swept: list[Swept] = []
     for run in args.runs:
         if os.path.isdir(run):
-            found, (name, path, sizes, square) = sweeps.read(run)
-            models[name] = (path, sorted({*sizes, *models[name][1]} if name in models else sizes), square)
+            check_sweep(run)
+            found, model = sweeps.read(run)
+            swept.append(model)
         else:
-            found = files.sections(run)
+            found = files.sections(run, args.runs)
         sections += found
+    models = models_of(swept)
     if models and not any(section.title == costs.TITLE for section in sections):
         try:
             sections.append(costs.section(models))
@@ -61,6 +70,34 @@ def make_report(args: argparse.Namespace) -> str:
     return os.path.join(args.output, PAGE)
 
 
+def check_sweep(folder: str) -> None:
+    """Raise SourceError for a folder that no sweep is in, with those in it that have one."""
+    if os.path.exists(os.path.join(folder, PLAN)):
+        return
+    inside = sorted(glob.glob(os.path.join(glob.escape(folder), "*", PLAN)))
+    hint = f"; there are sweeps in {', '.join(map(os.path.dirname, inside))}" if inside else ""
+    raise SourceError(f"{folder}: has no {PLAN}, so it is not the folder of a sweep, that of tools.sweep --run{hint}")
+
+
+def models_of(swept: Sequence[Swept]) -> dict[str, Model]:
+    """What was swept, once for each model and form of its input, with all sizes; by name, with the form where need be.
+
+    The same network costs less on wide frames than on square ones, so sweeps of both are two.
+    """
+    sizes: dict[tuple[str, str, bool, Frame], set[int]] = {}
+    for name, path, some, square, frame in swept:
+        sizes.setdefault((name, path, square, frame), set()).update(some)
+    often = Counter(name for name, *_ in sizes)
+    models: dict[str, Model] = {}
+    for (name, path, square, frame), all_sizes in sizes.items():
+        form = f", {'square' if square else 'rectangular'}, of {frame[0]}x{frame[1]}" if often[name] > 1 else ""
+        known = name + form
+        if known in models:  # files of one name in two folders
+            known += f", {path}"
+        models[known] = (path, sorted(all_sizes), square, frame)
+    return models
+
+
 def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:
     """The tables, by the names of their CSV files."""
     named: dict[str, "Table"] = {}
@@ -75,6 +112,8 @@ def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:
 
 def write(folder: str, outputs: dict[str, str]) -> None:
     """Write texts by their names, all of them or, where it can be known before, none. Raises OutputError."""
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{folder}: is a file; --output wants a folder, which is made if need be")
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:

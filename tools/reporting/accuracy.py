@@ -4,7 +4,7 @@ from typing import Any, Sequence
 
 from tools.reporting import plots
 from tools.reporting.looks import Look
-from tools.reporting.measured import file_name
+from tools.reporting.measured import data_name, file_name, machine_facts
 from tools.reporting.section import MOST, Plot, Section, of_how_many
 from tools.tables import Table
 
@@ -28,9 +28,23 @@ def of_score(report: Json, name: str) -> list[Section]:
     )
     facts = [("images", str(report["images"])), ("objects", str(report["objects"])), ("scored", what)]
     facts += [("backend", report["backend"])] if "backend" in report else []
+    # What older files do not say.
+    facts += [(f"{key} from", data_name(path)) for key, path in report.get("source", {}).items()]
+    facts += machine_facts(report["machine"]) if "machine" in report else []
     scored = [(Look(what, what), report)]
-    tables = [*accuracy_tables(title, scored), *([table] if classes else [])]
-    return [Section(title, [], tables, accuracy_plots(scored), facts=facts)]
+    tables = [*accuracy_tables(title, scored), _confusions(title, report["mistakes"]), table]
+    return [Section(title, [], [table for table in tables if table.rows], accuracy_plots(scored), facts=facts)]
+
+
+def _confusions(title: str, mistakes: Json) -> Table:
+    """Which class was taken for which, the commonest first."""
+    return Table(
+        f"{title}, confusions",
+        ["object", "taken for", "times"],
+        [[pair["object"], pair["taken_for"], str(pair["count"])] for pair in mistakes["confusions"]],
+        f"The {len(mistakes['confusions'])} commonest, of what scores {mistakes['threshold']:.3f} or more: detections "
+        "that lie on an object of another class.",
+    )
 
 
 def accuracy_plots(scored: Scored) -> list[Plot]:

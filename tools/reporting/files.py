@@ -22,19 +22,41 @@ KINDS: Sequence[tuple[Callable[[Json], bool], Callable[[Json, str], list[Section
 )
 
 
-def sections(path: str) -> list[Section]:
-    """What a JSON report says. Raises SourceError for a file that is none of this project's reports."""
+def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
+    """What a JSON report says. among: all files of the page, so that the titles of two of one name differ.
+
+    Raises SourceError for a file that is none of this project's reports.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             report = json.load(file)
-        for fits, make in KINDS:
-            if isinstance(report, dict) and fits(report):
-                return make(report, os.path.splitext(os.path.basename(path))[0])
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise SourceError(f"{path}: not a report of this project, or a damaged one ({error!r})") from error
+    except (ValueError, RecursionError) as error:  # what it says of bytes that are no text holds all of them
+        raise SourceError(f"{path}: not a report of this project: it is no JSON") from error
+    try:
+        for fits, make in KINDS:
+            if isinstance(report, dict) and fits(report):
+                return make(report, title(path, among))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        what = type(error).__name__
+        raise SourceError(f"{path}: not a report of this project, or a damaged one ({what})") from error
     raise SourceError(
         f"{path}: neither a sweep's folder nor a report of app.detect, app.evaluate, tools.score, tools.bench or "
         "tools.cost"
     )
+
+
+def title(path: str, among: Sequence[str] = ()) -> str:
+    """A file's name without its ending, after as many of its folders as tell it from the others of that name."""
+    parts = _parts(path)
+    others = {tuple(other) for other in map(_parts, among)} - {tuple(parts)}
+    count = 1
+    while count < len(parts) and any(list(other[-count:]) == parts[-count:] for other in others):
+        count += 1
+    return "/".join(parts[-count:])
+
+
+def _parts(path: str) -> list[str]:
+    """Folders and name of a file, without its ending."""
+    return os.path.splitext(os.path.abspath(path))[0].strip(os.sep).split(os.sep)

@@ -16,6 +16,7 @@ GREY = "#777777"
 
 CHARACTER = 0.56  # width of one as a share of the font's size, on average
 LEGEND_FONT = 9.0  # points
+HANDLES = {False: 1.4, True: 3.6}  # lengths in a legend, in its font's size; lines: so long that the pattern repeats
 WIDTH = 4.6  # of a figure, in inches: as wide as a phone, so that its labels can be read there
 
 
@@ -61,12 +62,15 @@ def key(drawn: Sequence[Look], lines: bool) -> list[Any]:
     return entries
 
 
-def legend(figure: Any, entries: Sequence[Any]) -> None:
-    """Put the entries above the plot, row by row, where they hide nothing; the figure grows by as much."""
+def legend(figure: Any, entries: Sequence[Any], lines: bool = False) -> None:
+    """Put the entries above the plot, row by row, where they hide nothing; the figure grows by as much. lines: whether
+    they are told apart by their dashes.
+    """
     if not entries:
         return
     labels = [shortened(entry.get_label(), 30) for entry in entries]
-    wide = [(len(label) * CHARACTER + 3.2) * LEGEND_FONT for label in labels]  # with the handle, in points
+    beside = HANDLES[lines] + 1.8  # the handle and the gaps
+    wide = [(len(label) * CHARACTER + beside) * LEGEND_FONT for label in labels]  # in points
     fitting = (n for n in range(len(entries), 1, -1) if sum(max(wide[i::n]) for i in range(n)) <= 72 * WIDTH)
     columns = next(fitting, 1)
     rows = -(-len(entries) // columns)
@@ -75,7 +79,8 @@ def legend(figure: Any, entries: Sequence[Any]) -> None:
     order = [index for column in range(columns) for index in range(column, len(entries), columns)]
     figure.legend(
         [entries[index] for index in order], [labels[index] for index in order], loc="outside upper left",
-        ncols=columns, fontsize=LEGEND_FONT, handlelength=1.4, handletextpad=0.5, columnspacing=1, borderaxespad=0.2,
+        ncols=columns, fontsize=LEGEND_FONT, handlelength=HANDLES[lines], handletextpad=0.5, columnspacing=1,
+        borderaxespad=0.2,
     )  # fmt: skip
 
 

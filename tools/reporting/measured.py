@@ -1,5 +1,6 @@
 """What figures were measured on and of, in words."""
 
+import os
 from typing import Any
 
 from app.address import shown
@@ -8,7 +9,8 @@ from app.address import shown
 def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and value of what `tools.machine` says, for the foot of a section."""
     facts = [("processor", f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores")]
-    facts += [(key.replace("_", " "), str(value)) for key, value in machine.get("board", {}).items()]
+    for key, value in machine.get("board", {}).items():
+        facts.append((key.replace("_", " "), f"{value} a core" if key == "load" else str(value)))
     versions = ", ".join(f"{name} {version}" for name, version in machine.get("versions", {}).items())
     return [*facts, ("versions", versions)] if versions else facts
 
@@ -16,6 +18,15 @@ def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
 def source_name(uri: str) -> str:
     """A source for people: an address without its password; of a file its name, since folders differ."""
     return shown(uri if "://" in uri else file_name(uri))
+
+
+def data_name(uri: str) -> str:
+    """A source for people, of a folder also the one that it is in: many are called `images`."""
+    name = source_name(uri)
+    if "://" in uri or os.path.splitext(name)[1]:
+        return name
+    within = file_name(uri.replace("\\", "/").rstrip("/")[: -len(name)])
+    return name if within in ("", "/", ".", "..", "dev") or within.endswith(":") else f"{within}/{name}"
 
 
 def file_name(path: str) -> str:

@@ -15,6 +15,8 @@ from tools.tables import Table
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
+WORDS = 24  # characters: a column with longer cells is of words, which go on in a second line
+
 # What Markdown would take for HTML, for an escape, or for the end of a line.
 MARKDOWN = str.maketrans({"&": "&amp;", "<": "&lt;", "\\": "\\\\", "\r": " ", "\n": " "})
 
@@ -72,8 +74,10 @@ def _plain(text: str) -> str:
 
 
 def _side(table: Table, column: int) -> Markup:
-    """Numbers stand to the right, but what names the row to the left."""
-    return Markup(' class="number"' if column and table.is_numeric(column) else "")
+    """Numbers stand to the right, but what names the row to the left; words may be broken into lines."""
+    if column and table.is_numeric(column):
+        return Markup(' class="number"')
+    return Markup(' class="words"' if any(len(row[column]) > WORDS for row in table.rows) else "")
 
 
 def _named(plot: Plot, prefix: str) -> str:

@@ -10,7 +10,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tools.reporting.looks import CHARACTER, COLOURS, GREY, WIDTH, Look, key, legend, shortened, wrapped
+from tools.reporting.looks import COLOURS, GREY, WIDTH, Look, key, legend, wrapped
+from tools.reporting.point_names import NAME_FONT, Point, name_beside, share
+from tools.sweeping.front import pareto
 
 # Tol's light colours for what makes up a bar, so that nobody takes a stage for a combination.
 PARTS = {
@@ -32,73 +34,45 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "legend.frameon": False,
 }
-NAME_FONT = 8.5  # points
+SPREAD: dict[str, Any] = {"lw": 1, "marker": "|", "ms": 5, "alpha": 0.7, "zorder": 1.5}  # from least to most
 
 
-class Point(NamedTuple):
-    """A way to set the program, in the plane of speed and accuracy."""
-
-    fps: float
-    accuracy: float
-    look: Look
-
-
-def pareto(points: Sequence[Point]) -> list[Point]:
-    """The points that no other one beats in one of both without losing in the other; the fastest last."""
-    front: list[Point] = []
-    for point in sorted(points, key=lambda p: (-p.fps, -p.accuracy)):
-        if not front or point.accuracy > front[-1].accuracy or point[:2] == front[-1][:2]:
-            front.append(point)
-    return front[::-1]
-
-
-def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str) -> str:
-    """Every combination as a point, and the Pareto front through the best. The axes are called as given."""
+def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str, margin: float = 0.0) -> str:
+    """Every combination as a point, and the Pareto front through the best. The axes are called as given. margin: how
+    much more accurate what is slower has to be.
+    """
     with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
-        front = pareto(points)
+        front = pareto(points, margin)[::-1]  # the fastest last
         xs, ys = [p.fps for p in front], [p.accuracy for p in front]
         steps = axes.plot(
             [0, *xs], [ys[0], *ys], color=GREY, lw=1.2, zorder=1, drawstyle="steps-pre", label="Pareto front"
         )
         for point in points:
             axes.scatter(point.fps, point.accuracy, s=38, color=point.look.colour, marker=point.look.marker, zorder=2)
+            if point.least is not None and point.most is not None:
+                axes.plot([point.least, point.most], [point.accuracy] * 2, color=point.look.colour, **SPREAD)
         axes.set(xlabel=speed, ylabel=accuracy)
         axes.margins(0, 0.12)
-        right = max(point.fps / max(0.4, 1 - _share(point.look.name)) for point in front)
-        axes.set_xlim(0, max(right, 1.08 * max(xs)))
-        _name_beside(axes, front)
+        right = max(point.fps / max(0.4, 1 - share(point.look.name)) for point in front)
+        axes.set_xlim(0, max(right, 1.08 * max(point.most or point.fps for point in points)))
+        name_beside(axes, front, points)
         legend(figure, [*key([point.look for point in points], lines=False), *steps])
     return svg[0]
 
 
-def _share(name: str) -> float:
-    """How much of the axes' width a name takes, about."""
-    return (len(shortened(name, 30)) * CHARACTER * NAME_FONT + 8) / (72 * WIDTH * 0.84)
-
-
-def _name_beside(axes: Any, front: Sequence[Point]) -> None:
-    """Names of the front's points, above it where no other point is; as many as do not overlap."""
-    (_, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    named: list[tuple[float, float, float]] = []
-    for point in front:
-        x, y, wide = point.fps / right, (point.accuracy - low) / (high - low), _share(point.look.name)
-        if all(abs(y - other_y) > 0.06 or x > end or x + wide < start for start, end, other_y in named):
-            named.append((x, x + wide, y))
-            axes.annotate(
-                shortened(point.look.name, 30), (point.fps, point.accuracy), xytext=(5, 4),
-                textcoords="offset points", fontsize=NAME_FONT,
-            )  # fmt: skip
-
-
 class Rate(NamedTuple):
-    """A configured rate and what came of it. delayed: kept by a delay. predicted: by its formula, or None."""
+    """A configured rate and what came of it. delayed: kept by a delay. predicted: by its formula, or None. least, most:
+    of the real rate over the rounds, where there were several.
+    """
 
     configured: float
     real: float
     predicted: Optional[float]
     look: Look
     delayed: bool = False
+    least: Optional[float] = None
+    most: Optional[float] = None
 
 
 def configured_against_real(rates: Sequence[Rate]) -> str:
@@ -115,6 +89,9 @@ def configured_against_real(rates: Sequence[Rate]) -> str:
                 [r.configured for r in members], [r.real for r in members], lw=1.2, color=look.colour,
                 marker=look.marker, ms=6, mfc="white" if delayed else look.colour,
             )  # fmt: skip
+            for r in members:
+                if r.least is not None and r.most is not None:
+                    axes.plot([r.configured] * 2, [r.least, r.most], color=look.colour, **{**SPREAD, "marker": "_"})
             formula = [(r.configured, r.predicted) for r in members if r.predicted is not None]
             axes.plot([c for c, _ in formula], [p for _, p in formula], ls="none", marker="_", ms=15, color=look.colour)
         if len({rate.delayed for rate in rates}) > 1:
@@ -166,7 +143,7 @@ def lines(
         for look, xs, ys in curves:
             axes.plot(xs, ys, lw=1.6, ls=look.line, color=look.colour)
         axes.set(xlabel=x, ylabel=y, xlim=(0, limits[0]), ylim=(0, limits[1]))
-        legend(figure, key([look for look, _, _ in curves], lines=True))
+        legend(figure, key([look for look, _, _ in curves], lines=True), lines=True)
     return svg[0]
 
 

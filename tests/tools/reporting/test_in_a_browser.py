@@ -9,6 +9,7 @@ import pytest
 import reports
 
 from tools import report
+from tools.costs.nano import errors
 from tools.reporting import plots
 from tools.reporting.looks import Look
 from tools.reporting.page import as_html
@@ -48,6 +49,11 @@ TOO_WIDE = """
         e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName)"""
 
 
+WIDER_THAN_THEIR_BOX = """
+    return [...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth)
+        .map(b => b.ariaLabel + ': ' + b.scrollWidth + ' > ' + b.clientWidth)"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     options = webdriver.ChromeOptions()
@@ -67,7 +73,13 @@ def pages(tmp_path_factory):
     everything = [str(folder / "sweep")]
     reports.make_sweep(folder / "sweep", pacing=["delay", "deadline"], labels=reports.truth())
     paced = {"24": {"work_ms": 7.8, "formula": 20.2, "delay": reports.spread(20.0), "deadline": reports.spread(24.0)}}
-    content = {"score": reports.score(), "bench": reports.bench(s160=reports.loop_figures()), "run": reports.detect()}
+    cost = {"kind": "cost", "models": {"yolov3-tiny": [COST]}, "published": errors(), "frame": [640, 480]}
+    content = {
+        "cost": cost,
+        "score": reports.score(),
+        "bench": reports.bench(s160=reports.loop_figures()),
+        "run": reports.detect(),
+    }
     content.update(pacing=reports.bench(s160=paced), cifar=reports.evaluate())
     for name, made in content.items():
         (folder / f"{name}.json").write_text(json.dumps(made))
@@ -83,6 +95,12 @@ def pages(tmp_path_factory):
     os.mkdir(folder / "out" / "evil")
     (folder / "out" / "evil" / "report.html").write_text(evil_page())
     return {name: folder / "out" / name / "report.html" for name in (*runs, "evil")}
+
+
+COST = {
+    "size": 416, "input": [320, 416], "operations_g": 4.2807, "moved_mb": 32.2, "floor_ms": 9.6, "floor_5w_ms": 13.8,
+    "floor_cpu_ms": 94.4, "network_ms": 16.8, "expected_ms": 34.3, "expected_fps": 29.1, "extrapolated": True,
+}  # fmt: skip
 
 
 def evil_page():
@@ -140,6 +158,51 @@ def test_a_wide_table_scrolls_in_its_box(browser, pages):
     assert abs(first) < 3, "what names the row stays in sight"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_no_table_is_cut_on_a_desktop(browser, pages, name):
+    look(browser, pages[name], WIDTHS["desktop"])
+    assert browser.execute_script(WIDER_THAN_THEIR_BOX) == []
+
+
+def test_a_tables_header_stays_in_sight(browser, pages):
+    look(browser, pages["everything"], WIDTHS["phone"], height=400)
+    box = "document.querySelector('.scroll')"
+    browser.execute_script(f"{box}.scrollTop = 100")
+    assert browser.execute_script(f"return {box}.scrollTop") == 100, "it is higher than the screen"
+    head = browser.execute_script(
+        f"return {box}.querySelector('th').getBoundingClientRect().top - {box}.getBoundingClientRect().top"
+    )
+    assert abs(head) < 3
+
+
+def test_on_a_phone_half_of_a_table_is_left_for_figures(browser, pages):
+    look(browser, pages["evil"], WIDTHS["phone"])
+    share = "b.querySelector('td').getBoundingClientRect().width / innerWidth"
+    shares = browser.execute_script(f"return [...document.querySelectorAll('.scroll')].map(b => {share})")
+    assert len(shares) == 1
+    assert shares[0] < 0.5, "however long the name of the row is"
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+def test_a_picture_opens_enlarged_and_closes_again(browser, pages, width):
+    def shown():
+        return browser.execute_script(
+            "const box = document.images[0].getBoundingClientRect(); return [box.width, box.left >= 0, box.top >= 0]"
+        )
+
+    look(browser, pages["everything"], width)
+    small, *_ = shown()
+    assert small < 600
+    browser.execute_script("document.images[0].closest('a').click()")
+    large, *inside = shown()
+    assert large >= 640
+    assert inside == [True, True]
+    assert browser.execute_script("return document.querySelector('figure:target .shut').checkVisibility()")
+    browser.execute_script("document.querySelector('figure:target .shut').click()")
+    assert shown()[0] == small
+    assert not browser.execute_script("return document.querySelector('.shut').checkVisibility()")
+
+
 def test_names_appear_as_text(browser, pages):
     said, _ = look(browser, pages["evil"])
     assert said == []
@@ -175,6 +238,9 @@ def test_it_prints(browser, pages, name):
         assert browser.execute_script(OVERFLOW) == 0
         cut = "return [...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth + 1).length"
         assert browser.execute_script(cut) == 0
+        after = "const a = document.querySelector(arguments[0]); return a && getComputedStyle(a).breakAfter"
+        for last in ("h2", "h2 + p", "h2 + ul > li:last-child"):
+            assert browser.execute_script(after, last) in ("avoid", None), "what it is about is on the same sheet"
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 

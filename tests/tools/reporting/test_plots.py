@@ -1,12 +1,12 @@
-import random
 import re
 import xml.etree.ElementTree as ET
 
 import pytest
+from matplotlib.figure import Figure
 from reports import EVIL
 
 from tools.reporting import plots
-from tools.reporting.looks import COLOURS, Look, looks, shortened, wrapped
+from tools.reporting.looks import COLOURS, LEGEND_FONT, LINES, Look, key, legend, looks, shortened, wrapped
 from tools.reporting.plots import Point, Rate
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib says so when a plot comes out badly
@@ -32,28 +32,6 @@ def grid(sizes, captures, backends):
 MANY = grid(range(160, 640, 96), ("320x240", "640x480", "1920x1080"), ("onnx", "openvino:bf16", "tensorflow"))
 
 
-def plainly(points):
-    """Points that no other one is as good as in both, and better than in one."""
-
-    def beaten(point):
-        return any(
-            p.fps >= point.fps and p.accuracy >= point.accuracy and p[:2] != point[:2] for p in points
-        )  # fmt: skip
-
-    return [point for point in points if not beaten(point)]
-
-
-def test_the_pareto_front_is_what_nothing_beats():
-    rng = random.Random(5)
-    look = Look("", "")
-    for count in [*range(8), 30, 200]:
-        for _ in range(20):
-            points = [Point(rng.randint(1, 12), rng.randint(0, 9) / 10, look) for _ in range(count)]
-            front = plots.pareto(points)
-            assert sorted(front) == sorted(plainly(points))
-            assert [p.fps for p in front] == sorted(p.fps for p in front)
-
-
 @pytest.mark.parametrize("count", (1, 2, len(MANY)))
 def test_accuracy_against_speed(count):
     points = [Point(200 / (1 + index), 0.3 + index / 100, look) for index, look in enumerate(MANY[:count])]
@@ -63,11 +41,27 @@ def test_accuracy_against_speed(count):
     assert ("size 160" in texts) == (count > 5), "what all have in common needs no legend"
 
 
-def test_names_on_the_front_do_not_overlap():
-    points = [Point(50 - index / 10, 0.5 + index / 1e4, look) for index, look in enumerate(MANY[:9])]
-    points.append(Point(10, 0.9, MANY[9]))
-    texts = drawn(plots.accuracy_against_speed(points, "AP50", "FPS"))
-    assert [look.name for look in MANY[:10] if look.name in texts] == [MANY[8].name, MANY[9].name]
+def test_spreads_are_drawn_where_they_are_known():
+    def ends(svg):
+        return svg.count("<use ")
+
+    known, unknown = Point(30, 0.5, MANY[0], 25, 35), Point(30, 0.5, MANY[0])
+    other = Point(60, 0.4, MANY[1])
+    bare, bars = (plots.accuracy_against_speed([one, other], "AP50", "FPS") for one in (unknown, known))
+    assert ends(bars) == ends(bare) + 2
+    bare, bars = (plots.configured_against_real([Rate(24, 20, None, MANY[0], False, *s)]) for s in ((), (18, 22)))
+    assert ends(bars) == ends(bare) + 2
+
+
+def test_lines_of_a_legend_are_longer_than_their_patterns():
+    figure = Figure()
+    looks_of = [Look(str(n), "hue", str(n), line=line) for n, line in enumerate(LINES)]
+    legend(figure, key(looks_of, lines=True), lines=True)
+    (shown,) = figure.legends
+    assert len(shown.get_lines()) == len(LINES)
+    for line in shown.get_lines():
+        period = sum(line._dash_pattern[1] or [0])  # points
+        assert shown.handlelength * LEGEND_FONT >= 1.4 * period
 
 
 def test_points_at_one_place():

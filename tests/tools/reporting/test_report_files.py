@@ -5,7 +5,7 @@ import pytest
 import reports
 
 from app.errors import SourceError
-from tools.reporting.files import sections
+from tools.reporting.files import sections, title
 
 
 def read(folder, report, name="some.json"):
@@ -36,6 +36,25 @@ def test_score(tmp_path):
     assert classes.rows[1] == ["never found", "3", "0.000", "0.000", "", ""]
     assert len(section.plots) == 2
     assert ("objects", "3") in section.facts
+
+
+def test_score_says_which_classes_were_confused(tmp_path):
+    report = reports.score()
+    report["mistakes"]["confusions"] = [{"object": "dog", "taken_for": reports.EVIL, "count": 7}]
+    (section,) = read(tmp_path, report)
+    (table,) = (table for table in section.tables if table.title.endswith(", confusions"))
+    assert table.rows == [["dog", reports.EVIL, "7"]]
+    assert "0.310 or more" in table.note
+
+
+def test_score_says_what_was_scored_and_on_what(tmp_path):
+    paths = {"images": "/home/somebody/val/pictures", "labels": "val/instances.json"}
+    what = {"source": paths, "machine": reports.MACHINE}
+    facts = dict(read(tmp_path, {**reports.score(), **what})[0].facts)
+    assert (facts["images"], facts["images from"], facts["labels from"]) == ("2", "val/pictures", "instances.json")
+    assert facts["processor"] == "A processor, 2 cores"
+    assert facts["versions"] == "python 3.11, numpy 2"
+    assert not {"images from", "labels from", "processor"} & set(dict(read(tmp_path, reports.score())[0].facts))
 
 
 def test_score_of_a_file_of_detections_names_the_file_alone(tmp_path):
@@ -176,10 +195,35 @@ def test_what_is_no_report_is_named_in_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_text(tmp_path):
-    (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SourceError, match="damaged"):
+@pytest.mark.parametrize("data", (b"\xff\xd8\xff" * 50_000, b'{"kind": ' + b"x" * 100_000), ids=("no text", "no JSON"))
+def test_what_is_no_json_is_not_repeated(tmp_path, data):
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(SourceError, match="it is no JSON") as caught:
         sections(str(tmp_path / "a.json"))
+    assert len(str(caught.value)) < 200 + len(str(tmp_path))
+
+
+TITLES = {
+    "alone": ("runs/a/report.json", [], "report"),
+    "the same file twice": ("runs/a/report.json", ["runs/a/report.json", "./runs/a/report.json"], "report"),
+    "another name": ("runs/a/report.json", ["runs/b/score.json"], "report"),
+    "another folder": ("runs/a/report.json", ["runs/a/report.json", "runs/b/report.json"], "a/report"),
+    "folders of one name": ("a/runs/report.json", ["b/runs/report.json", "c.json"], "a/runs/report"),
+}
+
+
+@pytest.mark.parametrize("path, among, expected", TITLES.values(), ids=TITLES.keys())
+def test_files_of_one_name_are_told_apart_by_their_folders(path, among, expected):
+    assert title(path, among) == expected
+
+
+def test_titles_of_two_reports_of_one_name(tmp_path):
+    paths = [tmp_path / name / "report.json" for name in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(json.dumps(reports.detect()))
+    titles = [sections(str(path), list(map(str, paths)))[0].title for path in paths]
+    assert titles == ["A run: one/report", "A run: two/report"]
 
 
 def test_what_is_not_there(tmp_path):

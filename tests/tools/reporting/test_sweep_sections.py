@@ -19,7 +19,10 @@ def test_without_labels(tmp_path):
     assert section.title == "Settings, on street.mp4"
     assert [plot.caption[:10] for plot in section.plots] == ["Accuracy a", "Configured", "Where the ", "Latency: t"]
     assert "Mean confidence is not accuracy" in section.plots[0].caption
-    assert len(section.tables[0].rows) == 8
+    assert [table.title for table in section.tables] == [
+        "Settings, on street.mp4", "Latency and memory, on street.mp4", "Stages, on street.mp4",
+    ]  # fmt: skip
+    assert [len(table.rows) for table in section.tables] == [8, 8, 8]
     assert [picture.data for picture in section.pictures] == [reports.picture()] * 4
     assert [picture.caption for picture in section.pictures][::2] == [
         "Captured at 64x48, size 160, auto",
@@ -27,7 +30,7 @@ def test_without_labels(tmp_path):
     ]
     assert dict(section.facts)["backend"] == "auto: auto 1.2"
     assert model[0] == "there-is-none"
-    assert model[2:] == ([160, 320], False)
+    assert model[2:] == ([160, 320], False, (64, 48))
 
 
 def test_with_labels(tmp_path):
@@ -96,10 +99,56 @@ def test_medians_over_rates(tmp_path):
     assert ">19.9<" in section.plots[1].svg, "the median of infer, with 1.2 for the rest"
 
 
+def change_measurements(folder, change):
+    """change: what becomes of a measurement, given its number too."""
+    path = folder / "measurements.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(dict(line, **change(n, line))) + "\n" for n, line in enumerate(lines)))
+
+
+def test_the_frame_is_the_largest_that_was_captured(tmp_path):
+    reports.make_sweep(tmp_path)
+    change_measurements(tmp_path, lambda n, line: {"captured_size": [(320, 180), (768, 576), (64, 48)][n % 3]})
+    _, (*_, frame) = sweeps.read(str(tmp_path))
+    assert frame == (768, 576)
+
+
+def test_what_disturbed_it_is_told(tmp_path):
+    reports.make_sweep(tmp_path)
+    (section,), _ = sweeps.read(str(tmp_path))
+    assert not any("When this was measured" in sentence for sentence in section.sentences)
+    change_measurements(tmp_path, lambda n, line: {"faults": [], "others": 0.1 * n})
+    (section,), _ = sweeps.read(str(tmp_path))
+    expected = "When this was measured: other programs took up to 70% of the cores' time, in 7 of 8 measurements."
+    assert section.sentences[0] == expected
+
+
+def test_waiting_for_a_picture_is_in_the_table_and_in_no_other_figure(tmp_path):
+    """A reader that is starved says nothing of the settings."""
+    reports.make_sweep(tmp_path, captures=[None], sizes=[160], fps=[24])
+    (before,), _ = sweeps.read(str(tmp_path))
+    change_measurements(
+        tmp_path, lambda n, line: {"stages_ms": dict(line["stages_ms"], capture=reports.percentiles(55.5))}
+    )
+    (after,), _ = sweeps.read(str(tmp_path))
+    assert after.tables[0] == before.tables[0]
+    assert [plot.svg for plot in after.plots][0] == [plot.svg for plot in before.plots][0]
+    assert dict(zip(after.tables[2].header, after.tables[2].rows[0]))["capture"] == "55.50"
+
+
+def test_folders_of_one_name_have_different_titles(tmp_path):
+    titles = []
+    for name in ("val", "street"):
+        reports.make_sweep(tmp_path / name, source=name + "/images")
+        titles += [section.title for section in sweeps.read(str(tmp_path / name))[0]]
+    assert titles == ["Settings, on val/images", "Settings, on street/images"]
+
+
 def test_nothing_measured_yet(tmp_path):
     reports.make_sweep(tmp_path, measured=0)
-    (section,), _ = sweeps.read(str(tmp_path))
+    (section,), (*_, frame) = sweeps.read(str(tmp_path))
     assert section.sentences == ["No combination has been measured yet."]
+    assert frame == (640, 480)
     assert not section.tables
     assert not section.plots
 
