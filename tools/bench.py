@@ -23,6 +23,7 @@ import json
 import sys
 from typing import Callable, Optional, Sequence, Tuple
 
+from app.arguments import LARGEST_SIZE
 from app.backends import physical_cores
 from app.board import Board
 from app.command import Parser, exit_code, number
@@ -32,7 +33,7 @@ from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources import open_source
 from tools.benchmarks import wording
-from tools.benchmarks.comparison import KIND, changes, differences, read_report, unmatched
+from tools.benchmarks.comparison import KIND, changes, complaints, differences, read_report, unmatched
 from tools.benchmarks.loops import compare_backends, compare_loops, compare_overlap, compare_pacing
 from tools.benchmarks.networks import BACKENDS, KERAS, compare_networks
 from tools.benchmarks.turns import Json, Setting
@@ -52,13 +53,13 @@ Way = Tuple[Callable[[Setting], Json], wording.Wording]  # what measures at one 
 def bench(args: argparse.Namespace) -> Json:
     """Do what the command line says; the report."""
     compare, words = choose(args)
-    complaints = Board().complaints()  # before this program makes the machine busy
-    for complaint in complaints:
+    warnings = Board().complaints()  # before this program makes the machine busy
+    for complaint in warnings:
         warn(complaint)
     model = find_model(args.model)
     card = read_card(model)  # a model that does not match its card is not run
     for size in args.sizes:
-        if size <= 0 or size % card.multiple:
+        if size % card.multiple:
             raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
     frame = (0, 0) if args.cam is None else frame_size(args.cam)
     threads = args.threads or physical_cores()
@@ -70,7 +71,7 @@ def bench(args: argparse.Namespace) -> Json:
         "rounds": args.rounds,
         "seconds": args.seconds,
         "machine": machine(),
-        "warnings": complaints,
+        "warnings": warnings,
         "sizes": {},
     }
     print(wording.machine_line(report["machine"]), flush=True)
@@ -117,6 +118,8 @@ def compare_with(saved: Json, report: Json, path: str) -> None:
     """Print what changed since a saved report, and warn of what makes the two hard to compare."""
     for difference in differences(saved, report):
         warn(f"not as in {path}: {difference}")
+    for complaint in complaints(saved):
+        warn(f"when {path} was measured: {complaint}")
     print(f"since {path}:")
     print(wording.change_lines(changes(saved, report), unmatched(saved, report)), flush=True)
 
@@ -126,7 +129,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = Parser(prog="python -m tools.bench", description=__doc__, epilog=EXAMPLES)
     positive = number(int, 1, 1000, "a number")
     seconds = number(float, 0.01, 600, "a time")
-    sizes = [160, 320, 416]
+    size, sizes = number(int, 1, LARGEST_SIZE, "a size"), [160, 320, 416]
     parser.add_argument("--cam", metavar="FILE", help="measure the loop on this video")
     parser.add_argument(
         "--backends",
@@ -139,7 +142,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     way.add_argument("--overlap", action="store_true", help="with --cam: what the loop costs beside a busy GPU")
     way.add_argument("--pacing", action="store_true", help="with --cam: a configured rate by delay and by deadline")
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
+    parser.add_argument("--sizes", type=size, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
     parser.add_argument("--rounds", type=positive, default=7, help="(default: %(default)s)")
     parser.add_argument("--seconds", type=seconds, default=3, help="length of one turn (default: %(default)s)")
     parser.add_argument("--threads", type=positive, help="threads of the session (default: one per physical core)")

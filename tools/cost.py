@@ -10,7 +10,8 @@ import sys
 import textwrap
 from typing import Any, Optional, Sequence
 
-from app.command import Parser, exit_code
+from app.arguments import LARGEST_SIZE
+from app.command import Parser, exit_code, number
 from app.files import check_writable, write_file
 from app.modelcard import find_model
 from tools.costs.nano import BANDWIDTH, FP16, PEAKS, errors, expectations, fitted, layer_floor, networks
@@ -73,20 +74,28 @@ def layer_rows(path: str, size: int, square: bool, frame: tuple[int, int]) -> li
 def model_lines(name: str, rows: Sequence[Json]) -> list[str]:
     """The rows of one network, for people."""
     lines = [
-        f"{name}, {rows[0]['weights'] / 1e6:.2f} million weights; GPU in FP16",
-        "                  operations    moved     floor  of it bound by     floor   network  expected  expected",
-        "  size     input    billions       MB        ms      operations ms at 5 W        ms        ms       FPS",
+        f"{name}, {rows[0]['weights'] / 1e6:.2f} million weights; GPU in FP16, CPU in FP32",
+        f"{'operations':>28} {'moved':>8} {'floor':>9} {'of it bound by':>15} {'floor':>9} {'floor':>9} "
+        f"{'network':>9} {'expected':>9} {'expected':>9}",
+        f"  {'size':>4} {'input':>9} {'billions':>11} {'MB':>8} {'ms':>9} {'operations':>15} {'ms at 5 W':>9} "
+        f"{'ms on CPU':>9} {'ms':>9} {'ms':>9} {'FPS':>9}",
     ]
     for row in rows:
         height, width = row["input"]
+        star = "*" if row["extrapolated"] else ""
         frame = (
-            ("-", "-") if row["expected_ms"] is None else (f"{row['expected_ms']:.1f}", f"{row['expected_fps']:.1f}")
+            ("-", "-")
+            if row["expected_ms"] is None
+            else (f"{row['expected_ms']:.1f}{star}", f"{row['expected_fps']:.1f}{star}")
         )
+        network = f"{row['network_ms']:.2f}{star}"
         lines.append(
             f"  {row['size']:>4} {f'{width}x{height}':>9} {row['operations_g']:>11.3f} {row['moved_mb']:>8.1f} "
             f"{row['floor_ms']:>9.2f} {row['bound']['operations']:>15.0%} {row['floor_5w_ms']:>9.2f} "
-            f"{row['network_ms']:>9.2f} {frame[0]:>9} {frame[1]:>9}{' *' if row['extrapolated'] else ''}"
+            f"{row['floor_cpu_ms']:>9.2f} {network:>9} {frame[0]:>9} {frame[1]:>9}"
         )
+    if any(row["extrapolated"] for row in rows):
+        lines.append("  * outside of the range of the published speeds")
     return lines
 
 
@@ -154,13 +163,14 @@ def _frame(text: str) -> tuple[int, int]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.cost", description=__doc__, epilog=EXAMPLES)
+    size = number(int, 1, LARGEST_SIZE, "a size")
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help=f"name in weights/, or a file (default: {' and '.join(MODELS)})"
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="(default: 160 320 416)")
+    parser.add_argument("--sizes", type=size, nargs="+", default=SIZES, metavar="N", help="(default: 160 320 416)")
     parser.add_argument("--square", action="store_true", help="pad to a square, as Darknet does")
     parser.add_argument("--frame", type=_frame, default=(640, 480), metavar="WxH", help="(default: 640x480)")
-    parser.add_argument("--layers", type=int, metavar="N", help="also say the layers at this size")
+    parser.add_argument("--layers", type=size, metavar="N", help="also say the layers at this size")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
 
     def work() -> None:

@@ -20,6 +20,7 @@ from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.readers import read_image
 from app.timing import StageClock
+from tools.machine import machine
 from tools.scoring import LEAST_SCORE
 from tools.scoring.coco import read_results
 from tools.scoring.labels import Truth, read_truth
@@ -69,15 +70,17 @@ def read_detections(path: str, truth: Truth) -> List[Json]:
 
 def score(args: argparse.Namespace) -> Json:
     """Do what the command line says; the report."""
-    model = find_model(args.model)
+    if not os.path.isdir(args.images):
+        raise SourceError(f"{args.images}: there is no such folder; --images wants a folder of images")
     what: Json
     if args.detections:
         # Results for a COCO file have its own category ids, so they are scored without a model.
-        names = read_card(model).labels if os.path.isdir(args.labels) else None
+        names = read_card(find_model(args.model)).labels if os.path.isdir(args.labels) else None
         truth = read_truth(args.images, args.labels, names)
         detections = read_detections(args.detections, truth)
         what = {"detections": args.detections}
     else:
+        model = find_model(args.model)
         card = read_card(model)
         truth = read_truth(args.images, args.labels, card.labels)
         with open_backend(model, args.backend, args.device, args.precision) as backend:
@@ -91,7 +94,16 @@ def score(args: argparse.Namespace) -> Json:
     if threshold is None:  # where no threshold is best, whatever was detected counts
         threshold = (result["best_f1"] or {}).get("threshold") or 0.0
     counts = mistakes(truth.dataset, detections, threshold)
-    return {"kind": "score", **what, "images": len(truth.paths), "objects": objects, **result, "mistakes": counts}
+    return {
+        "kind": "score",
+        **what,
+        "source": {"images": args.images, "labels": args.labels},  # as typed
+        "machine": machine(),
+        "images": len(truth.paths),
+        "objects": objects,
+        **result,
+        "mistakes": counts,
+    }
 
 
 def table(report: Json) -> str:

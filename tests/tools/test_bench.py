@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import cv2
 import numpy as np
@@ -51,7 +52,9 @@ def test_figures(tmp_path, video, capsys):
     assert versions["onnxruntime"]
     first, *lines = capsys.readouterr().out.splitlines()
     assert versions["onnxruntime"] in first
-    assert len(lines) == 1
+    assert len(lines) == 3
+    for line, name in ((lines[0], "loop/bare"), (lines[1], "loop"), (lines[2], "infer")):
+        assert re.search(rf"{name} [\d.]+ \([\d.]+ to [\d.]+\)", line)
 
 
 def test_the_loop_on_backends(tmp_path, video, capsys):
@@ -113,12 +116,14 @@ def test_what_got_slower(tmp_path, video, capsys):
     figures["fps"]["onnx"] = dict.fromkeys(("median", "least", "most"), 1e6)
     report["sizes"]["320"] = figures
     report["machine"]["versions"]["numpy"] = "1.0"
+    report["warnings"] = ["the cores were busy"]
     saved.write_text(json.dumps(report))
     assert bench.main(["--backends", "onnx", *QUICK, "--compare", str(saved)]) == 0
     out, err = capsys.readouterr()
     assert "slower: size 64, onnx: 1000000.0 FPS then" in out
     assert "size 320 is in the saved report only" in out
     assert "numpy: 1.0 then" in err
+    assert f"warning: when {saved} was measured: the cores were busy\n" in err
 
 
 @pytest.mark.parametrize("content", [None, "{}"], ids=["no file", "no report"])
@@ -148,7 +153,7 @@ def test_overlap(video, capsys):
     assert "10 ms: 0." in out
 
 
-def test_pacing(video, tmp_path):
+def test_pacing(video, tmp_path, capsys):
     report = tmp_path / "bench.json"
     arguments = ["--pacing", "--sizes", "64", "--rounds", "1", "--seconds", "0.5", "--report", str(report)]
     assert bench.main(["--cam", video, *arguments]) == 0
@@ -158,6 +163,8 @@ def test_pacing(video, tmp_path):
         assert row["delay"]["most"] < float(configured), "a delay after the work never reaches it"
         assert row["formula"] < float(configured)
         assert row["deadline"]["median"] > row["delay"]["median"]
+    for line in capsys.readouterr().out.splitlines()[1:]:
+        assert len(re.findall(r"by (?:a delay|deadlines) [\d.]+ \([\d.]+ to [\d.]+\)", line)) == 2
 
 
 @pytest.mark.parametrize(
@@ -170,6 +177,7 @@ def test_pacing(video, tmp_path):
         (["--cam", "x.avi", "--backends", "keras"], "keras"),
         (["--backends", "onnx", "--threads", "1"], "--threads"),
         (["--backends", "onnx", "--sizes", "65"], "--sizes"),
+        (["--backends", "onnx", "--sizes", "100000000"], "from 1 to 4096"),
     ],
 )
 def test_options_that_make_no_sense(arguments, named, capsys, monkeypatch):
@@ -178,6 +186,12 @@ def test_options_that_make_no_sense(arguments, named, capsys, monkeypatch):
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1
     assert named in err
+
+
+def test_no_model(capsys, monkeypatch):
+    monkeypatch.setattr(bench.Board, "complaints", lambda self: [])
+    assert bench.main(["--backends", "onnx", "--model", "there-is-none"]) == 4
+    assert "no such model; weights/ has: " in capsys.readouterr().err
 
 
 def test_no_video(tmp_path, capsys, monkeypatch):

@@ -42,8 +42,19 @@ def test_report(yolo, tmp_path, capsys):
 def test_square(yolo, capsys):
     assert cost.main([yolo, "--sizes", "416", "--square"]) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if "416x416" in line)
-    # operations, megabytes, floor, share of it, floor at 5 W, network, expected: the point that the line was fitted to
-    assert row.split() == ["416", "416x416", "5.565", "50.5", "12.38", "95%", "17.57", "21.67", "39.2", "25.5"]
+    # Operations, megabytes, floor, share of it, floor at 5 W and on the CPU, network, expected: the point that the line
+    # was fitted to, and so without stars.
+    assert row.split() == "416 416x416 5.565 50.5 12.38 95% 17.57 122.78 21.67 39.2 25.5".split()
+
+
+def test_every_extrapolated_figure_has_a_star(yolo, capsys):
+    """Of a classifier nothing is expected but the network's time."""
+    assert cost.main([yolo, "nano_resnet_s", "--sizes", "160"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    detector, classifier = (next(line for line in lines if size in line) for size in ("160x128", " 32x32"))
+    assert [cell.endswith("*") for cell in detector.split()[-4:]] == [False, True, True, True]
+    assert [cell.endswith("*") for cell in classifier.split()[-4:]] == [False, True, False, False]
+    assert "  * outside of the range of the published speeds" in lines
 
 
 def test_frame(yolo, capsys):
@@ -52,8 +63,9 @@ def test_frame(yolo, capsys):
 
 
 WRONG = {
-    "no model": (["weights/none.onnx"], 4, "python -m tools.convert"),
+    "no model": (["weights/none.onnx"], 4, "weights/none.onnx: no such model; weights/ has: "),
     "size": (["nano_resnet_s", "--sizes", "100"], 2, "size 100 is not a multiple of 32; nearest: 96 and 128"),
+    "huge size": (["nano_resnet_s", "--sizes", "100000000"], 2, "a size should be from 1 to 4096"),
     "size of layers": (["nano_resnet_s", "--layers", "7"], 2, "size 7 is not a multiple of 32"),
     "frame": (["--frame", "640"], 2, "WIDTHxHEIGHT"),
     "frame of nothing": (["--frame", "0x480"], 2, "WIDTHxHEIGHT"),

@@ -63,6 +63,27 @@ def test_coco_labels_and_results_need_no_model(folder, capsys):
     assert "best F1 0.667 of what scores 0.750 or more: precision 1.000, recall 0.500" in lines
 
 
+def test_what_was_scored_and_on_what(folder):
+    _, report = run(folder, "labels.json", FOUND)
+    assert report["source"] == {"images": str(folder), "labels": str(folder / "labels.json")}
+    assert {"processor", "cores", "board", "versions"} <= set(report["machine"])
+    assert report["images"] == 1, "their number"
+
+
+@pytest.mark.parametrize(
+    "images, model, code, words",
+    [
+        ("none", "yolov3-tiny", 3, "none: there is no such folder; --images wants a folder"),
+        (".", "there-is-none", 4, "there-is-none.onnx: no such model; weights/ has: "),
+    ],
+)
+def test_what_is_not_there(folder, capsys, images, model, code, words):
+    assert score.main(["--images", str(folder / images), "--labels", str(folder), "--model", model]) == code
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
 def test_conf_is_the_threshold_of_the_mistakes(folder, capsys):
     code, report = run(folder, "labels.json", FOUND, "--conf", "0.25")
     assert code == 0

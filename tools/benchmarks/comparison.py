@@ -1,7 +1,8 @@
 """A saved report beside a new one: what got slower, what faster, and whether the two may be compared at all.
 
 A figure is a spread, {"median", "least", "most"}, anywhere in a report's `sizes`. It has changed only where the median
-is off by more than `THRESHOLD` and the spreads have no value in common.
+is off by more than `THRESHOLD` and the spreads have no value in common. A ratio that changed because its reference did
+is no news of its own.
 """
 
 import json
@@ -14,6 +15,7 @@ KIND = "bench"  # a report's `kind`
 THRESHOLD = 5.0  # percent
 LEAST_MS = 0.02  # a change of a stage by less is of no interest, whatever its share
 STAGES = "stages_ms"  # below it, less is better
+RATES = "fps"  # below it are the rates that ratios are of
 
 # Of the machine, what does not change from minute to minute.
 MACHINE = ("processor", "cores")
@@ -23,7 +25,10 @@ Path = Tuple[str, ...]
 
 
 class Change(NamedTuple):
-    """A figure then and now. path: where in `sizes`, the size first. verdict: slower, faster or same."""
+    """A figure then and now. path: where in `sizes`, the size first.
+
+    verdict: slower, faster or same; of a ratio also reference, where it changed because its reference did.
+    """
 
     path: Path
     then: Json
@@ -49,7 +54,9 @@ def read_report(path: str) -> Json:
 def changes(then: Json, now: Json) -> List[Change]:
     """Every figure that is in both reports, in the order of the new one."""
     old = dict(_figures(then["sizes"]))
-    return [_change(path, old[path], figure) for path, figure in _figures(now["sizes"]) if path in old]
+    found = [_change(path, old[path], figure) for path, figure in _figures(now["sizes"]) if path in old]
+    verdicts = {change.path: change.verdict for change in found}
+    return [change._replace(verdict="reference") if _by_reference(change, verdicts) else change for change in found]
 
 
 def unmatched(then: Json, now: Json) -> List[str]:
@@ -63,13 +70,33 @@ def unmatched(then: Json, now: Json) -> List[str]:
 
 def differences(then: Json, now: Json) -> List[str]:
     """What was not the same when the two were measured, so that their figures say little of each other."""
-    found = [(key, then.get(key), now.get(key)) for key in ("source", "model", "threads")]
+    found = [(key, then.get(key), now.get(key)) for key in ("source", "model", "threads", "rounds", "seconds")]
     old, new = _part(then, "machine"), _part(now, "machine")
     found += [(key, old.get(key), new.get(key)) for key in MACHINE]
     found += [(f"board's {key}", _part(old, "board").get(key), _part(new, "board").get(key)) for key in BOARD]
     versions = _part(old, "versions"), _part(new, "versions")
     found += [(key, versions[0].get(key), versions[1].get(key)) for key in sorted({*versions[0], *versions[1]})]
     return [f"{name}: {_text(before)} then, {_text(after)} now" for name, before, after in found if before != after]
+
+
+def complaints(saved: Json) -> List[str]:
+    """What was the matter with the machine when a saved report was measured, such as that it was busy or hot."""
+    found = saved.get("warnings")
+    return [str(warning) for warning in found] if isinstance(found, list) else []
+
+
+def rate_paths(ratio: Path) -> List[Path]:
+    """Where the two rates of a ratio are, what it is of first and its reference second; none of what is no ratio."""
+    return [(*ratio[:-1], RATES, name) for name in ratio[-1].split("/", 1)] if "/" in ratio[-1] else []
+
+
+def _by_reference(change: Change, verdicts: Dict[Path, str]) -> bool:
+    """Whether a ratio fell since its reference became faster, or rose since that became slower, and not by itself."""
+    paths = rate_paths(change.path)
+    if change.verdict == "same" or not paths:
+        return False
+    own, reference = (verdicts.get(path, "same") for path in paths)
+    return own != change.verdict and reference not in ("same", change.verdict)
 
 
 def _change(path: Path, then: Json, now: Json) -> Change:

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List
 
-from tools.benchmarks.comparison import STAGES, THRESHOLD, Change
+from tools.benchmarks.comparison import RATES, STAGES, THRESHOLD, Change, rate_paths
 from tools.benchmarks.turns import Json
 
 SEEN_MS = 0.005  # a stage that takes less is not shown
@@ -24,24 +24,25 @@ def machine_line(machine: Json) -> str:
 
 
 def loop_line(size: int, figures: Json) -> str:
-    """The loop beside bare session and naive loop, at one size."""
-    ratios = [f"{name} {figures[name]['median']:.3f}" for name in ("loop/bare", "loop/naive", "recording/bare")]
+    """The loop beside bare session and naive loop, at one size: ratios, rates, and where the time goes."""
+    ratios = [f"{name} {_range(figures[name], 3)}" for name in ("loop/bare", "loop/naive", "recording/bare")]
     rates = [f"{name} {_range(fps, 1)}" for name, fps in figures["fps"].items()]
     return (
-        f"size {size}: {', '.join(ratios)}; FPS: {', '.join(rates)}; loop, ms: {_stages(figures[STAGES])}; "
+        f"size {size}: {', '.join(ratios)}\n  FPS: {', '.join(rates)}\n  loop, ms: {_stages(figures[STAGES])}; "
         f"warm-up {figures['warm_up_ms']['onnx']:.0f} ms"
     )
 
 
 def backend_lines(size: int, figures: Json) -> str:
-    """The loop on each backend at one size: a line for each, and one for the times of its stages."""
+    """The loop on each backend at one size: three lines for each, rates, ratios and the times of its stages."""
     height, width = figures["input"]
     lines = [f"size {size}, input {width}x{height}"]
     lines += [f"  {name:<14}{_range(figures['fps'][name], 1)} FPS" for name in ("bare", "naive")]
     for name, stages in figures[STAGES].items():
-        ratios = [f"{figures[f'{name}/{base}']['median']:.2f} x {base}" for base in ("naive", "bare", f"{name} alone")]
+        ratios = [f"{_range(figures[f'{name}/{base}'], 2)} x {base}" for base in ("naive", "bare", f"{name} alone")]
         warm_up = f"warm-up {figures['warm_up_ms'][name]:.0f} ms"
-        lines.append(f"  {name:<14}{_range(figures['fps'][name], 1)} FPS, {', '.join(ratios)}; {warm_up}")
+        lines.append(f"  {name:<14}{_range(figures['fps'][name], 1)} FPS; {warm_up}")
+        lines.append(f"  {'':<14}{', '.join(ratios)}")
         lines.append(f"  {'':<14}{figures['what'][name]}; ms: {_stages(stages)}")
     return "\n".join(lines + _absent(figures["absent"]))
 
@@ -70,24 +71,35 @@ def overlap_line(size: int, figures: Json) -> str:
 def pacing_lines(size: int, figures: Json) -> str:
     """The paced rates at one size: a line for each configured one."""
     return "\n".join(
-        f"size {size}, {fps} FPS configured, {row['work_ms']} ms of work: by a delay {row['delay']['median']:.2f} "
-        f"(formula: {row['formula']:.2f}), by deadlines {row['deadline']['median']:.2f}"
+        f"size {size}, {fps} FPS configured, {row['work_ms']} ms of work: by a delay {_range(row['delay'], 2)}, "
+        f"by the formula {row['formula']:.2f}, by deadlines {_range(row['deadline'], 2)}"
         for fps, row in figures.items()
     )
 
 
 def change_lines(found: List[Change], notes: List[str]) -> str:
-    """What got slower, what faster, and how much did neither: a line for each, the worst first."""
-    changed = sorted((change for change in found if change.verdict != "same"), key=_badness)
+    """What got slower, what faster, and how much did neither: a line for each, the worst first.
+
+    Below a rate are the ratios that changed because of it.
+    """
+    followed = [change for change in found if change.verdict == "reference"]
+    changed = sorted((change for change in found if change.verdict in ("slower", "faster")), key=_badness)
     lines = []
     for change in changed:
-        size, *rest = change.path
-        unit, digits = (" ms", 2) if STAGES in rest else (" FPS", 1) if "fps" in rest else ("", 3)
-        name = " ".join(part for part in rest if part not in (STAGES, "fps"))
-        then, now = (f"{figure['median']:.{digits}f}{unit}" for figure in (change.then, change.now))
-        lines.append(f"  {change.verdict}: size {size}, {name}: {then} then, {now} now, {change.percent:+.1f} %")
-    same = len(found) - len(changed)
+        lines.append(f"  {change.verdict}: size {change.path[0]}, {_then_and_now(change)}, {change.percent:+.1f} %")
+        lines += [
+            f"    and so {_then_and_now(ratio)}" for ratio in followed if rate_paths(ratio.path)[1] == change.path
+        ]
+    same = len(found) - len(changed) - len(followed)
     return "\n".join([*lines, f"  {same} figures within their spreads, or {THRESHOLD:g} %", *(f"  {n}" for n in notes)])
+
+
+def _then_and_now(change: Change) -> str:
+    _, *rest = change.path
+    unit, digits = (" ms", 2) if STAGES in rest else (" FPS", 1) if RATES in rest else ("", 3)
+    name = " ".join(part for part in rest if part not in (STAGES, RATES))
+    then, now = (f"{figure['median']:.{digits}f}{unit}" for figure in (change.then, change.now))
+    return f"{name}: {then} then, {now} now"
 
 
 def _badness(change: Change) -> Any:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app.errors import UsageError
-from tools.benchmarks.comparison import changes, differences, read_report, unmatched
+from tools.benchmarks.comparison import changes, complaints, differences, read_report, unmatched
 from tools.benchmarks.wording import change_lines
 
 
@@ -65,6 +65,44 @@ def test_verdicts(part, then, now, verdict):
     assert change.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    "then, now, verdict",
+    [
+        ((100, 80), (100, 120), "reference"),
+        ((100, 80), (110, 120), "reference"),
+        ((100, 120), (100, 80), "reference"),
+        ((100, 80), (80, 80), "slower"),
+        ((100, 80), (80, 100), "slower"),
+        ((100, 80), (120, 80), "faster"),
+        ((100, 80), (96, 84), "slower"),
+        ((100, 80), (120, 96), "same"),
+    ],
+    ids=[
+        "the reference became faster",
+        "both did, the reference more",
+        "the reference became slower",
+        "the loop became slower",
+        "the loop slower, the reference faster",
+        "the loop became faster",
+        "neither alone has changed",
+        "both as much",
+    ],
+)
+def test_verdicts_on_a_ratio(then, now, verdict):
+    """It is no news of its own where it changed because of its reference."""
+    reports = [
+        report({"160": {"fps": {"loop": figure(loop), "naive": figure(naive)}, "loop/naive": figure(loop / naive)}})
+        for loop, naive in (then, now)
+    ]
+    assert changes(*reports)[-1].path == ("160", "loop/naive")
+    assert changes(*reports)[-1].verdict == verdict
+
+
+def test_a_ratio_whose_rates_are_not_in_both_reports_counts():
+    then, now = report({"160": {"a/b": figure(2)}}), report({"160": {"fps": {"b": figure(1)}, "a/b": figure(1)}})
+    assert [change.verdict for change in changes(then, now)] == ["slower"]
+
+
 def test_figures_lie_at_any_depth_and_other_fields_are_none():
     sizes = {
         "160": {"input": [96, 160], "frames": 30, "loop/bare": figure(1), "stages_ms": {"onnx": {"infer": figure(2)}}}
@@ -93,12 +131,29 @@ def test_lines_for_people():
     assert lines[4].strip() == "a note"
 
 
+def test_a_faster_reference_and_its_ratio_are_one_event():
+    then = report({"160": {"fps": {"loop": figure(99), "naive": figure(80)}, "loop/naive": figure(1.235)}})
+    now = report({"160": {"fps": {"loop": figure(99), "naive": figure(120)}, "loop/naive": figure(0.825)}})
+    assert change_lines(changes(then, now), []).splitlines() == [
+        "  faster: size 160, naive: 80.0 FPS then, 120.0 FPS now, +50.0 %",
+        "    and so loop/naive: 1.235 then, 0.825 now",
+        "  1 figures within their spreads, or 5 %",
+    ]
+
+
+@pytest.mark.parametrize("content, found", [({}, []), ({"warnings": ["busy", "hot"]}, ["busy", "hot"])])
+def test_complaints(content, found):
+    assert complaints(content) == found
+
+
 @pytest.mark.parametrize(
     "changed, name",
     [
         ({"source": "b.avi"}, "source"),
         ({"model": {"name": "m", "sha256": "1"}}, "model"),
         ({"threads": 1}, "threads"),
+        ({"rounds": 3}, "rounds"),
+        ({"seconds": 0.1}, "seconds"),
         ({"machine": {"processor": "two"}}, "processor"),
         ({"machine": {"board": {"governor": "powersave"}}}, "governor"),
         ({"machine": {"versions": {"numpy": "2.0"}}}, "numpy"),
