@@ -26,7 +26,7 @@ HOST_ONLY += [
     for name in ("bench", "bench_classifier", "cost", "report", "score", "soak", "train")
 ]
 HOST_ONLY += ["deploy"]
-HOST_ONLY += ["tools/scoring/test_precision.py", "tools/scoring/test_mistakes.py"]
+HOST_ONLY += ["tools/scoring/test_{}.py".format(name) for name in ("chance", "mistakes", "precision")]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)

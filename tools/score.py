@@ -22,6 +22,7 @@ from app.readers import read_image
 from app.timing import StageClock
 from tools.machine import machine
 from tools.scoring import LEAST_SCORE
+from tools.scoring.chance import ENOUGH, compare
 from tools.scoring.coco import read_results
 from tools.scoring.labels import Truth, read_truth
 from tools.scoring.mistakes import mistakes
@@ -31,6 +32,7 @@ EXAMPLES = """examples:
   python -m tools.score --images val/images --labels val/labels --size 320
   python -m tools.score --images val2017 --labels instances_val2017.json --square --report score.json
   python -m tools.score --images val/images --labels val/labels --detections coco-results.json --conf 0.5
+  python -m tools.score --images val/images --labels val/labels --detections b.json --against a.json
 """
 
 Json = Dict[str, Any]
@@ -88,7 +90,11 @@ def score(args: argparse.Namespace) -> Json:
             detections = find_all(detector, truth)
         shape = "square" if args.square else "rectangular"
         what = {"model": card.name, "size": args.size, "shape": shape, "backend": backend.description}
-    result = figures(evaluate(truth.dataset, detections))
+    evaluation = evaluate(truth.dataset, detections)
+    result = figures(evaluation)
+    if args.against:
+        other = evaluate(truth.dataset, read_detections(args.against, truth))
+        what["against"] = {"detections": args.against, **compare(evaluation, other)}
     objects = sum(not entry["iscrowd"] for entry in truth.dataset["annotations"])
     threshold = args.conf
     if threshold is None:  # where no threshold is best, whatever was detected counts
@@ -131,7 +137,23 @@ def table(report: Json) -> str:
     lines += [f"  detections: {counts['correct']} correct; false: {false}"]
     lines += [f"  objects: {counts['found']} found; lost: {lost}"]
     lines += ["  {object:.30} taken for {taken_for:.30}: {count}".format(**pair) for pair in counts["confusions"]]
+    if "against" in report:
+        lines += ["", *against(report["against"])]
     return "\n".join(lines)
+
+
+def against(compared: Json) -> List[str]:
+    """What a comparison with other detections says."""
+    name = os.path.basename(compared["detections"])
+    if compared["difference"] is None:
+        return [f"AP50 against {name}: nothing is labelled"]
+    chance = "may be chance" if compared["low"] <= 0 <= compared["high"] else "is more than chance"
+    if compared["images"] < ENOUGH:
+        chance = f"says little of {compared['images']} images: to tell it from chance, {ENOUGH} or more are needed"
+    return [
+        f"AP50 against {name}: {compared['difference']:+.3f}, which {chance}",
+        "  with images drawn anew: {low:+.3f} to {high:+.3f} in 95 %, deviation {deviation:.3f}".format(**compared),
+    ]
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -146,6 +168,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: fp32)")
     parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
+    parser.add_argument("--against", metavar="FILE", help="also say whether AP50 differs from these COCO results'")
     threshold = number(float, 0, 1, "the score")
     parser.add_argument("--conf", type=threshold, metavar="SCORE", help="least score of a mistake (default: best F1's)")
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")

@@ -224,3 +224,27 @@ def test_same_accuracy_from_a_coco_file(tmp_path):
     assert reports[0]["per_class"] == reports[1]["per_class"]
     assert reports[0]["best_f1"] == reports[1]["best_f1"]
     assert reports[0]["mistakes"] == reports[1]["mistakes"]
+
+
+def test_against_others(folder, capsys):
+    (folder / "fewer.json").write_text(json.dumps([]))
+    code, report = run(folder, "labels.json", FOUND, "--against", str(folder / "fewer.json"))
+    assert code == 0
+    assert report["against"]["difference"] == pytest.approx(report["ap50"])
+    assert report["against"]["low"] == report["against"]["high"] == pytest.approx(report["ap50"])  # of one image
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "AP50 against fewer.json: +0.500, which says little of 1 images: to tell it from chance, 16 or more are needed",
+        "  with images drawn anew: +0.500 to +0.500 in 95 %, deviation 0.000",
+    ]
+
+
+def test_against_what_cannot_be_read(folder, capsys):
+    assert run(folder, "labels.json", FOUND, "--against", "there-is-none.json")[0] == 3
+    assert capsys.readouterr().err.startswith("error: there-is-none.json: ")
+
+
+@pytest.mark.parametrize("low, words", [(0.01, "is more than chance"), (-0.01, "may be chance")])
+def test_more_than_chance_is_where_the_draws_agree(low, words):
+    compared = {"detections": "a/b.json", "difference": 0.05, "deviation": 0.02, "low": low, "high": 0.1, "images": 16}
+    assert score.against(compared)[0] == "AP50 against b.json: +0.050, which " + words

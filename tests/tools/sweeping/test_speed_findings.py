@@ -49,7 +49,7 @@ def test_what_to_choose_from():
     assert sentence == (
         "Choose from these, the fastest first, each with the FPS that its work allows on the machine swept: capture "
         "320x240, size 160 (AP50 0.300, 100 FPS); capture 320x240, size 320 (AP50 0.450, 50 FPS); capture 640x480, "
-        "size 320 (AP50 0.470, 20 FPS). Every other is no faster than one of these and not more accurate by 0.004, "
+        "size 320 (AP50 0.470, 20 FPS). Every other is no faster than one of these and not more accurate by 0.005, "
         "below which it may be chance."
     )
     assert findings(labelled())[0] == sentence

@@ -1,0 +1,55 @@
+"""Whether two sets of detections differ in AP50 by more than the choice of images explains: a paired bootstrap.
+
+Images are drawn anew, with replacement, and both sets are scored on the same draw (Efron and Tibshirani, An
+Introduction to the Bootstrap, 1993, chapters 6 and 13).
+"""
+
+import contextlib
+import copy
+import io
+from typing import Any, Dict, Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+Json = Dict[str, Any]
+
+DRAWS = 300  # with which a deviation is known to 4 %
+ENOUGH = 16  # images: draws of fewer are too much alike to stand for others
+INTERVAL = (2.5, 97.5)  # percentiles: 95 % of the draws
+
+
+def compare(first: Any, second: Any, draws: int = DRAWS, seed: int = 0) -> Json:
+    """How much higher AP50 is in the first than in the second of two evaluations by `precision.evaluate`, which should
+    be of the same labels: `difference`, over the draws its standard `deviation`, `low` and `high`, between which 95 %
+    of them lie, and `images`. Where no class occurs that would be NaN, so the figures are None.
+    """
+    count = len(first.params.imgIds)
+    difference = _ap50(first, range(count)) - _ap50(second, range(count))
+    if not np.isfinite(difference):
+        return {"difference": None, "deviation": None, "low": None, "high": None, "images": count}
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in tqdm(range(draws), desc="drawing images anew", leave=False, disable=None):
+        draw = random.integers(count, size=count).tolist()
+        found.append(_ap50(first, draw) - _ap50(second, draw))
+    known = [value for value in found if np.isfinite(value)]  # a draw may have no labelled object
+    low, high = np.percentile(known, INTERVAL).tolist()
+    deviation = float(np.std(known))
+    return {"difference": float(difference), "deviation": deviation, "low": low, "high": high, "images": count}
+
+
+def _ap50(evaluation: Any, draw: Sequence[int]) -> float:
+    """Mean AP at IoU 0.50 of the classes that occur in a draw of images, given by their places; NaN where none does."""
+    images, sizes = len(evaluation.params.imgIds), len(evaluation.params.areaRng)
+    drawn = copy.copy(evaluation)
+    drawn.params = copy.copy(evaluation.params)
+    drawn.params.areaRng, drawn.params.maxDets = evaluation.params.areaRng[:1], evaluation.params.maxDets[-1:]
+    drawn.evalImgs = [None] * len(evaluation.evalImgs)
+    for start in range(0, len(evaluation.evalImgs), images * sizes):  # all sizes come first in a class
+        drawn.evalImgs[start : start + images] = [evaluation.evalImgs[start + place] for place in draw]
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks
+        drawn.accumulate()
+    precision = drawn.eval["precision"][0]
+    known = precision[precision > -1]
+    return float(known.mean()) if known.size else float("nan")
