@@ -22,7 +22,7 @@ from app.readers import read_image
 from app.timing import StageClock
 from tools.machine import machine
 from tools.scoring import LEAST_SCORE
-from tools.scoring.chance import ENOUGH, compare
+from tools.scoring.chance import compare, in_words
 from tools.scoring.coco import read_results
 from tools.scoring.labels import Truth, read_truth
 from tools.scoring.mistakes import mistakes
@@ -138,22 +138,8 @@ def table(report: Json) -> str:
     lines += [f"  objects: {counts['found']} found; lost: {lost}"]
     lines += ["  {object:.30} taken for {taken_for:.30}: {count}".format(**pair) for pair in counts["confusions"]]
     if "against" in report:
-        lines += ["", *against(report["against"])]
+        lines += ["", *in_words(report["against"])]
     return "\n".join(lines)
-
-
-def against(compared: Json) -> List[str]:
-    """What a comparison with other detections says."""
-    name = os.path.basename(compared["detections"])
-    if compared["difference"] is None:
-        return [f"AP50 against {name}: nothing is labelled"]
-    chance = "may be chance" if compared["low"] <= 0 <= compared["high"] else "is more than chance"
-    if compared["images"] < ENOUGH:
-        chance = f"says little of {compared['images']} images: to tell it from chance, {ENOUGH} or more are needed"
-    return [
-        f"AP50 against {name}: {compared['difference']:+.3f}, which {chance}",
-        "  with images drawn anew: {low:+.3f} to {high:+.3f} in 95 %, deviation {deviation:.3f}".format(**compared),
-    ]
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -18,9 +18,9 @@ class Table(NamedTuple):
         return all(row[column][:1].isdigit() or row[column][:1] in ("", "-", "+") for row in self.rows)
 
     def as_text(self) -> str:
-        """Columns of equal width, numbers to the right."""
+        """Columns of equal width, numbers to the right, but for the first, which names the row."""
         widths = [max(len(row[column]) for row in [self.header, *self.rows]) for column in range(len(self.header))]
-        left = [not self.is_numeric(column) for column in range(len(self.header))]
+        left = [not column or not self.is_numeric(column) for column in range(len(self.header))]
         return "\n".join(
             "  ".join(
                 cell.ljust(width) if at_left else cell.rjust(width) for cell, width, at_left in zip(row, widths, left)

@@ -242,9 +242,3 @@ def test_against_others(folder, capsys):
 def test_against_what_cannot_be_read(folder, capsys):
     assert run(folder, "labels.json", FOUND, "--against", "there-is-none.json")[0] == 3
     assert capsys.readouterr().err.startswith("error: there-is-none.json: ")
-
-
-@pytest.mark.parametrize("low, words", [(0.01, "is more than chance"), (-0.01, "may be chance")])
-def test_more_than_chance_is_where_the_draws_agree(low, words):
-    compared = {"detections": "a/b.json", "difference": 0.05, "deviation": 0.02, "low": low, "high": 0.1, "images": 16}
-    assert score.against(compared)[0] == "AP50 against b.json: +0.050, which " + words

@@ -6,6 +6,7 @@ from tools.reporting import plots
 from tools.reporting.looks import Look
 from tools.reporting.measured import data_name, file_name, machine_facts
 from tools.reporting.section import MOST, Plot, Section, of_how_many
+from tools.scoring.chance import in_words
 from tools.tables import Table
 
 Json = dict[str, Any]
@@ -33,7 +34,8 @@ def of_score(report: Json, name: str) -> list[Section]:
     facts += machine_facts(report["machine"]) if "machine" in report else []
     scored = [(Look(what, what), report)]
     tables = [*accuracy_tables(title, scored), _confusions(title, report["mistakes"]), table]
-    return [Section(title, [], [table for table in tables if table.rows], accuracy_plots(scored), facts=facts)]
+    compared = ["; ".join(map(str.strip, in_words(report["against"]))) + "."] if "against" in report else []
+    return [Section(title, compared, [table for table in tables if table.rows], accuracy_plots(scored), facts=facts)]
 
 
 def _confusions(title: str, mistakes: Json) -> Table:

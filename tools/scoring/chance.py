@@ -7,7 +7,8 @@ Introduction to the Bootstrap, 1993, chapters 6 and 13).
 import contextlib
 import copy
 import io
-from typing import Any, Dict, Sequence
+import os
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -37,6 +38,20 @@ def compare(first: Any, second: Any, draws: int = DRAWS, seed: int = 0) -> Json:
     low, high = np.percentile(known, INTERVAL).tolist()
     deviation = float(np.std(known))
     return {"difference": float(difference), "deviation": deviation, "low": low, "high": high, "images": count}
+
+
+def in_words(compared: Json) -> List[str]:
+    """What a comparison says, in two lines. compared: of `compare`, with the path of the other `detections`."""
+    name = os.path.basename(compared["detections"])
+    if compared["difference"] is None:
+        return [f"AP50 against {name}: nothing is labelled"]
+    chance = "may be chance" if compared["low"] <= 0 <= compared["high"] else "is more than chance"
+    if compared["images"] < ENOUGH:
+        chance = f"says little of {compared['images']} images: to tell it from chance, {ENOUGH} or more are needed"
+    return [
+        f"AP50 against {name}: {compared['difference']:+.3f}, which {chance}",
+        "  with images drawn anew: {low:+.3f} to {high:+.3f} in 95 %, deviation {deviation:.3f}".format(**compared),
+    ]
 
 
 def _ap50(evaluation: Any, draw: Sequence[int]) -> float:

@@ -57,6 +57,15 @@ def test_score_says_what_was_scored_and_on_what(tmp_path):
     assert not {"images from", "labels from", "processor"} & set(dict(read(tmp_path, reports.score())[0].facts))
 
 
+def test_score_against_others_is_said(tmp_path):
+    compared = {"detections": "a.json", "difference": 0.05, "deviation": 0.02, "low": -0.01, "high": 0.1, "images": 64}
+    (section,) = read(tmp_path, {**reports.score(), "against": compared})
+    assert section.sentences == [
+        "AP50 against a.json: +0.050, which may be chance; with images drawn anew: -0.010 to +0.100 in 95 %, deviation "
+        "0.020."
+    ]
+
+
 def test_score_of_a_file_of_detections_names_the_file_alone(tmp_path):
     report = reports.score()
     report["detections"] = "/home/somebody/found.json"

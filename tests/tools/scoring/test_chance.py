@@ -82,3 +82,9 @@ def test_more_than_chance_and_chance():
     assert 0 < better["low"] < better["difference"] < better["high"]
     alike = chance.compare(at[416], at[320], draws=60)
     assert alike["low"] < 0 < alike["high"]
+
+
+@pytest.mark.parametrize("low, words", [(0.01, "is more than chance"), (-0.01, "may be chance")])
+def test_more_than_chance_is_where_the_draws_agree(low, words):
+    compared = {"detections": "a/b.json", "difference": 0.05, "deviation": 0.02, "low": low, "high": 0.1, "images": 16}
+    assert chance.in_words(compared)[0] == "AP50 against b.json: +0.050, which " + words
