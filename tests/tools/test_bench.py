@@ -149,8 +149,8 @@ def test_complaints_are_warnings_and_in_the_report(tmp_path, capsys, monkeypatch
 def test_overlap(video, capsys):
     assert bench.main(["--cam", video, "--overlap", "--sizes", "64", "--rounds", "1", "--seconds", "0.3"]) == 0
     out = capsys.readouterr().out
-    assert "25 ms: 0." in out
-    assert "10 ms: 0." in out
+    for network in ("25 ms", "10 ms"):  # how much it reaches is no test's matter: in 0.3 s it may be more than all
+        assert re.search(r"\b{}: \d\.\d{{3}} \(".format(network), out), out
 
 
 def test_pacing(video, tmp_path, capsys):
