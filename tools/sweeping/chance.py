@@ -1,4 +1,6 @@
-"""What differences of AP50 are chance: two sizes differ by as much on one choice of images, and not on another."""
+"""What differences are chance: of AP50, for two sizes differ by as much on one choice of images, and not on another;
+and of rates, for a machine is not as fast in one minute as in the next.
+"""
 
 import math
 from typing import Any, Dict, Sequence
@@ -10,6 +12,8 @@ Json = Dict[str, Any]
 # images of coco-val64 at sizes 160, 320 and 416, and on 16 and 32 of them gave 0.28 to 0.50. A rule of thumb, from one
 # set of images: that command says it for others.
 SPREAD = 0.5
+
+DRIFT = 0.04  # share of a rate: a shared machine drifts by as much within a minute
 
 
 def images_of(rows: Sequence[Json]) -> int:

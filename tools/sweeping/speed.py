@@ -3,7 +3,7 @@
 import statistics
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from tools.sweeping.chance import margin
+from tools.sweeping.chance import DRIFT, margin
 from tools.sweeping.effects import groups, levels
 from tools.sweeping.figures import ap50, per_frame, possible_fps
 from tools.sweeping.front import pareto
@@ -12,7 +12,6 @@ from tools.sweeping.wording import at_each, settings
 Json = Dict[str, Any]
 
 REACHED = 0.98  # of the configured rate
-FASTER = 0.04  # share by which a backend must be faster: a shared machine drifts by as much within a minute
 UNSEEN = ("fps", "pacing")  # settings that change neither what is found nor the work on a frame
 
 
@@ -45,10 +44,8 @@ def _fastest(rows: Sequence[Json]) -> List[str]:
     if not found:
         return []
     first, second = sorted(found, key=lambda backend: -found[backend])[:2]
-    if found[first] < (1 + FASTER) * found[second]:
-        return [
-            "No backend is clearly the fastest: {} and {} differ by less than {:.0%}.".format(first, second, FASTER)
-        ]
+    if found[first] < (1 + DRIFT) * found[second]:
+        return ["No backend is clearly the fastest: {} and {} differ by less than {:.0%}.".format(first, second, DRIFT)]
     wins = compared = 0
     for group in groups([row for row in rows if possible_fps(row) is not None], "backend"):
         if len(group) == len(found):

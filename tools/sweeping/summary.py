@@ -9,12 +9,11 @@ import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from tools.delay import predicted_fps
+from tools.sweeping.chance import DRIFT
 from tools.sweeping.grid import ACCURACY
 from tools.sweeping.journal import Journal, read_json
 
 Json = Dict[str, Any]
-
-RANK_GAP = 0.04  # no rate is surely higher by less: a shared machine drifts by as much within a minute
 
 WORK = ("preprocess", "infer", "postprocess", "draw", "sink")  # stages in which the loop does not wait
 
@@ -71,11 +70,11 @@ def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Option
 
 def ranks(rates: Sequence[Json]) -> List[int]:
     """The rank of each rate, which is of `spread`: 1, and one more for each that is surely higher, whose range lies
-    above by more than RANK_GAP. So those of one rank cannot be told apart.
+    above by more than DRIFT. So those of one rank cannot be told apart.
 
     Ranges that overlap do not simply share one: a few wide ones would make all of them one rank, the slowest too.
     """
-    return [1 + sum(rate["most"] < (1 - RANK_GAP) * other["least"] for other in rates) for rate in rates]
+    return [1 + sum(rate["most"] < (1 - DRIFT) * other["least"] for other in rates) for rate in rates]
 
 
 def spread(values: Sequence[float]) -> Json:

@@ -3,6 +3,7 @@
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from app.timing import STAGES
+from tools.sweeping.chance import DRIFT
 from tools.sweeping.effects import values_of
 from tools.sweeping.grid import Combination
 from tools.tables import FigureTable
@@ -42,9 +43,9 @@ def tables(rows: Sequence[Json], of: str = "") -> List[FigureTable]:
             ],
             "real: unique frames per second, the median of the rounds, and their least and most. formula: what 1 / "
             "(work + delay) predicts. possible: 1 / work, were there no configured rate and always a picture ready. "
-            "rank: 1, and one more for each combination that is surely faster: whose least real rate is more than 4 % "
-            "above the most of this one. Those of equal rank cannot be told apart. confidence: mean score of what "
-            "was found; AP50, AP: against the labels.",
+            "rank: 1, and one more for each combination that is surely faster: whose least real rate is more than "
+            "{:.0%} above the most of this one. Those of equal rank cannot be told apart. confidence: mean score of "
+            "what was found; AP50, AP: against the labels.".format(DRIFT),
         ),
         _table(
             "Latency and memory" + of,
