@@ -84,7 +84,11 @@ def test_more_than_chance_and_chance():
     assert alike["low"] < 0 < alike["high"]
 
 
-@pytest.mark.parametrize("low, words", [(0.01, "is more than chance"), (-0.01, "may be chance")])
-def test_more_than_chance_is_where_the_draws_agree(low, words):
-    compared = {"detections": "a/b.json", "difference": 0.05, "deviation": 0.02, "low": low, "high": 0.1, "images": 16}
-    assert chance.in_words(compared)[0] == "AP50 against b.json: +0.050, which " + words
+@pytest.mark.parametrize(
+    "low, high, words",
+    [(0.01, 0.1, "is more than chance"), (-0.01, 0.1, "may be chance"), (-0.1, -0.01, "is more than chance")],
+)
+def test_more_than_chance_is_where_the_draws_agree(low, high, words):
+    compared = {"detections": "a/b.json", "difference": (low + high) / 2, "deviation": 0.02, "images": 16}
+    said = chance.in_words(dict(compared, low=low, high=high))[0]
+    assert said == f"AP50 against b.json: {(low + high) / 2:+.3f}, which {words}"

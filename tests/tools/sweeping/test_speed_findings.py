@@ -25,6 +25,12 @@ def test_what_settings_cost():
     assert said(rows, "fastest backend") == ["The fastest backend on average is onnx; it wins 3 of 4 comparisons."]
 
 
+def test_a_backend_that_was_not_tried_yet_has_not_lost():
+    rows = [row(160, backend=backend, possible=fps) for backend, fps in (("onnx", 50.0), ("opencv", 40.0))]
+    rows.append(row(320, backend="onnx", possible=20.0))
+    assert said(rows, "fastest backend") == ["The fastest backend on average is onnx; it wins 1 of 1 comparisons."]
+
+
 def test_no_backend_is_the_fastest_by_what_the_machine_drifts():
     rows = [row(backend="onnx", possible=50.0), row(backend="opencv", possible=51.0)]
     assert said(rows, "fastest:") == ["No backend is clearly the fastest: opencv and onnx differ by less than 4%."]
