@@ -51,7 +51,7 @@ def make_parser() -> Parser:
         help="what keeps the rate; delay is a fixed one after each frame's work (default: deadline)",
     )  # fmt: skip
     measuring = parser.add_argument_group("measuring")
-    measuring.add_argument("--rounds", type=count, default=3, help="(default: %(default)s)")
+    measuring.add_argument("--rounds", type=count, default=5, help="(default: %(default)s)")
     frames = number(int, WARM_UP_FRAMES + 2, 100000, "a number")  # two, after the warm-up, make a rate
     measuring.add_argument("--frames", type=frames, default=FRAMES, help="of one measurement (default: %(default)s)")
     measuring.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")

@@ -9,9 +9,9 @@ import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from tools.delay import predicted_fps
-from tools.sweeping.chance import DRIFT
 from tools.sweeping.grid import ACCURACY
 from tools.sweeping.journal import Journal, read_json
+from tools.sweeping.ranking import likely, ranks, variation
 
 Json = Dict[str, Any]
 
@@ -25,12 +25,14 @@ def rows(journal: Journal) -> List[Json]:
     truth_path = os.path.join(journal.folder, "truth.json")
     dataset = read_json(truth_path) if os.path.exists(truth_path) else None
     result = []
+    works = []  # milliseconds, of each row in its rounds
     scored: Dict[str, Optional[Json]] = {}  # rates and pacings find the same
     for combination in journal.plan["grid"]:
         measured = [m for m in journal.measurements if m["combination"] == combination and m["round"] != ACCURACY]
         if not measured:
             continue
         row = _speed(measured)
+        works.append([_work(measurement) for measurement in measured])
         row.update(words=combination.words(), combination=combination, accuracy=None, picture=None, shown=None)
         if os.path.exists(journal.picture_path(combination)):
             row["picture"] = journal.picture_path(combination)
@@ -46,7 +48,8 @@ def rows(journal: Journal) -> List[Json]:
         if combination.fps and combination.pacing == "delay":
             row["predicted_fps"] = round(predicted_fps(combination.fps, row["work_ms"]["median"] / 1000), 2)
         result.append(row)
-    for row, rank in zip(result, ranks([row["fps"] for row in result])):
+    factor = variation(works)
+    for row, rank in zip(result, ranks([likely(row, factor) for row in result])):
         row["rank"] = rank
     return result
 
@@ -66,15 +69,6 @@ def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Option
         of_labels = figures(evaluate(dataset, detections))
         wrong = mistakes(dataset, detections, confidence)
     return dict(of_labels, mistakes=wrong, images=len(dataset["images"]))
-
-
-def ranks(rates: Sequence[Json]) -> List[int]:
-    """The rank of each rate, which is of `spread`: 1, and one more for each that is surely higher, whose range lies
-    above by more than DRIFT. So those of one rank cannot be told apart.
-
-    Ranges that overlap do not simply share one: a few wide ones would make all of them one rank, the slowest too.
-    """
-    return [1 + sum(rate["most"] < (1 - DRIFT) * other["least"] for other in rates) for rate in rates]
 
 
 def spread(values: Sequence[float]) -> Json:

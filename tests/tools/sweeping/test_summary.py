@@ -8,7 +8,7 @@ from app.errors import SourceError
 from tools.sweeping import summary
 from tools.sweeping.grid import ACCURACY, Combination, Task
 from tools.sweeping.journal import Journal
-from tools.sweeping.summary import ranks, rows, spread
+from tools.sweeping.summary import rows, spread
 from tools.sweeping.table import spread_text, tables
 
 STAGES = {"capture": 1, "preprocess": 2, "infer": 10, "postprocess": 3, "draw": 4, "sink": 5, "wait": 100}
@@ -64,27 +64,6 @@ def row_of(folder, *measurements, combination=KEPT):
 )
 def test_spread(values, expected):
     assert spread(values) == dict(zip(("median", "least", "most"), expected))
-
-
-@pytest.mark.parametrize(
-    "rates, expected",
-    [
-        ([], []),
-        ([[24.0]], [1]),
-        ([[100.0], [97.0], [50.0]], [1, 1, 3]),
-        ([[50.0], [100.0], [95.0], [51.0]], [3, 1, 2, 3]),
-        ([[100.0], [97.0], [94.0]], [1, 1, 2]),
-        ([[100.0], [96.0]], [1, 1]),
-        ([[100.0], [95.9]], [1, 2]),
-        ([[24.0], [24.0], [40.0], [40.0]], [3, 3, 1, 1]),
-        ([[25.6, 33.2, 40.8], [36.5, 38.3, 40.1]], [1, 1]),  # ranges overlap, whatever the medians
-        ([[25.6, 33.2, 40.8], [36.5, 38.3, 40.1], [26.0, 30.0, 31.0]], [1, 1, 2]),  # a wide one holds nobody up
-        ([[30.0, 35.0, 36.0], [36.5, 38.3, 40.1]], [1, 1]),  # apart, but by less than 4 %
-        ([[30.0, 34.0, 35.0], [36.5, 38.3, 40.1]], [2, 1]),
-    ],
-)
-def test_ranks(rates, expected):
-    assert ranks([spread(values) for values in rates]) == expected
 
 
 @pytest.mark.parametrize(
