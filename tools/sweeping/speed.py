@@ -7,7 +7,7 @@ from tools.sweeping.chance import DRIFT, margin
 from tools.sweeping.effects import groups, levels
 from tools.sweeping.figures import ap50, per_frame, possible_fps
 from tools.sweeping.front import pareto
-from tools.sweeping.wording import at_each, settings
+from tools.sweeping.wording import at_each, listed, settings
 
 Json = Dict[str, Any]
 
@@ -81,11 +81,23 @@ def _without_labels(rows: Sequence[Json]) -> List[str]:
     speeds = [(statistics.median(rates), row) for row, rates in _seen(rows) if rates]
     if not speeds:
         return []
-    fps, row = max(speeds, key=lambda speed: speed[0])
+    most = max(fps for fps, _ in speeds)
+    fastest = [(fps, row) for fps, row in speeds if fps >= (1 - DRIFT) * most]
+    allowed = listed(["{:.0f}".format(fps) for fps, _ in fastest])
+    found = listed(["{:.2f}".format(per_frame(row)) for _, row in fastest])
+    if len(fastest) == len(speeds):
+        return [
+            "No settings are clearly faster than the others: their work allows {} FPS on the machine swept, with {} "
+            "detections in a picture.".format(allowed, found)
+        ]
     return [
-        "The fastest is {}: its work allows {:.0f} FPS on the machine swept, with {:.2f} detections in a picture; what "
-        "the slower ones gain in accuracy, only labels can tell.".format(
-            settings(row, rows, UNSEEN), fps, per_frame(row)
+        "The fastest {} {}: {} work allows {} FPS on the machine swept, with {} detections in a picture; what the "
+        "slower ones gain in accuracy, only labels can tell.".format(
+            "are" if len(fastest) > 1 else "is",
+            listed([settings(row, rows, UNSEEN) for _, row in fastest]),
+            "their" if len(fastest) > 1 else "its",
+            allowed,
+            found,
         )
     ]
 

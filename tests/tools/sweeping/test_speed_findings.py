@@ -82,11 +82,28 @@ def test_rates_and_pacings_are_no_choice_of_accuracy():
     assert said(rows[:3], "Choose") == []
 
 
-def test_without_labels_only_the_fastest_is_named():
+def test_without_labels_the_fastest_is_named():
     rows = [row(320, possible=40.0, per_frame=2.0), row(160, possible=90.0, per_frame=0.25)]
     assert findings(rows)[0] == (
         "The fastest is size 160: its work allows 90 FPS on the machine swept, with 0.25 detections in a picture; what "
         "the slower ones gain in accuracy, only labels can tell."
+    )
+
+
+def test_which_of_the_fastest_is_the_fastest_may_be_chance():
+    rows = [
+        row(160, SMALL, possible=90.0, per_frame=0.25),
+        row(160, LARGE, possible=87.0, per_frame=0.5),
+        row(320, SMALL, possible=86.0, per_frame=2.0),
+    ]
+    assert findings(rows)[0] == (
+        "The fastest are capture 320x240, size 160 and capture 640x480, size 160: their work allows 90 and 87 FPS on "
+        "the machine swept, with 0.25 and 0.50 detections in a picture; what the slower ones gain in accuracy, only "
+        "labels can tell."
+    )
+    assert findings(rows[:2])[0] == (
+        "No settings are clearly faster than the others: their work allows 90 and 87 FPS on the machine swept, with "
+        "0.25 and 0.50 detections in a picture."
     )
 
 
