@@ -43,10 +43,10 @@ def tables(rows: Sequence[Json], of: str = "") -> List[FigureTable]:
             ],
             "real: unique frames per second, the median of the rounds, and their least and most. formula: what 1 / "
             "(work + delay) predicts. possible: 1 / work, were there no configured rate and always a picture ready. "
-            "rank: 1, and one more for each combination that is surely faster, also where the work of one takes longer "
-            "and that of the other less long by as much as it varied in this sweep; rates within {:.0%} are equal. "
-            "Those of one rank cannot be told apart. confidence: mean score of what was found; AP50, AP: against the "
-            "labels.".format(DRIFT),
+            "rank: 1, and one more for each combination that is surely faster: it would be, too, were its work as much "
+            "longer, and this one's as much shorter, as work varied in this sweep; rates within {:.0%} count as equal. "
+            "Combinations of one rank cannot be told apart. confidence: mean score of what was found; AP50, AP: "
+            "against the labels.".format(DRIFT),
         ),
         _table(
             "Latency and memory" + of,
