@@ -141,6 +141,15 @@ def test_rows_are_in_the_order_of_the_grid_and_only_of_what_was_measured(tmp_pat
     assert rows(journal_of(tmp_path / "none")) == []
 
 
+@pytest.mark.parametrize("infer, rank", [((10, 10), 2), ((2, 22), 1)])
+def test_ranks_are_by_how_much_all_work_varied(tmp_path, infer, rank):
+    """The rate that waits for deadlines is the lower one, if the other's work does not vary too much to say so."""
+    busy = {"capture": 0, "wait": 0}
+    free = [(FREE, turn, measured(40.0, stages=dict(busy, infer=ms))) for turn, ms in enumerate(infer, 1)]
+    kept, unpaced = rows(journal_of(tmp_path, *free, *((KEPT, turn, measured(25.0)) for turn in (1, 2))))
+    assert (kept["rank"], unpaced["rank"]) == (rank, 1)
+
+
 BOX = [10.0, 10.0, 50.0, 50.0]
 LABELLED = {
     "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 100}],
