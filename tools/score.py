@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
+from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code, number
 from app.detector import Detector
@@ -147,7 +148,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = Parser(prog="python -m tools.score", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--images", required=True, metavar="DIR", help="folder of images")
     parser.add_argument("--labels", required=True, metavar="DIR or FILE", help="folder of their labels, or COCO file")
-    parser.add_argument("--size", type=int, default=416, help="longer side of the network's input (default: 416)")
+    size = number(int, 1, LARGEST_SIZE, "a size")
+    parser.add_argument("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
     parser.add_argument("--square", action="store_true", help="pad to a square")
     parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")

@@ -1,6 +1,8 @@
 """Measures the program at every combination of settings: the grid, the measurements in turn, and what they say."""
 
 import argparse
+import glob
+import hashlib
 import os
 import signal
 import sys
@@ -9,6 +11,7 @@ from typing import Any, Dict, Optional, Sequence
 
 from tqdm import tqdm
 
+from app.address import shown
 from app.board import Board
 from app.command import exit_code
 from app.detector import nearest_sizes
@@ -37,6 +40,8 @@ def sweep(args: argparse.Namespace) -> Journal:
         raise UsageError("say what to look at: either --cam SOURCE or --images DIR --labels DIR; see --help")
     if args.cam is not None and args.labels is not None:
         raise UsageError("--labels needs --images, the folder of images that they are of")
+    if not args.run:
+        raise UsageError("--run: say in which folder the sweep should be kept")
     model = find_model(args.model)
     card = read_card(model)
     for size in args.sizes:
@@ -50,6 +55,8 @@ def sweep(args: argparse.Namespace) -> Journal:
     options["captures"] = [None if capture is None else list(capture) for capture in args.captures]
     options["confidence"] = options.pop("conf")
     options["sha256"] = card.sha256
+    options["cam"] = args.cam and shown(args.cam)
+    options["input_files"] = _state(args.cam or args.images)
     spec: Json = {
         "model": model,
         "source": args.cam or args.images,
@@ -84,6 +91,23 @@ def sweep(args: argparse.Namespace) -> Journal:
                 journal.add(task, run_measurement(journal, spec, task))
                 bar.update()
     return journal
+
+
+def _state(uri: str) -> Optional[str]:
+    """A hash of the names, sizes and times of change of a source's files: other files are another sweep. None of what
+    is live.
+    """
+    if is_camera(uri) or "://" in uri:
+        return None
+    inside = os.path.join(glob.escape(uri), "*") if os.path.isdir(uri) else uri
+    state = hashlib.sha256()
+    for path in sorted(glob.glob(inside)) or [uri]:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue  # whoever opens it says so
+        state.update(repr((os.path.basename(path), status.st_size, status.st_mtime_ns)).encode(errors="replace"))
+    return state.hexdigest()
 
 
 def _fullest(truth: Truth) -> int:
@@ -136,7 +160,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             say("stopped; what was measured is in {}, and the same command goes on from there".format(args.run))
             code = 130  # told here already, so not raised
             return
-        found = rows(journal)
+        try:
+            found = rows(journal)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            what = "{}: not what tools.sweep writes, or damaged ({!r}); name another --run, or remove it"
+            raise SourceError(what.format(args.run, error)) from error
         for part in tables(found):
             print("{}\n{}\n".format(part.title, part.as_text()))
         speed = [measurement for measurement in journal.measurements if measurement["round"] != ACCURACY]

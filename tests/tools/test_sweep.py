@@ -266,6 +266,37 @@ def test_labels_that_changed_since(labelled, tmp_path, capsys):
     assert "labels have changed" in line
 
 
+def test_an_input_that_changed_since(labelled, tmp_path, capsys):
+    command = ["--images", str(labelled / "images"), *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 0
+    (picture, *_) = sorted((labelled / "images").iterdir())
+    picture.write_bytes(picture.read_bytes())
+    assert sweep.main([*command, "--rounds", "2"]) == 2
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "it differs in: input_files" in line
+
+
+def test_no_password_is_kept(tmp_path, capsys):
+    command = ["--cam", "rtsp://user:secret@127.0.0.1:9/x", *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 3
+    assert "rtsp://***@127.0.0.1:9/x" in (tmp_path / "run" / "sweep.json").read_text()
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", [{"backend": 5}, {"fps": {"real": 0}}, {"stages_ms": None}, {"stages_ms": {}}, {"frames": "many"}]
+)
+def test_a_damaged_measurement(labelled, tmp_path, capsys, damage):
+    command = ["--images", str(labelled / "images"), *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 0
+    journal = tmp_path / "run" / "measurements.jsonl"
+    journal.write_text(json.dumps(dict(json.loads(journal.read_text()), **damage)) + "\n")
+    capsys.readouterr()
+    assert sweep.main(command) == 3
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "not what tools.sweep writes" in line
+
+
 def test_coco_labels_of_other_categories(labelled, tmp_path, capsys):
     """Only what the labels know counts, by the labels' own numbers."""
     dataset = {

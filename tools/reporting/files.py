@@ -38,7 +38,7 @@ def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
         for fits, make in KINDS:
             if isinstance(report, dict) and fits(report):
                 return make(report, title(path, among))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         what = type(error).__name__
         raise SourceError(f"{path}: not a report of this project, or a damaged one ({what})") from error
     raise SourceError(

@@ -34,7 +34,7 @@ def read(folder: str) -> tuple[list[Section], tuple[str, str, list[int], bool, t
         width, height = max(frames[: len(rows) or 1], key=lambda frame: frame[0] * frame[1])
         model = name, find_model(options["model"]), list(options["sizes"]), bool(options["square"]), (width, height)
         return _sections(journal, rows), model
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise SourceError(f"{folder}: not what tools.sweep writes, or damaged ({error!r})") from error
 
 

@@ -115,6 +115,8 @@ class Journal:
             for measurement in measurements:
                 measurement["combination"] = from_json(measurement["combination"])
                 measurement["key"] = Task(measurement["combination"], measurement["round"]).key
+                if not isinstance(measurement.get("backend", ""), str):
+                    raise ValueError("the backend of {}".format(measurement["key"]))
         except OSError as error:
             raise SourceError("{}: {}".format(path, error.strerror)) from error
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:

@@ -4,6 +4,7 @@ import argparse
 import re
 from typing import Any
 
+from app.arguments import LARGEST_SIZE
 from app.backends import CLASSES, DEVICES, PRECISIONS
 from app.command import Parser, number
 from app.timing import WARM_UP_FRAMES
@@ -38,7 +39,8 @@ def make_parser() -> Parser:
         "--captures", type=_resolution, nargs="+", default=[(320, 240), (640, 480)], metavar="WxH",
         help="capture resolutions, or own: larger pictures are made smaller (default: 320x240 640x480)",
     )  # fmt: skip
-    grid.add_argument("--sizes", type=count, nargs="+", default=[160, 320], metavar="N", help="(default: 160 320)")
+    size = number(int, 1, LARGEST_SIZE, "a size")
+    grid.add_argument("--sizes", type=size, nargs="+", default=[160, 320], metavar="N", help="(default: 160 320)")
     grid.add_argument(
         "--fps", type=_rate, nargs="+", default=[24.0, 40.0], metavar="RATE", help="or max (default: 24 40)"
     )
