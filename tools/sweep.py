@@ -140,6 +140,7 @@ def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
     """Measure in a process of its own; what it says. Raises the NanoyoloError that it ended with."""
     spec = dict(spec, combination=as_json(task.combination), round=task.round)
     spec["detections"] = journal.detections_path(task.combination)
+    spec["shown"] = journal.shown_path(task.combination)
     # Without labels there is no round for accuracy; what is found is kept once, to see what the sizes have in common.
     spec["keep_found"] = not spec["images"] and task.round == 1 and spec["loop"]
     spec["picture"] = journal.picture_path(task.combination)

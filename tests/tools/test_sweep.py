@@ -256,6 +256,21 @@ def test_what_only_the_capture_changes_is_found_in_the_labels_pixels(labelled, t
     assert person["bbox"] == pytest.approx([375, 21, 114, 246], abs=25)
 
 
+def test_what_is_shown_is_what_the_program_finds(labelled, tmp_path):
+    """For average precision a box counts with all its labels; what is said of the program is of the likeliest."""
+    run = str(tmp_path / "run")
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
+    assert sweep.main([*command, "--sizes", "416", "--conf", "0.02", "--run", run]) == 0
+    journal = Journal.read(run)
+    (row,) = rows(journal)
+    with open(journal.detections_path(row["combination"])) as file:
+        of_all_labels = [found["score"] for found in json.load(file) if found["score"] >= 0.02]
+    scores = [found["score"] for found in row["shown"]]
+    assert len(of_all_labels) > len(scores) > 0
+    assert len(scores) / 2 == pytest.approx(row["detections_per_frame"]["median"])
+    assert sum(scores) / len(scores) == pytest.approx(row["mean_confidence"]["median"], abs=1e-3)
+
+
 def test_labels_that_changed_since(labelled, tmp_path, capsys):
     command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
     command += ["--run", str(tmp_path / "run")]

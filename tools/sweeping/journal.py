@@ -184,6 +184,10 @@ class Journal:
         """Where the detections of a combination in the labelled images are."""
         return os.path.join(self.folder, "detections", combination.key + ".json")
 
+    def shown_path(self, combination: Combination) -> str:
+        """Where those of them are that the program shows: of a box its likeliest label, if it is likely enough."""
+        return os.path.join(self.folder, "detections", combination.key + ".shown.json")
+
     def picture_path(self, combination: Combination) -> str:
         """Where a picture with a combination's detections is."""
         return os.path.join(self.folder, "pictures", combination.key + ".jpg")

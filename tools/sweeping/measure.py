@@ -18,6 +18,7 @@ import numpy as np
 
 from app.backends import Backend, open_backend
 from app.command import exit_code, leave
+from app.detector import Detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
@@ -71,7 +72,9 @@ def measure(spec: Json) -> Json:
         tally = Tally(card.labels)
         pacer = DelayPacer(combination.fps) if combination.pacing == "delay" and combination.fps else None
         watch = detector.watch = Watch(spec["example"])
-        found = Found(spec["images"], spec["category_ids"] or range(len(card.labels)))
+        if accuracy:
+            detector.as_shown = Detector(backend, card, combination.size, spec["square"], spec["confidence"])
+        found = Found(detector, spec["images"], spec["category_ids"] or range(len(card.labels)))
         sinks: List[Sink] = [found] if accuracy else [watch, found] if spec["keep_found"] else [watch]
         frames = None if accuracy else spec["frames"]
         conditions = Conditions()
@@ -88,6 +91,7 @@ def measure(spec: Json) -> Json:
     if accuracy or spec["keep_found"]:
         write_file(spec["detections"], json.dumps(found.results).encode())
     if accuracy:
+        write_file(spec["shown"], json.dumps(found.shown).encode())
         return fields
     picture = watch.picture(card.labels)
     if picture is not None:

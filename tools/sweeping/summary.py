@@ -39,11 +39,13 @@ def rows(journal: Journal) -> List[Json]:
         if os.path.exists(journal.detections_path(combination)):
             detections = read_json(journal.detections_path(combination))
             confidence = journal.plan["options"]["confidence"]
-            row["shown"] = [found for found in detections if found["score"] >= confidence]
+            shown_path = journal.shown_path(combination)
+            shown = read_json(shown_path) if os.path.exists(shown_path) else detections
+            row["shown"] = [found for found in shown if found["score"] >= confidence]
             if dataset is not None:
                 same = json.dumps(detections, sort_keys=True)
                 if same not in scored:
-                    scored[same] = accuracy(dataset, detections, confidence)
+                    scored[same] = accuracy(dataset, detections, row["shown"], confidence)
                 row["accuracy"] = scored[same]
         if combination.fps and combination.pacing == "delay":
             row["predicted_fps"] = round(predicted_fps(combination.fps, row["work_ms"]["median"] / 1000), 2)
@@ -54,9 +56,9 @@ def rows(journal: Journal) -> List[Json]:
     return result
 
 
-def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Optional[Json]:
-    """COCO's figures of these detections, at the threshold that was shown what of the labelled objects was found, and
-    the number of `images`.
+def accuracy(dataset: Json, detections: List[Json], shown: List[Json], confidence: float) -> Optional[Json]:
+    """COCO's figures of these detections, what of the labelled objects is found by those that are `shown`, and the
+    number of `images`.
 
     None where pycocotools is not installed: on a board; the report can be made elsewhere.
     """
@@ -67,7 +69,7 @@ def accuracy(dataset: Json, detections: List[Json], confidence: float) -> Option
 
     with contextlib.redirect_stderr(io.StringIO()):  # on which their bars would flash, once for each combination
         of_labels = figures(evaluate(dataset, detections))
-        wrong = mistakes(dataset, detections, confidence)
+        wrong = mistakes(dataset, shown, confidence)
     return dict(of_labels, mistakes=wrong, images=len(dataset["images"]))
 
 

@@ -1,7 +1,7 @@
 """What looks at the loop during a measurement: it costs the loop next to nothing, and shows nothing."""
 
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -64,13 +64,24 @@ class Watch(Sink):
 
 
 class WatchedDetector(Detector):
-    """The detector, which lets `watch` see each frame before it is drawn on."""
+    """The detector, which lets `watch` see each frame before it is drawn on.
+
+    Where accuracy is measured it gives every label of a box, however unlikely; `as_shown` is then the detector as the
+    program has it, and `shown` what that one finds in the frame that was finished last.
+    """
 
     watch: Watch
+    as_shown: Optional[Detector] = None
+    shown: Optional[Detections] = None
 
     def infer(self, frame: Frame) -> Tuple[List[np.ndarray], Letterbox]:
         self.watch.before(frame)
         return super().infer(frame)
+
+    def finish(self, outputs: Sequence[np.ndarray], letterbox: Letterbox) -> Detections:
+        if self.as_shown is not None:
+            self.shown = self.as_shown.finish(outputs, letterbox)
+        return super().finish(outputs, letterbox)
 
 
 class Found(Sink):
@@ -78,15 +89,23 @@ class Found(Sink):
 
     wants_canvas = False
 
-    def __init__(self, images: Json, category_ids: Sequence[Optional[int]]) -> None:
-        """images: of labelled ones, file name -> `id`, `width`, `height`: boxes are in pixels of these. Without, the
-        frames' numbers are the ids, and boxes are in pixels of the frame. category_ids: of the model's classes.
+    def __init__(self, detector: WatchedDetector, images: Json, category_ids: Sequence[Optional[int]]) -> None:
+        """detector: whose detections they are. images: of labelled ones, file name -> `id`, `width`, `height`: boxes
+        are in pixels of these. Without, the frames' numbers are the ids, and boxes are in pixels of the frame.
+        category_ids: of the model's classes.
         """
+        self._detector = detector
         self._images = images
         self._category_ids = category_ids
         self.results: List[Json] = []
+        self.shown: List[Json] = []  # of `results`, what the program shows, where that is less
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
+        self.results += self._in_image(frame, detections)
+        if self._detector.shown is not None:
+            self.shown += self._in_image(frame, self._detector.shown)
+
+    def _in_image(self, frame: Frame, detections: Detections) -> Iterator[Json]:
         height, width = frame.image.shape[:2]
         image = self._images.get(frame.name) if self._images else {"id": frame.index, "width": width, "height": height}
         if image is None:
@@ -98,4 +117,4 @@ class Found(Sink):
             if self._category_ids[label] is not None:
                 box = [round(side, 3) for side in (x1, y1, x2 - x1, y2 - y1)]
                 result = {"image_id": image["id"], "category_id": self._category_ids[label], "bbox": box}
-                self.results.append(dict(result, score=round(score, 6)))
+                yield dict(result, score=round(score, 6))

@@ -177,6 +177,21 @@ def test_accuracy(tmp_path):
     assert row["accuracy"]["images"] == 1
 
 
+def test_what_is_shown_is_less_than_what_is_scored(tmp_path):
+    """Of a box only one label is shown, of which the mistakes are."""
+    pytest.importorskip("pycocotools")
+    journal = journal_of(tmp_path, (KEPT, 1, measured()), dataset=LABELLED)
+    for path, found in (
+        (journal.detections_path(KEPT), [RIGHT, dict(RIGHT, bbox=[0.0, 80.0, 9.0, 9.0])]),
+        (journal.shown_path(KEPT), [RIGHT]),
+    ):
+        with open(path, "w") as file:
+            json.dump(found, file)
+    (row,) = rows(journal)
+    assert row["shown"] == [RIGHT]
+    assert row["accuracy"]["mistakes"]["false"]["background"] == 0
+
+
 class Terminal(io.StringIO):
     """Standard error that would show progress bars."""
 
