@@ -134,6 +134,12 @@ def test_bad_threshold(folder, capsys):
     assert run(folder, "labels.json", FOUND, "--conf", "1.5") == (2, None)
 
 
+@pytest.mark.parametrize("size", ("0", "320000000"))
+def test_bad_size(folder, capsys, size):
+    assert run(folder, "labels.json", FOUND, "--size", size) == (2, None)
+    assert "a size should be from 1 to 4096" in capsys.readouterr().err
+
+
 def test_wide_names_fit(folder, capsys):
     names = ["a very long name of a category, which " * 4, "another one, that goes on and on and on, and " * 4]
     categories = [dict(entry, name=name) for entry, name in zip(CONTENT["categories"], names)]

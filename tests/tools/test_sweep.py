@@ -482,6 +482,8 @@ def test_where_nothing_was_measured_another_sweep_may_begin(video, tmp_path, cap
         (["--cam", "test://64x48?frames=4"], 3, "too short: it gave 4 frames (own 32 max onnx deadline)"),
         (["--cam", "99"], 3, "there is no /dev/video99"),
         (["--cam", "VIDEO", "--sizes", "33"], 2, "nearest: 32 and 64"),
+        (["--cam", "VIDEO", "--sizes", "8192"], 2, "a size should be from 1 to 4096"),
+        (["--cam", "VIDEO", "--run", ""], 2, "--run: say in which folder"),
         (["--cam", "VIDEO", "--fps", "0"], 2, "is 0"),
         (["--cam", "VIDEO", "--captures", "axb"], 2, "should be as 640x480"),
         (["--cam", "VIDEO", "--backends", "keras"], 2, "keras: there are auto"),

@@ -206,6 +206,15 @@ def test_measurements_without_a_field(tmp_path, name):
         sweeps.read(str(tmp_path))
 
 
+def test_a_rate_of_nothing(tmp_path):
+    reports.make_sweep(tmp_path)
+    path = tmp_path / "measurements.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(dict(line, fps={"real": 0})) + "\n" for line in lines))
+    with pytest.raises(SourceError, match="not what tools.sweep writes"):
+        sweeps.read(str(tmp_path))
+
+
 @pytest.mark.parametrize("field", ("options", "grid", "machine"))
 def test_a_plan_without_a_field(tmp_path, field):
     reports.make_sweep(tmp_path)
