@@ -201,7 +201,10 @@ class _Camera:
             with self._lock:
                 sources = list(self._sources.values())
             for source, size in sources:
-                self._push(source, picture(image, size, number))
+                # Before it has its pipeline's base time, a frame would be stamped with the time since the machine
+                # started, and the sink would wait for as long again before it sends it and all that follow.
+                if source.get_base_time():
+                    self._push(source, picture(image, size, number))
             due = max(due + 1 / self._options.fps, time.monotonic())
             if self._stop.wait(max(0.0, due - time.monotonic())):
                 return
