@@ -1,7 +1,9 @@
 """Scores a detector on labelled images: average precision by pycocotools, the best threshold, and the mistakes.
 
 Labels are a folder of YOLO text files, one per image and named like it: `class cx cy w h` per line, as fractions of
-the picture; or a COCO annotation file, whose categories are matched with the model's classes by name.
+the picture; or a COCO annotation file, whose categories are matched with the model's classes by name. Detections are
+COCO results; for YOLO labels, an image's id is its name where all names are numbers, else its position, from 0, in the
+order of the names.
 """
 
 import argparse
@@ -16,7 +18,7 @@ from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code, number
 from app.detector import Detector
-from app.errors import SourceError, warn
+from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.readers import read_image
@@ -24,7 +26,7 @@ from app.timing import StageClock
 from tools.machine import machine
 from tools.scoring import LEAST_SCORE
 from tools.scoring.chance import compare, in_words
-from tools.scoring.coco import read_results
+from tools.scoring.coco import read_results, some_of
 from tools.scoring.labels import Truth, read_truth
 from tools.scoring.mistakes import mistakes
 from tools.scoring.precision import evaluate, figures
@@ -33,7 +35,8 @@ EXAMPLES = """examples:
   python -m tools.score --images val/images --labels val/labels --size 320
   python -m tools.score --images val2017 --labels instances_val2017.json --square --report score.json
   python -m tools.score --images val/images --labels val/labels --detections coco-results.json --conf 0.5
-  python -m tools.score --images val/images --labels val/labels --detections b.json --against a.json
+  python -m tools.score --images val/images --labels val/labels --size 160 --save-detections a.json
+  python -m tools.score --images val/images --labels val/labels --size 320 --against a.json
 """
 
 Json = Dict[str, Any]
@@ -65,9 +68,11 @@ def read_detections(path: str, truth: Truth) -> List[Json]:
     """COCO results from a file. Raises SourceError for images and categories that are not among the labels."""
     detections = read_results(path)
     for field, key in (("image_id", "images"), ("category_id", "categories")):
-        unknown = {found[field] for found in detections} - {entry["id"] for entry in truth.dataset[key]}
+        listed = {entry["id"] for entry in truth.dataset[key]}
+        unknown = {found[field] for found in detections} - listed
         if unknown:
-            raise SourceError(f"{path}: has {key} that are not among the labelled ones: {sorted(unknown)[:5]}")
+            strange, known = (some_of([str(one) for one in ids]) for ids in (sorted(unknown), sorted(listed)))
+            raise SourceError(f"{path}: has {key} that are not among the labelled ones: {strange}; those are {known}")
     return detections
 
 
@@ -89,6 +94,8 @@ def score(args: argparse.Namespace) -> Json:
         with open_backend(model, args.backend, args.device, args.precision) as backend:
             detector = Detector(backend, card, args.size, args.square, LEAST_SCORE, multi_label=True)
             detections = find_all(detector, truth)
+        if args.save_detections is not None:
+            write_file(args.save_detections, json.dumps(detections).encode())
         shape = "square" if args.square else "rectangular"
         what = {"model": card.name, "size": args.size, "shape": shape, "backend": backend.description}
     evaluation = evaluate(truth.dataset, detections)
@@ -156,6 +163,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: fp32)")
     parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
+    parser.add_argument("--save-detections", metavar="FILE", help="write what the model finds, as COCO results")
     parser.add_argument("--against", metavar="FILE", help="also say whether AP50 differs from these COCO results'")
     threshold = number(float, 0, 1, "the score")
     parser.add_argument("--conf", type=threshold, metavar="SCORE", help="least score of a mistake (default: best F1's)")
@@ -163,8 +171,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
     def work() -> None:
         args = parser.parse_args(argv)
-        if args.report is not None:
-            check_writable(args.report)
+        if args.detections and args.save_detections:
+            raise UsageError("--save-detections writes what a model finds, and --detections runs none")
+        for path in (args.report, args.save_detections):
+            if path is not None:
+                check_writable(path)
         report = score(args)
         if args.report is not None:
             write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())

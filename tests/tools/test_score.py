@@ -117,7 +117,7 @@ def test_nothing_to_count(folder, capsys, content, objects, found):
         pytest.param('{"image_id": 7}', "should be a list", id="an object"),
         pytest.param("[{}]", "image_id", id="an empty result"),
         pytest.param('[{"image_id": 70}]', "category_id", id="fields are missing"),
-        pytest.param([dict(FOUND[0], image_id=1)], "has images that are not", id="another image"),
+        pytest.param([dict(FOUND[0], image_id=1)], "labelled ones: 1; those are 70", id="another image"),
         pytest.param([dict(FOUND[0], category_id=1)], "has categories that are not", id="another category"),
     ],
 )
@@ -155,6 +155,23 @@ def test_yolo_labels_and_results(folder):
     assert code == 0
     assert report["per_class"]["dog"]["ap"] == pytest.approx(1)
     assert (report["images"], report["objects"], report["detections"]) == (1, 1, str(folder / "found.json"))
+
+
+@needs_model
+def test_detections_that_were_saved_score_the_same(folder, capsys):
+    cv2.imwrite(str(folder / "7.png"), cv2.imread(os.path.join(os.path.dirname(MODEL), "..", "demo.jpg")))
+    saved = folder / "saved.json"
+    scored = ["--images", str(folder), "--labels", str(folder), "--report", str(folder / "report.json")]
+    assert score.main([*scored, "--size", "96", "--save-detections", str(saved)]) == 0
+    first = json.loads((folder / "report.json").read_text())
+    assert len(json.loads(saved.read_text())) > 10
+    assert score.main([*scored, "--detections", str(saved), "--against", str(saved)]) == 0
+    again = json.loads((folder / "report.json").read_text())
+    assert [first[key] for key in ("ap", "mistakes")] == [again[key] for key in ("ap", "mistakes")]
+    assert again["against"]["difference"] == 0
+    capsys.readouterr()
+    assert score.main([*scored, "--detections", str(saved), "--save-detections", str(saved)]) == 2
+    assert "--save-detections writes what a model finds" in capsys.readouterr().err
 
 
 class Seer:

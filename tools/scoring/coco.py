@@ -90,8 +90,8 @@ def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
     _refuse_twins(path, "a category", [_modern(entry["name"]) for entry in categories])
     unlisted = sorted(here - {entry["file_name"] for entry in entries})
     if unlisted:
-        some = ", ".join(unlisted[:3]) + (", ..." if len(unlisted) > 3 else "")
-        raise SourceError("{}: does not list {} of the images in {}: {}".format(path, len(unlisted), images, some))
+        message = "{}: does not list {} of the images in {}: {}"
+        raise SourceError(message.format(path, len(unlisted), images, some_of(unlisted)))
     if len(entries) < len(listed):
         warn("{}: {} of its images are not in {}; left out".format(path, len(listed) - len(entries), images))
     used = {entry["id"] for entry in entries}
@@ -137,9 +137,14 @@ def match_names(path: str, categories: Sequence[Json], names: Sequence[str]) -> 
     if len(unknown) == len(categories):
         raise SourceError("{}: no class of the model is any of its categories".format(path))
     if unknown:
-        message = "{}: {} of its categories are no class of the model, so all their objects will be missed"
-        warn(message.format(path, len(unknown)))
+        message = "{}: {} of its categories are no class of the model, so all their objects will be missed: {}"
+        warn(message.format(path, len(unknown), some_of(unknown)))
     return matched
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first of many names, for a message."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _modern(name: str) -> str:

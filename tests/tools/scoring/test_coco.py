@@ -102,6 +102,7 @@ def test_category_that_is_no_class(folder, capsys):
     assert read(folder, CONTENT, ["dog"]).category_ids == [18]
     warning = capsys.readouterr().err
     assert "labels.json: 1 of its categories are no class of the model" in warning
+    assert warning.endswith(" will be missed: couch\n")
     assert len(warning.splitlines()) == 1
 
 

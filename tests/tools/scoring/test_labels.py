@@ -88,9 +88,32 @@ def test_byte_order_mark(folder):
     assert read(folder).dataset["annotations"][0]["bbox"] == [0, 0, 200, 100]
 
 
-def test_missing_labels(folder):
+def test_images_without_a_file_have_no_objects(folder, capsys):
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        put(folder, name, None)
+    dataset = read(folder).dataset
+    assert len(dataset["images"]) == 5
+    assert len(dataset["annotations"]) == 2
+    warning = capsys.readouterr().err
+    assert "4 images have no .txt there, and so no objects: a.png, b.png, c.png, ...\n" in warning
+    assert len(warning.splitlines()) == 1
+
+
+def test_a_folder_of_no_labels(folder):
     (folder / "7.txt").unlink()
-    with pytest.raises(SourceError, match="7.txt: there are no labels for its image; an empty file means no objects"):
+    with pytest.raises(SourceError, match="has a .txt for none of the images in "):
+        read(folder)
+
+
+def test_images_in_inner_folders_are_told_of(folder, capsys):
+    for inner in ("val", "train", "empty"):
+        (folder / inner).mkdir()
+    put(folder / "val", "1.png")
+    put(folder / "train", "2.png")
+    assert [entry["file_name"] for entry in read(folder).dataset["images"]] == ["7.png"]
+    assert "the images in its folders are left out: train, val\n" in capsys.readouterr().err
+    (folder / "7.png").unlink()
+    with pytest.raises(SourceError, match="no images there; .* say one: train, val$"):
         read(folder)
 
 
