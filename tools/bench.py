@@ -47,24 +47,28 @@ EXAMPLES = """examples:
   python -m tools.bench --backends
 """
 
-Way = Tuple[Callable[[Setting], Json], wording.Wording]  # what measures at one size, and what words its figures
+# What is measured, by the options that ask for it; what measures it at one size, and what words its figures.
+Way = Tuple[str, Callable[[Setting], Json], wording.Wording]
 
 
-def bench(args: argparse.Namespace) -> Json:
-    """Do what the command line says; the report."""
-    compare, words = choose(args)
+def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
+    """Do what the command line says; the report. saved: the one to compare it with, or None."""
+    way, compare, words = choose(args)
+    if saved is not None and saved.get("way", way) != way:
+        raise UsageError(f"--compare {args.compare}: was measured with other options: {saved['way']}, and not {way}")
     warnings = Board().complaints()  # before this program makes the machine busy
-    for complaint in warnings:
-        warn(complaint)
     model = find_model(args.model)
     card = read_card(model)  # a model that does not match its card is not run
     for size in args.sizes:
         if size % card.multiple:
             raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
     frame = (0, 0) if args.cam is None else frame_size(args.cam)
+    for complaint in warnings:
+        warn(complaint)
     threads = args.threads or physical_cores()
     report: Json = {
         "kind": KIND,
+        "way": way,
         "source": args.cam,
         "model": {"name": card.name, "sha256": card.sha256},
         "threads": threads,
@@ -94,14 +98,14 @@ def choose(args: argparse.Namespace) -> Way:
     if args.cam is not None and KERAS in (args.backends or ()):
         raise UsageError("--backends keras: is not for --cam: there is no loop on it")
     if args.cam is None:
-        return compare_networks, wording.network_lines
+        return "--backends", compare_networks, wording.network_lines
     if args.overlap:
-        return compare_overlap, wording.overlap_line
+        return "--cam --overlap", compare_overlap, wording.overlap_line
     if args.pacing:
-        return compare_pacing, wording.pacing_lines
+        return "--cam --pacing", compare_pacing, wording.pacing_lines
     if args.backends is not None:
-        return compare_backends, wording.backend_lines
-    return compare_loops, wording.loop_line
+        return "--cam --backends", compare_backends, wording.backend_lines
+    return "--cam", compare_loops, wording.loop_line
 
 
 def frame_size(uri: str) -> Tuple[int, int]:
@@ -154,7 +158,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if args.report is not None:
             check_writable(args.report)
         saved = None if args.compare is None else read_report(args.compare)
-        report = bench(args)
+        report = bench(args, saved)
         if args.report is not None:
             write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
         if saved is not None:

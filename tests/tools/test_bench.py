@@ -126,7 +126,10 @@ def test_what_got_slower(tmp_path, video, capsys):
     assert f"warning: when {saved} was measured: the cores were busy\n" in err
 
 
-@pytest.mark.parametrize("content", [None, "{}"], ids=["no file", "no report"])
+OTHER = json.dumps({"kind": "bench", "way": "--cam --pacing", "sizes": {}})
+
+
+@pytest.mark.parametrize("content", [None, "{}", OTHER], ids=["no file", "no report", "of something else"])
 def test_what_cannot_be_compared_with(tmp_path, content, capsys):
     """It is found out before anything is measured."""
     saved = tmp_path / "saved.json"

@@ -33,7 +33,8 @@ class Setting(NamedTuple):
 def take_turns(runners: Dict[str, Runner], frames: Dict[str, int], setting: Setting) -> Rounds:
     """Frames per second of each runner in each round. Each round starts with another one."""
     results = []
-    for turn in tqdm(range(setting.rounds), desc=f"size {setting.size}", unit=" rounds", leave=False):
+    turns = range(setting.rounds)
+    for turn in tqdm(turns, desc=f"size {setting.size}", unit=" rounds", leave=False, disable=None):
         order = list(runners)
         order = order[turn % len(order) :] + order[: turn % len(order)]
         results.append({name: runners[name](frames[name]) for name in order})
