@@ -141,7 +141,8 @@ class Camera(Source):
         self._reason = reason
         self._failures += 1
         if not self._connected and not self._may_wait:
-            raise SourceError("{}: {}; --wait would keep trying".format(self.name, reason))
+            hint = "; --wait would keep trying" if self._retry != 0 else ""  # where one try is wanted, none is missed
+            raise SourceError("{}: {}{}".format(self.name, reason, hint))
         if self._retry is not None and self._failures > self._retry:
             count = "{} tries".format(self._failures) if self._failures > 1 else "one try"
             raise SourceError("{}: {}; given up after {}".format(self.name, reason, count))
