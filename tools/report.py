@@ -43,12 +43,16 @@ def make_report(args: argparse.Namespace) -> str:
     except ImportError as error:
         raise ModelError(f"{error.name} is needed for reports: python -m pip install -e '.[report]'") from error
 
+    folders = list(dict.fromkeys(run for run in args.runs if os.path.isdir(run)))
+    for folder in folders:
+        check_sweep(folder)
+    sources = {folder: sweeps.source_of(folder) for folder in folders}
+    often = Counter(sources.values())
     sections: list["Section"] = []
     swept: list[Swept] = []
     for run in args.runs:
-        if os.path.isdir(run):
-            check_sweep(run)
-            found, model = sweeps.read(run)
+        if run in sources:
+            found, model = sweeps.read(run, files.title(run, folders) if often[sources[run]] > 1 else "")
             swept.append(model)
         else:
             found = files.sections(run, args.runs)

@@ -65,6 +65,16 @@ def test_the_same_run_twice_gives_two_of_each(sweep, tmp_path):
     assert {"settings-on-street-mp4.csv", "settings-on-street-mp4-2.csv"} <= set(os.listdir(tmp_path / "out"))
 
 
+def test_two_sweeps_of_one_source_are_told_apart(tmp_path):
+    for name in ("before", "after.1", "elsewhere"):
+        reports.make_sweep(tmp_path / name, source="bikes.mp4" if name == "elsewhere" else "street.mp4")
+    assert run(*(tmp_path / name for name in ("before", "after.1", "elsewhere")), "--output", tmp_path / "out") == 0
+    titles = re.findall("^## (Settings.*)$", (tmp_path / "out" / "report.md").read_text(), re.MULTILINE)
+    assert titles == [
+        "Settings, on street.mp4 (before)", "Settings, on street.mp4 (after.1)", "Settings, on bikes.mp4"
+    ]  # fmt: skip
+
+
 def test_names_of_csv_files():
     tables = [Table(title, [], []) for title in ("A (b), c", "../../x", "日本", "", "x" * 300, "a b c")]
     names = list(report.csv_names([report_section(tables)]))

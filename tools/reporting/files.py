@@ -9,7 +9,7 @@ from tools.reporting.accuracy import of_score
 from tools.reporting.benches import of_bench
 from tools.reporting.costs import of_cost
 from tools.reporting.runs import of_detect, of_evaluate
-from tools.reporting.section import Section
+from tools.reporting.section import Section, checked
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
     try:
         for fits, make in KINDS:
             if isinstance(report, dict) and fits(report):
-                return make(report, title(path, among))
+                return [checked(section) for section in make(report, title(path, among))]
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         what = type(error).__name__
         raise SourceError(f"{path}: not a report of this project, or a damaged one ({what})") from error
@@ -48,7 +48,9 @@ def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
 
 
 def title(path: str, among: Sequence[str] = ()) -> str:
-    """A file's name without its ending, after as many of its folders as tell it from the others of that name."""
+    """The name of a file, without its ending, or of a sweep's folder, after as many of the folders that it is in as
+    tell it from the others of that name.
+    """
     parts = _parts(path)
     others = {tuple(other) for other in map(_parts, among)} - {tuple(parts)}
     count = 1
@@ -58,5 +60,6 @@ def title(path: str, among: Sequence[str] = ()) -> str:
 
 
 def _parts(path: str) -> list[str]:
-    """Folders and name of a file, without its ending."""
-    return os.path.splitext(os.path.abspath(path))[0].strip(os.sep).split(os.sep)
+    """Folders and name of a file, without its ending, or of a folder."""
+    whole = os.path.abspath(path)
+    return (whole if os.path.isdir(whole) else os.path.splitext(whole)[0]).strip(os.sep).split(os.sep)

@@ -7,7 +7,7 @@ from app.errors import SourceError, warn
 from app.modelcard import find_model
 from tools.reporting.accuracy import accuracy_plots, accuracy_tables
 from tools.reporting.measured import data_name, file_name, machine_facts
-from tools.reporting.section import MOST, Picture, Section
+from tools.reporting.section import MOST, Picture, Section, checked
 from tools.reporting.sweep_plots import Seen, seen_in, sweep_plots
 from tools.sweeping.conditions import disturbances
 from tools.sweeping.findings import findings
@@ -21,39 +21,57 @@ Json = dict[str, Any]
 UNMEASURED = (640, 480)  # frame of a sweep that has measured nothing yet
 
 
-def read(folder: str) -> tuple[list[Section], tuple[str, str, list[int], bool, tuple[int, int]]]:
+def source_of(folder: str) -> str:
+    """What the sweep in a folder looked at, for people. Raises SourceError."""
+    return _source(Journal.read(folder))
+
+
+def read(folder: str, called: str = "") -> tuple[list[Section], tuple[str, str, list[int], bool, tuple[int, int]]]:
     """The sweep in a folder as sections, and what the cost model wants of it: the model's name and file, the sizes that
-    were swept, whether pictures were padded to a square, and the largest frame's width and height. Raises SourceError.
+    were swept, whether pictures were padded to a square, and the largest frame's width and height. called: what tells
+    it from others of the same source, for titles. Raises SourceError.
     """
     journal = Journal.read(folder)
+    on = _source(journal) + (f" ({called})" if called else "")
     try:
         options = journal.plan["options"]
         name = file_name(options["model"])
         rows = summarise(journal)
         frames = [tuple(row["captured_size"]) for row in rows] + [UNMEASURED]
         width, height = max(frames[: len(rows) or 1], key=lambda frame: frame[0] * frame[1])
-        model = name, find_model(options["model"]), list(options["sizes"]), bool(options["square"]), (width, height)
-        return _sections(journal, rows), model
+        sizes = [int(size) for size in options["sizes"]]
+        model = name, find_model(options["model"]), sizes, bool(options["square"]), (width, height)
+        return [checked(section) for section in _sections(journal, rows, on)], model
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise SourceError(f"{folder}: not what tools.sweep writes, or damaged ({error!r})") from error
 
 
-def _sections(journal: Journal, rows: Sequence[Json]) -> list[Section]:
-    options = journal.plan["options"]
-    source = data_name(options["cam"] or options["images"] or "the input")
-    title = f"Settings, on {source}"
-    facts = [("model", file_name(options["model"])), *_ran(rows), *machine_facts(journal.plan["machine"])]
+def _source(journal: Journal) -> str:
+    try:
+        options = journal.plan["options"]
+        return data_name(options["cam"] or options["images"] or "the input")
+    except (LookupError, TypeError, AttributeError) as error:
+        raise SourceError(f"{journal.folder}: not what tools.sweep writes, or damaged ({error!r})") from error
+
+
+def _sections(journal: Journal, rows: Sequence[Json], on: str) -> list[Section]:
+    title = f"Settings, on {on}"
+    facts = [
+        ("model", file_name(journal.plan["options"]["model"])),
+        *_ran(rows),
+        *machine_facts(journal.plan["machine"]),
+    ]
     if not rows:
         return [Section(title, ["No combination has been measured yet."], facts=facts)]
     seen = seen_in(rows)
     speed = [measurement for measurement in journal.measurements if measurement["round"] != ACCURACY]
     disturbed = [f"When this was measured: {disturbance}." for disturbance in disturbances(speed)]
     sentences = [*_missing(journal, rows), *disturbed, *findings(rows)]
-    found = Section(title, sentences, tables(rows, f", on {source}"), sweep_plots(rows, seen), _pictures(seen), facts)
+    found = Section(title, sentences, tables(rows, f", on {on}"), sweep_plots(rows, seen), _pictures(seen), facts)
     scored = [(each.look, each.accuracy) for each in seen if each.accuracy]
     if not scored:
         return [found]
-    title = f"Accuracy, on {source}"
+    title = f"Accuracy, on {on}"
     sentence = "What the network sees decides this, not how often: a line for each of capture, size and backend."
     return [found, Section(title, [sentence], accuracy_tables(title, scored), accuracy_plots(scored))]
 

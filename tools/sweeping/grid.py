@@ -80,7 +80,7 @@ def as_json(combination: Combination) -> Dict[str, Any]:
 
 
 def from_json(fields: Dict[str, Any]) -> Combination:
-    """What `as_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    """What `as_json` wrote. Raises LookupError, TypeError, ValueError or OverflowError for anything else."""
     capture, fps = fields["capture"], fields["fps"]
     return Combination(
         None if capture is None else (int(capture[0]), int(capture[1])),

@@ -20,6 +20,13 @@ def read(folder, report, name="some.json"):
     return found
 
 
+@pytest.mark.parametrize("name", (None, 7, ["boy"]))
+def test_a_name_that_is_no_text(tmp_path, name):
+    report = dict(reports.evaluate(), worst_classes=[{"label": name, "accuracy": 0.25}])
+    with pytest.raises(SourceError, match="some.json: not a report of this project, or a damaged one"):
+        read(tmp_path, report)
+
+
 def cells(section, index=0):
     """A table as a dict, by its first column."""
     return {row[0]: row[1:] for row in section.tables[index].rows}
