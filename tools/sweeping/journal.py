@@ -3,7 +3,8 @@
 sweep.json          what is swept, and on what machine
 measurements.jsonl  one line per measurement, added when it is done
 truth.json          the labels, in COCO's format, where there are any
-detections/         what was found in the labelled images, in COCO's results format: one file per combination
+detections/         what was found in the labelled images, in COCO's results format: per combination a file of all
+                    and one of what is shown
 pictures/           one picture with its detections per combination
 """
 
@@ -14,7 +15,7 @@ from typing import IO, Any, Dict, List, Optional, Sequence, Set
 
 from app.errors import OutputError, SourceError, UsageError, warn
 from app.files import remove_file, write_file
-from tools.sweeping.grid import Combination, Task, as_json, from_json
+from tools.sweeping.grid import ACCURACY, Combination, Task, as_json, from_json
 
 Json = Dict[str, Any]
 
@@ -119,7 +120,7 @@ class Journal:
                     raise ValueError("the backend of {}".format(measurement["key"]))
         except OSError as error:
             raise SourceError("{}: {}".format(path, error.strerror)) from error
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
             raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error
         return cls(folder, plan, measurements)
 
@@ -145,8 +146,12 @@ class Journal:
             raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
 
     def done(self) -> Set[str]:
-        """The keys of the tasks that were measured."""
-        return {measurement["key"] for measurement in self.measurements}
+        """The keys of the tasks that were measured; but not those of accuracy whose detections are there no more."""
+        return {one["key"] for one in self.measurements if one["round"] != ACCURACY or self._has_found(one)}
+
+    def _has_found(self, measurement: Json) -> bool:
+        combination = measurement["combination"]
+        return all(map(os.path.exists, (self.detections_path(combination), self.shown_path(combination))))
 
     def check_backend(self, named: str, description: str, size: Optional[int] = None) -> None:
         """Raise UsageError where the backend is not the one, or of the version, that was measured with before.

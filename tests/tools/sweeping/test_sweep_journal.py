@@ -4,7 +4,7 @@ import os
 import pytest
 
 from app.errors import OutputError, SourceError, UsageError
-from tools.sweeping.grid import Combination, Task
+from tools.sweeping.grid import ACCURACY, Combination, Task
 from tools.sweeping.journal import Journal
 
 GRID = [Combination((320, 240), 160, 24.0, "onnx", "deadline"), Combination(None, 160, None, "openvino:bf16", "delay")]
@@ -46,6 +46,17 @@ def test_it_goes_on(begun):
     assert read.measurements == journal.measurements
     assert [m["frames"] for m in read.measurements] == [1, 2, 3]
     assert [m["combination"] for m in read.measurements] == [GRID[0], GRID[0], GRID[1]]
+
+
+def test_accuracy_without_its_detections_is_not_done(tmp_path):
+    task = Task(GRID[0], ACCURACY)
+    with start(tmp_path, dataset=TRUTH) as journal:
+        journal.add(task, {})
+        for path in (journal.detections_path(GRID[0]), journal.shown_path(GRID[0])):
+            assert task.key not in journal.done()
+            with open(path, "w") as file:
+                file.write("[]")
+        assert task.key in journal.done()
 
 
 def test_another_sweep_is_refused_and_the_difference_named(begun):
@@ -147,6 +158,7 @@ def test_a_line_that_was_not_written_to_its_end_is_dropped(begun, rest):
         ("measurements.jsonl", b"{}\n"),
         ("measurements.jsonl", b'{"key": "x", "round": 1, "combination": {"capture": 3}}\n'),
         ("measurements.jsonl", b"\xff\n"),
+        ("measurements.jsonl", b'{"round": 1, "combination": {"capture": null, "fps": null, "size": 1e999}}\n'),
     ],
 )
 def test_damage_is_one_line_that_names_the_file(begun, name, content):
