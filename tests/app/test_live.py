@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import socket
+import struct
+import termios
 import threading
 import time
 
@@ -172,6 +174,18 @@ def has_lines(path, count):
     return lambda: os.path.exists(str(path)) and path.read_bytes().count(b"\n") >= count
 
 
+def is_full(pipe):
+    """Whether so much waits in a pipe of 4096 bytes, for a second, that the next line does not fit."""
+    looks = []  # (seconds, bytes that wait)
+
+    def look():
+        looks.append((time.monotonic(), struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]))
+        since = next(seconds for seconds, count in looks if count == looks[-1][1])
+        return looks[-1][1] > 3072 and looks[-1][0] - since > 1
+
+    return look
+
+
 def end(process, number=signal.SIGTERM):
     """Ask for the end; exit code, standard error, and the seconds that it took."""
     began = time.monotonic()
@@ -292,7 +306,7 @@ def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path, place):
     fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
     lines = pipe if place == "a pipe by name" else "-"
     process = start("--cam", "test://64x48@500?live", "--jsonl", lines, "--report", report, stdout=writer)
-    time.sleep(2.0)  # the pipe is full soon after the start
+    wait_until(is_full(reader), process)
     code, err, seconds = end(process)
     os.close(reader)
     os.close(writer)

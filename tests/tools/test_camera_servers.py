@@ -28,7 +28,8 @@ from tools.mjpeg_server import MjpegServer
 from tools.rtsp_server import RtspServer
 from tools.stamp import LEAST_WIDTH, read_stamp, write_stamp
 
-LIMIT = 5  # seconds after which a test that waits has failed
+LIMIT = 20  # seconds after which a test that waits has failed
+SETTLED = 0.4  # seconds in which the servers' threads have seen what they were told
 QUIET = 0.3  # seconds in which nothing comes, if nothing is to come
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -252,7 +253,7 @@ def test_mjpeg_freeze(camera, play, get):
     receive(running, 1000)
     camera.fault = "freeze"
     frozen = get(camera)
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     running.setblocking(False)
     with pytest.raises(BlockingIOError):
         while True:
@@ -280,7 +281,7 @@ def test_mjpeg_garbage(camera, play, get):
     numbers(capture, 3)
     camera.fault = "garbage"
     read_until(capture, lambda good, _: not good)
-    time.sleep(0.2)
+    time.sleep(SETTLED)
     client.recv(1 << 24)
     assert b"--frame" not in receive(client, 30000)
     assert not play(camera.url()).isOpened()
@@ -294,7 +295,7 @@ def test_mjpeg_half(camera, play, get):
     receive(client, 20000)
     assert all(jpeg.endswith(b"\xff\xd9") for jpeg in parts(receive(client, 50000)))
     camera.fault = "half"
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     client.recv(1 << 24)
     halves = parts(receive(client, 50000))
     assert len(halves) > 3
@@ -348,7 +349,7 @@ def test_mjpeg_size_changes(camera, play, get):
     client, capture = get(camera), play(camera.url())
     assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == 320
     camera.size = (480, 360)
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     client.recv(1 << 24)
     assert decode(parts(receive(client, 50000))[-1]).shape == (360, 480, 3)
     numbers(capture, 10)
@@ -374,7 +375,7 @@ def test_mjpeg_cut_where_frozen(camera, get):
     camera.fault = "freeze"
     frozen, mute = get(camera), socket.create_connection(("127.0.0.1", camera.port), LIMIT)
     with mute:
-        time.sleep(0.1)
+        time.sleep(SETTLED)
         assert camera.clients() == 3
         start = time.monotonic()
         camera.cut()
@@ -516,7 +517,7 @@ def test_proxy_freeze(proxy, connect):
     client.sendall(b"before")
     assert receive(client, 6) == b"before"
     proxy.fault = "freeze"
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     other = connect(proxy.port)
     for each in (client, other):
         each.sendall(b"after")
@@ -537,27 +538,27 @@ def test_proxy_garbage(proxy, connect):
 
 
 def test_proxy_slow(proxy, connect):
-    proxy.fault, proxy.slow_seconds = "slow", 0.5
+    proxy.fault, proxy.slow_seconds = "slow", 2.0
     start = time.monotonic()
     client = connect(proxy.port)
     client.sendall(b"a")
     assert client.recv(1) == b"a"
-    assert time.monotonic() - start >= 0.5
+    assert time.monotonic() - start >= 2
     start = time.monotonic()
     client.sendall(b"b")
     assert client.recv(1) == b"b"
-    assert time.monotonic() - start < 0.4
+    assert time.monotonic() - start < 2, "only the beginning is slow"
 
 
 @pytest.mark.parametrize("fault", [None, "freeze", "slow"])
 def test_proxy_cut_and_refuse(proxy, connect, fault):
     proxy.fault, proxy.slow_seconds = fault, 60
     first = connect(proxy.port)
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     proxy.cut()
     drain(first)
     second = connect(proxy.port)
-    time.sleep(0.1)
+    time.sleep(SETTLED)
     proxy.refuse()
     drain(second)
     with pytest.raises(ConnectionRefusedError):

@@ -6,12 +6,12 @@ from tools.delay import DelayPacer, predicted_fps
 
 
 def test_a_delay_comes_after_each_frame_but_before_none():
-    pacer = DelayPacer(10)
+    pacer = DelayPacer(2)
     start = time.monotonic()
     pacer.wait()
-    assert time.monotonic() - start < 0.05
+    assert time.monotonic() - start < 0.5, "at once, without the delay"
     pacer.wait()
-    assert time.monotonic() - start >= 0.1
+    assert time.monotonic() - start >= 0.5
 
 
 def test_the_work_is_not_taken_off_the_delay():
