@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -194,12 +195,13 @@ from app.errors import SourceError
 from app.sources import open_source
 
 camera.FIRST_LIMIT = 3.0
-uri, frames, reconnects = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+uri, frames, reconnects, begun = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 shapes, indices, middles, error = [], [], [], None
 try:
     with open_source(uri) as source:
         for frame in source:
             if frame is not None:
+                open(begun, "w").close()
                 shapes.append(frame.image.shape)
                 indices.append(frame.index)
                 middles.append(frame.image[frame.image.shape[0] // 2, frame.image.shape[1] // 2].tolist())
@@ -212,9 +214,9 @@ leave(0)
 """
 
 
-def read(uri, frames=1, reconnects=0):
-    """Read so many frames at least, and until it was reconnected so many times."""
-    code, out, err = run("-c", READ, uri, str(frames), str(reconnects))
+def read(uri, frames=1, reconnects=0, begun=os.devnull):
+    """Read so many frames at least, and until it was reconnected so many times. begun: a file that is made then."""
+    code, out, err = run("-c", READ, uri, str(frames), str(reconnects), str(begun))
     assert code == 0, err
     return json.loads(out), err
 
@@ -330,15 +332,23 @@ def camera(kind):
 
 @pytest.mark.skipif(not os.path.exists(CLIP), reason="weights/bikes.mp4 was not fetched")
 @pytest.mark.parametrize("kind", ["http", "rtsp"])
-def test_a_camera_in_the_network(version, kind):
+def test_a_camera_in_the_network(version, kind, tmp_path):
+    begun = tmp_path / "begun"
+
+    def cut_it():
+        end = time.monotonic() + 3 * LIMIT
+        while not begun.exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        cut()
+
     with camera(kind) as (cut, url):
         wrong, err = read(url("wr0ng"))
         assert "are the path and the password right" in wrong["error"]
         assert err == "", "GStreamer has nothing to add"
-        after_a_while = threading.Timer(2.0, cut)
-        after_a_while.start()
-        result, err = read(url("s3cr3t"), reconnects=1)
-        after_a_while.join()
+        cutting = threading.Thread(target=cut_it)
+        cutting.start()
+        result, err = read(url("s3cr3t"), reconnects=1, begun=begun)
+        cutting.join()
     assert result["error"] is None
     assert result["indices"] == sorted(set(result["indices"]))
     assert "the picture is back" in err
