@@ -66,11 +66,8 @@ def read_results(path: str) -> List[Json]:
     return _entries(path, "results", _read_json(path))
 
 
-def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
-    """A COCO file's dictionary for the files of a folder of images, its `images` in the order of their names.
-
-    Raises SourceError when it is malformed, or does not list one of the files.
-    """
+def read_annotations(path: str) -> Json:
+    """A COCO file's images, categories and annotations. Raises SourceError when it is malformed."""
     content = _read_json(path)
     if not isinstance(content, dict):
         raise SourceError("{}: not a COCO file: should be an object with images, categories, annotations".format(path))
@@ -84,6 +81,16 @@ def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
         for field, ids in known.items():
             if entry[field] not in ids:
                 raise SourceError("{}: annotations[{}]: there is no {} {}".format(path, number, field, entry[field]))
+    return {"images": listed, "categories": categories, "annotations": annotations}
+
+
+def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
+    """A COCO file's dictionary for the files of a folder of images, its `images` in the order of their names.
+
+    Raises SourceError when it is malformed, or does not list one of the files.
+    """
+    dataset = read_annotations(path)
+    listed, categories = dataset["images"], dataset["categories"]
     here = set(files)
     entries = sorted((entry for entry in listed if entry["file_name"] in here), key=lambda entry: entry["file_name"])
     _refuse_twins(path, "an image", [entry["file_name"] for entry in entries])
@@ -95,7 +102,7 @@ def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
     if len(entries) < len(listed):
         warn("{}: {} of its images are not in {}; left out".format(path, len(listed) - len(entries), images))
     used = {entry["id"] for entry in entries}
-    kept = [entry for entry in annotations if entry["image_id"] in used]
+    kept = [entry for entry in dataset["annotations"] if entry["image_id"] in used]
     return {"images": entries, "categories": categories, "annotations": kept}
 
 

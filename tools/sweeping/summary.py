@@ -9,8 +9,9 @@ import statistics
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from tools.delay import predicted_fps
+from tools.scoring.coco import read_annotations, read_results
 from tools.sweeping.grid import ACCURACY
-from tools.sweeping.journal import Journal, read_json
+from tools.sweeping.journal import Journal
 from tools.sweeping.ranking import likely, ranks, variation
 
 Json = Dict[str, Any]
@@ -23,7 +24,7 @@ def rows(journal: Journal) -> List[Json]:
     {"median", "least", "most"} over the rounds; what could not be measured is None.
     """
     truth_path = os.path.join(journal.folder, "truth.json")
-    dataset = read_json(truth_path) if os.path.exists(truth_path) else None
+    dataset = read_annotations(truth_path) if os.path.exists(truth_path) else None
     result = []
     works = []  # milliseconds, of each row in its rounds
     scored: Dict[str, Optional[Json]] = {}  # rates and pacings find the same
@@ -37,10 +38,10 @@ def rows(journal: Journal) -> List[Json]:
         if os.path.exists(journal.picture_path(combination)):
             row["picture"] = journal.picture_path(combination)
         if os.path.exists(journal.detections_path(combination)):
-            detections = read_json(journal.detections_path(combination))
+            detections = read_results(journal.detections_path(combination))
             confidence = journal.plan["options"]["confidence"]
             shown_path = journal.shown_path(combination)
-            shown = read_json(shown_path) if os.path.exists(shown_path) else detections
+            shown = read_results(shown_path) if os.path.exists(shown_path) else detections
             row["shown"] = [found for found in shown if found["score"] >= confidence]
             if dataset is not None:
                 same = json.dumps(detections, sort_keys=True)

@@ -246,6 +246,17 @@ def test_damaged_detections_are_one_line(tmp_path, content):
     assert journal.detections_path(KEPT) in str(caught.value)
 
 
+@pytest.mark.parametrize("box", ("text", None, [1, 2, 3], [0, 0, -1, 5]))
+def test_damaged_labels_are_one_line(tmp_path, box):
+    journal = journal_of(tmp_path, (KEPT, 1, measured()), dataset=LABELLED)
+    path = tmp_path / "truth.json"
+    dataset = json.loads(path.read_text())
+    dataset["annotations"][0]["bbox"] = box
+    path.write_text(json.dumps(dataset))
+    with pytest.raises(SourceError, match=r"truth.json: annotations\[0\]: its bbox should be"):
+        rows(journal)
+
+
 def test_the_tables_leave_out_what_says_nothing(tmp_path):
     journal = journal_of(tmp_path, (KEPT, 1, measured(25.0)), (KEPT, 2, measured(24.0)), (FREE, 1, measured(90.0)))
     settings, costs, stages = tables(rows(journal))
