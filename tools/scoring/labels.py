@@ -56,8 +56,8 @@ def _images_in(folder: str) -> List[str]:
         names = os.listdir(folder)
     except OSError:
         names = []
-    files = sorted(name for name in names if is_image(name))
-    inner = [name for name in sorted(names) if name not in files and _has_images(os.path.join(folder, name))]
+    files = sorted(filter(is_image, names))
+    inner = sorted(name for name in names if not is_image(name) and _has_images(os.path.join(folder, name)))
     if not files:
         hint = "; those in its folders are not looked for, say one: " + ", ".join(inner[:3]) if inner else ""
         raise SourceError("{}: no images there{}".format(folder, hint))
