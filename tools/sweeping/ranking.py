@@ -4,6 +4,9 @@ The few rounds of one combination cannot say how far its rate may be off: their 
 what varies is how long the work takes, and all combinations share the machine on which it does. So its variation is
 taken from all of them together, and each rate is let vary as its work and its pacing have it: one that waits for
 deadlines does not vary at all, unless the work nearly fills the period.
+
+Rates that run into one another have one rank, as those at the two ends of such a chain have. Were each pair compared
+for itself, every pair that can just be told apart would be a chance for the ranks of two sweeps to differ.
 """
 
 import math
@@ -46,7 +49,16 @@ def likely(row: Json, factor: float) -> Tuple[float, float]:
 
 
 def ranks(rates: Sequence[Tuple[float, float]]) -> List[int]:
-    """The rank of each rate, of which the least and the most that are likely are given: 1, and one more for each that
-    is surely higher, whose least is above this one's most by more than DRIFT. Those of one rank cannot be told apart.
+    """The rank of each rate, of which the least and the most that are likely are given: 1, and one more for each rate
+    of a higher group. A group ends where all that is likely of the next lower rate is below all that is likely of those
+    in it, by more than DRIFT.
     """
-    return [1 + sum(most < (1 - DRIFT) * least for least, _ in rates) for _, most in rates]
+    result = [0] * len(rates)
+    rank, lowest = 1, 0.0
+    for place, index in enumerate(sorted(range(len(rates)), key=lambda index: -rates[index][1]), 1):
+        least, most = rates[index]
+        if place == 1 or most < (1 - DRIFT) * lowest:
+            rank, lowest = place, least
+        lowest = min(lowest, least)
+        result[index] = rank
+    return result

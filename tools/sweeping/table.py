@@ -43,9 +43,9 @@ def tables(rows: Sequence[Json], of: str = "") -> List[FigureTable]:
             ],
             "real: unique frames per second, the median of the rounds, and their least and most. formula: what 1 / "
             "(work + delay) predicts. possible: 1 / work, were there no configured rate and always a picture ready. "
-            "rank: 1, and one more for each combination that is surely faster: it would be, too, were its work as much "
-            "longer, and this one's as much shorter, as work varied in this sweep; rates within {:.0%} count as equal. "
-            "Combinations of one rank cannot be told apart. confidence: mean score of what was found; AP50, AP: "
+            "rank: 1, and one more for each combination of a faster group. A group ends where the next rate would be "
+            "lower, by more than {:.0%}, even were its work as much shorter, and that of the group as much longer, as "
+            "work varied in this sweep. confidence: mean score of what was found; AP50, AP: "
             "against the labels.".format(DRIFT),
         ),
         _table(
