@@ -16,13 +16,10 @@ from tools.sweeping.chance import DRIFT
 
 Json = Dict[str, Any]
 
-# Standard deviations by which the work of each of two combinations is let vary: two of those of their difference.
-DEVIATIONS = math.sqrt(2)
-
 
 def variation(works: Sequence[Sequence[float]]) -> float:
-    """The factor by which the work may take longer, or less long: `DEVIATIONS` of its pooled geometric standard
-    deviation, 1 where every combination was measured once. works: milliseconds, of each combination in its rounds.
+    """The factor by which the work may take longer, or less long: its pooled geometric standard deviation, 1 where
+    every combination was measured once. works: milliseconds, of each combination in its rounds.
     """
     squares = 0.0
     freedom = 0
@@ -32,7 +29,7 @@ def variation(works: Sequence[Sequence[float]]) -> float:
             mean = sum(logarithms) / len(logarithms)
             squares += sum((logarithm - mean) ** 2 for logarithm in logarithms)
             freedom += len(logarithms) - 1
-    return math.exp(DEVIATIONS * math.sqrt(squares / freedom)) if freedom else 1.0
+    return math.exp(math.sqrt(squares / freedom)) if freedom else 1.0
 
 
 def likely(row: Json, factor: float) -> Tuple[float, float]:

@@ -44,9 +44,9 @@ def test_ranks(rates, expected):
 
 def test_what_varies_is_pooled_over_the_combinations():
     tenth = math.log(1.1)
-    assert variation([[10.0, 11.0]]) == pytest.approx(1.1)
+    assert variation([[10.0, 11.0]]) == pytest.approx(math.exp(tenth / math.sqrt(2)))
     # The squares of two combinations, by two degrees of freedom: neither does how long the work is matter.
-    assert variation([[10.0, 11.0], [100.0, 100.0]]) == pytest.approx(math.exp(tenth / math.sqrt(2)))
+    assert variation([[10.0, 11.0], [100.0, 100.0]]) == pytest.approx(math.exp(tenth / 2))
     assert variation([[10.0, 11.0], [100.0, 110.0]]) == pytest.approx(variation([[10.0, 11.0]]))
     assert variation([[10.0, 10.0], [500.0, 500.0, 500.0]]) == pytest.approx(1)
 

@@ -141,7 +141,7 @@ def test_rows_are_in_the_order_of_the_grid_and_only_of_what_was_measured(tmp_pat
     assert rows(journal_of(tmp_path / "none")) == []
 
 
-@pytest.mark.parametrize("infer, rank", [((10, 10), 2), ((2, 22), 1)])
+@pytest.mark.parametrize("infer, rank", [((10, 10), 2), ((1, 60), 1)])
 def test_ranks_are_by_how_much_all_work_varied(tmp_path, infer, rank):
     """The rate that waits for deadlines is the lower one, if the other's work does not vary too much to say so."""
     busy = {"capture": 0, "wait": 0}
