@@ -231,6 +231,14 @@ def test_a_camera_that_never_gives_a_first_frame(camera, clock):
         next(frames)
 
 
+@pytest.mark.parametrize("retry, hint", [(None, True), (3, True), (0, False)])
+def test_a_first_failure_says_what_would_keep_trying(connect, captures, retry, hint):
+    captures.refuse = True
+    with pytest.raises(SourceError, match="cannot be opened") as caught:
+        look(iter(connect(retry=retry)), int(LIMIT / 0.005))
+    assert ("--wait" in str(caught.value)) == hint
+
+
 def test_waiting_for_a_camera_that_is_in_use(connect, captures, clock):
     captures.refuse = True
     frames = iter(connect(wait=True))

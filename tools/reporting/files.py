@@ -9,7 +9,7 @@ from tools.reporting.accuracy import of_score
 from tools.reporting.benches import of_bench
 from tools.reporting.costs import of_cost
 from tools.reporting.runs import of_detect, of_evaluate
-from tools.reporting.section import Section, checked
+from tools.reporting.section import Section
 
 Json = dict[str, Any]
 
@@ -37,7 +37,7 @@ def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
     try:
         for fits, make in KINDS:
             if isinstance(report, dict) and fits(report):
-                return [checked(section) for section in make(report, title(path, among))]
+                return [_checked(section) for section in make(report, title(path, among))]
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         what = type(error).__name__
         raise SourceError(f"{path}: not a report of this project, or a damaged one ({what})") from error
@@ -45,6 +45,15 @@ def sections(path: str, among: Sequence[str] = ()) -> list[Section]:
         f"{path}: neither a sweep's folder nor a report of app.detect, app.evaluate, tools.score, tools.bench or "
         "tools.cost"
     )
+
+
+def _checked(section: Section) -> Section:
+    """The section, whose words are words: a damaged file may have a number for a name. Raises TypeError."""
+    cells = [cell for table in section.tables for row in table.rows for cell in row]
+    for text in [section.title, *section.sentences, *cells, *(part for fact in section.facts for part in fact)]:
+        if not isinstance(text, str):
+            raise TypeError(f"{text!r} should be a text")
+    return section
 
 
 def title(path: str, among: Sequence[str] = ()) -> str:

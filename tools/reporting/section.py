@@ -38,12 +38,3 @@ class Section(NamedTuple):
 def of_how_many(things: Sequence[object]) -> str:
     """The end of a caption: that not all are shown, where they are not."""
     return f" The first {MOST} of {len(things)} are shown." if len(things) > MOST else ""
-
-
-def checked(section: Section) -> Section:
-    """The section, whose words are words: a damaged file may have a number for a name. Raises TypeError."""
-    cells = [cell for table in section.tables for row in table.rows for cell in row]
-    for text in [section.title, *section.sentences, *cells, *(part for fact in section.facts for part in fact)]:
-        if not isinstance(text, str):
-            raise TypeError(f"{text!r} should be a text")
-    return section

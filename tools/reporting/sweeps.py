@@ -7,7 +7,7 @@ from app.errors import SourceError, warn
 from app.modelcard import find_model
 from tools.reporting.accuracy import accuracy_plots, accuracy_tables
 from tools.reporting.measured import data_name, file_name, machine_facts
-from tools.reporting.section import MOST, Picture, Section, checked
+from tools.reporting.section import MOST, Picture, Section
 from tools.reporting.sweep_plots import Seen, seen_in, sweep_plots
 from tools.sweeping.conditions import disturbances
 from tools.sweeping.findings import findings
@@ -41,7 +41,7 @@ def read(folder: str, called: str = "") -> tuple[list[Section], tuple[str, str, 
         width, height = max(frames[: len(rows) or 1], key=lambda frame: frame[0] * frame[1])
         sizes = [int(size) for size in options["sizes"]]
         model = name, find_model(options["model"]), sizes, bool(options["square"]), (width, height)
-        return [checked(section) for section in _sections(journal, rows, on)], model
+        return _sections(journal, rows, on), model
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise SourceError(f"{folder}: not what tools.sweep writes, or damaged ({error!r})") from error
 

@@ -215,6 +215,16 @@ def test_a_rate_of_nothing(tmp_path):
         sweeps.read(str(tmp_path))
 
 
+@pytest.mark.parametrize("sizes", (["a"], [[]], [1e999], 7))
+def test_a_plan_whose_sizes_are_none(tmp_path, sizes):
+    reports.make_sweep(tmp_path)
+    plan = json.loads((tmp_path / "sweep.json").read_text())
+    plan["options"]["sizes"] = sizes
+    (tmp_path / "sweep.json").write_text(json.dumps(plan))
+    with pytest.raises(SourceError, match="not what tools.sweep writes"):
+        sweeps.read(str(tmp_path))
+
+
 @pytest.mark.parametrize("field", ("options", "grid", "machine"))
 def test_a_plan_without_a_field(tmp_path, field):
     reports.make_sweep(tmp_path)

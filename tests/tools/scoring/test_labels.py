@@ -99,6 +99,13 @@ def test_images_without_a_file_have_no_objects(folder, capsys):
     assert len(warning.splitlines()) == 1
 
 
+def test_as_many_as_are_named_are_all(folder, capsys):
+    for name in ("a.png", "b.png", "c.png"):
+        put(folder, name, None)
+    read(folder)
+    assert capsys.readouterr().err.endswith(" and so no objects: a.png, b.png, c.png\n")
+
+
 def test_a_folder_of_no_labels(folder):
     (folder / "7.txt").unlink()
     with pytest.raises(SourceError, match="has a .txt for none of the images in "):

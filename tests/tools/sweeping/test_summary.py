@@ -236,7 +236,7 @@ def test_without_labels_what_was_found_is_kept_all_the_same(tmp_path):
     assert row["shown"] == [RIGHT]
 
 
-@pytest.mark.parametrize("content", ["", "[{", "[" * 100000])
+@pytest.mark.parametrize("content", ["", "[{", "[" * 100000, "{}", '[{"image_id": 1}]'])
 def test_damaged_detections_are_one_line(tmp_path, content):
     journal = journal_of(tmp_path, (KEPT, 1, measured()))
     with open(journal.detections_path(KEPT), "w") as file:
