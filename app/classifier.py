@@ -8,7 +8,7 @@ from typing import Optional
 import numpy as np
 
 from app.backends import Backend
-from app.classifiercard import ClassifierCard
+from app.classification.card import ClassifierCard
 from app.errors import ModelError, UsageError
 
 

@@ -12,17 +12,17 @@ import numpy as np
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
-from app.cifar100 import FILES, SIDE, SPLITS, Cifar100
+from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
 from app.classifier import Classifier
-from app.classifiercard import ClassifierCard, read_classifier_card
+from app.classification.card import ClassifierCard, read_classifier_card
 from app.command import Parser, exit_code, leave, number
 from app.errors import ModelError, OutputError, UsageError
-from app.evaluation import compare, speed, summary
+from app.classification.evaluation import compare, speed, summary
 from app.files import check_writable, write_file
-from app.histogram import Histogram
-from app.memory import peak_memory
+from app.timing.histogram import Histogram
+from app.timing.memory import peak_memory
 from app.modelcard import WEIGHTS, card_path, find_model
-from app.scores import Scores
+from app.classification.scores import Scores
 from app.stop import Stop
 
 DESCRIPTION = """Evaluates a classifier on CIFAR-100 as this device computes it: accuracy, mistakes, speed and memory.
@@ -192,7 +192,7 @@ def picture(scores: Scores, card: ClassifierCard, fields: Dict[str, Any]) -> byt
     """The confusion matrix as a PNG file."""
     import cv2  # here, because it costs memory that an evaluation without a picture need not have
 
-    from app.heatmap import draw_confusion
+    from app.classification.heatmap import draw_confusion
 
     accuracy = "{:.2f} % top-1".format(100 * fields["top1"]) if scores.images else "nothing evaluated"
     title = "{}: {} on CIFAR-100".format(card.name, accuracy)

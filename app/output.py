@@ -19,7 +19,7 @@ from app.frame import Frame
 from app.letterbox import Letterbox
 from app.overlay import Overlay
 from app.sinks import Sink
-from app.tally import Tally
+from app.timing.tally import Tally
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 from app.timing import Timing
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from app.cifar100 import COARSE, FINE, RECORD
+from app.classification.cifar100 import COARSE, FINE, RECORD
 from app.modelcard import card_path
 
 LABELS = ["fine{}".format(label) for label in range(FINE)]

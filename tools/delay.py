@@ -1,9 +1,9 @@
-"""The pacing of the loops that one usually finds, to be measured beside the one by deadlines (`app/pacing.py`)."""
+"""The pacing of the loops that one usually finds, to be measured beside the one by deadlines (`app/timing/pacing.py`)."""
 
 import time
 from typing import Callable
 
-from app.pacing import Pacer
+from app.timing.pacing import Pacer
 
 SLICE = 0.05  # longest sleep in seconds, so that a request to stop is seen soon
 

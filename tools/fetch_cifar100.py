@@ -11,7 +11,7 @@ import tarfile
 import zlib
 from typing import Any, Dict, Iterator, Optional, Tuple
 
-from app.cifar100 import FILES, RECORD, Cifar100
+from app.classification.cifar100 import FILES, RECORD, Cifar100
 from app.errors import ModelError, SourceError, say
 from tools.download import Source, SourceFailed, download, from_the_first, short, unfinished
 

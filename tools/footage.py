@@ -14,7 +14,7 @@ import numpy as np
 from app.command import Parser, number
 from app.errors import SourceError
 from app.files import opencv_path
-from app.readers import probe_video
+from app.sources.readers import probe_video
 from tools.stamp import write_stamp
 
 Footage = Union[str, Sequence[np.ndarray]]  # a video's path, or pictures (h, w, 3) uint8 BGR

@@ -21,7 +21,7 @@ from app.detector import Detector
 from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
-from app.readers import read_image
+from app.sources.readers import read_image
 from app.timing import StageClock
 from tools.machine import machine
 from tools.scoring import LEAST_SCORE

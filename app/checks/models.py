@@ -8,7 +8,7 @@ from app.checks import Result, advised, failed, passed, skipped, warned
 from app.checks.machine import DEFAULT_MODEL, Machine
 from app.checks.process import Failure
 from app.checks.software import after_numpy
-from app.classifiercard import read_classifier_card
+from app.classification.card import read_classifier_card
 from app.engine import Made, Place, build_command, engines, find_engine, size_text
 from app.errors import ModelError
 from app.modelcard import CLASSIFICATION, card_path, hash_model, read_card, read_fields

@@ -18,7 +18,7 @@ print(json.dumps(numpy.__version__))
 """
 OPENCV = """
 import cv2, glob, json, os
-from app import gstreamer
+from app.sources import gstreamer
 folder, wheels = os.path.dirname(os.path.abspath(cv2.__file__)), []
 for _ in range(3):
     wheels += glob.glob(os.path.join(glob.escape(folder), "opencv_*.dist-info"))

@@ -23,7 +23,7 @@ ADD_SWAP = (
 )
 NO_DESKTOP = "sudo systemctl isolate multi-user.target"
 SET_CLOCK = "sudo timedatectl set-ntp true"
-DISPLAY = "import json\nfrom app.window import display_available\nprint(json.dumps(display_available()))"
+DISPLAY = "import json\nfrom app.sinks.window import display_available\nprint(json.dumps(display_available()))"
 
 
 def memory(machine: Machine) -> Result:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.address import scheme, shown, why_no_video
-from app.gstreamer import quote
+from app.sources.gstreamer import quote
 
 PASSWORD = "hunter2"
 

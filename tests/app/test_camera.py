@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fakes import LIMIT, FakeClock, FakeVideoCapture
 
-from app import camera as camera_module
-from app.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
-from app.capture import UsbCamera
+from app.sources import camera as camera_module
+from app.sources.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
+from app.sources.capture import UsbCamera
 from app.errors import SourceError
 from app.sources import open_source
 

@@ -8,9 +8,9 @@ import pytest
 from fakes import FakeClock, FakeVideoCapture
 
 from app import capture, gstreamer
-from app.capture import Pipeline, Shapes, Stream, UsbCamera, csi_camera, find_device
+from app.sources.capture import Pipeline, Shapes, Stream, UsbCamera, csi_camera, find_device
 from app.errors import SourceError
-from app.pacing import Pacer
+from app.timing.pacing import Pacer
 
 WIDTH, HEIGHT, FPS, FOURCC = (
     cv2.CAP_PROP_FRAME_WIDTH,

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from app.cifar100 import COARSE, FILES, FINE, RECORD, SIDE, Cifar100
+from app.classification.cifar100 import COARSE, FILES, FINE, RECORD, SIDE, Cifar100
 from app.errors import SourceError
 
 SHARED = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data", "cifar-100-binary.tar.xz")

@@ -6,7 +6,7 @@ from classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
 
 from app.backends.fake import FakeBackend
 from app.classifier import Classifier, log_softmax, softmax
-from app.classifiercard import ClassifierCard
+from app.classification.card import ClassifierCard
 from app.errors import ModelError, UsageError
 
 CARD = ClassifierCard(

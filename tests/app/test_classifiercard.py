@@ -4,7 +4,7 @@ import json
 import pytest
 from classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES, card_fields, write_card
 
-from app.classifiercard import Accuracy, read_classifier_card
+from app.classification.card import Accuracy, read_classifier_card
 from app.errors import ModelError
 from app.modelcard import card_path, read_card
 

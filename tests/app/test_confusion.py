@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
 
-from app.confusion import ConfusionMatrix
-from app.heatmap import CELL, draw_confusion
+from app.classification.confusion import ConfusionMatrix
+from app.classification.heatmap import CELL, draw_confusion
 
 
 def array(*numbers):

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.container import is_cut_off
+from app.sources.container import is_cut_off
 
 
 def record(path, code):

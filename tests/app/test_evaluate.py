@@ -15,11 +15,11 @@ from program import PATIENCE, ROOT, start
 
 from app import evaluate
 from app.backends import open_backend
-from app.cifar100 import RECORD
-from app.classifiercard import Accuracy
+from app.classification.cifar100 import RECORD
+from app.classification.card import Accuracy
 from app.errors import ModelError
-from app.evaluation import compare
-from app.scores import Scores
+from app.classification.evaluation import compare
+from app.classification.scores import Scores
 
 KEYS = {
     "model", "backend", "data", "split", "images", "complete", "batch", "top1", "top5", "loss", "superclass_top1",

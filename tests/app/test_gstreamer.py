@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from fakes import LIMIT
 
-from app import gstreamer
+from app.sources import gstreamer
 from tools.fault_proxy import FaultProxy
 from tools.mjpeg_server import MjpegServer
 from tools.rtsp_server import RtspServer, available
@@ -177,7 +177,7 @@ def version():
     """The version of the system's OpenCV, which has GStreamer."""
     if not os.path.exists(SYSTEM_PYTHON):
         pytest.skip("there is no " + SYSTEM_PYTHON)
-    ask = "import json, cv2; from app import gstreamer; print(json.dumps([cv2.__version__, gstreamer.available()]))"
+    ask = "import json, cv2; from app.sources import gstreamer; print(json.dumps([cv2.__version__, gstreamer.available()]))"
     code, out, err = run("-c", ask)
     if code != 0:
         pytest.skip("{} does not run this: {}".format(SYSTEM_PYTHON, (err.strip() or "?").splitlines()[-1]))
@@ -189,7 +189,7 @@ def version():
 
 READ = """
 import json, sys
-from app import camera
+from app.sources import camera
 from app.command import leave
 from app.errors import SourceError
 from app.sources import open_source

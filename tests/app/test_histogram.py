@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import percentile
 
-from app.histogram import Histogram
+from app.timing.histogram import Histogram
 
 
 def histogram_of(values):

@@ -14,7 +14,7 @@ import program
 import pytest
 from program import CARD, CLIP, PATIENCE, ROOT, lines_of
 
-from app.readers import synthesise
+from app.sources.readers import synthesise
 from app.sources import open_source
 from tools.fault_proxy import FaultProxy
 from tools.mjpeg_server import MjpegServer
@@ -263,9 +263,9 @@ import sys, threading, cv2, numpy
 sys.path.insert(0, {tests!r})
 sys.path.insert(0, {root!r})
 from fakes import FakeVideoCapture
-import app.detect, app.command, app.capture
+import app.detect, app.command, app.sources.capture
 
-app.capture.UsbCamera.missing = lambda self: None  # /dev/video97 is there
+app.sources.capture.UsbCamera.missing = lambda self: None  # /dev/video97 is there
 
 
 class HangingCapture(FakeVideoCapture):

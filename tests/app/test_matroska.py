@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app import matroska
-from app.container import is_cut_off
-from app.matroska import MatroskaWriter, element
+from app.sinks import matroska
+from app.sources.container import is_cut_off
+from app.sinks.matroska import MatroskaWriter, element
 
 SIZE = (64, 48)
 CONTAINERS = {0x18538067: "segment", 0x1F43B675: "cluster", 0x1549A966: "info", 0x1C53BB6B: "cues", 0xBB: "point"}
@@ -269,7 +269,7 @@ def test_a_cut_loses_only_the_frame_that_is_cut(tmp_path):
 
 KILLED = """
 import itertools, os, sys
-from app.matroska import MatroskaWriter
+from app.sinks.matroska import MatroskaWriter
 picture = open(sys.argv[2], "rb").read()
 writer = MatroskaWriter(open(sys.argv[1], "wb", buffering=0), 64, 48, 25)
 for index in itertools.count():

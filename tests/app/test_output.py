@@ -14,7 +14,7 @@ from app.frame import Frame
 from app.letterbox import Letterbox
 from app.output import BLANK, FRAMES_AHEAD, IDLE_PERIOD, Output
 from app.sinks import Sink
-from app.tally import Tally
+from app.timing.tally import Tally
 from app.timing import Timing
 
 LETTERBOX = Letterbox.fit(64, 48, 64)

@@ -1,7 +1,7 @@
 import pytest
 from fakes import FakeClock
 
-from app.pacing import Pacer
+from app.timing.pacing import Pacer
 
 
 def paced(fps, work):

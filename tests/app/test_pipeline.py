@@ -17,7 +17,7 @@ from app.pipeline import report, run
 from app.sinks import Sink
 from app.sources import open_source
 from app.stop import Stop
-from app.tally import Tally
+from app.timing.tally import Tally
 from app.timing import STAGES, Timing
 
 SYNTHETIC = "test://64x48?frames=7"

@@ -8,8 +8,8 @@ import pytest
 from app.detections import Detections
 from app.errors import OutputError, UsageError
 from app.frame import Frame
-from app.recording import MatroskaSink, VideoSink, free_name, open_recording
-from app.stills import ImageSink
+from app.sinks.recording import MatroskaSink, VideoSink, free_name, open_recording
+from app.sinks.stills import ImageSink
 
 
 def picture(value, size=(64, 48)):

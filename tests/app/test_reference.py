@@ -15,7 +15,7 @@ from app.boxes import clip, iou, nms
 from app.detections import Detections
 from app.letterbox import Letterbox
 from app.modelcard import find_model, read_card
-from app.readers import read_image
+from app.sources.readers import read_image
 from app.yolo import decode
 
 DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")

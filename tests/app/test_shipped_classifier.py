@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from app.classifiercard import read_classifier_card
+from app.classification.card import read_classifier_card
 from app.modelcard import find_model
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

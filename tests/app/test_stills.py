@@ -7,7 +7,7 @@ import pytest
 from app.detections import Detections
 from app.errors import OutputError
 from app.frame import Frame
-from app.stills import ImageSink
+from app.sinks.stills import ImageSink
 
 
 def picture(value, size=(64, 48)):

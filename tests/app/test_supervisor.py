@@ -7,7 +7,7 @@ from fakes import FakeClock
 
 from app.detections import Detections
 from app.frame import Frame
-from app.supervisor import PERIOD, SupervisorSink, is_supervised
+from app.sinks.supervisor import PERIOD, SupervisorSink, is_supervised
 from app.timing import Timing
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)

@@ -1,7 +1,7 @@
 import pytest
 
 from app.errors import OutputError
-from app.window import WindowSink, display_available
+from app.sinks.window import WindowSink, display_available
 
 
 @pytest.fixture(params=[None, "", ":977", "nowhere:0", "nonsense"])

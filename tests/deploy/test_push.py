@@ -369,10 +369,10 @@ def test_the_real_project(tmp_path):
 
         # And what only breaks the service, afterwards.
         (project.folder / "app/yolo.py").write_text(yolo)
-        supervisor = (project.folder / "app/supervisor.py").read_text()
+        supervisor = (project.folder / "app/sinks/supervisor.py").read_text()
         broken = supervisor.replace("        self._timing = timing\n", "        self._timing = timing.nothing\n", 1)
         assert broken != supervisor
-        (project.folder / "app/supervisor.py").write_text(broken)
+        (project.folder / "app/sinks/supervisor.py").write_text(broken)
         new = project.commit()
         assert fail(board, project).startswith("error: the service did not become ready with " + new)
         assert board.service() == ("active", good)

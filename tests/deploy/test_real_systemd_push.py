@@ -81,7 +81,7 @@ def test_versions_come_and_go(board, tmp_path):
     assert " FPS" in board.wait(lambda: " FPS" in board.show("StatusText") and board.show("StatusText"), "no rate")
 
     # What breaks only as a service is undone.
-    supervisor = project.folder / "app/supervisor.py"
+    supervisor = project.folder / "app/sinks/supervisor.py"
     good = supervisor.read_text()
     broken = good.replace("        self._timing = timing\n", "        self._timing = timing.nothing\n", 1)
     assert broken != good

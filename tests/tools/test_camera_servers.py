@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from app.errors import SourceError
-from app.readers import synthesise
+from app.sources.readers import synthesise
 from tools import mjpeg_server, rtsp_server
 from tools.fault_proxy import FaultProxy
 from tools.footage import parse_password, parse_size

@@ -15,7 +15,7 @@ import time
 import pytest
 from webserver import serving
 
-from app.cifar100 import COARSE, FILES, FINE, RECORD, Cifar100
+from app.classification.cifar100 import COARSE, FILES, FINE, RECORD, Cifar100
 from app.errors import ModelError
 from tools import fetch
 

@@ -16,7 +16,7 @@ import pytest
 
 from app.errors import UsageError
 from app.modelcard import card_path, find_model
-from app.readers import synthesise
+from app.sources.readers import synthesise
 from tools import sweep
 from tools.mjpeg_server import MjpegServer
 from tools.sweeping import measure, process

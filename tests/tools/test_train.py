@@ -15,7 +15,7 @@ keras = pytest.importorskip("keras", "3")
 pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 
-from app.cifar100 import COARSE, FINE, SIDE  # noqa: E402
+from app.classification.cifar100 import COARSE, FINE, SIDE  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATIENCE = 300  # seconds

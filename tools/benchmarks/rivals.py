@@ -15,10 +15,10 @@ from app.detector import Detector
 from app.errors import ModelError
 from app.modelcard import ModelCard
 from app.pipeline import run
-from app.recording import open_recording
+from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
-from app.tally import Tally
+from app.timing.tally import Tally
 from app.timing import STAGES, WARM_UP_FRAMES, Timing
 from tools.delay import DelayPacer
 

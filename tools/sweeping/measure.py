@@ -22,13 +22,13 @@ from app.detector import Detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
-from app.memory import peak_memory
+from app.timing.memory import peak_memory
 from app.modelcard import read_card
 from app.pipeline import report, run
 from app.sinks import Sink
 from app.sources import open_source
 from app.stop import Stop
-from app.tally import Tally
+from app.timing.tally import Tally
 from app.threads import share_heaps
 from app.timing import WARM_UP_FRAMES, Timing
 from tools.delay import DelayPacer

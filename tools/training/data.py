@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.cifar100 import COARSE, FINE, Batch, Cifar100
+from app.classification.cifar100 import COARSE, FINE, Batch, Cifar100
 from app.errors import SourceError
 from tools.training.augmentation import make_augmentation
 

@@ -17,7 +17,7 @@ from app.detector import Detector
 from app.errors import ModelError
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import find_model, graph_path, read_card
-from app.readers import read_image
+from app.sources.readers import read_image
 from app.timing import StageClock
 from tools.convert import convert
 

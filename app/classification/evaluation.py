@@ -2,8 +2,8 @@
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from app.classifiercard import Accuracy
-from app.histogram import Histogram
+from app.classification.card import Accuracy
+from app.timing.histogram import Histogram
 
 LARGEST_DIFFERENCE = 0.1  # percentage points: more is not rounding, but another computation
 

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import Callable, Deque, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from app.histogram import Histogram
+from app.timing.histogram import Histogram
 
 Now = Callable[[], float]
 

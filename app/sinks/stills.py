@@ -10,7 +10,7 @@ from app.detections import Detections
 from app.errors import OutputError
 from app.files import check_writable, write_file
 from app.frame import Frame
-from app.readers import is_image
+from app.sources.readers import is_image
 from app.sinks import QUEUE, Sink
 
 

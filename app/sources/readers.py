@@ -8,7 +8,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from app.container import is_cut_off
+from app.sources.container import is_cut_off
 from app.errors import SourceError, warn
 from app.files import opencv_path
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from app.address import shown
-from app.capture import Device
+from app.sources.capture import Device
 from app.errors import SourceError
 from app.timing import Now
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, Sequence
 import numpy as np
 
 from app.classifier import log_softmax
-from app.confusion import ConfusionMatrix
+from app.classification.confusion import ConfusionMatrix
 
 BEST = 5
 

@@ -11,8 +11,8 @@ from typing import Iterator, List, Optional
 
 import numpy as np
 
-from app.capture import Device
-from app.connection import Connection
+from app.sources.capture import Device
+from app.sources.connection import Connection
 from app.errors import SourceError, say, warn
 from app.frame import Frame, Source
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox

@@ -16,11 +16,11 @@ import time
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 from app.address import STREAMS, scheme, shown
-from app.camera import Camera
-from app.capture import Shapes, find_device
+from app.sources.camera import Camera
+from app.sources.capture import Shapes, find_device
 from app.errors import SourceError, warn
 from app.frame import Frame, Source
-from app.readers import IMAGE_SUFFIXES, Pictures, is_image, probe_video, read_images, read_video, synthesise
+from app.sources.readers import IMAGE_SUFFIXES, Pictures, is_image, probe_video, read_images, read_video, synthesise
 from app.threads import CLOSE_LIMIT, WAIT, yield_to_inference
 
 LIVE = STREAMS + ("csi", "gst")
