@@ -55,7 +55,8 @@ def ensure_default_model(path: str, offline: bool) -> None:
             "python -m tools.convert".format(path, DEFAULT_MODEL)
         )
     # The one place where app needs tools: the first run on a fresh machine.
-    from tools import convert, fetch
+    from tools import convert
+    from tools.fetch import __main__ as fetch
 
     weights = fetch.fetch(DEFAULT_MODEL)
     convert.convert(weights, path)

@@ -5,8 +5,8 @@ import json
 import cv2
 import numpy as np
 
-from tools.sweeping.grid import ACCURACY, Task, combinations
-from tools.sweeping.journal import Journal
+from tools.sweep.grid import ACCURACY, Task, combinations
+from tools.sweep.journal import Journal
 
 MACHINE = {"processor": "A processor", "cores": 2, "board": {"load": 0.5}, "versions": {"python": "3.11", "numpy": "2"}}
 EVIL = "<script>alert(1)</script>&\"'$x$ |"  # as a label, a file's or a person's name
@@ -19,7 +19,7 @@ def percentiles(mean):
 
 
 def measurement(combination, round_number=1, found=2):
-    """What `tools.sweeping.measure` would give; larger inputs take longer."""
+    """What `tools.sweep.measure` would give; larger inputs take longer."""
     infer = combination.size / 12 + round_number
     work = infer + 1.3
     real = min(combination.fps or 1e9, 1000 / work)

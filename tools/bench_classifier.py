@@ -25,8 +25,8 @@ from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
 from app.stop import Stop
-from tools.training.frameworks import import_keras
-from tools.training.options import DATA, MODELS
+from tools.train.frameworks import import_keras
+from tools.train.options import DATA, MODELS
 
 EXAMPLES = """examples:
   python -m tools.bench_classifier report_cnn
@@ -69,8 +69,8 @@ def load(args: argparse.Namespace) -> Any:
     import keras
 
     from models.cifar import NETWORKS
-    from tools.train import build_model
-    from tools.training.journal import Journal
+    from tools.train.__main__ import build_model
+    from tools.train.journal import Journal
 
     keras.utils.set_random_seed(0)
     model = NETWORKS[args.model]()

@@ -10,7 +10,7 @@ from app import arguments, detect
 from app.command import exit_code
 from app.errors import OutputError, SourceError
 from app.files import write_file
-from tools.fetch import fetch
+from tools.fetch.__main__ import fetch
 
 FOLDER = os.path.join("runs", "demo")
 VIDEO, STILL, REPORT, LINES = (

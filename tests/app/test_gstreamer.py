@@ -12,9 +12,9 @@ import pytest
 from fakes import LIMIT
 
 from app.sources import gstreamer
-from tools.fault_proxy import FaultProxy
-from tools.mjpeg_server import MjpegServer
-from tools.rtsp_server import RtspServer, available
+from tools.camera_servers.faults import FaultProxy
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.camera_servers.rtsp import RtspServer, available
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CLIP = os.path.join(REPOSITORY, "weights", "bikes.mp4")

@@ -16,10 +16,10 @@ from program import CARD, CLIP, PATIENCE, ROOT, lines_of
 
 from app.sources.readers import synthesise
 from app.sources import open_source
-from tools.fault_proxy import FaultProxy
-from tools.mjpeg_server import MjpegServer
-from tools.rtsp_server import RtspServer, available
-from tools.stamp import read_stamp
+from tools.camera_servers.faults import FaultProxy
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.camera_servers.rtsp import RtspServer, available
+from tools.camera_servers.stamp import read_stamp
 
 SECRET = "s3cr3t"
 F_SETPIPE_SZ = 1031  # of fcntl(2); Python 3.10 knows it

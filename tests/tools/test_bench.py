@@ -8,8 +8,9 @@ import pytest
 
 from app.errors import ModelError
 from app.modelcard import find_model
-from tools import bench, demo
-from tools.benchmarks import loops, networks
+from tools import demo
+from tools.bench import __main__ as bench
+from tools.bench import loops, networks
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists(find_model("yolov3-tiny")), reason="the model is not here: python -m tools.convert"

@@ -20,13 +20,14 @@ import pytest
 
 from app.errors import SourceError
 from app.sources.readers import synthesise
-from tools import mjpeg_server, rtsp_server
-from tools.fault_proxy import FaultProxy
-from tools.footage import parse_password, parse_size
-from tools.loopback import LoopbackServer
-from tools.mjpeg_server import MjpegServer
-from tools.rtsp_server import RtspServer
-from tools.stamp import LEAST_WIDTH, read_stamp, write_stamp
+from tools.camera_servers import mjpeg as mjpeg_server
+from tools.camera_servers import rtsp as rtsp_server
+from tools.camera_servers.faults import FaultProxy
+from tools.camera_servers.footage import parse_password, parse_size
+from tools.camera_servers.loopback import LoopbackServer
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.camera_servers.rtsp import RtspServer
+from tools.camera_servers.stamp import LEAST_WIDTH, read_stamp, write_stamp
 
 LIMIT = 20  # seconds after which a test that waits has failed
 SETTLED = 0.4  # seconds in which the servers' threads have seen what they were told
@@ -438,7 +439,7 @@ def test_mjpeg_video_is_none(tmp_path):
 
 
 def test_mjpeg_command(video, get):
-    command = [sys.executable, "-m", "tools.mjpeg_server", video, "--port", "0", "--password", "user:secret"]
+    command = [sys.executable, "-m", "tools.camera_servers.mjpeg", video, "--port", "0", "--password", "user:secret"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, universal_newlines=True, **pipes) as process:
         url = process.stdout.readline()

@@ -6,8 +6,8 @@ from onnx import save
 
 from models.darknet import Convolution
 from models.yolov3_tiny import conv_shapes, emit_onnx
-from tools import cost
-from tools.costs.published import ASSUMPTIONS, PUBLISHED
+from tools.cost import __main__ as cost
+from tools.cost.published import ASSUMPTIONS, PUBLISHED
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ import pytest
 from webserver import serving
 
 from app.errors import ModelError, UsageError
-from tools import download, fetch
+from tools.fetch import __main__ as fetch
+from tools.fetch import download
 
 CONTENT = bytes(range(256)) * 40
 ENTRY = {

@@ -17,7 +17,7 @@ from webserver import serving
 
 from app.classification.cifar100 import COARSE, FILES, FINE, RECORD, Cifar100
 from app.errors import ModelError
-from tools import fetch
+from tools.fetch import __main__ as fetch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGES = {"train": 50, "test": 10}
@@ -364,7 +364,7 @@ def test_interruption(weights, tmp_path, server, number):
     write_manifest(tmp_path, server + "/stalled")
     put(weights / DATA, changed(test=None))
     Archives.stalled.clear()
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from tools import fetch; "
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from tools.fetch import __main__ as fetch; "
     code += "fetch.WEIGHTS, fetch.MANIFEST = sys.argv[1:]; sys.exit(fetch.main(['cifar-100']))"
     command = [sys.executable, "-c", code, str(weights), str(tmp_path / "manifest.json")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

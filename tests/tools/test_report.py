@@ -9,7 +9,7 @@ import sys
 import pytest
 import reports
 
-from tools import report
+from tools.report import __main__ as report
 from tools.tables import Table
 
 ROOT = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -82,7 +82,7 @@ def test_names_of_csv_files():
 
 
 def report_section(tables):
-    from tools.reporting.section import Section
+    from tools.report.section import Section
 
     return Section("A section", tables=tables)
 
@@ -196,7 +196,7 @@ def test_an_earlier_page_is_replaced(tmp_path):
 @pytest.mark.parametrize("module", ("matplotlib", "jinja2"))
 def test_a_missing_package_is_named(tmp_path, module):
     write(tmp_path / "run.json", reports.detect())
-    code = f"import sys; sys.modules[{module!r}] = None; from tools.report import main; sys.exit(main(sys.argv[1:]))"
+    code = f"import sys; sys.modules[{module!r}] = None; from tools.report.__main__ import main; sys.exit(main(sys.argv[1:]))"
     found = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "run.json"), "--output", str(tmp_path / "out")],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
@@ -209,7 +209,7 @@ def test_a_missing_package_is_named(tmp_path, module):
 def test_help_needs_neither():
     code = (
         "import sys; sys.modules['matplotlib'] = sys.modules['jinja2'] = None; "
-        "from tools.report import main; main(['--help'])"
+        "from tools.report.__main__ import main; main(['--help'])"
     )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert found.returncode == 0

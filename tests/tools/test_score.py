@@ -7,8 +7,8 @@ import pytest
 
 from app.detections import Detections
 from app.modelcard import find_model
-from tools import score
-from tools.scoring.labels import Truth
+from tools.score import __main__ as score
+from tools.score.labels import Truth
 
 DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data", "coco-val64")
 MODEL = find_model("yolov3-tiny")

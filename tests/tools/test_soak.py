@@ -6,7 +6,7 @@ import os
 import pytest
 from program import CARD, CLIP
 
-from tools.rtsp_server import available
+from tools.camera_servers.rtsp import available
 from tools.soak.__main__ import main
 
 pytestmark = pytest.mark.skipif(

@@ -17,12 +17,12 @@ import pytest
 from app.errors import UsageError
 from app.modelcard import card_path, find_model
 from app.sources.readers import synthesise
-from tools import sweep
-from tools.mjpeg_server import MjpegServer
-from tools.sweeping import measure, process
-from tools.sweeping.grid import Combination, as_json
-from tools.sweeping.journal import Journal
-from tools.sweeping.summary import rows
+from tools.sweep import __main__ as sweep
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.sweep import measure, process
+from tools.sweep.grid import Combination, as_json
+from tools.sweep.journal import Journal
+from tools.sweep.summary import rows
 
 MODEL = find_model("yolov3-tiny")
 pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
@@ -619,7 +619,7 @@ def test_a_measurement_that_is_killed_stops_the_sweep(video, tmp_path):
     process = start("--cam", video, *QUICK, "--fps", "1", "--frames", "1000", "--run", tmp_path)
 
     def measurements():
-        return [number for number, command in living(process.pid).items() if "tools.sweeping.measure" in command]
+        return [number for number, command in living(process.pid).items() if "tools.sweep.measure" in command]
 
     wait_until((tmp_path / "sweep.json").exists)  # after the backend was tried
     wait_until(measurements)

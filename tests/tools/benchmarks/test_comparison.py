@@ -3,8 +3,8 @@ import json
 import pytest
 
 from app.errors import UsageError
-from tools.benchmarks.comparison import changes, complaints, differences, read_report, unmatched
-from tools.benchmarks.wording import change_lines
+from tools.bench.comparison import changes, complaints, differences, read_report, unmatched
+from tools.bench.wording import change_lines
 
 
 def figure(median, off=0.0):

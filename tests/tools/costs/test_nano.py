@@ -2,9 +2,9 @@ import pytest
 
 from app.errors import UsageError
 from app.modelcard import find_model
-from tools.costs import nano
-from tools.costs.network import Layer, Network
-from tools.costs.published import FAR, FIT, FLOOR, NETWORK, OTHER, PUBLISHED, TEST, USES
+from tools.cost import nano
+from tools.cost.network import Layer, Network
+from tools.cost.published import FAR, FIT, FLOOR, NETWORK, OTHER, PUBLISHED, TEST, USES
 
 RESNET = find_model("nano_resnet_s")
 

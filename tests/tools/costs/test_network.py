@@ -7,7 +7,7 @@ from app.errors import ModelError, UsageError
 from app.modelcard import find_model
 from models.darknet import Convolution
 from models.yolov3_tiny import TABLE, Conv, MaxPool, Upsample, conv_shapes, emit_onnx
-from tools.costs.network import fixed_size, load, measure
+from tools.cost.network import fixed_size, load, measure
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,14 @@ import re
 import pytest
 
 from app.modelcard import find_model
-from tools.costs.published import USES
-from tools.reporting import costs
+from tools.cost.published import USES
+from tools.report import costs
 
 RESNET = find_model("nano_resnet_s")
 
 
 def row(size, **figures):
-    """As `tools.costs.nano.expectations` gives it."""
+    """As `tools.cost.nano.expectations` gives it."""
     found = {
         "size": size, "input": [192, size], "operations_g": 1.0, "moved_mb": 2.0, "floor_ms": 3.0, "floor_5w_ms": 4.32,
         "floor_cpu_ms": 31.0, "network_ms": 5.25, "expected_ms": 20.5, "expected_fps": 48.8, "extrapolated": False,

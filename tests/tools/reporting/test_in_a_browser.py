@@ -8,12 +8,12 @@ import shutil
 import pytest
 import reports
 
-from tools import report
-from tools.costs.nano import errors
-from tools.reporting import plots
-from tools.reporting.looks import Look
-from tools.reporting.page import as_html
-from tools.reporting.section import Picture, Plot, Section
+from tools.report import __main__ as report
+from tools.cost.nano import errors
+from tools.report import plots
+from tools.report.looks import Look
+from tools.report.page import as_html
+from tools.report.section import Picture, Plot, Section
 from tools.tables import Table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.reporting.measured import data_name, machine_facts
+from tools.report.measured import data_name, machine_facts
 
 
 @pytest.mark.parametrize(

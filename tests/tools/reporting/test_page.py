@@ -4,10 +4,10 @@ import re
 import pytest
 from reports import EVIL, picture
 
-from tools.reporting import plots
-from tools.reporting.looks import Look
-from tools.reporting.page import as_html, as_markdown
-from tools.reporting.section import MOST, Picture, Plot, Section, of_how_many
+from tools.report import plots
+from tools.report.looks import Look
+from tools.report.page import as_html, as_markdown
+from tools.report.section import MOST, Picture, Plot, Section, of_how_many
 from tools.tables import Table
 
 VOID = {"meta", "link", "img", "br", "hr", "path", "use"}

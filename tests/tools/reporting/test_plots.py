@@ -5,9 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 from reports import EVIL
 
-from tools.reporting import plots
-from tools.reporting.looks import COLOURS, LEGEND_FONT, LINES, Look, key, legend, looks, shortened, wrapped
-from tools.reporting.plots import Point, Rate
+from tools.report import plots
+from tools.report.looks import COLOURS, LEGEND_FONT, LINES, Look, key, legend, looks, shortened, wrapped
+from tools.report.plots import Point, Rate
 
 pytestmark = pytest.mark.filterwarnings("error")  # matplotlib says so when a plot comes out badly
 

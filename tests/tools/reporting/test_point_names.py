@@ -4,8 +4,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from tools.reporting.looks import WIDTH, Look
-from tools.reporting.point_names import Point, name_beside
+from tools.report.looks import WIDTH, Look
+from tools.report.point_names import Point, name_beside
 
 LOOKS = [Look(f"{capture} {size} onnx", "") for size in (160, 320, 416) for capture in ("320x240", "640x480", "own")]
 

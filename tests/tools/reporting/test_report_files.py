@@ -5,7 +5,7 @@ import pytest
 import reports
 
 from app.errors import SourceError
-from tools.reporting.files import sections, title
+from tools.report.files import sections, title
 
 
 def read(folder, report, name="some.json"):

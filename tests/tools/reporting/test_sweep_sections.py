@@ -5,7 +5,7 @@ import pytest
 import reports
 
 from app.errors import SourceError
-from tools.reporting import sweeps
+from tools.report import sweeps
 
 
 def colours(plot):

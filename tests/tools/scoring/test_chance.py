@@ -8,9 +8,9 @@ from program import MODEL
 from test_precision import DATA, dataset, needs_data, results
 
 from app.modelcard import read_card
-from tools.scoring import chance
-from tools.scoring.labels import read_truth
-from tools.scoring.precision import evaluate
+from tools.score import chance
+from tools.score.labels import read_truth
+from tools.score.precision import evaluate
 
 BOXES = [[10 * n, 5 * n, 30, 20] for n in range(8)]
 

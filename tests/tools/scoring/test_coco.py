@@ -4,8 +4,8 @@ import json
 import pytest
 
 from app.errors import SourceError
-from tools.scoring.coco import read_results
-from tools.scoring.labels import read_truth
+from tools.score.coco import read_results
+from tools.score.labels import read_truth
 
 CONTENT = {
     "images": [

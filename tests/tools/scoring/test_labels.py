@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from app.errors import SourceError
-from tools.scoring.labels import read_truth
+from tools.score.labels import read_truth
 
 NAMES = ["cat", "dog"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.scoring.mistakes import judge, mistakes
+from tools.score.mistakes import judge, mistakes
 
 CAT, DOG = 0, 1
 

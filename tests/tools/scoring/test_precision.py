@@ -11,10 +11,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from app.errors import ModelError
-from tools.scoring.coco import read_results
-from tools.scoring.labels import read_truth
-from tools.scoring.mistakes import mistakes
-from tools.scoring.precision import evaluate, figures
+from tools.score.coco import read_results
+from tools.score.labels import read_truth
+from tools.score.mistakes import mistakes
+from tools.score.precision import evaluate, figures
 
 DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "..", "shared", "data", "coco-val64")
 

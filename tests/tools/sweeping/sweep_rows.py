@@ -1,7 +1,7 @@
 """Rows as `summary.rows` makes them, of what the sentences about a sweep look at."""
 
-from tools.sweeping.findings import findings
-from tools.sweeping.grid import Combination
+from tools.sweep.findings import findings
+from tools.sweep.grid import Combination
 
 SMALL, LARGE = (320, 240), (640, 480)
 IMAGES = 10000  # on so many a difference in AP50 of 0.0043 is not chance

@@ -3,7 +3,7 @@ import random
 import pytest
 from oracles import iou
 
-from tools.sweeping.agreement import compare
+from tools.sweep.agreement import compare
 
 
 def found(score, x=0.0, image=1, category=1, side=10.0):

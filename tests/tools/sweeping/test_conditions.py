@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from tools.sweeping import conditions
-from tools.sweeping.conditions import Conditions, disturbances
+from tools.sweep import conditions
+from tools.sweep.conditions import Conditions, disturbances
 
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -1,7 +1,7 @@
 import pytest
 from sweep_rows import LARGE, SMALL, row, said, two_by_two
 
-from tools.sweeping.findings import findings
+from tools.sweep.findings import findings
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 from sweep_rows import LARGE, SMALL, row
 
-from tools.sweeping.effects import best, disagreements, extent, levels
-from tools.sweeping.figures import mean_confidence
+from tools.sweep.effects import best, disagreements, extent, levels
+from tools.sweep.figures import mean_confidence
 
 
 def test_levels_are_of_rows_that_differ_in_nothing_else():

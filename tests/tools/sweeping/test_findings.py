@@ -3,8 +3,8 @@
 import pytest
 from sweep_rows import LARGE, SMALL, row, said, two_by_two
 
-from tools.sweeping.chance import margin
-from tools.sweeping.findings import findings
+from tools.sweep.chance import margin
+from tools.sweep.findings import findings
 
 ON = "Against the labels of 10000 images, on which a difference in AP50 below 0.005 may be chance"
 

@@ -3,7 +3,7 @@ from collections import namedtuple
 
 import pytest
 
-from tools.sweeping.front import pareto
+from tools.sweep.front import pareto
 
 Point = namedtuple("Point", "fps accuracy")
 

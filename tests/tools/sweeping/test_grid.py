@@ -3,8 +3,8 @@ import re
 import pytest
 
 from app.errors import UsageError
-from tools.sweeping.grid import ACCURACY, Combination, as_json, combinations, from_json, tasks
-from tools.sweeping.options import make_parser
+from tools.sweep.grid import ACCURACY, Combination, as_json, combinations, from_json, tasks
+from tools.sweep.options import make_parser
 
 
 def grid_of(*options):

@@ -4,8 +4,8 @@ import statistics
 
 import pytest
 
-from tools.sweeping.grid import Combination, combinations
-from tools.sweeping.ranking import likely, ranks, variation
+from tools.sweep.grid import Combination, combinations
+from tools.sweep.ranking import likely, ranks, variation
 
 
 def row(fps=None, pacing="deadline", real=30.0, work=10.0, wait=0.0, capture=0.0):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.frame import Frame, Source
 from app.sources import open_source
-from tools.sweeping.recapture import Recaptured, shrink
+from tools.sweep.recapture import Recaptured, shrink
 
 
 def picture(width, height):

@@ -1,7 +1,7 @@
 import pytest
 from sweep_rows import LARGE, SMALL, row, said
 
-from tools.sweeping.findings import findings
+from tools.sweep.findings import findings
 
 
 def test_what_settings_cost():

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from app.errors import SourceError
-from tools.sweeping import summary
-from tools.sweeping.grid import ACCURACY, Combination, Task
-from tools.sweeping.journal import Journal
-from tools.sweeping.summary import rows, spread
-from tools.sweeping.table import spread_text, tables
+from tools.sweep import summary
+from tools.sweep.grid import ACCURACY, Combination, Task
+from tools.sweep.journal import Journal
+from tools.sweep.summary import rows, spread
+from tools.sweep.table import spread_text, tables
 
 STAGES = {"capture": 1, "preprocess": 2, "infer": 10, "postprocess": 3, "draw": 4, "sink": 5, "wait": 100}
 DELAYED = Combination((320, 240), 160, 25.0, "onnx", "delay")

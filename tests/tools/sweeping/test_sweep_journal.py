@@ -4,8 +4,8 @@ import os
 import pytest
 
 from app.errors import OutputError, SourceError, UsageError
-from tools.sweeping.grid import ACCURACY, Combination, Task
-from tools.sweeping.journal import Journal
+from tools.sweep.grid import ACCURACY, Combination, Task
+from tools.sweep.journal import Journal
 
 GRID = [Combination((320, 240), 160, 24.0, "onnx", "deadline"), Combination(None, 160, None, "openvino:bf16", "delay")]
 OPTIONS = {"sizes": [160], "cam": "street.mp4", "captures": [[320, 240], None]}

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
-from tools.training.augmentation import make_augmentation  # noqa: E402
+from tools.train.augmentation import make_augmentation  # noqa: E402
 
 NONE = {"flip": False, "crop": 0, "jitter": 0.0, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}
 

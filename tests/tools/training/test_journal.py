@@ -7,9 +7,9 @@ keras = pytest.importorskip("keras", "3")
 pytest.importorskip("matplotlib")
 
 from app.errors import ModelError  # noqa: E402
-from tools.train import build_model  # noqa: E402
-from tools.training.journal import Journal  # noqa: E402
-from tools.training.options import parse  # noqa: E402
+from tools.train.__main__ import build_model  # noqa: E402
+from tools.train.journal import Journal  # noqa: E402
+from tools.train.options import parse  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3)).astype(np.float32)
 LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]

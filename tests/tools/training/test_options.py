@@ -2,8 +2,8 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
-from tools.train import make_optimiser  # noqa: E402
-from tools.training.options import LEARNING_RATES, MODELS, parse, seconds  # noqa: E402
+from tools.train.__main__ import make_optimiser  # noqa: E402
+from tools.train.options import LEARNING_RATES, MODELS, parse, seconds  # noqa: E402
 
 
 @pytest.mark.parametrize(

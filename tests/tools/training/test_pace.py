@@ -4,8 +4,8 @@ import pytest
 
 keras = pytest.importorskip("keras", "3")
 
-from tools.training.options import parse  # noqa: E402
-from tools.training.pace import Pace  # noqa: E402
+from tools.train.options import parse  # noqa: E402
+from tools.train.pace import Pace  # noqa: E402
 
 
 class FakeJournal:

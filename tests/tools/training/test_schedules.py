@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
-from tools.training.schedules import SCHEDULES, make_schedule  # noqa: E402
+from tools.train.schedules import SCHEDULES, make_schedule  # noqa: E402
 
 
 @pytest.mark.parametrize(

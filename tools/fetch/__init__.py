@@ -1,0 +1,1 @@
+"""Fetches models, clips and data sets."""

@@ -1,0 +1,100 @@
+"""Reports of `app.detect` and `app.evaluate` as sections."""
+
+from typing import Any
+
+from tools.report import plots
+from tools.report.measured import source_name
+from tools.report.section import Plot, Section
+from tools.tables import Table
+
+Json = dict[str, Any]
+
+
+def of_detect(report: Json, name: str) -> list[Section]:
+    """A run of the detector, from a file of that name."""
+    fps, latency, found = report["fps"], report["latency_ms"], report["detections"]
+    title = f"A run: {name}"
+    figures = [
+        ("frames", _number(report["frames"], 0)),
+        ("seconds", _number(report["duration_s"], 1)),
+        ("configured FPS", _number(fps["configured"], 1)),
+        ("real FPS", _number(fps["real"], 1)),
+        ("capture FPS", _number(fps.get("capture"), 1)),
+        ("dropped", _number(report["dropped"], 0)),
+        ("reconnects", _number(report.get("reconnects"), 0)),
+        *((f"latency {p}, ms", _number(latency[p], 1)) for p in ("p50", "p95", "p99")),
+        ("detections", _number(found["count"], 0)),
+        ("mean confidence", _number(found["mean_score"], 3)),
+    ]
+    percentiles = ("mean", "p50", "p95", "p99")
+    stages = {stage: times for stage, times in report["stages_ms"].items() if any(map(times.get, percentiles))}
+    tables = [
+        Table(title, ["figure", "value"], [list(row) for row in figures if row[1]]),
+        Table(
+            f"{title}, ms per frame",
+            ["stage", *percentiles],
+            [[stage, *(_number(times[p], 2) for p in percentiles)] for stage, times in stages.items()],
+        ),
+        Table(f"{title}, found", ["label", "count"], [[label, str(n)] for label, n in found["by_label"].items()]),
+    ]
+    work = {
+        stage: times["mean"]
+        for stage, times in stages.items()
+        if stage not in ("wait", "capture") and (times["mean"] or 0) >= 0.005
+    }
+    caption = "Where the time goes, without waiting for the source or for a deadline."
+    drawn = [Plot(plots.stacked_bars([(name, work)], "ms per frame"), caption)] if work else []
+    height, width = report["input"] or (0, 0)
+    facts = [
+        ("source", source_name(report["source"])),
+        ("model", f"{report['model']} at {width}x{height} on {report['backend']}"),
+        ("version", report["version"]),
+    ]
+    return [Section(title, [], [table for table in tables if table.rows], drawn, facts=facts)]
+
+
+def of_evaluate(report: Json, name: str) -> list[Section]:
+    """An evaluation of the classifier, from a file of that name."""
+    title = f"A classifier: {name}"
+    times = report["ms_per_image"]
+    figures = [
+        ("top-1", _percent(report["top1"])),
+        ("top-5", _percent(report["top5"])),
+        ("superclass top-1", _percent(report["superclass_top1"])),
+        ("loss", _number(report["loss"], 4)),
+        ("images per second", _number(report["images_per_s"], 1)),
+        *((f"ms per image, {key}", _number(times[key], 3)) for key in ("mean", "p50", "p95")),
+        ("seconds in all", _number(report["time_s"], 1)),
+        ("seconds of warm-up", _number(report["warm_up_s"], 2)),
+        ("peak memory, MB", _number(report["peak_memory_mb"], 0)),
+    ]
+    worst = [[row["label"], _percent(row["accuracy"])] for row in report["worst_classes"]]
+    confused = [[row["true"], row["predicted"], str(row["images"])] for row in report["most_confused"]]
+    tables = [
+        Table(title, ["figure", "value"], [list(row) for row in figures if row[1]]),
+        Table(f"{title}, worst classes", ["class", "right"], worst),
+        Table(f"{title}, most confused", ["class", "taken for", "images"], confused),
+    ]
+    sentences = [] if report["complete"] else ["The evaluation was stopped early: these are the figures so far."]
+    card = report["card"]
+    if card:
+        agrees = "As" if card["agrees"] else "Not as"
+        sentences.append(
+            f"{agrees} the model's card says: {_percent(card['top1'])} top-1, {_percent(card['top5'])} top-5."
+        )
+    facts = [
+        ("model", report["model"]),
+        ("backend", report["backend"]),
+        ("data", f"{report['images']} images of the {report['split']} set of {source_name(report['data'])}"),
+        ("batch", str(report["batch"])),
+        ("version", report["version"]),
+    ]
+    return [Section(title, sentences, [table for table in tables if table.rows], facts=facts)]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.2f} %"

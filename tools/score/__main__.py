@@ -1,0 +1,188 @@
+"""Scores a detector on labelled images: average precision by pycocotools, the best threshold, and the mistakes.
+
+Labels are a folder of YOLO text files, one per image and named like it: `class cx cy w h` per line, as fractions of
+the picture; or a COCO annotation file, whose categories are matched with the model's classes by name. Detections are
+COCO results; for YOLO labels, an image's id is its name where all names are numbers, else its position, from 0, in the
+order of the names.
+"""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, Dict, List, Optional, Sequence
+
+from tqdm import tqdm
+
+from app.arguments import LARGEST_SIZE
+from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
+from app.command import Parser, exit_code, number
+from app.detector import Detector
+from app.errors import SourceError, UsageError, warn
+from app.files import check_writable, write_file
+from app.modelcard import find_model, read_card
+from app.sources.readers import read_image
+from app.timing import StageClock
+from tools.machine import machine
+from tools.score import LEAST_SCORE
+from tools.score.chance import compare, in_words
+from tools.score.coco import read_results, some_of
+from tools.score.labels import Truth, read_truth
+from tools.score.mistakes import mistakes
+from tools.score.precision import evaluate, figures
+
+EXAMPLES = """examples:
+  python -m tools.score --images val/images --labels val/labels --size 320
+  python -m tools.score --images val2017 --labels instances_val2017.json --square --report score.json
+  python -m tools.score --images val/images --labels val/labels --detections coco-results.json --conf 0.5
+  python -m tools.score --images val/images --labels val/labels --size 160 --save-detections a.json
+  python -m tools.score --images val/images --labels val/labels --size 320 --against a.json
+"""
+
+Json = Dict[str, Any]
+
+
+def find_all(detector: Detector, truth: Truth) -> List[Json]:
+    """Detections in every image, as COCO's results; those of classes that are no category are left out."""
+    detections: List[Json] = []
+    others = []
+    clock = StageClock()
+    for path, entry in zip(tqdm(truth.paths, unit=" images", leave=False, disable=None), truth.dataset["images"]):
+        image = read_image(path)
+        if image is None:
+            raise SourceError(f"{path}: not an image that OpenCV can read")
+        if image.shape[:2] != (entry["height"], entry["width"]):
+            others.append(path)
+        found = detector.detect(image, clock)
+        for (x1, y1, x2, y2), score, label in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()):
+            category = truth.category_ids[label]
+            if category is not None:
+                box = [x1, y1, x2 - x1, y2 - y1]
+                detections.append({"image_id": entry["id"], "category_id": category, "bbox": box, "score": score})
+    if others:
+        warn(f"{others[0]}: not of the size that its labels are for; {len(others)} of {len(truth.paths)} images are so")
+    return detections
+
+
+def read_detections(path: str, truth: Truth) -> List[Json]:
+    """COCO results from a file. Raises SourceError for images and categories that are not among the labels."""
+    detections = read_results(path)
+    for field, key in (("image_id", "images"), ("category_id", "categories")):
+        listed = {entry["id"] for entry in truth.dataset[key]}
+        unknown = {found[field] for found in detections} - listed
+        if unknown:
+            strange, known = (some_of([str(one) for one in ids]) for ids in (sorted(unknown), sorted(listed)))
+            raise SourceError(f"{path}: has {key} that are not among the labelled ones: {strange}; those are {known}")
+    return detections
+
+
+def score(args: argparse.Namespace) -> Json:
+    """Do what the command line says; the report."""
+    if not os.path.isdir(args.images):
+        raise SourceError(f"{args.images}: there is no such folder; --images wants a folder of images")
+    what: Json
+    if args.detections:
+        # Results for a COCO file have its own category ids, so they are scored without a model.
+        names = read_card(find_model(args.model)).labels if os.path.isdir(args.labels) else None
+        truth = read_truth(args.images, args.labels, names)
+        detections = read_detections(args.detections, truth)
+        what = {"detections": args.detections}
+    else:
+        model = find_model(args.model)
+        card = read_card(model)
+        truth = read_truth(args.images, args.labels, card.labels)
+        with open_backend(model, args.backend, args.device, args.precision) as backend:
+            detector = Detector(backend, card, args.size, args.square, LEAST_SCORE, multi_label=True)
+            detections = find_all(detector, truth)
+        if args.save_detections is not None:
+            write_file(args.save_detections, json.dumps(detections).encode())
+        shape = "square" if args.square else "rectangular"
+        what = {"model": card.name, "size": args.size, "shape": shape, "backend": backend.description}
+    evaluation = evaluate(truth.dataset, detections)
+    result = figures(evaluation)
+    if args.against:
+        other = evaluate(truth.dataset, read_detections(args.against, truth))
+        what["against"] = {"detections": args.against, **compare(evaluation, other)}
+    objects = sum(not entry["iscrowd"] for entry in truth.dataset["annotations"])
+    threshold = args.conf
+    if threshold is None:  # where no threshold is best, whatever was detected counts
+        threshold = (result["best_f1"] or {}).get("threshold") or 0.0
+    counts = mistakes(truth.dataset, detections, threshold)
+    return {
+        "kind": "score",
+        **what,
+        "source": {"images": args.images, "labels": args.labels},  # as typed
+        "machine": machine(),
+        "images": len(truth.paths),
+        "objects": objects,
+        **result,
+        "mistakes": counts,
+    }
+
+
+def table(report: Json) -> str:
+    """A report in words, at most 100 columns wide: a line per class by AP50, then all, sizes, and mistakes."""
+
+    def line(name: str, row: Json) -> str:
+        best = row.get("best_f1") or {}
+        values = [row.get("ap"), row.get("ap50"), best.get("f1"), best.get("threshold")]
+        cells = ["-" if value is None else f"{value:.3f}" for value in values]
+        return "{:30.30}{:>9}{:>9}{:>9}{:>9}{:>12}".format(name, row["objects"], *cells).rstrip("- ")
+
+    lines = ["{:30}{:>9}{:>9}{:>9}{:>9}{:>12}".format("class", "objects", "AP", "AP50", "best F1", "from score")]
+    lines += [line(*item) for item in sorted(report["per_class"].items(), key=lambda item: -item[1]["ap50"])]
+    lines += ["", line(f"all, in {report['images']} images", report)]
+    lines += [line(f"{size} objects", row) for size, row in report["by_size"].items()]
+    best = report["best_f1"]
+    if best and best["threshold"] is not None:
+        words = (
+            "best F1 {f1:.3f} of what scores {threshold:.3f} or more: precision {precision:.3f}, recall {recall:.3f}"
+        )
+        lines += ["", words.format(**best)]
+    counts = report["mistakes"]
+    false, lost = (", ".join(f"{count} {kind}" for kind, count in counts[key].items()) for key in ("false", "lost"))
+    lines += ["", f"of what scores {counts['threshold']:.3f} or more"]
+    lines += [f"  detections: {counts['correct']} correct; false: {false}"]
+    lines += [f"  objects: {counts['found']} found; lost: {lost}"]
+    lines += ["  {object:.30} taken for {taken_for:.30}: {count}".format(**pair) for pair in counts["confusions"]]
+    if "against" in report:
+        lines += ["", *in_words(report["against"])]
+    return "\n".join(lines)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
+    parser = Parser(prog="python -m tools.score", description=__doc__, epilog=EXAMPLES)
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder of images")
+    parser.add_argument("--labels", required=True, metavar="DIR or FILE", help="folder of their labels, or COCO file")
+    size = number(int, 1, LARGEST_SIZE, "a size")
+    parser.add_argument("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
+    parser.add_argument("--square", action="store_true", help="pad to a square")
+    parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
+    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: fp32)")
+    parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
+    parser.add_argument("--save-detections", metavar="FILE", help="write what the model finds, as COCO results")
+    parser.add_argument("--against", metavar="FILE", help="also say whether AP50 differs from these COCO results'")
+    threshold = number(float, 0, 1, "the score")
+    parser.add_argument("--conf", type=threshold, metavar="SCORE", help="least score of a mistake (default: best F1's)")
+    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        if args.detections and args.save_detections:
+            raise UsageError("--save-detections writes what a model finds, and --detections runs none")
+        for path in (args.report, args.save_detections):
+            if path is not None:
+                check_writable(path)
+        report = score(args)
+        if args.report is not None:
+            write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
+        print(table(report))
+
+    return exit_code(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

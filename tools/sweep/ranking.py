@@ -1,0 +1,61 @@
+"""Combinations ranked by their real rate, so that running the sweep again gives the same ranking.
+
+The few rounds of one combination cannot say how far its rate may be off: their range is wide or narrow by chance. But
+what varies is how long the work takes, and all combinations share the machine on which it does. So its variation is
+taken from all of them together, and each rate is let vary as its work and its pacing have it: one that waits for
+deadlines does not vary at all, unless the work nearly fills the period.
+
+Rates that run into one another have one rank, as those at the two ends of such a chain have. Were each pair compared
+for itself, every pair that can just be told apart would be a chance for the ranks of two sweeps to differ.
+"""
+
+import math
+from typing import Any, Dict, List, Sequence, Tuple
+
+from tools.sweep.chance import DRIFT
+
+Json = Dict[str, Any]
+
+
+def variation(works: Sequence[Sequence[float]]) -> float:
+    """The factor by which the work may take longer, or less long: its pooled geometric standard deviation, 1 where
+    every combination was measured once. works: milliseconds, of each combination in its rounds.
+    """
+    squares = 0.0
+    freedom = 0
+    for rounds in works:
+        logarithms = [math.log(work) for work in rounds if work > 0]
+        if logarithms:
+            mean = sum(logarithms) / len(logarithms)
+            squares += sum((logarithm - mean) ** 2 for logarithm in logarithms)
+            freedom += len(logarithms) - 1
+    return math.exp(math.sqrt(squares / freedom)) if freedom else 1.0
+
+
+def likely(row: Json, factor: float) -> Tuple[float, float]:
+    """The least and the most that a row's real rate would be were its work `factor` times as long, and as short."""
+    period = 1000 / row["fps"]["median"]
+    work = min(row["work_ms"]["median"], period)
+    combination = row["combination"]
+    idle = shortest = 0.0  # of the period, what longer work may take; and what shorter work does not fall below
+    if combination.pacing != "delay":
+        idle = row["stages_ms"]["capture"]["median"] + row["stages_ms"]["wait"]["median"]
+        shortest = min(period, 1000 / combination.fps) if combination.fps else 0.0
+    longest = period + max(0.0, work * (factor - 1) - idle)
+    return 1000 / longest, 1000 / max(shortest, period - work * (1 - 1 / factor))
+
+
+def ranks(rates: Sequence[Tuple[float, float]]) -> List[int]:
+    """The rank of each rate, of which the least and the most that are likely are given: 1, and one more for each rate
+    of a higher group. A group ends where all that is likely of the next lower rate is below all that is likely of those
+    in it, by more than DRIFT.
+    """
+    result = [0] * len(rates)
+    rank, lowest = 1, 0.0
+    for place, index in enumerate(sorted(range(len(rates)), key=lambda index: -rates[index][1]), 1):
+        least, most = rates[index]
+        if place == 1 or most < (1 - DRIFT) * lowest:
+            rank, lowest = place, least
+        lowest = min(lowest, least)
+        result[index] = rank
+    return result

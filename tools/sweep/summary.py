@@ -1,0 +1,119 @@
+"""What a sweep has found: one row per combination, with the spread of each figure, and the ranking by real rate."""
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import statistics
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from tools.delay import predicted_fps
+from tools.score.coco import read_annotations, read_results
+from tools.sweep.grid import ACCURACY
+from tools.sweep.journal import Journal
+from tools.sweep.ranking import likely, ranks, variation
+
+Json = Dict[str, Any]
+
+WORK = ("preprocess", "infer", "postprocess", "draw", "sink")  # stages in which the loop does not wait
+
+
+def rows(journal: Journal) -> List[Json]:
+    """One row per combination of which something was measured, in the grid's order. Figures that vary are
+    {"median", "least", "most"} over the rounds; what could not be measured is None.
+    """
+    truth_path = os.path.join(journal.folder, "truth.json")
+    dataset = read_annotations(truth_path) if os.path.exists(truth_path) else None
+    result = []
+    works = []  # milliseconds, of each row in its rounds
+    scored: Dict[str, Optional[Json]] = {}  # rates and pacings find the same
+    for combination in journal.plan["grid"]:
+        measured = [m for m in journal.measurements if m["combination"] == combination and m["round"] != ACCURACY]
+        if not measured:
+            continue
+        row = _speed(measured)
+        works.append([_work(measurement) for measurement in measured])
+        row.update(words=combination.words(), combination=combination, accuracy=None, picture=None, shown=None)
+        if os.path.exists(journal.picture_path(combination)):
+            row["picture"] = journal.picture_path(combination)
+        if os.path.exists(journal.detections_path(combination)):
+            detections = read_results(journal.detections_path(combination))
+            confidence = journal.plan["options"]["confidence"]
+            shown_path = journal.shown_path(combination)
+            shown = read_results(shown_path) if os.path.exists(shown_path) else detections
+            row["shown"] = [found for found in shown if found["score"] >= confidence]
+            if dataset is not None:
+                same = json.dumps(detections, sort_keys=True)
+                if same not in scored:
+                    scored[same] = accuracy(dataset, detections, row["shown"], confidence)
+                row["accuracy"] = scored[same]
+        if combination.fps and combination.pacing == "delay":
+            row["predicted_fps"] = round(predicted_fps(combination.fps, row["work_ms"]["median"] / 1000), 2)
+        result.append(row)
+    factor = variation(works)
+    for row, rank in zip(result, ranks([likely(row, factor) for row in result])):
+        row["rank"] = rank
+    return result
+
+
+def accuracy(dataset: Json, detections: List[Json], shown: List[Json], confidence: float) -> Optional[Json]:
+    """COCO's figures of these detections, what of the labelled objects is found by those that are `shown`, and the
+    number of `images`.
+
+    None where pycocotools is not installed: on a board; the report can be made elsewhere.
+    """
+    if importlib.util.find_spec("pycocotools") is None:
+        return None
+    from tools.score.mistakes import mistakes  # these two are for Python 3.9 and newer
+    from tools.score.precision import evaluate, figures
+
+    with contextlib.redirect_stderr(io.StringIO()):  # on which their bars would flash, once for each combination
+        of_labels = figures(evaluate(dataset, detections))
+        wrong = mistakes(dataset, shown, confidence)
+    return dict(of_labels, mistakes=wrong, images=len(dataset["images"]))
+
+
+def spread(values: Sequence[float]) -> Json:
+    """Median, least and most."""
+    return {key: round(f(values), 3) for key, f in (("median", statistics.median), ("least", min), ("most", max))}
+
+
+def _speed(measured: List[Json]) -> Json:
+    def of(figure: Callable[[Json], Optional[float]]) -> Optional[Json]:
+        values = [value for value in map(figure, measured) if value is not None]
+        return spread(values) if values else None
+
+    stages = measured[0]["stages_ms"]
+    work = of(_work)
+    return {
+        "rounds": len(measured),
+        "fps": of(lambda m: m["fps"]["real"]),
+        "work_ms": work,
+        "possible_fps": of(lambda m: 1000 / _work(m) if _work(m) else None),
+        "predicted_fps": None,
+        "stages_ms": {stage: spread([m["stages_ms"][stage]["mean"] for m in measured]) for stage in stages},
+        "latency_ms": {p: spread([m["latency_ms"][p] for m in measured]) for p in ("p50", "p95")},
+        "latency_percentiles_ms": [statistics.median(c) for c in zip(*(m["latency_percentiles_ms"] for m in measured))],
+        "dropped": of(lambda m: m["dropped"] / max(1, m["captured"])),
+        "memory_mb": of(lambda m: m["memory_mb"]),
+        "power_w": of(lambda m: m["power_w"]),
+        "temperature_c": of(lambda m: m["temperature_c"]),
+        "mean_confidence": of(lambda m: m["detections"]["mean_score"]),
+        "detections_per_frame": of(lambda m: m["detections"]["count"] / m["frames"]),
+        "captured_size": measured[0]["captured_size"],
+        "input": measured[0]["input"],
+        "backend": measured[0]["backend"],
+    }
+
+
+def _work(measurement: Json) -> float:
+    """Milliseconds of work that a frame needs before the next can begin: what the report's formula calls detection,
+    drawing and the rest. Waiting is not work: neither for a deadline, nor for the next picture, which a thread of the
+    source's captures, decodes and makes smaller meanwhile (`capture` is how long the loop had none). Where the network
+    is not on the CPU all else goes on beside it, and only the longest part counts.
+    """
+    stages: Dict[str, float] = {stage: times["mean"] for stage, times in measurement["stages_ms"].items()}
+    if measurement["overlapped"]:
+        return max(stages["infer"], stages["preprocess"], stages["postprocess"] + stages["draw"])
+    return sum(stages[stage] for stage in WORK)
