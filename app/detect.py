@@ -20,15 +20,15 @@ from app.files import check_writable, write_file
 from app.frame import Source
 from app.modelcard import card_path, find_model, read_card
 from app.pipeline import report, run
-from app.sinks.recording import open_recording
 from app.sinks import Announcement, JsonLinesSink, ProgressSink, Sink
+from app.sinks.recording import open_recording
+from app.sinks.supervisor import SupervisorSink, is_supervised
+from app.sinks.window import WindowSink, display_available
 from app.sources import open_source
 from app.stop import Stop
-from app.sinks.supervisor import SupervisorSink, is_supervised
-from app.timing.tally import Tally
 from app.threads import share_heaps
 from app.timing import Timing
-from app.sinks.window import WindowSink, display_available
+from app.timing.tally import Tally
 
 
 def choose_classes(wanted: Optional[str], labels: Sequence[str]) -> Optional[List[int]]:

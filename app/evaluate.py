@@ -12,18 +12,18 @@ import numpy as np
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
-from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
-from app.classifier import Classifier
 from app.classification.card import ClassifierCard, read_classifier_card
+from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
+from app.classification.evaluation import compare, speed, summary
+from app.classification.scores import Scores
+from app.classifier import Classifier
 from app.command import Parser, exit_code, leave, number
 from app.errors import ModelError, OutputError, UsageError
-from app.classification.evaluation import compare, speed, summary
 from app.files import check_writable, write_file
+from app.modelcard import WEIGHTS, card_path, find_model
+from app.stop import Stop
 from app.timing.histogram import Histogram
 from app.timing.memory import peak_memory
-from app.modelcard import WEIGHTS, card_path, find_model
-from app.classification.scores import Scores
-from app.stop import Stop
 
 DESCRIPTION = """Evaluates a classifier on CIFAR-100 as this device computes it: accuracy, mistakes, speed and memory.
 

@@ -19,9 +19,9 @@ from app.frame import Frame
 from app.letterbox import Letterbox
 from app.overlay import Overlay
 from app.sinks import Sink
-from app.timing.tally import Tally
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 from app.timing import Timing
+from app.timing.tally import Tally
 
 FRAMES_AHEAD = 2  # frames that inference may be ahead of the output
 FILE_CLOSE_LIMIT = 10.0  # seconds to write what still waits, when every frame of a file has to be recorded

@@ -11,11 +11,11 @@ from app import __version__
 from app.detector import Detector
 from app.frame import Frame, Source
 from app.output import Output
-from app.timing.pacing import Pacer
 from app.sinks import Sink
 from app.stop import Stop
-from app.timing.tally import Tally
 from app.timing import StageClock, Timing
+from app.timing.pacing import Pacer
+from app.timing.tally import Tally
 
 
 def run(

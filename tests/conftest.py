@@ -19,14 +19,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/train"]
-HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py"]
-HOST_ONLY += [
-    "tools/test_{}.py".format(name)
-    for name in ("bench", "bench_classifier", "cost", "report", "score", "soak", "train")
-]
+HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/soak", "tools/train"]
+HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py", "tools/test_bench_classifier.py"]
+HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
 HOST_ONLY += ["deploy"]
-HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision")]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)

@@ -17,9 +17,9 @@ import numpy as np
 from tqdm import tqdm
 
 from app.backends import Backend, open_backend
+from app.classification.card import ClassifierCard
 from app.classification.cifar100 import COARSE, SIDE, Batch, Cifar100
 from app.classifier import Classifier
-from app.classification.card import ClassifierCard
 from app.command import Parser, exit_code, number
 from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up

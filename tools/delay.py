@@ -1,4 +1,4 @@
-"""The pacing of the loops that one usually finds, to be measured beside the one by deadlines (`app/timing/pacing.py`)."""
+"""The pacing of the loops that one usually finds, to be measured beside deadlines (`app/timing/pacing.py`)."""
 
 import time
 from typing import Callable

@@ -1,1 +1,1 @@
-"""Classifiers of CIFAR-100: their cards, the data, scores, confusions, and the verdict of an evaluation. Imports nothing."""
+"""CIFAR-100 classifiers: cards, data, scores, confusions and the verdict. Imports nothing, for the doctor's sake."""

@@ -4,8 +4,8 @@ from typing import Any, Dict, Sequence
 
 import numpy as np
 
-from app.classifier import log_softmax
 from app.classification.confusion import ConfusionMatrix
+from app.classifier import log_softmax
 
 BEST = 5
 

@@ -13,10 +13,10 @@ from app.errors import OutputError, UsageError, say, warn
 from app.files import check_writable, opencv_path, remove_file
 from app.frame import Frame
 from app.letterbox import Letterbox
-from app.sinks.matroska import MatroskaWriter
-from app.sources.readers import is_image
 from app.sinks import QUEUE, Sink
+from app.sinks.matroska import MatroskaWriter
 from app.sinks.stills import ImageSink
+from app.sources.readers import is_image
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 DEFAULT_FPS = 25.0

@@ -10,8 +10,8 @@ from app.detections import Detections
 from app.errors import OutputError
 from app.files import check_writable, write_file
 from app.frame import Frame
-from app.sources.readers import is_image
 from app.sinks import QUEUE, Sink
+from app.sources.readers import is_image
 
 
 class ImageSink(Sink):

@@ -16,10 +16,10 @@ import time
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 from app.address import STREAMS, scheme, shown
-from app.sources.camera import Camera
-from app.sources.capture import Shapes, find_device
 from app.errors import SourceError, warn
 from app.frame import Frame, Source
+from app.sources.camera import Camera
+from app.sources.capture import Shapes, find_device
 from app.sources.readers import IMAGE_SUFFIXES, Pictures, is_image, probe_video, read_images, read_video, synthesise
 from app.threads import CLOSE_LIMIT, WAIT, yield_to_inference
 

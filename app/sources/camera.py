@@ -11,10 +11,10 @@ from typing import Iterator, List, Optional
 
 import numpy as np
 
-from app.sources.capture import Device
-from app.sources.connection import Connection
 from app.errors import SourceError, say, warn
 from app.frame import Frame, Source
+from app.sources.capture import Device
+from app.sources.connection import Connection
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox
 from app.timing import Now
 

@@ -10,11 +10,11 @@ from typing import Any, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from app.sources import gstreamer
 from app.address import STREAMS, scheme, shown, why_no_video
 from app.errors import SourceError, warn
-from app.timing.pacing import Pacer
+from app.sources import gstreamer
 from app.sources.readers import synthesise
+from app.timing.pacing import Pacer
 
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
 VGA = (640, 480)

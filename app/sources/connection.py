@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from app.address import shown
-from app.sources.capture import Device
 from app.errors import SourceError
+from app.sources.capture import Device
 from app.timing import Now
 
 PAUSE = 0.01  # seconds to wait after a picture that was none

@@ -8,9 +8,9 @@ from typing import Iterator, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from app.sources.container import is_cut_off
 from app.errors import SourceError, warn
 from app.files import opencv_path
+from app.sources.container import is_cut_off
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import iou as slow_iou
-from oracles import nms as slow_nms
+from support.oracles import iou as slow_iou
+from support.oracles import nms as slow_nms
 
 from app import boxes as box_math
 

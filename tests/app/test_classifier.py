@@ -2,11 +2,11 @@ import math
 
 import numpy as np
 import pytest
-from classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
+from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
 
 from app.backends.fake import FakeBackend
-from app.classifier import Classifier, log_softmax, softmax
 from app.classification.card import ClassifierCard
+from app.classifier import Classifier, log_softmax, softmax
 from app.errors import ModelError, UsageError
 
 CARD = ClassifierCard(

@@ -12,12 +12,10 @@ import time
 import cv2
 import numpy as np
 import pytest
-from program import CARD, CLIP, MODEL, PATIENCE, ROOT, detect, frames_of, lines_of, start
-from xwindow import ask_to_close
+from support.program import CARD, CLIP, MODEL, PATIENCE, ROOT, SHARED, detect, frames_of, lines_of, start
+from support.xwindow import ask_to_close
 
 from app import detect as detect_module
-
-DATA = os.path.join(ROOT, "..", "shared", "data")
 
 STAGES = {"capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait"}
 
@@ -25,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     not (os.path.exists(CLIP) and os.path.exists(CARD)),
     reason="the clip or the model is not here: python -m tools.fetch && python -m tools.convert",
 )
-needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
+needs_data = pytest.mark.skipif(not os.path.isdir(SHARED), reason="../shared/data is not here")
 
 
 def test_a_clip_to_its_end(tmp_path):
@@ -76,7 +74,7 @@ def test_a_clip_to_its_end(tmp_path):
 @needs_data
 def test_people_in_a_street(tmp_path):
     lines = tmp_path / "out.jsonl"
-    street = os.path.join(DATA, "vtest.avi")
+    street = os.path.join(SHARED, "vtest.avi")
     code, _, err = detect("--cam", street, "--max-frames", 40, "--classes", "person", "--jsonl", lines, "--no-show")
     assert code == 0, err
     found = lines_of(lines)
@@ -88,12 +86,12 @@ def test_people_in_a_street(tmp_path):
 @needs_data
 def test_a_photo(tmp_path):
     picture = tmp_path / "out.png"
-    args = ["--cam", os.path.join(DATA, "dog.jpg"), "--conf", 0.5, "--jsonl", "-", "--save", picture, "--no-show"]
+    args = ["--cam", os.path.join(SHARED, "dog.jpg"), "--conf", 0.5, "--jsonl", "-", "--save", picture, "--no-show"]
     code, out, err = detect(*args)
     assert code == 0, err
     labels = {detection["label"] for detection in json.loads(out)["detections"]}
     assert {"dog", "car"} <= labels <= {"dog", "bicycle", "car", "truck"}
-    original = cv2.imread(os.path.join(DATA, "dog.jpg"))
+    original = cv2.imread(os.path.join(SHARED, "dog.jpg"))
     drawn = cv2.imread(str(picture))
     assert drawn.shape == original.shape
     assert (drawn != original).any()

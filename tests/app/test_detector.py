@@ -2,7 +2,7 @@ import warnings
 
 import numpy as np
 import pytest
-from heads import CARD, plant, quiet_heads
+from support.heads import CARD, plant, quiet_heads
 
 from app.backends.fake import FakeBackend
 from app.detector import Detector

@@ -5,8 +5,9 @@ import re
 import subprocess
 import sys
 
-import fake_nano
 import pytest
+from support import fake_nano
+from support.program import ROOT
 
 from app import backends, doctor
 from app.arguments import DEFAULT_MODEL
@@ -14,7 +15,6 @@ from app.checks import FAIL, PASS, SKIP, STATES, WARN, Result, failed, machine, 
 from app.checks.process import Failure
 from app.doctor import Check, checks_for, examine, lines_of, typed
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"
 
 

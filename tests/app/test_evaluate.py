@@ -10,16 +10,16 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from classifiers import FINE, LABELS, SUPERCLASS_OF, SUPERCLASSES, weights, write_card, write_data, write_model
-from program import PATIENCE, ROOT, start
+from support.classifiers import FINE, LABELS, SUPERCLASS_OF, SUPERCLASSES, weights, write_card, write_data, write_model
+from support.program import PATIENCE, ROOT, start
 
 from app import evaluate
 from app.backends import open_backend
-from app.classification.cifar100 import RECORD
 from app.classification.card import Accuracy
-from app.errors import ModelError
+from app.classification.cifar100 import RECORD
 from app.classification.evaluation import compare
 from app.classification.scores import Scores
+from app.errors import ModelError
 
 KEYS = {
     "model", "backend", "data", "split", "images", "complete", "batch", "top1", "top5", "loss", "superclass_top1",

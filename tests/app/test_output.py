@@ -3,8 +3,8 @@ import time
 
 import numpy as np
 import pytest
-from fakes import LIMIT, FakeClock
-from heads import CARD, plant, quiet_heads
+from support.fakes import LIMIT, FakeClock
+from support.heads import CARD, plant, quiet_heads
 
 from app import output
 from app.backends.fake import FakeBackend
@@ -14,8 +14,8 @@ from app.frame import Frame
 from app.letterbox import Letterbox
 from app.output import BLANK, FRAMES_AHEAD, IDLE_PERIOD, Output
 from app.sinks import Sink
-from app.timing.tally import Tally
 from app.timing import Timing
+from app.timing.tally import Tally
 
 LETTERBOX = Letterbox.fit(64, 48, 64)
 DETECTOR = Detector(FakeBackend([]), CARD, size=64)

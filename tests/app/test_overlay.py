@@ -1,10 +1,10 @@
 import cv2
 import numpy as np
 import pytest
-from fakes import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import contrast
+from support.fakes import FakeClock
+from support.oracles import contrast
 
 from app.detections import Detections
 from app.overlay import Overlay, Style, class_colour, status, text_colour, wrap

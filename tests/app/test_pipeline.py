@@ -3,8 +3,8 @@ import threading
 
 import numpy as np
 import pytest
-from fakes import LIMIT
-from heads import CARD, plant, quiet_heads
+from support.fakes import LIMIT
+from support.heads import CARD, plant, quiet_heads
 
 from app import __version__
 from app.backends.fake import FakeBackend
@@ -17,8 +17,8 @@ from app.pipeline import report, run
 from app.sinks import Sink
 from app.sources import open_source
 from app.stop import Stop
-from app.timing.tally import Tally
 from app.timing import STAGES, Timing
+from app.timing.tally import Tally
 
 SYNTHETIC = "test://64x48?frames=7"
 

@@ -8,7 +8,8 @@ import os
 
 import numpy as np
 import pytest
-from oracles import darknet_tensor
+from support.oracles import darknet_tensor
+from support.program import SHARED
 
 from app.backends import open_backend
 from app.boxes import clip, iou, nms
@@ -18,8 +19,7 @@ from app.modelcard import find_model, read_card
 from app.sources.readers import read_image
 from app.yolo import decode
 
-DATA = os.path.join(os.path.dirname(__file__), "..", "..", "..", "shared", "data")
-COCO = os.path.join(DATA, "coco-val64")
+COCO = os.path.join(SHARED, "coco-val64")
 MODEL = find_model("yolov3-tiny")
 
 pytestmark = [
@@ -70,7 +70,7 @@ def test_reference_detections_are_met(backend, size, least):
 
 def test_the_dog(backend):
     """Darknet's sample image and the scores that it prints, at 416 and threshold 0.5."""
-    found = find(backend, read_card(MODEL), read_image(os.path.join(DATA, "dog.jpg")), 416, 0.5)
+    found = find(backend, read_card(MODEL), read_image(os.path.join(SHARED, "dog.jpg")), 416, 0.5)
     labels = read_card(MODEL).labels
     scores = {labels[label]: score for label, score in zip(found.classes.tolist(), found.scores.tolist())}
     expected = {"dog": 0.57, "truck": 0.56, "car": 0.62, "bicycle": 0.59}

@@ -5,11 +5,11 @@ import sys
 import threading
 
 import pytest
-from fakes import LIMIT
+from support.fakes import LIMIT
+from support.program import ROOT
 
 from app.stop import Stop
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -138,8 +138,8 @@ def test_a_hangup_at_a_real_terminal(closed, expected):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=theirs,
-        cwd=REPOSITORY,
-        env=dict(os.environ, PYTHONPATH=REPOSITORY),
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=ROOT),
         universal_newlines=True,
     )
     os.close(theirs)

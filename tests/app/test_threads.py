@@ -2,7 +2,7 @@ import threading
 import time
 
 import pytest
-from fakes import LIMIT
+from support.fakes import LIMIT
 
 from app.threads import Mailbox
 

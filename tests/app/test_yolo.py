@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from oracles import decode as slow_decode
+from support.oracles import decode as slow_decode
 
 from app.errors import ModelError
 from app.modelcard import Head

@@ -5,8 +5,8 @@ import os
 import shutil
 
 import pytest
-from fake_tensorrt_machine import Machine, build
-from program import CARD, MODEL, ROOT
+from support.fake_tensorrt_machine import Machine, build
+from support.program import CARD, MODEL, ROOT
 
 SCRIPT = os.path.join(ROOT, "deploy", "jetson", "on-board", "engine_fits.py")
 

@@ -12,10 +12,10 @@ import time
 
 import pytest
 from arm64 import why_not
-from program import MODEL, ROOT
 from push_board import SITE, PushBoard, run
 from push_projects import MODEL as PUSHED_MODEL
 from push_projects import SERVICE_COMMAND, real_project, small_project
+from support.program import MODEL, ROOT
 
 PUSH = os.path.join(ROOT, "deploy", "jetson", "push.sh")
 WHY_NOT = why_not("sudo", "git")

@@ -3,7 +3,7 @@ import warnings
 
 import numpy as np
 import pytest
-from oracles import convolve
+from support.oracles import convolve
 
 from models.darknet import ConvShape, WeightsError, read_weights
 

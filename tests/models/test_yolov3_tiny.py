@@ -4,8 +4,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from oracles import run_table
-from weights_file import FLOATS, write_random_weights
+from support.oracles import run_table
+from support.weights_file import FLOATS, write_random_weights
 
 from models import yolov3_tiny
 from models.darknet import ConvShape, read_weights

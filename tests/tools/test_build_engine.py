@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 
-import fake_tensorrt
 import numpy as np
 import onnx
 import pytest
-from fake_tensorrt_machine import Machine, build
 from onnx import TensorProto, helper, numpy_helper
+from support import fake_tensorrt
+from support.fake_tensorrt_machine import Machine, build
 from tqdm import tqdm
 
 from app.backends import open_backend
@@ -521,7 +521,7 @@ def test_a_build_that_dies(machine, run, model, tmp_path, monkeypatch, number, p
 
 SLOW_TENSORRT = """
 import os, sys, time
-import fake_tensorrt
+from support import fake_tensorrt
 
 slow = fake_tensorrt.make("8.2")
 

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import onnx
 import pytest
-from weights_file import write_random_weights
+from support.weights_file import write_random_weights
 
 from app.artefact import read_sidecar
 from app.backends import open_backend

@@ -18,8 +18,8 @@ from app.pipeline import run
 from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
-from app.timing.tally import Tally
 from app.timing import STAGES, WARM_UP_FRAMES, Timing
+from app.timing.tally import Tally
 from tools.delay import DelayPacer
 
 CONFIDENCE, OVERLAP = 0.25, 0.45

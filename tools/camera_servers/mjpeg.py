@@ -159,9 +159,9 @@ class _Request(http.server.BaseHTTPRequestHandler):
 
 def serve(arguments: Optional[List[str]] = None) -> None:
     """Serve a video until Ctrl-C."""
-    options = make_parser("tools.camera_servers.mjpeg", "Serve a video as a live MJPEG camera on 127.0.0.1.", 8080).parse_args(
-        arguments
-    )
+    options = make_parser(
+        "tools.camera_servers.mjpeg", "Serve a video as a live MJPEG camera on 127.0.0.1.", 8080
+    ).parse_args(arguments)
     try:
         server = MjpegServer(options.video, options.port, options.fps, options.size, options.password)
     except SourceError:

@@ -1,6 +1,8 @@
 """A camera for tests: H.264 over RTSP and TCP on 127.0.0.1, by GStreamer's own RTSP server.
 
-    python3 -m tools.camera_servers.rtsp video.avi --port 8554   # rtsp://127.0.0.1:8554/live; needs what `available()` names
+    python3 -m tools.camera_servers.rtsp video.avi --port 8554   # rtsp://127.0.0.1:8554/live
+
+It needs what `available()` names.
 
 It prints `ready PORT`, and takes commands from standard input, a line each, which it answers with `ok`: `size 640x480`
 drops the clients, and new ones get that size; `quit` ends it, as the end of standard input does. It is live, and
@@ -246,7 +248,9 @@ def serve(arguments: Optional[List[str]] = None) -> None:
     """Serve a video until standard input ends."""
     from tools.camera_servers.footage import make_parser
 
-    parser = make_parser("tools.camera_servers.rtsp", "Serve a video as a live H.264 camera on 127.0.0.1, over RTSP.", 8554)
+    parser = make_parser(
+        "tools.camera_servers.rtsp", "Serve a video as a live H.264 camera on 127.0.0.1, over RTSP.", 8554
+    )
     options = parser.parse_args(arguments)
     _Camera(options).run()
 

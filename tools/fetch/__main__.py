@@ -17,8 +17,8 @@ from typing import Any, Dict, Optional, Sequence
 from app.command import Parser, exit_code
 from app.errors import ModelError, UsageError, say
 from app.modelcard import WEIGHTS, hash_file
-from tools.fetch.download import READ_LIMIT, Source, SourceFailed, download, from_the_first, short, unfinished
 from tools.fetch.cifar100 import fetch_cifar100
+from tools.fetch.download import READ_LIMIT, Source, SourceFailed, download, from_the_first, short, unfinished
 
 MANIFEST = os.path.join(WEIGHTS, "manifest.json")
 

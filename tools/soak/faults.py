@@ -21,9 +21,9 @@ from app.errors import NanoyoloError, SourceError
 from tools.camera_servers.faults import FaultProxy
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.camera_servers.rtsp import RtspServer, available
+from tools.camera_servers.stamp import read_stamp
 from tools.soak.figure import Figure
 from tools.soak.program import PATIENCE, Program, Usage
-from tools.camera_servers.stamp import read_stamp
 
 SIZES = ("384x288", "256x192")  # of one shape, so that the number lies in one place of the recording
 SHORTEST, LONGEST = 0.2, 3.0  # seconds that a fault lasts

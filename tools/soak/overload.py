@@ -18,12 +18,12 @@ from app.detector import Detector
 from app.frame import Frame
 from app.modelcard import Head, ModelCard
 from app.pipeline import report, run
-from app.sinks.recording import open_recording
 from app.sinks import Sink
+from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
-from app.timing.tally import Tally
 from app.timing import Timing
+from app.timing.tally import Tally
 from tools.soak.figure import Figure
 
 FPS, INFERENCE = 30, 0.1

@@ -22,15 +22,15 @@ from app.detector import Detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
-from app.timing.memory import peak_memory
 from app.modelcard import read_card
 from app.pipeline import report, run
 from app.sinks import Sink
 from app.sources import open_source
 from app.stop import Stop
-from app.timing.tally import Tally
 from app.threads import share_heaps
 from app.timing import WARM_UP_FRAMES, Timing
+from app.timing.memory import peak_memory
+from app.timing.tally import Tally
 from tools.delay import DelayPacer
 from tools.score import LEAST_SCORE
 from tools.sweep.conditions import Conditions

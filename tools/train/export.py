@@ -11,12 +11,12 @@ import onnx
 
 from app import __version__
 from app.backends import open_backend
-from app.classification.cifar100 import Cifar100
-from app.classifier import Classifier
 from app.classification.card import read_classifier_card
+from app.classification.cifar100 import Cifar100
+from app.classification.evaluation import percent
+from app.classifier import Classifier
 from app.errors import say
 from app.evaluate import run
-from app.classification.evaluation import percent
 from app.files import check_writable, remove_file, write_file
 from app.modelcard import CLASSIFICATION, card_path, hash_file
 from app.stop import Stop

@@ -10,13 +10,13 @@ import sys
 
 import numpy as np
 import pytest
+from support.program import ROOT
 
 from app.artefact import sidecar_path
 from app.backends import open_backend
 from app.errors import ModelError
 from app.modelcard import find_model, graph_path
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MODEL = find_model("yolov3-tiny")
 FILES = (MODEL, graph_path(MODEL), sidecar_path(graph_path(MODEL)))
 REMAKE = "python -m tools.convert"

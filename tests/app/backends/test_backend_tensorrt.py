@@ -13,9 +13,10 @@ import threading
 
 import numpy as np
 import pytest
-from fake_tensorrt_machine import Machine
-from fake_tensorrt_machine import build as build_engine
 from onnx import TensorProto, helper, numpy_helper, save
+from support.fake_tensorrt_machine import Machine
+from support.fake_tensorrt_machine import build as build_engine
+from support.program import SHARED
 
 from app import detect
 from app.backends import backend_class, open_backend
@@ -26,7 +27,7 @@ from app.modelcard import WEIGHTS, hash_file
 STYLES = ["8.0", "8.2", "8.6", "10", "11"]
 YOLO = os.path.join(WEIGHTS, "yolov3-tiny.onnx")
 CLIP = os.path.join(WEIGHTS, "bikes.mp4")
-PHOTO = os.path.join(os.path.dirname(WEIGHTS), "..", "shared", "data", "dog.jpg")
+PHOTO = os.path.join(SHARED, "dog.jpg")
 FP32, FP16 = 1e-5, 0.05  # tolerances
 
 needs_converter = pytest.mark.skipif(

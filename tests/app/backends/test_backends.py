@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from support.program import ROOT
 
 from app import backends
 from app.artefact import sidecar_path
@@ -23,7 +24,6 @@ from app.errors import ModelError, ShapeError, UsageError
 from app.modelcard import card_path, find_model, graph_path
 from tools.convert import convert
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MODEL = find_model("yolov3-tiny")
 WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
 CLIP = os.path.join(ROOT, "weights", "bikes.mp4")

@@ -9,6 +9,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from support.program import SHARED
 
 from app.backends import open_backend
 from app.backends.fake import FakeBackend
@@ -21,7 +22,7 @@ from app.sources.readers import read_image
 from app.timing import StageClock
 from tools.convert import convert
 
-PICTURES = os.path.join(os.path.dirname(__file__), "..", "..", "..", "..", "shared", "data", "coco-val64", "images")
+PICTURES = os.path.join(SHARED, "coco-val64", "images")
 MODEL = find_model("yolov3-tiny")
 WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
 THRESHOLD = 0.25

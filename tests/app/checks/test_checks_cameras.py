@@ -1,9 +1,9 @@
 import os
 import socket
 
-import fake_nano
 import pytest
-from fake_nano import FakeNano
+from support import fake_nano
+from support.fake_nano import FakeNano
 
 from app.checks import FAIL, PASS, SKIP, WARN, cameras, software
 from app.checks.process import Failure

@@ -4,15 +4,14 @@ import os
 import shutil
 import subprocess
 
-import fake_nano
-import fake_pycuda
-import fake_tensorrt
 import pytest
+from support import fake_nano, fake_pycuda
+from support.program import ROOT
 
 from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software
 from app.checks.machine import Machine
 
-TESTS = os.path.dirname(os.path.abspath(fake_tensorrt.__file__))
+TESTS = os.path.join(ROOT, "tests")
 LIBCUDA = """
 int cuInit(unsigned flags) { return CODE; }
 int cuDriverGetVersion(int *version) { *version = 10020; return 0; }
@@ -28,11 +27,11 @@ def board(monkeypatch, tmp_path):
         stubs = tmp_path / "stubs"
         (stubs / "pycuda").mkdir(parents=True)
         (stubs / "tensorrt.py").write_text(
-            "import sys, fake_tensorrt\nsys.modules[__name__] = fake_tensorrt.make({!r})\n".format(style)
+            "import sys; from support import fake_tensorrt as f\nsys.modules[__name__] = f.make({!r})\n".format(style)
         )
         (stubs / "pycuda" / "__init__.py").write_text("VERSION_TEXT = '2022.1'\n")
         (stubs / "pycuda" / "driver.py").write_text(
-            "import sys, fake_pycuda\nsys.modules[__name__] = fake_pycuda.make({})\n".format(gpu)
+            "import sys; from support import fake_pycuda\nsys.modules[__name__] = fake_pycuda.make({})\n".format(gpu)
         )
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stubs), TESTS]))
         return Machine(str(tmp_path), fake_nano.write_model(tmp_path / "weights", engine=False))

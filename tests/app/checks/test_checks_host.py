@@ -2,8 +2,8 @@
 
 import os
 
-import fake_nano
 import pytest
+from support import fake_nano
 
 from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software
 from app.checks.machine import Machine

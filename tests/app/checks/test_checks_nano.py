@@ -3,9 +3,9 @@
 import os
 import time
 
-import fake_nano
 import pytest
-from fake_nano import CPU, GPU, THERMAL, FakeNano
+from support import fake_nano
+from support.fake_nano import CPU, GPU, THERMAL, FakeNano
 
 from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software, system
 from app.checks.process import Failure

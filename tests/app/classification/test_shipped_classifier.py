@@ -1,0 +1,38 @@
+"""The classifier in weights/, on the real data: the same accuracy here as when it was trained."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from support.program import ROOT, SHARED
+
+from app.classification.card import read_classifier_card
+from app.modelcard import find_model
+
+DATA = os.path.join(SHARED, "cifar-100-binary.tar.xz")
+MODEL = find_model("nano_resnet_s")
+
+
+def test_it_is_small_and_says_how_good_it_is():
+    card = read_classifier_card(MODEL)
+    assert os.path.getsize(MODEL) < 25e6
+    assert (len(card.labels), len(card.superclasses)) == (100, 20)
+    assert card.accuracy is not None
+    assert card.accuracy.images == 10000
+
+
+@pytest.mark.skipif(not os.path.exists(DATA), reason="../shared/data/cifar-100-binary.tar.xz is not there")
+def test_it_is_as_good_here_as_on_its_card(tmp_path):
+    report = tmp_path / "report.json"
+    command = [sys.executable, "-m", "app.evaluate", "--data", DATA, "--batch", "20", "--report", str(report)]
+    command += ["--backend", "onnx", "--device", "cpu"]
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(report.read_text())
+    assert found["images"] == 10000
+    assert found["card"]["agrees"]
+    assert found["peak_memory_mb"] < 200

@@ -1,0 +1,406 @@
+"""The command on cameras that fail: real servers on loopback, the real command in a process of its own."""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import termios
+import threading
+import time
+
+import pytest
+from support import program
+from support.program import CARD, CLIP, PATIENCE, ROOT, lines_of
+
+from app.sources import open_source
+from app.sources.readers import synthesise
+from tools.camera_servers.faults import FaultProxy
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.camera_servers.rtsp import RtspServer, available
+from tools.camera_servers.stamp import read_stamp
+
+SECRET = "s3cr3t"
+F_SETPIPE_SZ = 1031  # of fcntl(2); Python 3.10 knows it
+
+needs_model = pytest.mark.skipif(not os.path.exists(CARD), reason="the model is not here: python -m tools.convert")
+needs_rtsp = pytest.mark.skipif(available() is not None, reason=str(available()))
+
+
+@pytest.fixture(scope="module")
+def footage():
+    pictures = synthesise(192, 144, 100)
+    return [image for image, _ in pictures]
+
+
+@pytest.fixture
+def http(footage):
+    with MjpegServer(footage, password=("user", SECRET), slow_seconds=1.0) as server:
+        yield server
+
+
+def coming(source, seconds):
+    """Frames that come within a time; None stands for none."""
+    end = time.monotonic() + seconds
+    for frame in source:
+        yield frame
+        if time.monotonic() > end:
+            return
+
+
+def wait_for(source, wanted, seconds=PATIENCE):
+    """The first frame of a source that is as wanted."""
+    for frame in coming(source, seconds):
+        if frame is not None and wanted(frame):
+            return frame
+    raise AssertionError("no such frame: {}".format(source.outage))
+
+
+def fresh(source, count=3):
+    """Wait for so many frames, of numbers that only grow."""
+    seen = []
+    for frame in coming(source, PATIENCE):
+        if frame is not None:
+            stamp = read_stamp(frame.image)
+            if stamp is not None:
+                seen.append(stamp)
+            if len(seen) == count:
+                assert seen == sorted(set(seen)), "none twice"
+                return
+    raise AssertionError("no frames: {}".format(source.outage))
+
+
+# Each fault, at the source
+
+
+def cut(server):
+    server.cut()
+
+
+def refused(server):
+    server.refuse()
+    time.sleep(0.3)
+    server.listen()
+
+
+def fault(name):
+    def happen(server):
+        server.fault = name
+        if name in ("slow", "deny"):
+            server.cut()
+        time.sleep(0.7)
+        server.fault = None
+
+    happen.__name__ = name
+    return happen
+
+
+@pytest.mark.parametrize("happen", [cut, refused] + [fault(n) for n in ("garbage", "half", "slow", "deny", "freeze")])
+def test_http_faults_pass(http, happen):
+    with open_source(http.url("user", SECRET)) as source:
+        fresh(source)
+        happen(http)
+        wait_for(source, lambda frame: (read_stamp(frame.image) or 0) > http.number - 2)
+        fresh(source)
+
+
+def test_a_resolution_that_changes(http):
+    with open_source(http.url("user", SECRET)) as source:
+        wait_for(source, lambda frame: frame.image.shape == (144, 192, 3))
+        http.refuse()
+        http.size = (320, 240)
+        http.listen()
+        wait_for(source, lambda frame: frame.image.shape == (240, 320, 3))
+        assert source.reconnects == 1
+
+
+@pytest.fixture
+def rtsp():
+    if available():
+        pytest.skip(available())
+    with RtspServer(CLIP, size="192x144") as server, FaultProxy(server.port, slow_seconds=1.0) as proxy:
+        yield server, proxy
+
+
+@pytest.mark.parametrize("happen", [cut, refused] + [fault(n) for n in ("freeze", "garbage", "slow")])
+def test_rtsp_faults_pass(rtsp, happen):
+    server, proxy = rtsp
+    with open_source(server.url(port=proxy.port)) as source:
+        fresh(source)
+        count = source.captured
+        happen(proxy)
+        wait_for(source, lambda frame: frame.index > count + 2)
+        fresh(source)
+
+
+def test_rtsp_of_another_resolution(rtsp):
+    server, proxy = rtsp
+    with open_source(server.url(port=proxy.port)) as source:
+        wait_for(source, lambda frame: frame.image.shape == (144, 192, 3))
+        server.command("size 320x240")
+        wait_for(source, lambda frame: frame.image.shape == (240, 320, 3))
+
+
+# The whole command
+
+
+@pytest.fixture(autouse=True)
+def started():
+    """What a test has started, which ends with it, whatever comes of it."""
+    yield STARTED
+    while STARTED:
+        STARTED.pop().kill()
+
+
+STARTED = []
+
+
+def start(*args, **options):
+    STARTED.append(program.start("--size", 64, "--no-show", "--offline", *args, **options))
+    return STARTED[-1]
+
+
+def wait_until(condition, process):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+def has_lines(path, count):
+    """Whether there are so many; the last one may be on its way into the file."""
+    return lambda: os.path.exists(str(path)) and path.read_bytes().count(b"\n") >= count
+
+
+def is_full(pipe):
+    """Whether so much waits in a pipe of 4096 bytes, for a second, that the next line does not fit."""
+    looks = []  # (seconds, bytes that wait)
+
+    def look():
+        looks.append((time.monotonic(), struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]))
+        since = next(seconds for seconds, count in looks if count == looks[-1][1])
+        return looks[-1][1] > 3072 and looks[-1][0] - since > 1
+
+    return look
+
+
+def end(process, number=signal.SIGTERM):
+    """Ask for the end; exit code, standard error, and the seconds that it took."""
+    began = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, err, time.monotonic() - began
+
+
+@needs_model
+def test_no_password_gets_out(http, tmp_path):
+    lines, report, video = tmp_path / "out.jsonl", tmp_path / "report.json", tmp_path / "out.mkv"
+    url = http.url("user", SECRET)
+    process = start("--cam", url, "--jsonl", lines, "--report", report, "--save", video)
+    wait_until(has_lines(lines, 5), process)
+    http.cut()
+    wait_until(has_lines(lines, 40), process)
+    code, err, _ = end(process)
+    assert code == 0, err
+    assert "trying again" in err
+    assert "the picture is back" in err
+    fields = json.loads(report.read_text())
+    assert fields["source"] == "http://***@127.0.0.1:{}/video".format(http.port)
+    assert fields["reconnects"] >= 1
+    assert fields["captured"] == fields["frames"] + fields["dropped"]
+    for place in (err, report.read_text(), lines.read_text()):
+        assert SECRET not in place
+        assert "user" not in place
+
+
+@needs_model
+@pytest.mark.parametrize("kind", ["http", pytest.param("rtsp", marks=needs_rtsp)])
+def test_a_wrong_password_is_one_line_without_it(http, tmp_path, kind):
+    if kind == "http":
+        code, _, err = program.detect("--cam", http.url("user", "wr0ng"), "--no-show", "--offline")
+    else:
+        with RtspServer(CLIP, size="192x144", password=("user", SECRET)) as server:
+            code, _, err = program.detect("--cam", server.url("user", "wr0ng"), "--no-show", "--offline")
+    assert code == 3, err
+    ours = [line for line in err.splitlines() if line.startswith(("error", "warning"))]
+    assert len(ours) == 1
+    assert "password" in ours[0]
+    assert "wr0ng" not in err
+    assert "Traceback" not in err
+
+
+@needs_model
+def test_waiting_for_a_camera_that_is_switched_on_later(footage, tmp_path):
+    lines = tmp_path / "out.jsonl"
+    server = MjpegServer(footage)
+    with server:
+        server.refuse()
+        process = start("--cam", server.url(), "--wait", "--jsonl", lines)
+        assert any("connection refused; trying again" in line for line in process.stderr)  # FFmpeg may speak too
+        server.listen()
+        wait_until(has_lines(lines, 5), process)
+        code, err, _ = end(process)
+    assert code == 0, err
+
+
+@needs_model
+def test_the_end_comes_soon_while_a_camera_is_frozen(http, tmp_path):
+    lines = tmp_path / "out.jsonl"
+    process = start("--cam", http.url("user", SECRET), "--jsonl", lines)
+    wait_until(has_lines(lines, 5), process)
+    http.fault = "freeze"
+    time.sleep(1.0)
+    code, err, seconds = end(process)
+    assert code == 0, err
+    assert "frames in" in err
+    assert seconds < 2
+
+
+HANGING = """
+import sys, threading, cv2, numpy
+sys.path.insert(0, {tests!r})
+sys.path.insert(0, {root!r})
+from support.fakes import FakeVideoCapture
+import app.detect, app.command, app.sources.capture
+
+app.sources.capture.UsbCamera.missing = lambda self: None  # /dev/video97 is there
+
+
+class HangingCapture(FakeVideoCapture):
+    "A driver that gives five frames and then never returns."
+    count = 0
+    def read(self):
+        self.count += 1
+        if self.count > 5:
+            threading.Event().wait()
+        return True, numpy.full((48, 64, 3), self.count, numpy.uint8)
+
+cv2.VideoCapture = HangingCapture
+app.command.leave(app.detect.main(sys.argv[1:]))
+"""
+
+
+@needs_model
+def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
+    lines, report = tmp_path / "out.jsonl", tmp_path / "report.json"
+    code = HANGING.format(tests=os.path.join(ROOT, "tests"), root=ROOT)
+    process = start("--cam", "97", "--jsonl", lines, "--report", report, code=code)
+    wait_until(has_lines(lines, 1), process)
+    time.sleep(0.5)
+    code, err, seconds = end(process)
+    assert code == 0, err
+    assert "is left behind" in err
+    assert json.loads(report.read_text())["frames"] >= 1
+    assert seconds < 2
+
+
+@needs_model
+@pytest.mark.parametrize("place", ["a pipe by name", "standard output"])
+def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path, place):
+    pipe, report = tmp_path / "pipe", tmp_path / "report.json"
+    os.mkfifo(str(pipe))
+    reader = os.open(str(pipe), os.O_RDONLY | os.O_NONBLOCK)
+    writer = os.open(str(pipe), os.O_WRONLY)
+    fcntl.fcntl(reader, F_SETPIPE_SZ, 4096)
+    lines = pipe if place == "a pipe by name" else "-"
+    process = start("--cam", "test://64x48@500?live", "--jsonl", lines, "--report", report, stdout=writer)
+    wait_until(is_full(reader), process)
+    code, err, seconds = end(process)
+    os.close(reader)
+    os.close(writer)
+    assert code == 0, err
+    assert "hangs, and is left behind" in err
+    assert seconds < 3
+    assert json.loads(report.read_text())["frames"] > 0
+
+
+@needs_model
+def test_hangup_reopens_the_outputs(tmp_path):
+    lines, video = tmp_path / "out.jsonl", tmp_path / "out.mkv"
+    process = start("--cam", "test://64x48@50?live", "--jsonl", lines, "--save", video)
+    wait_until(has_lines(lines, 10), process)
+    lines.rename(tmp_path / "old.jsonl")
+    video.rename(tmp_path / "old.mkv")
+    process.send_signal(signal.SIGHUP)
+    wait_until(has_lines(lines, 10), process)
+    code, err, _ = end(process)
+    assert code == 0, err
+    old, new = lines_of(tmp_path / "old.jsonl"), lines_of(lines)
+    assert old[-1]["frame"] < new[0]["frame"], "no line is lost or written twice"
+    assert program.frames_of(tmp_path / "old.mkv") >= 10 - 2
+    assert program.frames_of(video) > 0
+
+
+@needs_model
+@pytest.mark.parametrize("source", ["test://160x120@30?live", "test://160x120@30"])
+def test_kill_loses_next_to_nothing(tmp_path, source):
+    lines, video = tmp_path / "out.jsonl", tmp_path / "out.mkv"
+    process = start("--cam", source, "--fps", 30, "--jsonl", lines, "--save", video)
+    wait_until(has_lines(lines, 30), process)
+    process.kill()
+    process.communicate()
+    assert 0 <= len(lines_of(lines)) - program.frames_of(video) <= 15
+
+
+@needs_model
+def test_what_systemd_is_told(tmp_path):
+    place = str(tmp_path / "notify")
+    lines = tmp_path / "out.jsonl"
+    lines.write_text('{"frame": 0}\n')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(place)
+        supervisor.settimeout(PATIENCE)
+        process = start("--cam", "test://64x48@50?live", "--jsonl", lines, env={"NOTIFY_SOCKET": place})
+        messages = [supervisor.recv(4096).decode() for _ in range(4)]
+        code, err, _ = end(process)
+        assert code == 0, err
+        supervisor.setblocking(False)
+        try:
+            while True:
+                messages.append(supervisor.recv(4096).decode())
+        except BlockingIOError:
+            pass
+    assert messages[0].startswith("READY=1\nWATCHDOG=1\nSTATUS=")
+    assert not any("READY" in message for message in messages[1:])
+    assert all("WATCHDOG=1" in message for message in messages[:-1])
+    assert "FPS" in messages[2]
+    assert messages[-1] == "STOPPING=1"
+    assert lines_of(lines)[0] == {"frame": 0}, "a program that is started again keeps what it wrote before"
+
+
+@needs_model
+def test_a_watchdog_is_not_fed_without_frames(http, tmp_path):
+    place = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(place)
+        supervisor.settimeout(PATIENCE)
+        process = start("--cam", http.url("user", SECRET), env={"NOTIFY_SOCKET": place})
+        assert "READY=1" in supervisor.recv(4096).decode()
+        http.fault = "freeze"
+        message = ""
+        while "no picture for 3 s" not in message:
+            message = supervisor.recv(4096).decode()
+        assert "WATCHDOG" not in message
+        assert SECRET not in message
+        http.fault = None
+        while "WATCHDOG=1" not in message:
+            message = supervisor.recv(4096).decode()
+        code, err, _ = end(process)
+    assert code == 0, err
+
+
+@needs_model
+def test_a_slow_reader_of_the_lines_loses_none(tmp_path):
+    process = start("--cam", "test://64x48@200?frames=400", "--jsonl", "-")
+    time.sleep(1.0)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    assert [json.loads(line)["frame"] for line in out.splitlines()] == list(range(400))
+
+
+def test_threads_end_with_the_source(http):
+    with open_source(http.url("user", SECRET)) as source:
+        fresh(source)
+    assert "camera" not in [thread.name for thread in threading.enumerate()]

@@ -1,0 +1,142 @@
+import pytest
+from support.fakes import FakeClock
+
+from app.timing import STAGES, WARM_UP_FRAMES, StageClock, Timing
+
+
+def test_stage_clock():
+    clock = FakeClock()
+    stages = StageClock(clock.now)
+    assert stages.seconds == dict.fromkeys(STAGES, 0)
+    for seconds in (0.5, 0.25):
+        with stages("infer"):
+            clock.sleep(seconds)
+    assert stages.seconds["infer"] == 0.25, "the last time, not the sum"
+    assert stages.seconds["draw"] == 0
+
+
+def no_stages(**seconds):
+    return dict(dict.fromkeys(STAGES, 0.0), **seconds)
+
+
+def timed(gaps, configured_fps=None, indices=None, latency=0.0, period=None):
+    """A run whose frames are done after these gaps. period: of the camera, if not one frame was captured for each."""
+    clock = FakeClock()
+    timing = Timing(configured_fps, now=clock.now)
+    for count, gap in enumerate(gaps):
+        clock.sleep(gap)
+        index = indices[count] if indices else count
+        captured_at = clock.time - latency if period is None else 100 + index * period
+        timing.delivered(timing.frame_done(index, captured_at), captured_at, no_stages(), clock.time)
+    return timing
+
+
+def test_real_fps_of_20_and_80_ms_is_20():
+    timing = timed([0.5] * WARM_UP_FRAMES + [0.02, 0.08] * 40)
+    assert timing.real_fps == pytest.approx(20)
+    assert timing.report()["fps"] == {"configured": None, "real": 20.0, "capture": 20.0}
+
+
+def test_warm_up_is_left_out():
+    timing = timed([5.0] * WARM_UP_FRAMES + [0.1] * 10)
+    report = timing.report()
+    assert timing.real_fps == pytest.approx(10)
+    assert report["frames"] == WARM_UP_FRAMES + 10
+    assert report["duration_s"] == pytest.approx(5 * WARM_UP_FRAMES + 1)
+
+
+@pytest.mark.parametrize(
+    "gaps, fps",
+    [
+        pytest.param([], None, id="no frame"),
+        pytest.param([9], None, id="one frame"),
+        pytest.param([9, 0.5], 2, id="two frames"),
+        pytest.param([9, 0.5, 0.5], 2, id="nothing but warm-up"),
+        pytest.param([9, 0.5, 0.5, 0.25], 4, id="one frame after the warm-up"),
+    ],
+)
+def test_short_runs(gaps, fps):
+    timing = timed(gaps)
+    assert timing.real_fps == (fps and pytest.approx(fps))
+    assert timing.report()["frames"] == len(gaps)
+
+
+def test_times_of_the_warm_up_are_left_out():
+    clock = FakeClock()
+    timing = Timing(now=clock.now)
+    late = []
+    for index in range(WARM_UP_FRAMES + 5):
+        captured_at = clock.time
+        seconds = 7.0 if index < WARM_UP_FRAMES else 0.02
+        clock.sleep(seconds)
+        late.append((timing.frame_done(index, captured_at), captured_at, no_stages(infer=seconds)))
+        if len(late) > 1:  # a sink has a frame while the next one is already detected
+            timing.delivered(*(late.pop(0) + (clock.time,)))
+    report = timing.report()
+    assert report["stages_ms"]["infer"]["mean"] == pytest.approx(20)
+    assert report["stages_ms"]["infer"]["p99"] == pytest.approx(20, rel=0.01)
+    assert report["latency_ms"]["p99"] == pytest.approx(40, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "indices, dropped",
+    [
+        pytest.param([0, 1, 2, 3], 0, id="none"),
+        pytest.param([0, 1, 5, 6], 3, id="one gap"),
+        pytest.param([2, 3, 9, 10], 7, id="before the first too"),
+    ],
+)
+def test_dropped_frames(indices, dropped):
+    assert timed([0.1] * 4, indices=indices).report()["dropped"] == dropped
+
+
+def test_current_fps_forgets():
+    assert timed([]).current_fps is None
+    assert timed([0.1]).current_fps is None
+    assert timed([0.1] * 2).current_fps == pytest.approx(10)
+    assert timed([0.1] * 100 + [0.05] * 60).current_fps == pytest.approx(20)
+    assert timed([0.1] * 100 + [8.0]).current_fps == pytest.approx(1 / 8, rel=0.05), "slower than its window"
+
+
+def test_capture_fps_counts_the_dropped_frames():
+    """A camera of 30 FPS of which every third frame is taken."""
+    timing = timed([0.1] * 40, indices=list(range(0, 120, 3)), period=1 / 30)
+    assert timing.capture_fps == pytest.approx(30)
+    assert timing.current_capture_fps == pytest.approx(30)
+    assert timing.current_fps == pytest.approx(10)
+
+
+def test_current_latency():
+    clock = FakeClock()
+    timing = Timing(now=clock.now)
+    assert timing.current_latency(95) is None
+    for index in range(200):
+        clock.sleep(0.05)
+        latency = 1.0 if index < 100 else 0.1 + 0.001 * (index % 20)
+        timing.delivered(timing.frame_done(index, clock.time), clock.time - latency, no_stages(infer=0.02), clock.time)
+    assert timing.current_latency(50) == pytest.approx(0.11, abs=0.002), "the slow ones are long ago"
+    assert timing.current_latency(95) == pytest.approx(0.118, abs=0.002)
+    assert timing.current_stages()["infer"] == pytest.approx(0.02)
+
+
+def test_frames_that_slow_sinks_skipped_are_counted_apart():
+    timing = timed([0.1] * 4)
+    timing.sink_skipped()
+    timing.sink_skipped()
+    report = timing.report()
+    assert (report["sink_dropped"], report["dropped"], report["frames"]) == (2, 0, 4)
+
+
+def test_report_fields():
+    report = timed([0.1] * 9, configured_fps=10, latency=0.04).report()
+    assert set(report) == {"frames", "duration_s", "fps", "dropped", "sink_dropped", "stages_ms", "latency_ms"}
+    assert report["fps"] == {"configured": 10, "real": 10.0, "capture": 10.0}
+    assert set(report["stages_ms"]) == set(STAGES)
+    assert all(set(stage) == {"mean", "p50", "p95", "p99"} for stage in report["stages_ms"].values())
+    assert report["latency_ms"] == {p: pytest.approx(40, rel=0.01) for p in ("p50", "p95", "p99")}
+
+
+def test_report_of_no_frames_has_no_numbers():
+    report = timed([]).report()
+    assert report["latency_ms"] == {"p50": None, "p95": None, "p99": None}
+    assert report["fps"]["real"] is None

@@ -1,0 +1,50 @@
+"""A computer with the fakes of TensorRT, pycuda and a GPU, and the modules of app.backends that import them anew."""
+
+import gc
+import signal
+import sys
+
+from support import fake_pycuda, fake_tensorrt
+
+import app.backends
+from tools import build_engine
+
+IMPORTERS = ("cuda", "tensorrt", "tensorrt_releases")  # they import their runtime when they are imported
+
+
+class Machine:
+    """Made within a test. start() may be called again: the same disk, another computer."""
+
+    def __init__(self, monkeypatch):
+        self._monkeypatch = monkeypatch
+        self.driver = None
+
+    def start(self, style="8.2", fail=None, backwards=False, fast_fp16=True, **gpu):
+        """style, fail, backwards, fast_fp16: see fake_tensorrt.make; all others: see fake_pycuda.make."""
+        capability = gpu.get("capability", fake_pycuda.CAPABILITY)
+        self.driver = fake_pycuda.make(**gpu)
+        fake_pycuda.install(self._monkeypatch, self.driver)
+        fake_tensorrt.install(self._monkeypatch, fake_tensorrt.make(style, capability, fast_fp16, fail, backwards))
+        self.forget()
+
+    def forget(self):
+        """Have the modules imported anew. A module is an attribute of its package too."""
+        for name in IMPORTERS:
+            sys.modules.pop("app.backends." + name, None)
+            vars(app.backends).pop(name, None)
+
+
+def build(*arguments):
+    """Run tools.build_engine; its exit code.
+
+    It forks. A copy of a process that collected a session of ONNX Runtime would wait for ever for the threads of it,
+    which were not copied.
+    """
+    gc.collect()
+    gc.disable()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        return build_engine.main([str(argument) for argument in arguments])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        gc.enable()

@@ -1,0 +1,268 @@
+import json
+import os
+
+import cv2
+import numpy as np
+import pytest
+from support.program import SHARED
+
+from app.detections import Detections
+from app.modelcard import find_model
+from tools.score import __main__ as score
+from tools.score.labels import Truth
+
+DATA = os.path.join(SHARED, "coco-val64")
+MODEL = find_model("yolov3-tiny")
+
+needs_model = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
+needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
+
+CONTENT = {
+    "images": [{"id": 70, "file_name": "7.png", "width": 200, "height": 100}],
+    "categories": [{"id": 18, "name": "dog"}, {"id": 63, "name": "a class that no model knows"}],
+    "annotations": [
+        {"id": 1, "image_id": 70, "category_id": 18, "bbox": [90, 40, 20, 20]},
+        {"id": 2, "image_id": 70, "category_id": 63, "bbox": [10, 10, 60, 60]},
+        {"id": 3, "image_id": 70, "category_id": 63, "bbox": [100, 10, 90, 90], "iscrowd": 1},
+    ],
+}
+FOUND = [
+    {"image_id": 70, "category_id": 18, "bbox": [90, 40, 20, 20], "score": 0.75},
+    {"image_id": 70, "category_id": 18, "bbox": [10, 10, 60, 60], "score": 0.25},
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    cv2.imwrite(str(tmp_path / "7.png"), np.zeros((100, 200, 3), np.uint8))
+    (tmp_path / "7.txt").write_text("16 0.5 0.5 0.1 0.2\n\n")
+    (tmp_path / "labels.json").write_text(json.dumps(CONTENT))
+    return tmp_path
+
+
+def run(folder, labels, found, *args):
+    """The exit code, and the report where there is one."""
+    (folder / "found.json").write_text(json.dumps(found) if isinstance(found, list) else found)
+    report = folder / "report.json"
+    given = ["--images", str(folder), "--labels", str(folder / labels), "--detections", str(folder / "found.json")]
+    code = score.main([*given, "--report", str(report), *args])
+    return code, json.loads(report.read_text()) if report.exists() else None
+
+
+def test_coco_labels_and_results_need_no_model(folder, capsys):
+    code, report = run(folder, "labels.json", FOUND, "--model", "there-is-none")
+    assert code == 0
+    assert (report["kind"], report["images"], report["objects"]) == ("score", 1, 2), "a crowd is no object"
+    assert report["ap"] == pytest.approx(0.5)
+    assert report["per_class"]["dog"]["ap50"] == pytest.approx(1)
+    assert report["best_f1"]["threshold"] == report["mistakes"]["threshold"] == 0.75
+    assert report["mistakes"]["lost"] == {"confusion": 0, "localisation": 0, "missed": 1}
+    assert {"ap75", "by_size", "recall", "curve"} <= set(report)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[1].split() == ["dog", "1", "1.000", "1.000", "1.000", "0.750"], "the best class first"
+    assert "best F1 0.667 of what scores 0.750 or more: precision 1.000, recall 0.500" in lines
+
+
+def test_what_was_scored_and_on_what(folder):
+    _, report = run(folder, "labels.json", FOUND)
+    assert report["source"] == {"images": str(folder), "labels": str(folder / "labels.json")}
+    assert {"processor", "cores", "board", "versions"} <= set(report["machine"])
+    assert report["images"] == 1, "their number"
+
+
+@pytest.mark.parametrize(
+    "images, model, code, words",
+    [
+        ("none", "yolov3-tiny", 3, "none: there is no such folder; --images wants a folder"),
+        (".", "there-is-none", 4, "there-is-none.onnx: no such model; weights/ has: "),
+    ],
+)
+def test_what_is_not_there(folder, capsys, images, model, code, words):
+    assert score.main(["--images", str(folder / images), "--labels", str(folder), "--model", model]) == code
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_conf_is_the_threshold_of_the_mistakes(folder, capsys):
+    code, report = run(folder, "labels.json", FOUND, "--conf", "0.25")
+    assert code == 0
+    assert report["best_f1"]["threshold"] == 0.75
+    assert report["mistakes"]["false"]["confusion"] == report["mistakes"]["lost"]["confusion"] == 1
+    assert "a class that no model knows taken for dog: 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "content, objects",
+    [
+        pytest.param(dict(CONTENT, annotations=[]), 0, id="no objects"),
+        pytest.param(CONTENT, 2, id="objects"),
+    ],
+)
+@pytest.mark.parametrize("found", [[], FOUND], ids=["no detections", "detections"])
+def test_nothing_to_count(folder, capsys, content, objects, found):
+    (folder / "labels.json").write_text(json.dumps(content))
+    code, report = run(folder, "labels.json", found)
+    assert code == 0
+    assert report["objects"] == objects
+    assert report["ap"] == (pytest.approx(0.5 if found else 0) if objects else None)
+    assert report["mistakes"]["false"]["background"] == (len(found) if not objects else 0)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "found, phrase",
+    [
+        pytest.param("not json", "not JSON", id="no JSON"),
+        pytest.param('{"image_id": 7}', "should be a list", id="an object"),
+        pytest.param("[{}]", "image_id", id="an empty result"),
+        pytest.param('[{"image_id": 70}]', "category_id", id="fields are missing"),
+        pytest.param([dict(FOUND[0], image_id=1)], "labelled ones: 1; those are 70", id="another image"),
+        pytest.param([dict(FOUND[0], category_id=1)], "has categories that are not", id="another category"),
+    ],
+)
+def test_bad_detections_are_one_line(folder, capsys, found, phrase):
+    code, _ = run(folder, "labels.json", found)
+    error = capsys.readouterr().err
+    assert code == 3
+    assert error.startswith(f"error: {folder / 'found.json'}: ")
+    assert phrase in error
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_threshold(folder, capsys):
+    assert run(folder, "labels.json", FOUND, "--conf", "1.5") == (2, None)
+
+
+@pytest.mark.parametrize("size", ("0", "320000000"))
+def test_bad_size(folder, capsys, size):
+    assert run(folder, "labels.json", FOUND, "--size", size) == (2, None)
+    assert "a size should be from 1 to 4096" in capsys.readouterr().err
+
+
+def test_wide_names_fit(folder, capsys):
+    names = ["a very long name of a category, which " * 4, "another one, that goes on and on and on, and " * 4]
+    categories = [dict(entry, name=name) for entry, name in zip(CONTENT["categories"], names)]
+    (folder / "labels.json").write_text(json.dumps(dict(CONTENT, categories=categories)))
+    assert run(folder, "labels.json", FOUND, "--conf", "0")[0] == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 100
+
+
+@needs_model
+def test_yolo_labels_and_results(folder):
+    found = [{"image_id": 7, "category_id": 16, "bbox": [90, 40, 20, 20], "score": 0.5}]
+    code, report = run(folder, ".", found)
+    assert code == 0
+    assert report["per_class"]["dog"]["ap"] == pytest.approx(1)
+    assert (report["images"], report["objects"], report["detections"]) == (1, 1, str(folder / "found.json"))
+
+
+@needs_model
+def test_detections_that_were_saved_score_the_same(folder, capsys):
+    cv2.imwrite(str(folder / "7.png"), cv2.imread(os.path.join(os.path.dirname(MODEL), "..", "demo.jpg")))
+    saved = folder / "saved.json"
+    scored = ["--images", str(folder), "--labels", str(folder), "--report", str(folder / "report.json")]
+    assert score.main([*scored, "--size", "96", "--save-detections", str(saved)]) == 0
+    first = json.loads((folder / "report.json").read_text())
+    assert len(json.loads(saved.read_text())) > 10
+    assert score.main([*scored, "--detections", str(saved), "--against", str(saved)]) == 0
+    again = json.loads((folder / "report.json").read_text())
+    assert [first[key] for key in ("ap", "mistakes")] == [again[key] for key in ("ap", "mistakes")]
+    assert again["against"]["difference"] == 0
+    capsys.readouterr()
+    assert score.main([*scored, "--detections", str(saved), "--save-detections", str(saved)]) == 2
+    assert "--save-detections writes what a model finds" in capsys.readouterr().err
+
+
+class Seer:
+    """A detector that finds one box of each of three classes in every image."""
+
+    def detect(self, image, clock):
+        boxes = np.array([[0, 0, 10, 20], [1, 2, 31, 42], [5, 5, 10, 10]], np.float32)
+        return Detections(boxes, np.array([0.75, 0.5, 0.25], np.float32), np.array([0, 1, 2], np.int32))
+
+
+def truth(folder, width):
+    images = [{"id": 70, "file_name": "7.png", "width": width, "height": 100}]
+    return Truth([str(folder / "7.png")], {"images": images}, [90, None, 3])
+
+
+def test_find_all(folder, capsys):
+    assert score.find_all(Seer(), truth(folder, 200)) == [  # the class that is no category is left out
+        {"image_id": 70, "category_id": 90, "bbox": [0, 0, 10, 20], "score": 0.75},
+        {"image_id": 70, "category_id": 3, "bbox": [5, 5, 5, 5], "score": 0.25},
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_find_all_tells_of_images_of_another_size(folder, capsys):
+    score.find_all(Seer(), truth(folder, 100))
+    assert "7.png: not of the size that its labels are for; 1 of 1 images are so" in capsys.readouterr().err
+
+
+@needs_model
+@needs_data
+def test_accuracy_is_that_of_darknet(tmp_path):
+    """The program with its own resampling against the reference detections, both scored by the same code."""
+    given = ["--images", os.path.join(DATA, "images"), "--labels", os.path.join(DATA, "labels")]
+
+    def ap50(*args):
+        report = str(tmp_path / "report.json")
+        assert score.main([*given, *args, "--report", report]) == 0
+        with open(report) as file:
+            return json.load(file)["ap50"]
+
+    sizes = ["160", "320", "416"]
+    reference = [ap50("--detections", os.path.join(DATA, f"darknet-{size}.json")) for size in sizes]
+    assert np.mean(reference) == pytest.approx(0.398, abs=0.001)
+    for shape, allowed in ((["--square"], 0.01), ([], 0.015)):
+        ours = [ap50("--size", size, *shape) for size in sizes]
+        print(shape, ours, reference)
+        assert np.mean(ours) >= np.mean(reference) - allowed
+        assert all(one >= other - 0.03 for one, other in zip(ours, reference))
+
+
+@needs_model
+@needs_data
+def test_same_accuracy_from_a_coco_file(tmp_path):
+    """With COCO's own names and ids, which have gaps and are not in the model's order."""
+    with open(os.path.splitext(MODEL)[0] + ".json") as file:
+        names = json.load(file)["labels"]
+    folders = [os.path.join(DATA, name) for name in ("images", "labels")]
+    dataset = score.read_truth(*folders, names).dataset
+    ids = [200 - 2 * number for number in range(len(names))]
+    renamed = {"tvmonitor": "tv", "sofa": "couch", "motorbike": "motorcycle", "pottedplant": "potted plant"}
+    dataset["categories"] = [{"id": id, "name": renamed.get(name, name)} for id, name in zip(ids, names)]
+    dataset["annotations"] = [dict(a, category_id=ids[a["category_id"]]) for a in dataset["annotations"]]
+    (tmp_path / "coco.json").write_text(json.dumps(dataset))
+    reports = []
+    for labels in (folders[1], str(tmp_path / "coco.json")):
+        args = ["--images", folders[0], "--labels", labels, "--size", "160", "--report", str(tmp_path / "report.json")]
+        assert score.main(args) == 0
+        reports.append(json.loads((tmp_path / "report.json").read_text()))
+    for report in reports:
+        report["per_class"] = {renamed.get(name, name): entry for name, entry in report["per_class"].items()}
+        report["mistakes"].pop("confusions")
+    assert reports[0]["ap"] == pytest.approx(reports[1]["ap"], abs=1e-12)  # a mean in another order
+    assert reports[0]["per_class"] == reports[1]["per_class"]
+    assert reports[0]["best_f1"] == reports[1]["best_f1"]
+    assert reports[0]["mistakes"] == reports[1]["mistakes"]
+
+
+def test_against_others(folder, capsys):
+    (folder / "fewer.json").write_text(json.dumps([]))
+    code, report = run(folder, "labels.json", FOUND, "--against", str(folder / "fewer.json"))
+    assert code == 0
+    assert report["against"]["difference"] == pytest.approx(report["ap50"])
+    assert report["against"]["low"] == report["against"]["high"] == pytest.approx(report["ap50"])  # of one image
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "AP50 against fewer.json: +0.500, which says little of 1 images: to tell it from chance, 16 or more are needed",
+        "  with images drawn anew: +0.500 to +0.500 in 95 %, deviation 0.000",
+    ]
+
+
+def test_against_what_cannot_be_read(folder, capsys):
+    assert run(folder, "labels.json", FOUND, "--against", "there-is-none.json")[0] == 3
+    assert capsys.readouterr().err.startswith("error: there-is-none.json: ")

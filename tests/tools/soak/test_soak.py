@@ -1,0 +1,56 @@
+"""That the soaks measure, not what they measure: that depends on the machine."""
+
+import json
+import os
+
+import pytest
+from support.program import CARD, CLIP
+
+from tools.camera_servers.rtsp import available
+from tools.soak.__main__ import main
+
+pytestmark = pytest.mark.skipif(
+    not (os.path.exists(CLIP) and os.path.exists(CARD)), reason="the clip or the model is not here"
+)
+
+
+def figures(tmp_path, *arguments):
+    """What a soak measured: its lines by their names. It ends with 0 or 1, by what was reached."""
+    report = tmp_path / "soak.json"
+    code = main([*arguments, "--report", str(report)])
+    lines = json.loads(report.read_text())
+    assert code == int(not all(line["reached"] for line in lines))
+    return {line["what"]: line for line in lines}
+
+
+def test_overload(tmp_path):
+    result = figures(tmp_path, "overload", "--seconds", "5")
+    assert len(result) == 4
+    assert result["captured, processed, dropped"]["reached"]
+    assert 5 < float(result["real rate"]["measured"].split()[0]) < 10, "ten a second is all that the detector can do"
+
+
+def test_kill(tmp_path):
+    result = figures(tmp_path, "kill", "--kills", "1", "--cam", CLIP)
+    assert result["JSON lines that are not whole"]["reached"]
+    assert result["recordings that do not open"]["reached"]
+
+
+def test_memory(tmp_path):
+    (line,) = figures(tmp_path, "memory", "--frames", "300").values()
+    assert "MB" in line["measured"]
+
+
+@pytest.mark.skipif(available() is not None, reason=str(available()))
+def test_faults(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.soak.faults.SETTLE", 0.1)
+    result = figures(tmp_path, "faults", "--faults", "2", "--cam", CLIP)
+    for camera in ("http", "rtsp"):
+        assert result[camera + ": faults survived"]["reached"], result
+        assert result[camera + ": frames processed twice"]["reached"], result
+
+
+def test_help_and_nonsense(capsys):
+    assert main(["--nonsense"]) == 2
+    assert main(["faults"]) == 2, "a video is wanted"
+    assert len(capsys.readouterr().err.splitlines()) == 2

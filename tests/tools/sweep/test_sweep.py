@@ -1,0 +1,636 @@
+"""The command on a tiny video, with the real model; where processes are killed, in a process of its own."""
+
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import cv2
+import numpy as np
+import pytest
+from support.program import ROOT
+
+from app.errors import UsageError
+from app.modelcard import card_path, find_model
+from app.sources.readers import synthesise
+from tools.camera_servers.mjpeg import MjpegServer
+from tools.sweep import __main__ as sweep
+from tools.sweep import measure, process
+from tools.sweep.grid import Combination, as_json
+from tools.sweep.journal import Journal
+from tools.sweep.summary import rows
+
+MODEL = find_model("yolov3-tiny")
+pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
+
+STREET = os.path.join(ROOT, "demo.jpg")
+PERSON = 0
+PATIENCE = 60  # seconds after which a command that hangs is killed
+KILLS = int(os.environ.get("NANOYOLO_KILLS", "2"))
+QUICK = ["--backends", "onnx", "--captures", "own", "--sizes", "32", "--fps", "max", "--rounds", "1", "--frames", "5"]
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch):
+    """No warnings of this machine, and SIGTERM as it was."""
+    monkeypatch.setattr(sweep.Board, "complaints", lambda self: [])
+    monkeypatch.setattr(process, "_said", set())
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def write_video(path, images):
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (width, height))
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """Eight frames of 96x64 in which there is nothing."""
+    path = tmp_path_factory.mktemp("video") / "video.avi"
+    return write_video(path, [np.full((64, 96, 3), 10 * index, np.uint8) for index in range(8)])
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory):
+    """Eight frames of a street that moves to the right."""
+    image = cv2.resize(cv2.imread(STREET), (320, 136), interpolation=cv2.INTER_AREA)
+    images = [np.ascontiguousarray(np.roll(image, 4 * index, 1)) for index in range(8)]
+    return write_video(tmp_path_factory.mktemp("street") / "street.avi", images)
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """A street with one person labelled, and a picture without anything: images and YOLO labels."""
+    image = cv2.imread(STREET)
+    height, width = image.shape[:2]
+    x1, y1, x2, y2 = 374.7 / width, 21.0 / height, 488.4 / width, 267.0 / height  # as size 320 sees it
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "street.png"), image)
+    cv2.imwrite(str(tmp_path / "images" / "empty.png"), np.full((90, 160, 3), 128, np.uint8))
+    line = "{} {} {} {} {}\n".format(PERSON, (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)
+    (tmp_path / "labels" / "street.txt").write_text(line)
+    (tmp_path / "labels" / "empty.txt").write_text("")
+    return tmp_path
+
+
+def start(*args):
+    """The command, with its measurements in a process group of its own."""
+    command = [sys.executable, "-m", "tools.sweep"] + list(map(str, args))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **pipes)
+
+
+def finish(process):
+    """Exit code, standard output, standard error; nothing of the group is left."""
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    wait_until(lambda: not living(process.pid))
+    return process.returncode, out, err
+
+
+def living(group):
+    """{process number: command line} of a process group's members that have not ended."""
+    found = {}
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/{}/stat".format(number)) as file:
+                state, _, its_group = file.read().rpartition(")")[2].split()[:3]
+            with open("/proc/{}/cmdline".format(number)) as file:
+                command = file.read().replace("\0", " ")
+        except OSError:  # it has just ended
+            continue
+        if int(its_group) == group and state not in "ZX":
+            found[int(number)] = command
+    return found
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def lines_in(run):
+    path = os.path.join(str(run), "measurements.jsonl")
+    if not os.path.exists(path):
+        return 0
+    with open(path, "rb") as file:
+        return file.read().count(b"\n")
+
+
+def wait_for_measurements(process, run, count=1):
+    wait_until(lambda: lines_in(run) >= count or process.poll() is not None)
+    assert process.poll() is None, process.communicate()[1]
+
+
+def errors_of(err):
+    assert "Traceback" not in err, err
+    return [line for line in err.splitlines() if line.startswith("error: ")]
+
+
+def test_a_video(video, tmp_path, capsys):
+    run = str(tmp_path / "run")
+    options = ["--captures", "48x48", "own", "--sizes", "32", "64"]
+    assert sweep.main(["--cam", video, *QUICK, *options, "--run", run]) == 0
+    out, err = capsys.readouterr()
+    title, header, *lines = out.splitlines()
+    assert (title, header.split()[:3]) == ("Settings", ["capture,", "size", "real"])
+    assert [" ".join(line.split()[:2]) for line in lines[:4]] == ["48x48, 32", "48x48, 64", "own, 32", "own, 64"]
+    assert {"Latency and memory", "Stages"} <= set(lines)
+    assert err.splitlines()[-1].endswith("python -m tools.report " + run)
+    found = rows(Journal.read(run))
+    assert [row["captured_size"] for row in found] == [[48, 32], [48, 32], [96, 64], [96, 64]]
+    for row in found:
+        assert row["rounds"] == 1
+        assert row["fps"]["least"] > 0
+        assert row["stages_ms"]["infer"]["median"] > 0
+        assert row["dropped"]["most"] == 0
+        assert len(row["latency_percentiles_ms"]) == 51
+        assert row["latency_percentiles_ms"] == sorted(row["latency_percentiles_ms"])
+        assert row["backend"].startswith("onnxruntime")
+        assert cv2.imread(row["picture"]).shape[:2] == tuple(row["captured_size"][::-1])
+
+
+def test_it_is_not_measured_again(video, tmp_path, capsys, monkeypatch):
+    command = ["--cam", video, *QUICK, "--run", str(tmp_path)]
+    assert sweep.main(command) == 0
+    first = capsys.readouterr().out
+    monkeypatch.setattr(sweep, "run_measurement", None)
+    assert sweep.main(command) == 0
+    out, err = capsys.readouterr()
+    assert out == first
+    assert "1 of 1 measurements are there already" in err
+    monkeypatch.undo()
+    assert sweep.main([*command, "--rounds", "2"]) == 0  # one round more
+    assert rows(Journal.read(str(tmp_path)))[0]["rounds"] == 2
+
+
+def test_another_backend_than_it_was_begun_with(video, tmp_path, capsys, monkeypatch):
+    """As where a better one has been installed since."""
+    command = ["--cam", video, *QUICK, "--backends", "auto", "--run", str(tmp_path)]
+    assert sweep.main(command) == 0
+    path = tmp_path / "measurements.jsonl"
+    earlier = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(earlier, backend="onnxruntime 0.1 CPUExecutionProvider, 2 threads")) + "\n")
+    before = path.read_text()
+    assert sweep.main(command) == 0  # nothing is missing
+    monkeypatch.setattr(sweep, "run_measurement", None)  # it is known before anything is measured
+    assert sweep.main([*command, "--rounds", "2"]) == 2
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "was begun with onnxruntime 0.1" in line
+    assert earlier["backend"] in line
+    assert path.read_text() == before
+
+
+def test_on_the_picture_are_boxes_only(video, tmp_path):
+    """Nothing is found in this video, so the picture is as it was taken: the status line would hide a detection."""
+    assert sweep.main(["--cam", video, *QUICK, "--run", str(tmp_path)]) == 0
+    (row,) = rows(Journal.read(str(tmp_path)))
+    assert row["detections_per_frame"]["most"] == 0
+    assert int(np.ptp(cv2.imread(row["picture"]))) < 10
+
+
+def test_detections_are_drawn_on_the_picture(street, tmp_path):
+    command = ["--cam", street, *QUICK, "--sizes", "320", "--conf"]
+    pictures = []
+    for threshold in ("0.2", "1"):
+        run = str(tmp_path / threshold)
+        assert sweep.main([*command, threshold, "--run", run]) == 0
+        pictures.append(cv2.imread(rows(Journal.read(run))[0]["picture"]).astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() > 100
+
+
+def test_another_sweep_there(video, tmp_path, capsys):
+    command = ["--cam", video, *QUICK, "--run", str(tmp_path)]
+    assert sweep.main(command) == 0
+    assert sweep.main([*command, "--sizes", "64", "--conf", "0.5"]) == 2
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "it differs in: confidence, sizes" in line
+
+
+def test_labels(labelled, tmp_path, capsys):
+    """Of two pictures each is looked at once for accuracy, and turn after turn for speed."""
+    run = str(tmp_path / "run")
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
+    assert sweep.main([*command, "--sizes", "64", "320", "--run", run]) == 0
+    out = capsys.readouterr().out
+    journal = Journal.read(run)
+    assert [m["frames"] for m in journal.measurements if m["round"] == 0] == [2, 2]
+    assert [m["frames"] for m in journal.measurements if m["round"] == 1] == [6, 6]  # whole turns, at least 5
+    small, large = rows(journal)
+    assert any(found["category_id"] == PERSON for found in large["shown"])
+    assert large["picture"] is not None
+    assert cv2.imread(large["picture"]).shape == cv2.imread(STREET).shape  # the one with most objects
+    if importlib.util.find_spec("pycocotools") is None:
+        assert small["accuracy"] is None
+        assert "AP50" not in out
+    else:
+        assert large["accuracy"]["ap50"] == pytest.approx(1)
+        assert small["accuracy"]["ap50"] < 1
+        assert "Against the labels of 2 images" in out
+
+
+def test_what_only_the_capture_changes_is_found_in_the_labels_pixels(labelled, tmp_path):
+    """Boxes that were found in a smaller picture are of the labelled one."""
+    run = str(tmp_path / "run")
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
+    assert sweep.main([*command, "--sizes", "320", "--captures", "320x240", "--run", run]) == 0
+    (row,) = rows(Journal.read(run))
+    assert row["captured_size"] != [640, 272]
+    person = next(found for found in row["shown"] if found["category_id"] == PERSON)
+    assert person["bbox"] == pytest.approx([375, 21, 114, 246], abs=25)
+
+
+def test_what_is_shown_is_what_the_program_finds(labelled, tmp_path):
+    """For average precision a box counts with all its labels; what is said of the program is of the likeliest."""
+    run = str(tmp_path / "run")
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
+    assert sweep.main([*command, "--sizes", "416", "--conf", "0.02", "--run", run]) == 0
+    journal = Journal.read(run)
+    (row,) = rows(journal)
+    with open(journal.detections_path(row["combination"])) as file:
+        of_all_labels = [found["score"] for found in json.load(file) if found["score"] >= 0.02]
+    scores = [found["score"] for found in row["shown"]]
+    assert len(of_all_labels) > len(scores) > 0
+    assert len(scores) / 2 == pytest.approx(row["detections_per_frame"]["median"])
+    assert sum(scores) / len(scores) == pytest.approx(row["mean_confidence"]["median"], abs=1e-3)
+
+
+def test_labels_that_changed_since(labelled, tmp_path, capsys):
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
+    command += ["--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 0
+    (labelled / "labels" / "street.txt").write_text("")
+    assert sweep.main(command) == 2
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "labels have changed" in line
+
+
+def test_an_input_that_changed_since(labelled, tmp_path, capsys):
+    command = ["--images", str(labelled / "images"), *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 0
+    (picture, *_) = sorted((labelled / "images").iterdir())
+    picture.write_bytes(picture.read_bytes())
+    assert sweep.main([*command, "--rounds", "2"]) == 2
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "it differs in: input_files" in line
+
+
+def test_no_password_is_kept(tmp_path, capsys):
+    command = ["--cam", "rtsp://user:secret@127.0.0.1:9/x", *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 3
+    assert "rtsp://***@127.0.0.1:9/x" in (tmp_path / "run" / "sweep.json").read_text()
+    assert "secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", [{"backend": 5}, {"fps": {"real": 0}}, {"stages_ms": None}, {"stages_ms": {}}, {"frames": "many"}]
+)
+def test_a_damaged_measurement(labelled, tmp_path, capsys, damage):
+    command = ["--images", str(labelled / "images"), *QUICK, "--run", str(tmp_path / "run")]
+    assert sweep.main(command) == 0
+    journal = tmp_path / "run" / "measurements.jsonl"
+    journal.write_text(json.dumps(dict(json.loads(journal.read_text()), **damage)) + "\n")
+    capsys.readouterr()
+    assert sweep.main(command) == 3
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "not what tools.sweep writes" in line
+
+
+def test_coco_labels_of_other_categories(labelled, tmp_path, capsys):
+    """Only what the labels know counts, by the labels' own numbers."""
+    dataset = {
+        "images": [
+            {"id": 7, "file_name": "empty.png", "width": 160, "height": 90},
+            {"id": 9, "file_name": "street.png", "width": 640, "height": 272},
+        ],
+        "categories": [{"id": 5, "name": "person"}],
+        "annotations": [
+            {"id": 3, "image_id": 9, "category_id": 5, "bbox": [375, 21, 114, 246], "area": 28044, "iscrowd": 0}
+        ],
+    }
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(dataset))
+    command = ["--images", str(labelled / "images"), "--labels", str(path), *QUICK, "--sizes", "320"]
+    assert sweep.main([*command, "--run", str(tmp_path / "run")]) == 0
+    (row,) = rows(Journal.read(str(tmp_path / "run")))
+    assert {(found["image_id"], found["category_id"]) for found in row["shown"]} == {(9, 5)}
+
+
+def test_the_configured_rate_does_not_change_what_is_found(street, tmp_path, capsys):
+    run = str(tmp_path / "run")
+    options = ["--sizes", "224", "--fps", "24", "max", "--pacing", "deadline", "delay", "--frames", "8"]
+    assert sweep.main(["--cam", street, *QUICK, *options, "--conf", "0.2", "--run", run]) == 0
+    kept, delayed, free = rows(Journal.read(run))
+    assert free["mean_confidence"]["median"] > 0.2
+    for row in (kept, delayed):
+        assert row["mean_confidence"]["median"] == pytest.approx(free["mean_confidence"]["median"], abs=2e-3)
+        assert row["detections_per_frame"] == free["detections_per_frame"]
+        assert len(row["shown"]) == len(free["shown"])
+    assert delayed["fps"]["most"] < 24
+    assert delayed["predicted_fps"] < 24
+    assert kept["predicted_fps"] is free["predicted_fps"] is None
+    out = capsys.readouterr().out
+    assert "The configured FPS" in out
+    assert "With a delay after each frame's work" in out
+
+
+def test_a_machine_that_is_busy_is_told(video, tmp_path, capsys, monkeypatch):
+    result = {}
+
+    def busy(spec, words):
+        result.update(process.measure_apart(spec, words))
+        return dict(result, others=0.4) if "combination" in spec else result
+
+    monkeypatch.setattr(sweep, "measure_apart", busy)
+    assert sweep.main(["--cam", video, *QUICK, "--run", str(tmp_path)]) == 0
+    assert "other programs took up to 40% of the cores' time, in 1 of 1 measurements" in capsys.readouterr().out
+
+
+def camera_spec(folder):
+    """What is to be measured: a camera of 100 pictures a second."""
+    return {
+        "model": MODEL,
+        "source": "test://320x240@100?live",
+        "device": "cpu",
+        "square": False,
+        "confidence": 0.25,
+        "category_ids": [],
+        "images": {},
+        "frames": 8,
+        "example": 4,
+        "loop": False,
+        "combination": as_json(Combination((64, 48), 32, None, "onnx", "deadline")),
+        "backends": {"onnx": "onnxruntime "},
+        "round": 1,
+        "keep_found": False,
+        "picture": str(folder / "picture.jpg"),
+    }
+
+
+def test_a_backend_that_is_replaced_meanwhile(tmp_path):
+    spec = dict(camera_spec(tmp_path), backends={"onnx": "onnxruntime 0.1 CPU"})
+    threads = cv2.getNumThreads()
+    try:
+        with pytest.raises(UsageError, match="was onnxruntime 0.1 CPU when this began, and is onnxruntime"):
+            measure.measure(spec)
+    finally:
+        cv2.setNumThreads(threads)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_camera_gives_while_the_model_is_loaded_is_not_dropped(tmp_path, monkeypatch):
+    """Which takes a second here, of 100 pictures."""
+
+    def open_late(*args):
+        time.sleep(1)
+        return opened(*args)
+
+    opened, threads = measure.open_backend, cv2.getNumThreads()
+    monkeypatch.setattr(measure, "open_backend", open_late)
+    spec = camera_spec(tmp_path)
+    try:
+        measured = measure.measure(spec)
+    finally:
+        cv2.setNumThreads(threads)
+    assert measured["live"]
+    assert measured["frames"] == 8
+    assert measured["captured_size"] == (64, 48)
+    assert measured["captured"] - measured["dropped"] == 5  # the first three are cold
+    assert measured["dropped"] < 90
+    assert measured["faults"] == []
+    assert 0 <= measured["others"] <= 1
+
+
+def test_a_camera_that_ends(tmp_path):
+    options = ["--frames", "10", "--rounds", "50"]
+    with MjpegServer([image for image, _ in synthesise(320, 240, 10)]) as camera:
+        process = start("--cam", camera.url(), *QUICK, *options, "--run", tmp_path)
+        wait_for_measurements(process, tmp_path)
+    code, _, err = finish(process)
+    assert code == 3, err
+    (line,) = errors_of(err)
+    assert "127.0.0.1" in line
+
+
+def test_odd_pictures(tmp_path, capsys):
+    """One pixel, one that is far larger, and one that cannot be read."""
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((1, 1, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((1000, 10, 3), np.uint8))
+    (tmp_path / "3.png").write_bytes(b"rubbish")
+    run = str(tmp_path / "run")
+    assert sweep.main(["--cam", str(tmp_path), *QUICK, "--captures", "own", "64x48", "--run", run]) == 0
+    err = capsys.readouterr().err
+    assert "3.png: not an image that OpenCV can read; left out" in err
+    assert errors_of(err) == []
+    assert len(rows(Journal.read(run))) == 2
+
+
+def test_a_video_of_one_frame(tmp_path):
+    path = write_video(tmp_path / "one.avi", [np.zeros((64, 96, 3), np.uint8)])
+    run = str(tmp_path / "run")
+    assert sweep.main(["--cam", path, *QUICK, "--run", run]) == 0
+    assert Journal.read(run).measurements[0]["frames"] == 5
+
+
+def test_a_capture_that_is_larger_than_the_video_is_a_warning(video, tmp_path, capsys):
+    assert sweep.main(["--cam", video, *QUICK, "--captures", "320x240", "--run", str(tmp_path)]) == 0
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert "is 96x64, and says little of a capture of 320x240" in line
+
+
+def test_where_nothing_was_measured_another_sweep_may_begin(video, tmp_path, capsys):
+    command = ["--cam", video, *QUICK, "--run", str(tmp_path)]
+    assert sweep.main([*command, "--backends", "tensorrt"]) == 4
+    assert sweep.main(command) == 0
+    assert len(errors_of(capsys.readouterr().err)) == 1
+
+
+@pytest.mark.parametrize(
+    "args, code, message",
+    [
+        ([], 2, "either --cam SOURCE or --images DIR"),
+        (["--cam", "VIDEO", "--images", "FOLDER"], 2, "either --cam SOURCE or --images DIR"),
+        (["--labels", "FOLDER"], 2, "either --cam SOURCE or --images DIR"),
+        (["--cam", "VIDEO", "--labels", "FOLDER"], 2, "--labels needs --images"),
+        (["--cam", "none.avi"], 3, "none.avi: no such file"),
+        (["--cam", "FOLDER/rubbish.avi"], 3, "not a video that OpenCV can read"),
+        (["--cam", "FOLDER/empty"], 3, "no images there"),
+        (["--images", "FOLDER/empty"], 3, "no images there"),
+        (["--images", "FOLDER/empty", "--labels", "FOLDER"], 3, "no images there"),
+        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images there"),
+        (["--images", "FOLDER/one", "--labels", "FOLDER/none"], 3, "none: no such folder of YOLO files"),
+        (["--images", "FOLDER/one", "--labels", "FOLDER/empty"], 3, "has a .txt for none of the images in"),
+        (["--images", "FOLDER/bad", "--labels", "FOLDER/bad"], 3, "bad.png: not an image that OpenCV can read"),
+        (["--cam", "FOLDER/bad"], 3, "not an image that OpenCV can read"),
+        (["--cam", "ftp://host/video"], 3, "not supported"),
+        (["--cam", "test://64x48?frames=4"], 3, "too short: it gave 4 frames (own 32 max onnx deadline)"),
+        (["--cam", "99"], 3, "there is no /dev/video99"),
+        (["--cam", "VIDEO", "--sizes", "33"], 2, "nearest: 32 and 64"),
+        (["--cam", "VIDEO", "--sizes", "8192"], 2, "a size should be from 1 to 4096"),
+        (["--cam", "VIDEO", "--run", ""], 2, "--run: say in which folder"),
+        (["--cam", "VIDEO", "--fps", "0"], 2, "is 0"),
+        (["--cam", "VIDEO", "--captures", "axb"], 2, "should be as 640x480"),
+        (["--cam", "VIDEO", "--backends", "keras"], 2, "keras: there are auto"),
+        (["--cam", "VIDEO", "--backends", "tensorrt"], 4, "pip install"),
+        (["--cam", "VIDEO", "--backends", "onnx:bf16"], 4, "onnx:bf16"),
+        (["--cam", "VIDEO", "--frames", "3"], 2, "from 5"),
+        (["--cam", "VIDEO", "--model", "nosuch"], 4, "nosuch.onnx: no such model"),
+        (["--cam", "VIDEO", "--run", "VIDEO"], 5, "cannot be made: "),
+        (["--cam", "VIDEO", "--run", "VIDEO/below"], 5, "cannot be made: "),
+        (["--cam", "VIDEO", "street.mp4"], 2, "unrecognized arguments: street.mp4"),
+    ],
+)
+def test_bad_input_is_one_line(video, tmp_path, args, code, message, capsys):
+    if "tensorrt" in args and importlib.util.find_spec("tensorrt") is not None:
+        pytest.skip("it is installed here")
+    for name in ("empty", "one", "bad"):
+        (tmp_path / name).mkdir()
+    cv2.imwrite(str(tmp_path / "one" / "one.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "bad" / "bad.png").write_bytes(b"rubbish")
+    (tmp_path / "bad" / "bad.txt").write_text("")
+    (tmp_path / "rubbish.avi").write_bytes(b"rubbish" * 100)
+    args = [arg.replace("FOLDER", str(tmp_path)).replace("VIDEO", video) for arg in args]
+    assert sweep.main([*QUICK, "--run", str(tmp_path / "run"), *args]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = errors_of(err)
+    assert err.splitlines() == [line]
+    assert message in line
+    if code == 4:
+        assert not (tmp_path / "run").exists()  # an empty folder would be no sweep
+
+
+def test_what_cannot_be_written_while_it_is_measured(video, tmp_path, capsys):
+    (tmp_path / "pictures" / "own-32-max-onnx-deadline.jpg").mkdir(parents=True)
+    assert sweep.main(["--cam", video, *QUICK, "--run", str(tmp_path)]) == 5
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "own-32-max-onnx-deadline.jpg" in line
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as caught:
+        sweep.main(["--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "python -m tools.sweep --cam street.mp4" in out
+    assert "320x240 640x480" in out
+
+
+def test_killed_at_random_moments_no_measurement_is_lost_or_made_twice(video, tmp_path):
+    """NANOYOLO_KILLS=10 for a longer test."""
+    rng = random.Random(7)
+    rounds = 2 + 2 * KILLS
+    command = ["--cam", video, *QUICK, "--sizes", "32", "64", "--rounds", rounds, "--run", tmp_path]
+    path = tmp_path / "measurements.jsonl"
+    for _ in range(KILLS):
+        before = lines_in(tmp_path)
+        process = start(*command)
+        wait_for_measurements(process, tmp_path, before + 1)
+        time.sleep(rng.uniform(0, 0.8))  # about what a measurement takes
+        process.kill()  # this process only, not its measurement
+        _, _, err = finish(process)  # which ends too
+        assert process.returncode == -signal.SIGKILL, err
+        whole = path.read_bytes()
+        path.write_bytes(whole + b'{"key": "own-32-max-onnx-dea'[: rng.randint(0, 20)])  # as a power cut leaves it
+    kept = [json.loads(line) for line in whole.decode().splitlines()]
+    assert len(kept) >= KILLS
+    code, _, err = finish(start(*command))
+    assert code == 0, err
+    measured = [json.loads(line) for line in path.read_text().splitlines()]
+    assert measured[: len(kept)] == kept
+    expected = ["own-{}-max-onnx-deadline#{}".format(size, turn) for size in (32, 64) for turn in range(1, rounds + 1)]
+    assert sorted(measurement["key"] for measurement in measured) == sorted(expected)
+    assert not [name for name in os.listdir(str(tmp_path)) if name.startswith(".")]
+
+
+LONG = ["--fps", "24", "--frames", "30", "--rounds", "20"]  # measurements of more than a second
+
+
+@pytest.mark.parametrize(
+    "number, whole_group",
+    [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)],
+    ids=["Ctrl-C", "SIGINT", "SIGTERM"],
+)
+def test_interrupted_it_says_how_to_go_on(video, tmp_path, number, whole_group):
+    process = start("--cam", video, *QUICK, *LONG, "--run", tmp_path)
+    wait_for_measurements(process, tmp_path)
+    time.sleep(0.5)  # into the next measurement
+    if whole_group:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    code, out, err = finish(process)
+    assert (code, out) == (130, "")
+    assert errors_of(err) == []
+    assert err.count("the same command goes on from there") == 1
+    assert len([line for line in err.splitlines() if not line.startswith("warning: ")]) == 1  # once is enough
+    assert str(tmp_path) in err
+    assert 1 <= lines_in(tmp_path) < 20
+    Journal.read(str(tmp_path))
+
+
+def test_two_sweeps_at_once(video, tmp_path, capsys):
+    command = ["--cam", video, *QUICK, *LONG, "--run", str(tmp_path)]
+    process = start(*command)
+    try:
+        wait_for_measurements(process, tmp_path)
+        assert sweep.main(command) == 2
+        (line,) = errors_of(capsys.readouterr().err)
+        assert "a sweep is running there" in line
+    finally:
+        process.send_signal(signal.SIGINT)
+        finish(process)
+    keys = [json.loads(line)["key"] for line in (tmp_path / "measurements.jsonl").read_text().splitlines()]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_model_that_is_replaced_meanwhile(video, tmp_path):
+    model = tmp_path / "model.onnx"
+    os.symlink(MODEL, str(model))
+    os.symlink(card_path(MODEL), str(tmp_path / "model.json"))
+    process = start("--cam", video, *QUICK, "--rounds", "100", "--model", model, "--run", tmp_path / "run")
+    wait_for_measurements(process, tmp_path / "run")
+    (tmp_path / "rubbish").write_bytes(b"rubbish")
+    os.replace(str(tmp_path / "rubbish"), str(model))
+    code, _, err = finish(process)
+    assert code == 4, err
+    (line,) = errors_of(err)
+    assert "model.onnx" in line
+
+
+def test_a_measurement_that_is_killed_stops_the_sweep(video, tmp_path):
+    """As by a system that is out of memory."""
+    process = start("--cam", video, *QUICK, "--fps", "1", "--frames", "1000", "--run", tmp_path)
+
+    def measurements():
+        return [number for number, command in living(process.pid).items() if "tools.sweep.measure" in command]
+
+    wait_until((tmp_path / "sweep.json").exists)  # after the backend was tried
+    wait_until(measurements)
+    os.kill(measurements()[0], signal.SIGKILL)
+    code, _, err = finish(process)
+    assert code == 4, err
+    (line,) = errors_of(err)
+    assert "killed by signal 9 (own 32 1 onnx deadline)" in line
+
+
+def test_nothing_stays_behind(video, tmp_path):
+    before = set(threading.enumerate())
+    assert sweep.main(["--cam", video, *QUICK, "--run", str(tmp_path)]) == 0
+    assert set(threading.enumerate()) == before
