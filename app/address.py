@@ -19,7 +19,7 @@ _PIPELINE_USER = re.compile(r"://\S*@")
 _PIPELINE_SECRET = re.compile(r"([\w-]*(?:pas|pwd|pw|secret|token|auth|sign|cred)[\w-]*\s*=\s*)\S+", re.IGNORECASE)
 
 
-def shown(uri: str) -> str:
+def redacted(uri: str) -> str:
     """An address for people: user, password, and whatever is called a password in it, are replaced by ***."""
     kind = scheme(uri)
     if kind == "gst":

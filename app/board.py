@@ -24,12 +24,12 @@ Clock = Tuple[int, int]
 
 
 class Fault(NamedTuple):
-    """What slows the machine down. subject: what it is about. mend: the command to type; advice: words before it."""
+    """What slows the machine down. subject: what it is about. fix: the command to type; advice: words before it."""
 
     subject: str
     what: str
-    mend: str
-    advice: str = "mend it with"
+    fix: str
+    advice: str = "fix it with"
 
 
 class Board:
@@ -130,12 +130,12 @@ class Board:
             found.append(Fault("power mode", "the power mode is {}, not MAXN".format(mode), "sudo nvpmodel -m 0"))
         governor = self.governor()
         if governor not in (None, "performance") and not self._is_pinned():
-            mend = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set -g performance"
-            found.append(Fault("CPU clock", "the CPU's clock is left to the governor {}".format(governor), mend))
+            fix = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set -g performance"
+            found.append(Fault("CPU clock", "the CPU's clock is left to the governor {}".format(governor), fix))
         cpu = self.cpu_clock()
         if cpu is not None and cpu[0] < cpu[1]:
-            mend = "sudo nvpmodel -m 0" if jetson else "sudo cpupower frequency-set -u {}kHz".format(cpu[1])
-            found.append(Fault("CPU clock", "the CPU is held to {} of its {} MHz".format(*_mhz(cpu)), mend))
+            fix = "sudo nvpmodel -m 0" if jetson else "sudo cpupower frequency-set -u {}kHz".format(cpu[1])
+            found.append(Fault("CPU clock", "the CPU is held to {} of its {} MHz".format(*_mhz(cpu)), fix))
         gpu = self.gpu_clock()
         if jetson and gpu is not None and gpu[0] < gpu[1]:
             found.append(Fault("GPU clock", "the GPU is at {} of {} MHz".format(*_mhz(gpu)), "sudo jetson_clocks"))
@@ -153,7 +153,7 @@ class Board:
 
     def complaints(self) -> List[str]:
         """The faults as lines, each with what mends it."""
-        return ["{}; {}: {}".format(fault.what, fault.advice, fault.mend) for fault in self.faults()]
+        return ["{}; {}: {}".format(fault.what, fault.advice, fault.fix) for fault in self.faults()]
 
     def _is(self, name: str) -> bool:
         return name in (self.model() or "").lower().replace("-", " ")  # early releases say `jetson-nano`

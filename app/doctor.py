@@ -91,7 +91,7 @@ def examine(machine: Machine, checks: Sequence[Check]) -> Iterator[Result]:
         except Exception as error:  # whatever it is: this command is for machines on which nothing works
             words = " ".join(str(error).split())
             result = failed("cannot be looked at: {}".format(words or type(error).__name__), KERNEL_LOG)
-        yield result._replace(name=check.name, found=typed(result.found), mend=result.mend and typed(result.mend))
+        yield result._replace(name=check.name, found=typed(result.found), fix=result.fix and typed(result.fix))
 
 
 def typed(text: str) -> str:
@@ -114,7 +114,7 @@ def lines_of(result: Result, width: int, colours: bool) -> List[str]:
     if colours:
         state = "\033[{}m{}\033[0m".format(COLOURS[result.state], state)
     lines = ["{}  {:<{}}  {}".format(state, result.name, width, result.found)]
-    return lines + ["{}{}".format(" " * 8, result.mend)] if result.mend else lines
+    return lines + ["{}{}".format(" " * 8, result.fix)] if result.fix else lines
 
 
 def wants_colours() -> bool:
@@ -129,7 +129,7 @@ def count(results: Sequence[Result]) -> Dict[str, int]:
 
 def as_json(results: Sequence[Result]) -> str:
     """All results and their counts, for programs."""
-    fields = [{"name": r.name, "state": r.state, "found": r.found, "mend": r.mend} for r in results]
+    fields = [{"name": r.name, "state": r.state, "found": r.found, "fix": r.fix} for r in results]
     return json.dumps({"checks": fields, "summary": count(results)}, indent=2)
 
 

@@ -15,7 +15,7 @@ from app.artefact import Fields, read_artefact, read_sidecar, sidecar_path, writ
 from app.errors import ModelError, warn
 
 
-class Place(NamedTuple):
+class EngineTarget(NamedTuple):
     """Where an engine can run.
 
     runtime: e.g. `tensorrt 8.2.1.8`. gpu: the architecture, as `sm53` for compute capability 5.3.
@@ -25,7 +25,7 @@ class Place(NamedTuple):
     gpu: str
 
 
-class Made(NamedTuple):
+class EngineSource(NamedTuple):
     """What an engine is made of: the model's path and SHA-256, the shape of its one input, and the precision."""
 
     model: str
@@ -51,7 +51,7 @@ def size_text(shape: Sequence[int]) -> str:
     return "{}x{}".format(shape[width], shape[height])
 
 
-def engine_path(made: Made, place: Place) -> str:
+def engine_path(made: EngineSource, place: EngineTarget) -> str:
     """The file name of an engine, beside its model."""
     return "{}.{}.{}.{}.{}.{}.engine".format(
         os.path.splitext(made.model)[0],
@@ -63,7 +63,7 @@ def engine_path(made: Made, place: Place) -> str:
     )
 
 
-def write_engine(data: bytes, made: Made, place: Place, gpu_name: str, outputs: Sequence[str]) -> str:
+def write_engine(data: bytes, made: EngineSource, place: EngineTarget, gpu_name: str, outputs: Sequence[str]) -> str:
     """Write an engine and its sidecar; its path. `outputs`: names in the model's order. Raises OutputError."""
     path = engine_path(made, place)
     fields: Fields = {
@@ -83,7 +83,7 @@ def engines(model: str) -> List[str]:
     return sorted(path for path in glob.glob(pattern) if os.path.isfile(sidecar_path(path)))
 
 
-def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
+def find_engine(made: EngineSource, place: EngineTarget) -> Tuple[str, bytes, Fields]:
     """Path, bytes and sidecar of the engine for a model, shape and precision in this place. `auto` prefers FP16.
 
     Raises ModelError, which says what is different about the nearest engine there is, and the command that builds it.
@@ -112,7 +112,7 @@ def find_engine(made: Made, place: Place) -> Tuple[str, bytes, Fields]:
     return path, read_artefact(path, command), fields
 
 
-def has_engine(made: Made, place: Place) -> bool:
+def has_engine(made: EngineSource, place: EngineTarget) -> bool:
     """Whether there is an engine for this model, precision and place, for an input of any shape."""
     for path in engines(made.model):
         try:
@@ -124,7 +124,7 @@ def has_engine(made: Made, place: Place) -> bool:
     return False
 
 
-def _differences(path: str, fields: Fields, made: Made, place: Place) -> List[str]:
+def _differences(path: str, fields: Fields, made: EngineSource, place: EngineTarget) -> List[str]:
     """Why an engine does not fit, in words."""
     try:
         if not all(isinstance(name, str) for name in fields["outputs"]):

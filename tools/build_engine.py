@@ -17,7 +17,7 @@ from tqdm import tqdm
 from app.artefact import read_artefact, write_artefact
 from app.backends import importing, running
 from app.command import Parser, exit_code
-from app.engine import Made, Place, engine_path, size_axes, size_text, write_engine
+from app.engine import EngineSource, EngineTarget, engine_path, size_axes, size_text, write_engine
 from app.errors import ModelError, OutputError, UsageError, warn
 from app.files import check_writable
 from app.modelcard import input_multiple, read_fields
@@ -84,13 +84,13 @@ def _build(args: argparse.Namespace, model_hash: str) -> None:
 
     if args.capability is not None:
         check_memory(NEEDED_ELSEWHERE, args.no_memory_check)
-        place, gpu_name = Place(RUNTIME, "sm{}{}".format(*args.capability)), "not here"
+        place, gpu_name = EngineTarget(RUNTIME, "sm{}{}".format(*args.capability)), "not here"
         built = _compile(args, model_hash, place)
     else:
         from app.backends.cuda import Gpu
 
         gpu = Gpu()
-        place, gpu_name = Place(RUNTIME, gpu.architecture), gpu.name
+        place, gpu_name = EngineTarget(RUNTIME, gpu.architecture), gpu.name
         check_memory(NEEDED_WHERE_SHARED if gpu.shares_memory else NEEDED_ELSEWHERE, args.no_memory_check)
         with gpu:
             built = _compile(args, model_hash, place)
@@ -127,13 +127,13 @@ class _Built(NamedTuple):
     """An engine with what it was made of, the names of its outputs, and the timings of layers for later builds."""
 
     engine: bytes
-    made: Made
+    made: EngineSource
     outputs: List[str]
     cache_path: str
     timings: Optional[bytes]
 
 
-def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> "_Built":
+def _compile(args: argparse.Namespace, model_hash: str, place: EngineTarget) -> "_Built":
     """Parse and build. Raises ModelError, with TensorRT's reason."""
     from app.backends import tensorrt_releases as releases
 
@@ -170,7 +170,7 @@ def _compile(args: argparse.Namespace, model_hash: str, place: Place) -> "_Built
         build.watch_progress(step)
         cache_path = timing_cache_path(args.model, place)
         cache = build.use_timing_cache(_read_cache(cache_path))
-        made = Made(args.model, model_hash, shape, "fp16" if args.fp16 else "fp32")
+        made = EngineSource(args.model, model_hash, shape, "fp16" if args.fp16 else "fp32")
         check_writable(engine_path(made, place))
         print("building for {}; this takes minutes on a Jetson Nano".format(place.gpu), file=sys.stderr, flush=True)
         engine = build.run()
@@ -218,7 +218,7 @@ def input_shape(free: Sequence[int], size: Optional[Size], model: str) -> Tuple[
     return tuple(shape)
 
 
-def timing_cache_path(model: str, place: Place) -> str:
+def timing_cache_path(model: str, place: EngineTarget) -> str:
     """Where the timings of layers are kept, for all models in a folder."""
     name = "timing.{}.{}.cache".format(place.runtime.replace(" ", ""), place.gpu)
     return os.path.join(os.path.dirname(model), name)

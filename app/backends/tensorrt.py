@@ -8,7 +8,7 @@ import numpy as np
 from app.backends import Backend, Shape, check_precision, check_tensor, one_line
 from app.backends import tensorrt_releases as releases
 from app.backends.cuda import Buffer, Gpu, driver
-from app.engine import Made, Place, build_command, find_engine, has_engine
+from app.engine import EngineSource, EngineTarget, build_command, find_engine, has_engine
 from app.errors import ModelError
 from app.modelcard import hash_model
 
@@ -28,10 +28,10 @@ class TensorRTBackend(Backend):
             raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
         if precision != "auto":
             check_precision("TensorRT", precision, ("fp32", "fp16"))
-        self._made = Made(path, hash_model(path), (), precision)
+        self._made = EngineSource(path, hash_model(path), (), precision)
         self._session: Optional[_Session] = None
         self._gpu = Gpu()
-        self._place = Place(releases.RUNTIME, self._gpu.architecture)
+        self._place = EngineTarget(releases.RUNTIME, self._gpu.architecture)
         self.description = "{} {}".format(releases.RUNTIME, self._gpu.name)
 
     def has_engine(self) -> bool:

@@ -11,11 +11,11 @@ PASS, WARN, FAIL, SKIP = STATES = ("pass", "warn", "fail", "skip")
 
 
 class Result(NamedTuple):
-    """What a check has found. mend: the command to type, which every warning and every failure has."""
+    """What a check has found. fix: the command to type, which every warning and every failure has."""
 
     state: str
     found: str
-    mend: Optional[str] = None
+    fix: Optional[str] = None
     name: str = ""
 
 
@@ -24,14 +24,14 @@ def passed(found: str) -> Result:
     return Result(PASS, found)
 
 
-def warned(found: str, mend: str) -> Result:
+def warned(found: str, fix: str) -> Result:
     """It works, but is slower than it might be, or may fail later."""
-    return Result(WARN, found, mend)
+    return Result(WARN, found, fix)
 
 
-def failed(found: str, mend: str) -> Result:
+def failed(found: str, fix: str) -> Result:
     """It does not work."""
-    return Result(FAIL, found, mend)
+    return Result(FAIL, found, fix)
 
 
 def skipped(found: str) -> Result:

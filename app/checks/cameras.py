@@ -8,7 +8,7 @@ import socket
 from typing import Dict, Tuple
 from urllib.parse import urlsplit
 
-from app.address import PORTS, STREAMS, scheme, shown, why_no_video
+from app.address import PORTS, STREAMS, redacted, scheme, why_no_video
 from app.checks import Result, failed, passed, skipped, warned
 from app.checks.machine import Machine
 from app.checks.nvidia import JOIN_VIDEO
@@ -112,14 +112,14 @@ def source(machine: Machine) -> Result:
         try:
             has_gstreamer = machine.ask(OPENCV)[1]
         except Failure as failure:
-            return skipped("{}: unknown without OpenCV ({})".format(shown(uri), failure))
+            return skipped("{}: unknown without OpenCV ({})".format(redacted(uri), failure))
         if has_gstreamer:
-            return passed("{}: OpenCV has GStreamer".format(shown(uri)))
-        return failed("{}: this OpenCV has no GStreamer".format(shown(uri)), "sudo apt-get install python3-opencv")
+            return passed("{}: OpenCV has GStreamer".format(redacted(uri)))
+        return failed("{}: this OpenCV has no GStreamer".format(redacted(uri)), "sudo apt-get install python3-opencv")
     if kind in STREAMS:
         return _stream(uri)
     if kind:
-        return failed("{}: no such kind of source".format(shown(uri)), "python3 -m app.detect --help")
+        return failed("{}: no such kind of source".format(redacted(uri)), "python3 -m app.detect --help")
     if _is_camera(uri):
         device = "/dev/video{}".format(int(uri)) if uri.isdigit() else uri
         if not machine.is_there(device):
@@ -129,7 +129,7 @@ def source(machine: Machine) -> Result:
         return passed("{} is there".format(device))
     if os.path.exists(uri) or glob.glob(uri):
         return passed("{} is there".format(uri))
-    return failed("{}: no such file, folder or camera".format(shown(uri)), "ls -l {}".format(_folder(uri)))
+    return failed("{}: no such file, folder or camera".format(redacted(uri)), "ls -l {}".format(_folder(uri)))
 
 
 def _is_camera(uri: str) -> bool:
@@ -137,7 +137,7 @@ def _is_camera(uri: str) -> bool:
 
 
 def _folder(uri: str) -> str:
-    return shlex.quote(shown(os.path.dirname(uri)) or ".")
+    return shlex.quote(redacted(os.path.dirname(uri)) or ".")
 
 
 def _stream(uri: str) -> Result:
@@ -147,9 +147,9 @@ def _stream(uri: str) -> Result:
     except ValueError:
         host = None
     if not host:
-        return failed("{}: {}".format(shown(uri), why_no_video("")), "python3 -m app.detect --help")
+        return failed("{}: {}".format(redacted(uri), why_no_video("")), "python3 -m app.detect --help")
     try:
         socket.create_connection((host, port), REACHED).close()
     except OSError:
-        return failed("{}: {}".format(shown(uri), why_no_video(uri)), "ping -c 3 {}".format(shlex.quote(host)))
-    return passed("{}: the host answers; whether it gives video was not tried".format(shown(uri)))
+        return failed("{}: {}".format(redacted(uri), why_no_video(uri)), "ping -c 3 {}".format(shlex.quote(host)))
+    return passed("{}: the host answers; whether it gives video was not tried".format(redacted(uri)))

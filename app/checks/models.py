@@ -9,7 +9,7 @@ from app.checks.machine import DEFAULT_MODEL, Machine
 from app.checks.process import Failure
 from app.checks.software import after_numpy
 from app.classification.card import read_classifier_card
-from app.engine import Made, Place, build_command, engines, find_engine, size_text
+from app.engine import EngineSource, EngineTarget, build_command, engines, find_engine, size_text
 from app.errors import ModelError
 from app.modelcard import CLASSIFICATION, card_path, hash_model, read_card, read_fields
 
@@ -50,8 +50,8 @@ def engine(machine: Machine) -> Result:
         runtime, architecture, gpu = machine.ask(PLACE)
     except Failure as failure:
         return skipped("no TensorRT to load one ({})".format(advised(str(failure), "")[0]))
-    place = Place(runtime, architecture)
-    made = Made(path, hash_model(path), SHAPE, "auto")
+    place = EngineTarget(runtime, architecture)
+    made = EngineSource(path, hash_model(path), SHAPE, "auto")
     found = [_fit(engine_path, made, place) for engine_path in engines(path)]
     fitting = [text for fits, text in found if fits]
     if fitting:
@@ -62,7 +62,7 @@ def engine(machine: Machine) -> Result:
     return warned("none for {} on {}: its GPU is not used".format(runtime, gpu), build)
 
 
-def _fit(path: str, made: Made, place: Place) -> Tuple[bool, str]:
+def _fit(path: str, made: EngineSource, place: EngineTarget) -> Tuple[bool, str]:
     """Whether an engine fits, and its size and precision; or what is different."""
     try:
         fields = read_sidecar(path)

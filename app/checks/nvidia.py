@@ -103,9 +103,9 @@ def tensorrt(machine: Machine) -> Result:
     try:
         runtime, trap = machine.ask(TENSORRT)
     except Failure as failure:
-        found, mend = advised(str(failure), "python3 -m pip install tensorrt")
+        found, fix = advised(str(failure), "python3 -m pip install tensorrt")
         if not machine.is_jetson():
-            return failed(found, mend) if failure.signal else skipped(found)
+            return failed(found, fix) if failure.signal else skipped(found)
         return failed(found, OPEN_VENV if in_closed_venv() else "sudo apt-get install --reinstall python3-libnvinfer")
     if trap:
         found = "{} is older than this numpy bears ({})".format(runtime, trap)

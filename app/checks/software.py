@@ -64,7 +64,7 @@ def numpy(machine: Machine) -> Result:
     try:
         version = machine.ask(NUMPY)
     except Failure as failure:
-        return failed(str(failure), _mend_numpy(machine, failure))
+        return failed(str(failure), _fix_numpy(machine, failure))
     if machine.has_jetpack4() and _numbers(version) > _numbers(NEWEST_NUMPY):
         return warned(
             '{}: dies with "Illegal instruction" wherever OPENBLAS_CORETYPE is not set'.format(version),
@@ -73,7 +73,7 @@ def numpy(machine: Machine) -> Result:
     return passed(version)
 
 
-def _mend_numpy(machine: Machine, failure: Failure) -> str:
+def _fix_numpy(machine: Machine, failure: Failure) -> str:
     if failure.signal is not None and machine.is_jetson() and os.environ.get("OPENBLAS_CORETYPE") != "ARMV8":
         try:
             machine.ask(NUMPY, OPENBLAS_CORETYPE="ARMV8")
@@ -86,7 +86,7 @@ def _mend_numpy(machine: Machine, failure: Failure) -> str:
 
 
 def after_numpy(look: Callable[[Machine], Result]) -> Callable[[Machine], Result]:
-    """A check of what needs numpy: where numpy is broken, nothing new would be said of it, and the wrong mend."""
+    """A check of what needs numpy: where numpy is broken, nothing new would be said of it, and the wrong fix."""
 
     @functools.wraps(look)
     def guarded(machine: Machine) -> Result:
@@ -148,12 +148,12 @@ def backend(name: str, machine: Machine) -> Result:
         return passed(machine.ask(ABOUT, name))
     except Failure as failure:
         again = _install_again(name, machine)
-        found, mend = advised(str(failure), again)
+        found, fix = advised(str(failure), again)
         if failure.signal is not None:
             return failed(found, again)
         if "No module named" in found:
-            return skipped("{}; to install it: {}".format(found, mend))
-        return (failed if name == "tensorrt" and machine.is_jetson() else warned)(found, _pinned(mend, machine))
+            return skipped("{}; to install it: {}".format(found, fix))
+        return (failed if name == "tensorrt" and machine.is_jetson() else warned)(found, _pinned(fix, machine))
 
 
 def _install_again(name: str, machine: Machine) -> str:
@@ -165,10 +165,10 @@ def _install_again(name: str, machine: Machine) -> str:
     return _pinned("python3 -m pip install --force-reinstall " + PACKAGES.get(name, name), machine)
 
 
-def _pinned(mend: str, machine: Machine) -> str:
+def _pinned(fix: str, machine: Machine) -> str:
     """A command such that what it installs on JetPack 4 brings no numpy along that dies there."""
-    pinned = machine.has_jetpack4() and "pip install" in mend and "constraints.txt" not in mend
-    return mend + CONSTRAINTS if pinned else mend
+    pinned = machine.has_jetpack4() and "pip install" in fix and "constraints.txt" not in fix
+    return fix + CONSTRAINTS if pinned else fix
 
 
 @after_numpy
@@ -176,14 +176,14 @@ def auto(machine: Machine) -> Result:
     """What `--backend auto` takes for the model; that it opens is the proof that there is one at all."""
     if not os.path.exists(machine.model_path):
         return skipped("unknown as long as there is no model")
-    mend = "python3 -m app.detect --list-backends"
+    fix = "python3 -m app.detect --list-backends"
     try:
         description, told = machine.ask(AUTO, machine.model_path)
     except Failure as failure:
-        return failed(*advised(str(failure), mend))
+        return failed(*advised(str(failure), fix))
     if told:
-        what, mend = advised(told, mend)
-        return warned("{} ({})".format(description, what), mend)
+        what, fix = advised(told, fix)
+        return warned("{} ({})".format(description, what), fix)
     return passed(description)
 
 

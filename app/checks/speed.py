@@ -70,5 +70,5 @@ def load(machine: Machine) -> Result:
 
 def _fault(machine: Machine, subject: str) -> Optional[Result]:
     """What the board complains of."""
-    found = [warned(fault.what, fault.mend) for fault in machine.faults() if fault.subject == subject]
+    found = [warned(fault.what, fault.fix) for fault in machine.faults() if fault.subject == subject]
     return found[0] if found else None

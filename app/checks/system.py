@@ -63,15 +63,15 @@ def disk(machine: Machine) -> Result:
                 "sudo dmesg | grep -iE 'mmc|ext4' | tail; sudo mount -o remount,rw " + shlex.quote(_mount(folder)),
             )
         if not os.access(folder, os.W_OK):
-            mend = 'sudo chown -R "$USER" {}'.format(shlex.quote(folder))
-            return failed("{}: no permission to write there".format(folder), mend)
+            fix = 'sudo chown -R "$USER" {}'.format(shlex.quote(folder))
+            return failed("{}: no permission to write there".format(folder), fix)
         spaces.append(facts.f_bavail * facts.f_frsize)
     free = min(spaces)
     found = "{} free for weights and runs".format(_size(free))
     if free >= LITTLE_DISK:
         return passed(found)
-    mend = "sudo apt-get clean; du -xh --max-depth=2 ~ | sort -h | tail"
-    return (failed if free < NO_DISK else warned)(found, mend)
+    fix = "sudo apt-get clean; du -xh --max-depth=2 ~ | sort -h | tail"
+    return (failed if free < NO_DISK else warned)(found, fix)
 
 
 def _mount(folder: str) -> str:

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
-from app.address import STREAMS, scheme, shown
+from app.address import STREAMS, redacted, scheme
 from app.errors import SourceError, warn
 from app.frame import Frame, Source
 from app.sources.camera import Camera
@@ -44,13 +44,13 @@ def open_source(
     if uri.isdigit() or uri.startswith("/dev/") or scheme(uri) in LIVE:
         return Camera(find_device(uri, width, height, fps), retry, wait)
     if width or height:
-        warn("--width and --height are asked of cameras; {} keeps its own size".format(shown(uri)))
+        warn("--width and --height are asked of cameras; {} keeps its own size".format(redacted(uri)))
     if uri.startswith("test://"):
         return _open_synthetic(uri, loop, retry, wait)
     if "://" in uri:
         raise SourceError(
             "{}: this kind of source is not supported; there are: 0, /dev/video0, csi://, rtsp://, http://, gst://, a "
-            "file, a folder, test://".format(shown(uri))
+            "file, a folder, test://".format(redacted(uri))
         )
     if os.path.isdir(uri):
         paths = [os.path.join(uri, name) for name in os.listdir(uri) if is_image(name)]
@@ -58,7 +58,7 @@ def open_source(
     if not os.path.exists(uri) and glob.has_magic(uri):
         return _open_images(uri, [path for path in glob.glob(uri) if is_image(path)], loop)
     if not os.path.exists(uri):
-        raise SourceError("{}: no such file, folder or camera".format(shown(uri)))
+        raise SourceError("{}: no such file, folder or camera".format(redacted(uri)))
     if is_image(uri):
         return _open_images(uri, [uri], loop)
     return _open_video(uri, loop)

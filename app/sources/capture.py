@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Tuple
 import cv2
 import numpy as np
 
-from app.address import STREAMS, scheme, shown, why_no_video
+from app.address import STREAMS, redacted, scheme, why_no_video
 from app.errors import SourceError, warn
 from app.sources import gstreamer
 from app.sources.readers import synthesise
@@ -51,7 +51,7 @@ def find_device(uri: str, width: Optional[int], height: Optional[int], fps: Opti
     """The device that `uri` names; width, height and fps are asked of it. Raises SourceError for nonsense."""
     kind = scheme(uri)
     if kind not in ("", "csi") and (width or height):
-        warn("--width and --height are asked of cameras; {} keeps its own size".format(shown(uri)))
+        warn("--width and --height are asked of cameras; {} keeps its own size".format(redacted(uri)))
     if not kind:
         return UsbCamera(uri, width, height, fps)
     if kind == "csi":
@@ -129,7 +129,7 @@ class Pipeline(Device):
 
     def __init__(self, uri: str, pipeline: str) -> None:
         """Raises SourceError where OpenCV has no GStreamer."""
-        self.name = shown(uri)
+        self.name = redacted(uri)
         self._uri = uri
         self._pipeline = pipeline
         self.patience = 1.0 if scheme(uri) in STREAMS else Device.patience
@@ -170,7 +170,7 @@ class Stream(Device):
     patience = 1.0
 
     def __init__(self, uri: str) -> None:
-        self.name = shown(uri)
+        self.name = redacted(uri)
         self._uri = uri
 
     def open(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 import cv2
 import numpy as np
 
-from app.address import shown
+from app.address import redacted
 from app.errors import SourceError
 from app.sources.capture import Device
 from app.timing import Now
@@ -47,7 +47,7 @@ class Connection:
         except SourceError as error:
             self.reason = str(error)
         except BaseException as error:  # a bug: told, and tried again like any other failure
-            self.reason = shown("{}: {}".format(type(error).__name__, " ".join(str(error).split())))
+            self.reason = redacted("{}: {}".format(type(error).__name__, " ".join(str(error).split())))
         finally:
             self.ended.set()
 

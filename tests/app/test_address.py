@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.address import scheme, shown, why_no_video
+from app.address import redacted, scheme, why_no_video
 from app.sources.gstreamer import quote
 
 PASSWORD = "hunter2"
@@ -41,8 +41,8 @@ PASSWORD = "hunter2"
     ],
 )
 def test_shown(uri, expected):
-    assert shown(uri) == expected
-    assert PASSWORD not in shown(uri)
+    assert redacted(uri) == expected
+    assert PASSWORD not in redacted(uri)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_shown(uri, expected):
     ],
 )
 def test_shown_pipeline(text, expected):
-    assert shown(text) == expected
+    assert redacted(text) == expected
 
 
 LEAKS = [
@@ -89,7 +89,7 @@ LEAKS = [
 
 @pytest.mark.parametrize("uri", LEAKS)
 def test_rarer_passwords_are_hidden_too(uri):
-    assert PASSWORD not in shown(uri)
+    assert PASSWORD not in redacted(uri)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,9 @@ def test_rarer_passwords_are_hidden_too(uri):
 )
 @pytest.mark.parametrize("kind", ["rtsp", "RTSPS", "http", "Https", "rtmp"])
 def test_a_password_may_hold_anything(kind, password):
-    assert shown("{}://admin:{}@10.0.0.2:554/live?a=b".format(kind, password)) == kind + "://***@10.0.0.2:554/live?a=b"
+    assert (
+        redacted("{}://admin:{}@10.0.0.2:554/live?a=b".format(kind, password)) == kind + "://***@10.0.0.2:554/live?a=b"
+    )
 
 
 printable = st.text().filter(str.isprintable)
@@ -107,13 +109,13 @@ printable = st.text().filter(str.isprintable)
 
 @given(printable)
 def test_nothing_of_a_password_is_shown(password):
-    assert shown("rtsp://user:" + password + "@host:554/x") == "rtsp://***@host:554/x"
+    assert redacted("rtsp://user:" + password + "@host:554/x") == "rtsp://***@host:554/x"
 
 
 @given(printable)
 def test_nothing_of_a_password_is_shown_in_a_pipeline(password):
     address = quote("rtsp://user:{}@host:554/x".format(password))
-    assert shown("gst://rtspsrc location={} ! decodebin name=a@b".format(address)) == (
+    assert redacted("gst://rtspsrc location={} ! decodebin name=a@b".format(address)) == (
         "gst://rtspsrc location=*** ! decodebin name=a@b"
     )
 
@@ -121,7 +123,7 @@ def test_nothing_of_a_password_is_shown_in_a_pipeline(password):
 @given(printable.filter(lambda text: not any(character.isspace() or character in "\"'" for character in text)))
 def test_nothing_of_a_password_is_shown_in_a_pipeline_without_quotes(password):
     pipeline = "gst://rtspsrc location=rtsp://{}@host:554/x ! decodebin name=a@b"
-    assert shown(pipeline.format("user:" + password)) == pipeline.format("***")
+    assert redacted(pipeline.format("user:" + password)) == pipeline.format("***")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def three(monkeypatch):
     """A doctor that looks at three things only."""
     checks = [
         Check("first", lambda nano: passed("well")),
-        Check("the second", lambda nano: warned("so so", "python3 -m tools.mend")),
+        Check("the second", lambda nano: warned("so so", "python3 -m tools.fix")),
         Check("third", lambda nano: skipped("not needed here")),
     ]
     monkeypatch.setattr(doctor, "checks_for", lambda nano: checks)
@@ -55,7 +55,7 @@ def test_lines(three, capsys, monkeypatch):
     assert capsys.readouterr() == (
         "pass  first       well\n"
         "warn  the second  so so\n"
-        "        python3 -m tools.mend\n"
+        "        python3 -m tools.fix\n"
         "\n"
         "1 passed, 1 to look at, 0 failed, 1 skipped (--all shows them)\n",
         "",
@@ -104,8 +104,8 @@ def test_json(three, capsys):
     assert doctor.main(["--json"]) == 4
     out, err = capsys.readouterr()
     fields = json.loads(out)
-    assert fields["checks"][0] == {"name": "first", "state": "pass", "found": "well", "mend": None}
-    assert fields["checks"][3] == {"name": "last", "state": "fail", "found": "ill", "mend": "a pill"}
+    assert fields["checks"][0] == {"name": "first", "state": "pass", "found": "well", "fix": None}
+    assert fields["checks"][3] == {"name": "last", "state": "fail", "found": "ill", "fix": "a pill"}
     assert fields["summary"] == {"pass": 1, "warn": 1, "fail": 1, "skip": 1}
     assert err == ""
 
@@ -216,13 +216,13 @@ def test_this_machine_as_json(real):
     code, fields = real
     assert set(fields) == {"checks", "summary"}
     for check in fields["checks"]:
-        assert list(check) == ["name", "state", "found", "mend"]
+        assert list(check) == ["name", "state", "found", "fix"]
         assert check["state"] in STATES
         assert isinstance(check["found"], str)
         assert check["found"]
         assert "Traceback" not in check["found"]
-        assert bool(check["mend"]) == (check["state"] in (WARN, FAIL)), check
-        assert "\n" not in check["found"] + (check["mend"] or "")
+        assert bool(check["fix"]) == (check["state"] in (WARN, FAIL)), check
+        assert "\n" not in check["found"] + (check["fix"] or "")
     states = [check["state"] for check in fields["checks"]]
     assert fields["summary"] == {state: states.count(state) for state in STATES}
     assert code == (4 if FAIL in states else 0)
@@ -258,7 +258,7 @@ def test_numpy_that_kills_the_interpreter(tmp_path):
     found = {check["name"]: check for check in json.loads(out)["checks"]}
     assert found["numpy"]["state"] == FAIL
     assert found["numpy"]["found"] == "Python was killed by SIGILL (Illegal instruction)"
-    assert "numpy" in found["numpy"]["mend"]
+    assert "numpy" in found["numpy"]["fix"]
     assert found["opencv"]["state"] == SKIP
     assert "display" in found  # the last one
 
@@ -272,7 +272,7 @@ def test_a_runtime_that_kills_the_interpreter(tmp_path, module, check):
     found = {check["name"]: check for check in json.loads(out)["checks"]}
     assert found[check]["state"] == FAIL
     assert "SIGILL (Illegal instruction)" in found[check]["found"]
-    assert "install" in found[check]["mend"]
+    assert "install" in found[check]["fix"]
     assert found["numpy"]["state"] == PASS
     assert found["backend tensorflow"]["state"] == WARN
 
@@ -313,4 +313,4 @@ def test_every_warning_and_every_failure_has_a_command(monkeypatch, tmp_path):
     results = list(examine(board, checks_for(board)))
     assert sum(result.state == FAIL for result in results) >= 6
     for result in results:
-        assert bool(result.mend) == (result.state in (WARN, FAIL)), result
+        assert bool(result.fix) == (result.state in (WARN, FAIL)), result

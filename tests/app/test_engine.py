@@ -4,10 +4,19 @@ import os
 import pytest
 
 from app.artefact import read_sidecar, sidecar_path
-from app.engine import Made, Place, build_command, engine_path, engines, find_engine, size_text, write_engine
+from app.engine import (
+    EngineSource,
+    EngineTarget,
+    build_command,
+    engine_path,
+    engines,
+    find_engine,
+    size_text,
+    write_engine,
+)
 from app.errors import ModelError
 
-PLACE = Place("tensorrt 8.2.1.8", "sm53")
+PLACE = EngineTarget("tensorrt 8.2.1.8", "sm53")
 HASH = "ddb301c9" + "0" * 56
 OTHER_HASH = "beef5678" + "0" * 56
 SHAPE = (1, 3, 320, 416)
@@ -20,7 +29,7 @@ def model(tmp_path):
 
 
 def made(model, precision="fp16", shape=SHAPE, model_hash=HASH):
-    return Made(model, model_hash, shape, precision)
+    return EngineSource(model, model_hash, shape, precision)
 
 
 def write(model, place=PLACE, data=b"an engine", **also):
@@ -75,8 +84,8 @@ def test_the_name_says_what_the_engine_fits():
         pytest.param({"shape": (1, 3, 416, 320)}, PLACE, id="size"),
         pytest.param({"precision": "fp32"}, PLACE, id="precision"),
         pytest.param({"model_hash": OTHER_HASH}, PLACE, id="ONNX file"),
-        pytest.param({}, Place("tensorrt 8.0.1.6", "sm53"), id="runtime"),
-        pytest.param({}, Place("tensorrt 8.2.1.8", "sm72"), id="GPU"),
+        pytest.param({}, EngineTarget("tensorrt 8.0.1.6", "sm53"), id="runtime"),
+        pytest.param({}, EngineTarget("tensorrt 8.2.1.8", "sm72"), id="GPU"),
     ],
 )
 def test_engines_that_differ_have_different_names(model, other, place):
@@ -124,11 +133,14 @@ def test_no_engine_at_all(model, wanted, option):
     "wanted, place, difference, command",
     [
         pytest.param(
-            {}, Place("tensorrt 8.0.1.6", "sm53"), "for tensorrt 8.2.1.8, not tensorrt 8.0.1.6", "416x320 --fp16",
+            {},
+            EngineTarget("tensorrt 8.0.1.6", "sm53"),
+            "for tensorrt 8.2.1.8, not tensorrt 8.0.1.6",
+            "416x320 --fp16",
             id="runtime",
         ),
         pytest.param(
-            {}, Place("tensorrt 8.2.1.8", "sm72"), "for a GPU of architecture sm53, not sm72", "416x320 --fp16",
+            {}, EngineTarget("tensorrt 8.2.1.8", "sm72"), "for a GPU of architecture sm53, not sm72", "416x320 --fp16",
             id="GPU",
         ),
         pytest.param(
@@ -144,7 +156,7 @@ def test_no_engine_at_all(model, wanted, option):
             "for another ONNX file (ddb301c9..., not beef5678...)", "416x320 --fp16", id="auto is no difference",
         ),
         pytest.param(
-            {"shape": (1, 3, 160, 96)}, Place("tensorrt 10.3.0", "sm53"),
+            {"shape": (1, 3, 160, 96)}, EngineTarget("tensorrt 10.3.0", "sm53"),
             "for an input of 416x320, not 96x160, and for tensorrt 8.2.1.8, not tensorrt 10.3.0", "96x160 --fp16",
             id="two",
         ),
@@ -160,9 +172,9 @@ def test_differences(model, wanted, place, difference, command):
 
 
 def test_of_several_the_nearest_is_spoken_of(model):
-    write(model, Place("tensorrt 8.0.1.6", "sm72"), shape=(1, 3, 160, 160))
-    near = write(model, Place("tensorrt 8.0.1.6", "sm53"))
-    write(model, Place("tensorrt 8.0.1.6", "sm72"))
+    write(model, EngineTarget("tensorrt 8.0.1.6", "sm72"), shape=(1, 3, 160, 160))
+    near = write(model, EngineTarget("tensorrt 8.0.1.6", "sm53"))
+    write(model, EngineTarget("tensorrt 8.0.1.6", "sm72"))
     message = failure(model)
     assert message.startswith(near + " is for tensorrt 8.0.1.6, not tensorrt 8.2.1.8; ")
 
@@ -170,7 +182,7 @@ def test_of_several_the_nearest_is_spoken_of(model):
 def test_one_among_many_fits(model):
     for size in (160, 320, 416):
         write(model, shape=(1, 3, size, size), data=str(size).encode())
-    write(model, Place("tensorrt 8.0.1.6", "sm53"), shape=(1, 3, 320, 320))
+    write(model, EngineTarget("tensorrt 8.0.1.6", "sm53"), shape=(1, 3, 320, 320))
     assert find_engine(made(model, shape=(1, 3, 320, 320)), PLACE)[1] == b"320"
 
 

@@ -11,7 +11,7 @@ import os
 from app.checks import models, nvidia, software
 from app.checks.machine import Machine
 from app.checks.process import Failure
-from app.engine import Made, Place, write_engine
+from app.engine import EngineSource, EngineTarget, write_engine
 
 MODEL = "NVIDIA Jetson Nano Developer Kit\0"
 RELEASE = "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, EABI: aarch64, DATE: Sat Feb 19"
@@ -158,7 +158,13 @@ def write_model(folder, engine=True):
     }
     (folder / "small.json").write_text(json.dumps(card))
     if engine:
-        write_engine(b"an engine", Made(str(path), digest, (1, 3, 320, 416), "fp16"), Place(RUNTIME, SM), CHIP, ["out"])
+        write_engine(
+            b"an engine",
+            EngineSource(str(path), digest, (1, 3, 320, 416), "fp16"),
+            EngineTarget(RUNTIME, SM),
+            CHIP,
+            ["out"],
+        )
     return str(path)
 
 

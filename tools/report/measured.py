@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from app.address import shown
+from app.address import redacted
 
 
 def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
@@ -17,7 +17,7 @@ def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
 
 def source_name(uri: str) -> str:
     """A source for people: an address without its password; of a file its name, since folders differ."""
-    return shown(uri if "://" in uri else file_name(uri))
+    return redacted(uri if "://" in uri else file_name(uri))
 
 
 def data_name(uri: str) -> str:

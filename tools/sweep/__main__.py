@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Sequence
 
 from tqdm import tqdm
 
-from app.address import shown
+from app.address import redacted
 from app.board import Board
 from app.command import exit_code
 from app.detector import nearest_sizes
@@ -55,7 +55,7 @@ def sweep(args: argparse.Namespace) -> Journal:
     options["captures"] = [None if capture is None else list(capture) for capture in args.captures]
     options["confidence"] = options.pop("conf")
     options["sha256"] = card.sha256
-    options["cam"] = args.cam and shown(args.cam)
+    options["cam"] = args.cam and redacted(args.cam)
     options["input_files"] = _state(args.cam or args.images)
     spec: Json = {
         "model": model,

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirna
 
 from app.backends.cuda import Gpu  # noqa: E402
 from app.backends.tensorrt_releases import RUNTIME  # noqa: E402
-from app.engine import Made, Place, find_engine  # noqa: E402
+from app.engine import EngineSource, EngineTarget, find_engine  # noqa: E402
 from app.errors import ModelError  # noqa: E402
 from app.modelcard import read_fields  # noqa: E402
 
@@ -21,8 +21,8 @@ def fits(model: str, width: int, height: int) -> bool:
     """Whether an engine is found, whole, for this TensorRT, this GPU, this model and this shape."""
     gpu = Gpu()
     try:
-        made = Made(model, read_fields(model)["sha256"], (1, 3, height, width), "fp16")
-        print(find_engine(made, Place(RUNTIME, gpu.architecture))[0])
+        made = EngineSource(model, read_fields(model)["sha256"], (1, 3, height, width), "fp16")
+        print(find_engine(made, EngineTarget(RUNTIME, gpu.architecture))[0])
     except ModelError as error:
         print(error, file=sys.stderr)
         return False

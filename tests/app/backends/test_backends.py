@@ -19,7 +19,7 @@ from app import backends
 from app.artefact import sidecar_path
 from app.backends import BACKENDS, CLASSES, check_precision, importing, open_backend, running
 from app.backends.fake import FakeBackend
-from app.engine import Made, Place, write_engine
+from app.engine import EngineSource, EngineTarget, write_engine
 from app.errors import ModelError, ShapeError, UsageError
 from app.modelcard import card_path, find_model, graph_path
 from tools.convert import convert
@@ -162,8 +162,8 @@ def test_auto(monkeypatch, opened, tmp_path, installed, machine, device, precisi
 def with_engine(tmp_path):
     """A model with an engine."""
     model = str(tmp_path / "small.onnx")
-    place = Place("tensorrt 8.2.1.8", "sm53")
-    write_engine(b"engine", Made(model, "0" * 64, (1, 3, 320, 416), "fp16"), place, "Tegra", ["out"])
+    place = EngineTarget("tensorrt 8.2.1.8", "sm53")
+    write_engine(b"engine", EngineSource(model, "0" * 64, (1, 3, 320, 416), "fp16"), place, "Tegra", ["out"])
     return model
 
 

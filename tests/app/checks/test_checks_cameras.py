@@ -70,7 +70,7 @@ def test_cameras_in_order(nano):
 
 
 @pytest.mark.parametrize(
-    "cam, state, mend",
+    "cam, state, fix",
     [
         ("0", PASS, None),
         ("/dev/video1", PASS, None),
@@ -88,9 +88,9 @@ def test_cameras_in_order(nano):
         ("http://[::1/x", FAIL, "python3 -m app.detect --help"),
     ],
 )
-def test_source(nano, cam, state, mend):
+def test_source(nano, cam, state, fix):
     result = cameras.source(nano(cam, {"dev/v4l/by-id/usb-1": ""}))
-    assert (result.state, result.mend) == (state, mend)
+    assert (result.state, result.fix) == (state, fix)
 
 
 def test_source_of_files(nano, tmp_path):
@@ -103,7 +103,7 @@ def test_source_of_files(nano, tmp_path):
 def test_a_source_that_may_not_be_read(nano, monkeypatch):
     machine = nano("0")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert cameras.source(machine).mend == cameras.JOIN_VIDEO
+    assert cameras.source(machine).fix == cameras.JOIN_VIDEO
 
 
 @pytest.mark.parametrize("cam", ["csi://0", "gst://x"])
@@ -123,7 +123,7 @@ def test_a_stream(nano):
         result = cameras.source(nano(uri))
         assert result.state == PASS
     closed = cameras.source(nano(uri))
-    assert (closed.state, closed.mend) == (FAIL, "ping -c 3 127.0.0.1")
+    assert (closed.state, closed.fix) == (FAIL, "ping -c 3 127.0.0.1")
     assert "connection refused" in closed.found
     for one in (result, closed):
         assert "secret" not in str(one)

@@ -62,7 +62,7 @@ def test_the_backend_and_its_gpu(board):
     result = models.engine(machine)
     assert result.state == WARN
     assert "on {}: its GPU is not used".format(fake_pycuda.NAME) in result.found
-    assert result.mend.endswith("small.onnx --size 416x320 --fp16")
+    assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 
 def test_the_engine_that_fits(board, tmp_path):
@@ -78,7 +78,7 @@ def test_the_engine_that_fits(board, tmp_path):
 def test_no_gpu(board):
     machine = board(gpu="no_gpu=True")
     result = software.backend("tensorrt", machine)
-    assert (result.state, bool(result.mend)) == (WARN, True)
+    assert (result.state, bool(result.fix)) == (WARN, True)
     assert "no GPU that CUDA can use" in result.found
     assert models.engine(machine).state == SKIP
 

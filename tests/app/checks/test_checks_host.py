@@ -66,13 +66,13 @@ def test_numpy_that_is_missing(host):
     host.answers[software.NUMPY] = MISSING
     result = results(host)["numpy"]
     assert result.state == FAIL
-    assert result.mend.endswith("-m pip install --force-reinstall numpy")
+    assert result.fix.endswith("-m pip install --force-reinstall numpy")
 
 
 def test_a_broken_runtime_is_not_pinned_to_the_board_s(host):
     broken = "ONNX Runtime cannot be loaded (no symbol); install it with: python3 -m pip install onnxruntime"
     host.answers[(software.ABOUT, "onnx")] = Failure(broken)
-    assert results(host)["backend onnx"].mend.endswith("-m pip install onnxruntime")
+    assert results(host)["backend onnx"].fix.endswith("-m pip install onnxruntime")
 
 
 def test_a_gpu_with_all_that_it_needs(host):
@@ -84,12 +84,12 @@ def test_a_gpu_with_all_that_it_needs(host):
     assert [found[name].state for name in ("cuda", "tensorrt", "pycuda")] == [PASS] * 3
     assert found["cuda"].found == "driver for CUDA 13.0, 2 GPUs, no nvcc"
     assert found["engine"].state == WARN  # there is none
-    assert "-m tools.build_engine " in found["engine"].mend
+    assert "-m tools.build_engine " in found["engine"].fix
 
 
 def test_a_driver_without_a_gpu(host):
     host.answers[nvidia.CUDA] = [100, 0, 0]
-    assert (results(host)["cuda"].state, results(host)["cuda"].mend) == (WARN, "nvidia-smi")
+    assert (results(host)["cuda"].state, results(host)["cuda"].fix) == (WARN, "nvidia-smi")
 
 
 @pytest.mark.parametrize("question", [nvidia.TENSORRT, nvidia.PYCUDA])
@@ -97,7 +97,7 @@ def test_what_crashes_has_failed_also_where_it_is_not_needed(host, question):
     host.answers[question] = Failure("Python was killed by SIGSEGV (Segmentation fault)", "SIGSEGV")
     name = {nvidia.TENSORRT: "tensorrt", nvidia.PYCUDA: "pycuda"}[question]
     assert results(host)[name].state == FAIL
-    assert results(host)[name].mend
+    assert results(host)[name].fix
 
 
 def test_a_service_that_is_not_there_is_not_asked_for(host, tmp_path):

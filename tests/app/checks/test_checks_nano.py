@@ -10,7 +10,7 @@ from support.fake_nano import CPU, GPU, THERMAL, FakeNano
 from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software, system
 from app.checks.process import Failure
 from app.doctor import checks_for, examine
-from app.engine import Made, Place, write_engine
+from app.engine import EngineSource, EngineTarget, write_engine
 from app.modelcard import find_model, hash_file
 
 SIGILL = Failure("Python was killed by SIGILL (Illegal instruction)", "SIGILL")
@@ -142,11 +142,11 @@ FILE_FAULTS = {
 
 @pytest.mark.parametrize("fault", list(FILE_FAULTS))
 def test_a_fault_in_the_files(nano, tmp_path, fault):
-    files, name, state, mend = FILE_FAULTS[fault]
+    files, name, state, fix = FILE_FAULTS[fault]
     put(tmp_path, files)
     result = only_trouble(nano)
     assert (result.name, result.state) == (name, state)
-    assert mend in result.mend
+    assert fix in result.fix
 
 
 COMMAND_FAULTS = {
@@ -170,13 +170,13 @@ COMMAND_FAULTS = {
 
 @pytest.mark.parametrize("fault", list(COMMAND_FAULTS))
 def test_a_fault_in_the_commands(nano, tmp_path, monkeypatch, fault):
-    command, script, name, state, mend = COMMAND_FAULTS[fault]
+    command, script, name, state, fix = COMMAND_FAULTS[fault]
     fake_nano.write_commands(tmp_path / "fake_commands", {command: script})
     if "hangs" in fault:
         monkeypatch.setattr("app.checks.process.LIMIT", 0.3)
     result = only_trouble(nano)
     assert (result.name, result.state) == (name, state)
-    assert mend in result.mend
+    assert fix in result.fix
 
 
 ANSWER_FAULTS = {
@@ -215,38 +215,38 @@ ANSWER_FAULTS = {
 
 @pytest.mark.parametrize("fault", list(ANSWER_FAULTS))
 def test_a_fault_in_python(nano, fault):
-    answers, name, state, mend = ANSWER_FAULTS[fault]
+    answers, name, state, fix = ANSWER_FAULTS[fault]
     nano.answers.update(answers)
     result = only_trouble(nano)
     assert (result.name, result.state) == (name, state)
-    assert mend in result.mend
-    assert "pip install" not in result.mend or "opencv" not in result.mend  # which would hide JetPack's
+    assert fix in result.fix
+    assert "pip install" not in result.fix or "opencv" not in result.fix  # which would hide JetPack's
 
 
 def test_another_release_of_python(nano):
     nano.python = (3, 8, 10)
     result = only_trouble(nano)
-    assert (result.name, result.state, result.mend) == ("python", FAIL, "/usr/bin/python3 -m app.doctor")
+    assert (result.name, result.state, result.fix) == ("python", FAIL, "/usr/bin/python3 -m app.doctor")
 
 
 @pytest.mark.parametrize(
-    "with_it, mend", [("1.19.5", software.SET_CORETYPE), (SIGILL, "numpy==1.19.4")], ids=["is why", "is not"]
+    "with_it, fix", [("1.19.5", software.SET_CORETYPE), (SIGILL, "numpy==1.19.4")], ids=["is why", "is not"]
 )
-def test_numpy_that_dies_because_a_variable_is_missing(nano, monkeypatch, with_it, mend):
+def test_numpy_that_dies_because_a_variable_is_missing(nano, monkeypatch, with_it, fix):
     monkeypatch.delenv("OPENBLAS_CORETYPE")
     nano.answers.update({software.NUMPY: SIGILL, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): with_it})
     numpy, variable = troubles(nano)
     assert (numpy.name, numpy.state) == ("numpy", FAIL)
     assert "SIGILL (Illegal instruction)" in numpy.found
-    assert mend in numpy.mend
-    assert (variable.name, variable.state, variable.mend) == ("OPENBLAS_CORETYPE", WARN, software.SET_CORETYPE)
+    assert fix in numpy.fix
+    assert (variable.name, variable.state, variable.fix) == ("OPENBLAS_CORETYPE", WARN, software.SET_CORETYPE)
 
 
 def test_numpy_that_is_missing_is_not_mended_by_a_variable(nano, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE")
     missing = Failure("No module named 'numpy'")
     nano.answers.update({software.NUMPY: missing, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): "1.19.4"})
-    assert "numpy==1.19.4" in troubles(nano)[0].mend
+    assert "numpy==1.19.4" in troubles(nano)[0].fix
 
 
 def test_the_variable_for_another_processor(nano, monkeypatch):
@@ -267,7 +267,7 @@ def test_a_virtual_environment_that_hides_the_system(nano, monkeypatch, question
     for module in (software, nvidia):
         monkeypatch.setattr(module, "in_closed_venv", lambda: True)
     nano.answers[question] = Failure("No module named it")
-    assert only_trouble(nano).mend == software.OPEN_VENV
+    assert only_trouble(nano).fix == software.OPEN_VENV
 
 
 @pytest.mark.parametrize("text, closed", [("include-system-site-packages = false\n", True),
@@ -282,7 +282,7 @@ def test_closed_virtual_environment(monkeypatch, tmp_path, text, closed):
 def test_a_user_who_may_not_use_the_gpu(nano, monkeypatch):
     monkeypatch.setattr(nano, "in_group", lambda name: name != "video")
     nano.answers[nvidia.CUDA] = [999, 0, 0]
-    assert only_trouble(nano).mend == nvidia.JOIN_VIDEO
+    assert only_trouble(nano).fix == nvidia.JOIN_VIDEO
 
 
 def test_a_user_who_may_not_read_the_camera(nano, monkeypatch, tmp_path):
@@ -290,7 +290,7 @@ def test_a_user_who_may_not_read_the_camera(nano, monkeypatch, tmp_path):
     allowed = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: path != camera and allowed(path, mode))
     result = only_trouble(nano)
-    assert (result.name, result.state, result.mend) == ("/dev/video0", FAIL, nvidia.JOIN_VIDEO)
+    assert (result.name, result.state, result.fix) == ("/dev/video0", FAIL, nvidia.JOIN_VIDEO)
 
 
 def test_a_camera_on_the_ribbon_cable(nano, tmp_path):
@@ -303,7 +303,7 @@ def test_a_camera_on_the_ribbon_cable(nano, tmp_path):
 def test_a_jetson_without_jetpack(nano, tmp_path):
     put(tmp_path, {"etc/nv_tegra_release": None})
     result = troubles(nano)[0]
-    assert (result.name, result.state, result.mend) == ("jetpack", FAIL, "sudo apt-get install nvidia-l4t-core")
+    assert (result.name, result.state, result.fix) == ("jetpack", FAIL, "sudo apt-get install nvidia-l4t-core")
 
 
 @pytest.mark.parametrize(
@@ -345,8 +345,8 @@ def test_the_default_model_is_not_here_yet(nano, tmp_path):
     nano.model_name, nano.model_path = "yolov3-tiny", str(tmp_path / "yolov3-tiny.onnx")
     result = only_trouble(nano)
     assert (result.name, result.state) == ("model", WARN)
-    assert "-m tools.fetch yolov3-tiny && " in result.mend
-    assert result.mend.endswith("-m tools.convert")
+    assert "-m tools.fetch yolov3-tiny && " in result.fix
+    assert result.fix.endswith("-m tools.convert")
     assert {states(nano)[name] for name in ("engine", "backend auto")} == {SKIP}
 
 
@@ -364,7 +364,7 @@ def test_a_card_that_is_none(nano, tmp_path, text, words):
     result = only_trouble(nano)
     assert (result.name, result.state) == ("model", FAIL)
     assert words in result.found
-    assert result.mend.startswith("ls -l ")
+    assert result.fix.startswith("ls -l ")
 
 
 def test_a_model_that_is_not_the_card_s(nano, tmp_path):
@@ -372,7 +372,7 @@ def test_a_model_that_is_not_the_card_s(nano, tmp_path):
     model, engine = troubles(nano)
     assert (model.name, model.state) == ("model", FAIL)
     assert "was written for another file" in model.found
-    assert model.mend.endswith("-m tools.convert")
+    assert model.fix.endswith("-m tools.convert")
     assert (engine.name, engine.state) == ("engine", WARN)
     assert "for another ONNX file" in engine.found
 
@@ -392,21 +392,21 @@ def test_an_engine_that_cannot_be_used(nano, tmp_path, spoil, words):
     result = only_trouble(nano)
     assert (result.name, result.state) == ("engine", WARN)
     assert words in result.found
-    assert result.mend.endswith("small.onnx --size 416x320 --fp16")
+    assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 
 def test_one_engine_that_fits_is_enough(nano, tmp_path):
     model = nano.model_path
     for shape, runtime in (((1, 3, 128, 160), "tensorrt 8.2.1.8"), ((1, 3, 416, 416), "tensorrt 8.0.1.6")):
-        made = Made(model, hash_file(model), shape, "fp32")
-        write_engine(b"another", made, Place(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
+        made = EngineSource(model, hash_file(model), shape, "fp32")
+        write_engine(b"another", made, EngineTarget(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
     found = {result.name: result.found for result in examine(nano, checks_for(nano))}
     assert found["engine"].startswith("160x128 fp32, 416x320 fp16 for tensorrt 8.2.1.8")
 
 
 def test_a_damaged_engine_beside_one_of_the_same_size(nano):
-    made = Made(nano.model_path, hash_file(nano.model_path), (1, 3, 320, 416), "fp32")
-    path = write_engine(b"another", made, Place(fake_nano.RUNTIME, fake_nano.SM), fake_nano.CHIP, ["out"])
+    made = EngineSource(nano.model_path, hash_file(nano.model_path), (1, 3, 320, 416), "fp32")
+    path = write_engine(b"another", made, EngineTarget(fake_nano.RUNTIME, fake_nano.SM), fake_nano.CHIP, ["out"])
     with open(path, "wb") as file:
         file.write(b"half")
     assert models.engine(nano).found.startswith("416x320 fp16 for tensorrt 8.2.1.8")
@@ -423,7 +423,7 @@ def test_a_classifier(nano):
 
 
 @pytest.mark.parametrize(
-    "facts, state, mend",
+    "facts, state, fix",
     [
         (FakeDisk(free=5 * 10**8), WARN, "apt-get clean"),
         (FakeDisk(free=5 * 10**7), FAIL, "apt-get clean"),
@@ -431,11 +431,11 @@ def test_a_classifier(nano):
     ],
     ids=["little", "none", "read-only"],
 )
-def test_disk(nano, monkeypatch, facts, state, mend):
+def test_disk(nano, monkeypatch, facts, state, fix):
     monkeypatch.setattr(os, "statvfs", lambda path: facts)
     result = only_trouble(nano)
     assert (result.name, result.state) == ("disk", state)
-    assert mend in result.mend
+    assert fix in result.fix
 
 
 def test_a_folder_of_another_user(nano, monkeypatch, tmp_path):
@@ -443,13 +443,13 @@ def test_a_folder_of_another_user(nano, monkeypatch, tmp_path):
     monkeypatch.setattr(os, "access", lambda path, mode: path != weights)
     result = only_trouble(nano)
     assert (result.name, result.state) == ("disk", FAIL)
-    assert result.mend == 'sudo chown -R "$USER" ' + weights
+    assert result.fix == 'sudo chown -R "$USER" ' + weights
 
 
 def test_a_clock_that_was_never_set(nano, monkeypatch):
     monkeypatch.setattr(system, "time", FakeTime(2018))
     result = only_trouble(nano)
-    assert (result.name, result.state, result.mend) == ("clock", FAIL, "sudo timedatectl set-ntp true")
+    assert (result.name, result.state, result.fix) == ("clock", FAIL, "sudo timedatectl set-ntp true")
     assert "2018-03-01" in result.found
 
 
