@@ -1,13 +1,14 @@
 """The command line of `python -m app.detect`."""
 
 import argparse
+from typing import List
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.command import Parser, number
 from app.detector import nearest_sizes
 
-DESCRIPTION = "Films, detects, draws, shows, and tells the truth about its speed."
+DESCRIPTION = "Detect objects in a camera, video or image, and report the measured frame rate."
 DEFAULT_MODEL = "yolov3-tiny"
 LARGEST_SIZE = 4096
 
@@ -23,12 +24,16 @@ def _size(text: str) -> int:
     try:
         size = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError("a size should be a number, is {}".format(text))
+        raise argparse.ArgumentTypeError(f"a size should be a number, not {text}")
     if size > LARGEST_SIZE:
-        raise argparse.ArgumentTypeError("a size should be at most {}, is {}".format(LARGEST_SIZE, size))
+        raise argparse.ArgumentTypeError(f"a size should be at most {LARGEST_SIZE}, not {size}")
     if size <= 0 or size % 32:
-        raise argparse.ArgumentTypeError("{} is not {}".format(size, nearest_sizes(size, 32)))
+        raise argparse.ArgumentTypeError(f"{size} is not {nearest_sizes(size, 32)}")
     return size
+
+
+def _labels(text: str) -> List[str]:
+    return [part.strip() for part in text.split(",")]
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -48,22 +53,29 @@ def make_parser() -> argparse.ArgumentParser:
         help="camera number or /dev/..., csi://0?flip=2, rtsp://user:password@host/path, http://host/video.mjpg, "
         "gst://PIPELINE; video file; image, folder or glob of images; test://640x480@30?frames=300 (default: 0)",
     )
-    source.add_argument("--width", type=pixels, metavar="PIXELS", help="asked of a camera (default: the camera's)")
-    source.add_argument("--height", type=pixels, metavar="PIXELS", help="asked of a camera (default: the camera's)")
-    source.add_argument("--fps", type=rate, metavar="RATE", help="frames per second (default: as fast as the source)")
-    source.add_argument("--wait", action="store_true", help="keep trying where the camera is not there at the start")
+    source.add_argument("--width", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
+    source.add_argument("--height", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
+    source.add_argument(
+        "--fps", type=rate, metavar="RATE", help="frames per second to keep (default: as fast as the source)"
+    )
+    source.add_argument("--wait", action="store_true", help="keep trying if the camera is not there at the start")
     source.add_argument(
         "--retry",
         type=attempts,
         metavar="N",
-        help="give up a camera after N failures in a row (default: never)",
+        help="give up on a camera after N failures in a row (default: never)",
     )
-    source.add_argument("--loop", action="store_true", help="start a file again at its end")
-    source.add_argument("--max-frames", type=count, metavar="N", help="stop after so many frames")
+    source.add_argument("--loop", action="store_true", help="restart a file at its end")
+    source.add_argument(
+        "--max-frames", type=count, metavar="N", help="stop after N frames (default: at the end of the source)"
+    )
 
     model = parser.add_argument_group("model")
     model.add_argument(
-        "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or a file (default: %(default)s)"
+        "--model",
+        metavar="NAME",
+        default=DEFAULT_MODEL,
+        help="a name in weights/, or an ONNX file (default: %(default)s)",
     )
     model.add_argument(
         "--size",
@@ -72,35 +84,46 @@ def make_parser() -> argparse.ArgumentParser:
         default=416,
         help="longer side of the network's input, a multiple of 32 (default: %(default)s)",
     )
-    model.add_argument("--square", action="store_true", help="pad to a square, as Darknet does: slower, hardly better")
-    model.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")
-    model.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
-    model.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the arithmetic (default: fp32)")
     model.add_argument(
-        "--list-backends", action="store_true", help="say which are installed here, and what they run on"
+        "--square", action="store_true", help="pad the input to a square, as Darknet does: slower, as accurate"
     )
-    model.add_argument("--offline", action="store_true", help="never download the default model")
+    model.add_argument("--backend", choices=BACKENDS, default="auto", help="runtime (default: the best one installed)")
+    model.add_argument(
+        "--device", choices=DEVICES, default="auto", help="processor (default: what the backend prefers)"
+    )
+    model.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="auto",
+        help="arithmetic of the network (default: fp32; tensorrt: the engine's)",
+    )
+    model.add_argument(
+        "--list-backends", action="store_true", help="list the installed backends and what they run on, and exit"
+    )
+    model.add_argument("--offline", action="store_true", help="never download the default model, even if it is missing")
 
     found = parser.add_argument_group("detections")
     found.add_argument(
-        "--conf", type=fraction, metavar="SCORE", default=0.25, help="least score (default: %(default)s)"
+        "--conf", type=fraction, metavar="SCORE", default=0.25, help="minimum confidence (default: %(default)s)"
     )
     found.add_argument(
-        "--nms", type=fraction, metavar="IOU", default=0.45, help="overlap that is a duplicate (default: %(default)s)"
+        "--nms", type=fraction, metavar="IOU", default=0.45, help="IoU threshold of NMS (default: %(default)s)"
     )
-    found.add_argument("--agnostic-nms", action="store_true", help="also between boxes of different classes")
-    found.add_argument("--classes", metavar="A,B", help="only these labels (default: all)")
+    found.add_argument("--agnostic-nms", action="store_true", help="NMS between boxes of different classes, too")
+    found.add_argument("--classes", type=_labels, metavar="A,B", help="report only these labels (default: all)")
 
     output = parser.add_argument_group("output")
     show = output.add_mutually_exclusive_group()
     show.add_argument(
-        "--show", dest="show", action="store_true", default=None, help="(default: where there is a display)"
+        "--show", dest="show", action="store_true", default=None, help="show a window (default: if there is a display)"
     )
-    show.add_argument("--no-show", dest="show", action="store_false", help="no window")
+    show.add_argument("--no-show", dest="show", action="store_false", help="show no window")
     output.add_argument(
-        "--save", metavar="FILE", help="annotated .mkv, of files also .mp4 and .avi, of images an image or a folder"
+        "--save",
+        metavar="FILE",
+        help="record the annotated frames: .mkv; of a file also .mp4 or .avi; of images an image or a folder",
     )
-    output.add_argument("--jsonl", metavar="FILE", help="one JSON line per frame; - for standard output")
-    output.add_argument("--report", metavar="FILE", help="the report, as JSON")
+    output.add_argument("--jsonl", metavar="FILE", help="write one JSON line per frame; - for standard output")
+    output.add_argument("--report", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
     return parser

@@ -1,7 +1,6 @@
-"""Films, detects, draws, shows, and tells the truth about its speed: who is connected with whom."""
+"""Detect objects in a camera, video or image, and report the measured frame rate: how the parts are connected."""
 
 import argparse
-import difflib
 import importlib.util
 import json
 import os
@@ -9,50 +8,34 @@ import sys
 from contextlib import ExitStack
 from typing import Any, Dict, List, Optional, Sequence
 
-import cv2
-
 from app.arguments import DEFAULT_MODEL, make_parser
-from app.backends import list_backends, open_backend
+from app.backends import list_backends
 from app.command import exit_code, leave
-from app.detector import Detector
+from app.detector import load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, write_file
 from app.frame import Source
-from app.modelcard import card_path, find_model, read_card
-from app.pipeline import report, run
-from app.sinks import Announcement, JsonLinesSink, ProgressSink, Sink
+from app.modelcard import card_path, find_model
+from app.pipeline import Pipeline, configure_process
+from app.sinks import Sink
+from app.sinks.console import Announcement, ProgressSink
+from app.sinks.jsonl import JsonLinesSink
 from app.sinks.recording import open_recording
 from app.sinks.supervisor import SupervisorSink, is_supervised
 from app.sinks.window import WindowSink, display_available
-from app.sources import open_source
+from app.sources import CameraOptions, open_source
 from app.stop import Stop
-from app.threads import share_heaps
 from app.timing import Timing
-from app.timing.tally import Tally
-
-
-def choose_classes(wanted: Optional[str], labels: Sequence[str]) -> Optional[List[int]]:
-    """Numbers of the labels in a comma-separated list; None for all. Raises UsageError for one that does not exist."""
-    if wanted is None:
-        return None
-    chosen = []
-    for label in (part.strip() for part in wanted.split(",")):
-        if label not in labels:
-            close = difflib.get_close_matches(label, labels)
-            hint = "did you mean {}?".format(" or ".join(close)) if close else "the model's card lists its labels"
-            raise UsageError("--classes: there is no label {!r}; {}".format(label, hint))
-        chosen.append(labels.index(label))
-    return chosen
 
 
 def ensure_default_model(path: str, offline: bool) -> None:
-    """Fetch and convert the default model if it is not there. Raises ModelError where that fails or is forbidden."""
+    """Download and convert the default model if it is missing. Raises ModelError when that fails or is forbidden."""
     if os.path.exists(path) and os.path.exists(card_path(path)):
         return
     if offline:
         raise ModelError(
-            "{}: not there, and --offline forbids fetching it; run: python -m tools.fetch {} && "
-            "python -m tools.convert".format(path, DEFAULT_MODEL)
+            f"{path}: missing, and --offline forbids downloading it; run: python -m tools.fetch {DEFAULT_MODEL} && "
+            "python -m tools.convert"
         )
     # The one place where app needs tools: the first run on a fresh machine.
     from tools import convert
@@ -62,22 +45,17 @@ def ensure_default_model(path: str, offline: bool) -> None:
     convert.convert(weights, path)
 
 
-def open_sinks(
-    args: argparse.Namespace, source: Source, labels: Sequence[str], timing: Timing, stop: Stop
-) -> List[Sink]:
+def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: Stop) -> List[Sink]:
     """The outputs that the command line asks for. Nothing is written yet."""
-    keep = is_supervised()  # and so started again by itself, which must cost nothing that was written before
+    keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
     sinks: List[Sink] = [SupervisorSink(timing)] if keep else []
     frames = source.count
     if args.max_frames is not None:
         frames = args.max_frames if frames is None else min(frames, args.max_frames)
     if args.jsonl is not None:
-        sinks.append(JsonLinesSink(args.jsonl, labels, append=keep))
+        sinks.append(JsonLinesSink(args.jsonl, append=keep))
     if args.save is not None:
-        # A file plays as fast as it was filmed, whatever the speed of detection; a camera, by the clock.
-        rate = (args.fps if source.live else None) or source.fps
-        still = source.fps is None and not source.live
-        sinks.append(open_recording(args.save, rate, frames, still, source.live, keep))
+        sinks.append(open_recording(args.save, source, fps=args.fps, frames=frames, keep=keep))
     if args.show or (args.show is None and display_available()):
         sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
     elif frames is not None and sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None:
@@ -91,12 +69,12 @@ def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     if args.save and os.path.isdir(args.save):
         for path in inputs:
             if os.path.dirname(os.path.realpath(path)) == os.path.realpath(args.save):
-                raise UsageError("--save {}: would overwrite the images that are read; name another".format(args.save))
+                raise UsageError(f"--save {args.save}: would overwrite the input images; name another folder")
     for option, path in (("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)):
         if path and path != "-" and not (os.path.exists(path) and not os.path.isfile(path)):
             place = os.path.realpath(path)
             if place in taken:
-                raise UsageError("{} {}: would overwrite {}; name another".format(option, path, taken[place]))
+                raise UsageError(f"{option} {path}: would overwrite {taken[place]}; name another file")
             taken[place] = path
 
 
@@ -113,30 +91,35 @@ def detect(args: argparse.Namespace) -> None:
     if args.model == DEFAULT_MODEL:
         ensure_default_model(model, args.offline)
 
-    # Its thread pool spins between calls, on the cores that inference needs, and gains nothing on pictures this small.
-    cv2.setNumThreads(1)
-    share_heaps()
+    configure_process()
+    camera = CameraOptions(args.width, args.height, args.fps, args.retry, args.wait)
     with Stop() as stop, ExitStack() as stack:
-        card = read_card(model)
-        classes = choose_classes(args.classes, card.labels)
-        source = stack.enter_context(
-            open_source(args.cam, args.width, args.height, args.fps, args.loop, args.retry, args.wait)
-        )
+        source = stack.enter_context(open_source(args.cam, camera, loop=args.loop))
         protect_inputs(args, [*source.files, model, card_path(model)])
-        backend = stack.enter_context(open_backend(model, args.backend, args.device, args.precision))
-        detector = Detector(
-            backend, card, args.size, args.square, args.conf, args.nms, args.agnostic_nms, classes, adapt=source.live
+        detector = stack.enter_context(
+            load_detector(
+                model,
+                backend=args.backend,
+                device=args.device,
+                precision=args.precision,
+                size=args.size,
+                square=args.square,
+                confidence=args.conf,
+                iou=args.nms,
+                class_agnostic=args.agnostic_nms,
+                classes=args.classes,
+                adapt=source.live,
+            )
         )
-        timing = Timing(args.fps, source.live)
-        tally = Tally(card.labels)
-        sinks = open_sinks(args, source, card.labels, timing, stop)
-        if source.live:  # one that ends soon is told at its end
-            sinks.insert(0, Announcement("{} on {}".format(card.name, backend.description)))
+        pipeline = Pipeline(source, detector, fps=args.fps)
+        sinks = open_sinks(args, source, pipeline.timing, stop)
+        if source.live:  # a source that ends soon is announced by its summary
+            sinks.insert(0, Announcement(f"{detector.card.name} on {detector.backend.description}"))
         try:
-            run(source, detector, sinks, timing, tally, stop, max_frames=args.max_frames)
+            pipeline.run(sinks, stop=stop, max_frames=args.max_frames)
         finally:
-            if timing.frames or stop.requested:
-                fields = report(source, detector, timing, tally)
+            if pipeline.timing.frames or stop.requested:
+                fields = pipeline.report()
                 if args.report is not None:
                     write_file(args.report, (json.dumps(fields, indent=2) + "\n").encode())
                 say(summary(fields))
@@ -147,26 +130,26 @@ def summary(fields: Dict[str, Any]) -> str:
     if not fields["frames"]:
         return "stopped before the first frame"
     fps, latency, found = fields["fps"], fields["latency_ms"], fields["detections"]
-    real = "too short to give a rate" if fps["real"] is None else "{:.1f} FPS".format(fps["real"])
+    real = "too short for a rate" if fps["real"] is None else f"{fps['real']:.1f} FPS"
     if fps["configured"]:
-        real += " of {:g} configured".format(fps["configured"])
+        real += f" of {fps['configured']:g} configured"
         if fps["real"] is not None and fps["real"] < 0.98 * fps["configured"]:
             real += " (not reached: see the times)"
-    stages = ", ".join("{} {:.1f}".format(stage, times["mean"]) for stage, times in fields["stages_ms"].items())
-    labels = ", ".join("{} {}".format(count, label) for label, count in found["by_label"].items())
+    stages = ", ".join(f"{stage} {times['mean']:.1f}" for stage, times in fields["stages_ms"].items())
+    labels = ", ".join(f"{count} {label}" for label, count in found["by_label"].items())
     height, width = fields["input"]
-    losses = ["{} dropped".format(fields["dropped"])]
+    losses = [f"{fields['dropped']} dropped"]
     if fields["sink_dropped"]:
-        losses.append("{} skipped by slow outputs".format(fields["sink_dropped"]))
+        losses.append(f"{fields['sink_dropped']} skipped by slow outputs")
     if fields["reconnects"]:
-        losses.append("{} reconnections".format(fields["reconnects"]))
-    frames = "{} frame{}".format(fields["frames"], "s" if fields["frames"] > 1 else "")
+        losses.append(f"{fields['reconnects']} reconnections")
+    frames = f"{fields['frames']} frame{'s' if fields['frames'] > 1 else ''}"
     return "\n".join(
         (
-            "{} in {:.1f} s, {}, {}".format(frames, fields["duration_s"], real, ", ".join(losses)),
-            "ms per frame: {}; latency p50 {:.1f}, p95 {:.1f}".format(stages, latency["p50"], latency["p95"]),
-            "{} detections: {}".format(found["count"], labels or "none"),
-            "{} at {}x{} on {}".format(fields["model"], width, height, fields["backend"]),
+            f"{frames} in {fields['duration_s']:.1f} s, {real}, {', '.join(losses)}",
+            f"ms per frame: {stages}; latency p50 {latency['p50']:.1f}, p95 {latency['p95']:.1f}",
+            f"{found['count']} detections: {labels or 'none'}",
+            f"{fields['model']} at {width}x{height} on {fields['backend']}",
         )
     )
 

@@ -1,40 +1,67 @@
-"""What was found in one frame: three arrays of one length."""
+"""What was found in one frame: three arrays of one length, and the names of the classes."""
 
-from typing import Any
+from typing import Any, Iterator, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
 
-class Detections:
-    """Detections of one frame, sorted by score, highest first.
-
-    boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the captured frame, clipped to it; scores: (N,) float32;
-    classes: (N,) int32. Indexing with a mask, a slice or an array of positions gives the detections it selects.
+class Detection(NamedTuple):
+    """One object. label: the class's name. score: 0 to 1. box: x1, y1, x2, y2 in pixels of the frame.
+    class_id: position of the class among the model's labels.
     """
 
-    __slots__ = ("boxes", "scores", "classes")
+    label: str
+    score: float
+    box: Tuple[float, float, float, float]
+    class_id: int
 
-    def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
-        """Sort and hold the arrays. Raises ValueError when their shapes do not agree."""
+
+class Detections:
+    """The detections of one frame, sorted by score, highest first.
+
+    boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the captured frame, clipped to it; scores: (N,) float32;
+    classes: (N,) int32, positions in `labels`. Iterating yields a `Detection` for each; indexing with a mask, a slice
+    or an array of positions gives the detections that it selects:
+
+        people = detections[detections.scores > 0.5]
+        for label, score, box, _ in people: ...
+    """
+
+    __slots__ = ("boxes", "scores", "classes", "labels")
+
+    def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, labels: Sequence[str] = ()) -> None:
+        """Sort and hold the arrays. Without `labels` a class is named by its number.
+
+        Raises ValueError when the shapes do not agree.
+        """
         count = len(scores)
         if boxes.shape != (count, 4) or scores.shape != (count,) or classes.shape != (count,):
             raise ValueError(
-                "boxes, scores and classes should be (N, 4), (N,) and (N,), are {}, {} and {}".format(
-                    boxes.shape, scores.shape, classes.shape
-                )
+                f"boxes, scores and classes should have the shapes (N, 4), (N,) and (N,), "
+                f"not {boxes.shape}, {scores.shape} and {classes.shape}"
             )
         order = np.argsort(-scores, kind="stable")
         self.boxes = boxes[order].astype(np.float32, copy=False)
         self.scores = scores[order].astype(np.float32, copy=False)
         self.classes = classes[order].astype(np.int32, copy=False)
+        self.labels = labels
 
     @classmethod
-    def empty(cls) -> "Detections":
+    def empty(cls, labels: Sequence[str] = ()) -> "Detections":
         """No detections."""
-        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), labels)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The label of each detection."""
+        return [self.labels[index] if self.labels else str(index) for index in self.classes.tolist()]
 
     def __len__(self) -> int:
         return len(self.scores)
 
+    def __iter__(self) -> Iterator[Detection]:
+        rows = zip(self.names, self.scores.tolist(), self.boxes.tolist(), self.classes.tolist())
+        return (Detection(name, score, tuple(box), index) for name, score, box, index in rows)
+
     def __getitem__(self, selected: Any) -> "Detections":
-        return Detections(self.boxes[selected], self.scores[selected], self.classes[selected])
+        return Detections(self.boxes[selected], self.scores[selected], self.classes[selected], self.labels)

@@ -1,173 +1,251 @@
 """The detector: pure steps round one impure call.
 
-letterbox and scale -> backend.infer -> decode -> NMS -> back to pixels of the frame
+preprocess (letterbox and scale) -> infer (the backend) -> postprocess (decode, NMS, back to pixels of the frame)
+
+    with load_detector("yolov3-tiny", size=416) as detector:
+        for found in detector.detect(image):
+            print(found.label, found.score, found.box)
 """
 
+import difflib
 from collections import deque
-from typing import Collection, Deque, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Deque, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from app import boxes as box_math
-from app.backends import Backend
+from app.backends import Backend, open_backend
 from app.detections import Detections
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame
 from app.letterbox import Letterbox, preprocess
-from app.modelcard import ModelCard
-from app.timing import StageClock
+from app.modelcard import ModelCard, find_model, read_card
 from app.yolo import decode
 
 SPARE_TENSORS = 8  # more than a source reads ahead
 
 
-class Prepared(NamedTuple):
-    """A frame made ready for the network."""
-
-    letterbox: Letterbox
-    tensor: np.ndarray
-
-
 class Detector:
-    """Finds objects in frames of any size.
+    """Finds objects in images of any size. A context manager that closes its backend.
 
-    `prepare`, `infer` and `finish` may each run in a thread of its own, so that the next frame is made ready and the
-    last one finished while the network is at work; `infer` always in the one that opened the backend.
+    `detect` takes an image. A loop calls the steps instead, each of which reads and writes the frame's record. They may
+    run in different threads, so that the next frame is preprocessed and the last one postprocessed while the network
+    works; `warm_up` and `infer` always run in the thread that opened the backend.
     """
 
     def __init__(
         self,
         backend: Backend,
         card: ModelCard,
+        *,
         size: int = 416,
         square: bool = False,
         confidence: float = 0.25,
-        overlap: float = 0.45,
-        agnostic: bool = False,
-        classes: Optional[Collection[int]] = None,
+        iou: float = 0.45,
+        class_agnostic: bool = False,
+        classes: Optional[Sequence[str]] = None,
         multi_label: bool = False,
         adapt: bool = False,
     ) -> None:
-        """size: longer side of the network's input, a multiple of the card's. confidence: least score. overlap: the
-        IoU above which the lower-scoring of two boxes goes. agnostic: also between classes. classes: the only ones
-        to report. multi_label: report every class of a box that scores enough, not its best only (for scoring).
-        adapt: where a camera changes its shape and the backend has nothing for the new one, as an engine for one input
-        has not, fit its frames into the input that did run.
+        """Wrap a backend that is open; see `load_detector` for the arguments.
 
-        Raises UsageError when the model cannot take `size`.
+        multi_label: report every class of a box that scores enough, not only its best (for scoring).
+        adapt: when a camera changes its resolution and the backend has no engine for the new input shape, letterbox
+        its frames into the shape that did run.
         """
         if size % card.multiple or size <= 0:
-            raise UsageError("size {} is not {}".format(size, nearest_sizes(size, card.multiple)))
+            raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
         self.backend = backend
         self.card = card
         self.size = size
         self.square = square
         self.confidence = confidence
-        self.overlap = overlap
-        self.agnostic = agnostic
+        self.iou = iou
+        self.class_agnostic = class_agnostic
         self.multi_label = multi_label
         self.adapt = adapt
         self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
         self._only: Optional[Tuple[int, int]] = None  # the one that other frames are fitted into, see `adapt`
-        self._warm: Set[Tuple[int, int]] = set()  # the inputs' shapes that the model has run at
-        self._classes = None if classes is None else np.array(sorted(classes), np.int32)
-        self._spare: Deque[Prepared] = deque(maxlen=SPARE_TENSORS)  # memory to use again
+        self._warm: Set[Tuple[int, int]] = set()  # the input shapes that the model has run at
+        self._classes = None if classes is None else np.array(class_numbers(classes, card.labels), np.int32)
+        self._spare: Deque[Tuple[Letterbox, np.ndarray]] = deque(maxlen=SPARE_TENSORS)  # tensors to use again
 
-    def detect(self, image: np.ndarray, clock: StageClock) -> Detections:
-        """Detections in a frame (h, w, 3) uint8 BGR, step after step; the clock is told the time of each stage.
+    def detect(self, image: np.ndarray) -> Detections:
+        """Detections in an image (h, w, 3) uint8 BGR. Raises ModelError, and UsageError for another shape or dtype.
 
-        The first frame of a new size costs one more inference, unmeasured, to warm the model up. Raises ModelError.
+        The first image of a new shape costs one more inference, which warms the model up.
         """
-        frame = Frame(image, 0, 0.0)
-        frame.clock = clock
-        outputs, letterbox = self.infer(frame)
-        with clock("postprocess"):
-            return self.finish(outputs, letterbox)
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise UsageError(f"an image should be a uint8 array of shape (h, w, 3) in BGR order, not {given}")
+        frame = Frame(image)
+        self.preprocess(frame)
+        self.warm_up(frame)
+        self.infer(frame)
+        self.postprocess(frame)
+        return frame.detections
 
-    def prepare(self, frame: Frame) -> None:
-        """Letterbox a frame into a tensor (1, 3, height, width) float32 RGB, which it carries from then on."""
-        with frame.clock("preprocess"):
-            height, width = frame.image.shape[:2]
-            letterbox = self._fit(width, height)
-            tensor = preprocess(frame.image, letterbox, self.card.scale, self._spare_tensor(letterbox))
-            frame.prepared = Prepared(letterbox, tensor)
+    def preprocess(self, frame: Frame) -> None:
+        """Letterbox a frame's image into its `tensor` (1, 3, height, width) float32 RGB."""
+        height, width = frame.image.shape[:2]
+        letterbox = Letterbox.fit(width, height, self.size, square=self.square, multiple=self.card.multiple)
+        if self._only not in (None, (letterbox.height, letterbox.width)):
+            letterbox = Letterbox.into(width, height, self._only[1], self._only[0])
+        frame.letterbox = letterbox
+        frame.tensor = preprocess(frame.image, letterbox, self.card.scale, self._spare_tensor(letterbox))
 
     def _spare_tensor(self, letterbox: Letterbox) -> Optional[np.ndarray]:
-        """A tensor that has been used, with the same grey bars; None where there is none."""
+        """A tensor that is no longer needed and has the same grey bars; None where there is none."""
         try:
-            spare = self._spare.pop()
+            fitted, tensor = self._spare.pop()
         except IndexError:
             return None
-        return spare.tensor if spare.letterbox == letterbox else None
+        return tensor if fitted == letterbox else None
 
-    def infer(self, frame: Frame) -> Tuple[List[np.ndarray], Letterbox]:
-        """The heads of a frame, raw, in memory that the next call may use again, and how it was letterboxed.
+    def warm_up(self, frame: Frame) -> None:
+        """Run the model once at the shape of a frame's tensor, if it is a new one. Raises ModelError.
 
-        Raises ModelError.
+        With `adapt`, a frame whose shape the backend cannot take is letterboxed anew.
         """
-        if frame.prepared is None:
-            self.prepare(frame)
-        shape = frame.prepared.letterbox.height, frame.prepared.letterbox.width
-        if shape != self.input_shape and self._only is None:
+        shape = _shape(frame)
+        if shape not in self._warm and self._only is None:
             try:
-                if shape not in self._warm:
-                    self._warm_up(shape)
-                self.input_shape = shape
+                self._run_once(shape)
             except ModelError as error:
                 if self.input_shape is None or not self.adapt:
                     raise
-                warn("{}; fitting the new frames into {}x{}".format(error, self.input_shape[1], self.input_shape[0]))
+                warn(f"{error}; fitting the new frames into {self.input_shape[1]}x{self.input_shape[0]}")
                 self._only = self.input_shape
-        if self._only is not None and shape != self._only:
-            self.prepare(frame)
-        prepared, frame.prepared = frame.prepared, None
-        with frame.clock("infer"):
-            outputs = self.backend.infer(prepared.tensor)
-        self._spare.append(prepared)
-        return outputs, prepared.letterbox
+        if self._only not in (None, shape):
+            self.preprocess(frame)
 
-    def finish(self, outputs: Sequence[np.ndarray], letterbox: Letterbox) -> Detections:
-        """Decode the heads of a frame, and bring what they say back to its pixels. Raises ModelError."""
-        boxes, scores, classes = decode(
-            outputs, self.card.heads, len(self.card.labels), self.confidence, self.multi_label
-        )
-        return self._suppress(boxes, scores, classes, letterbox)
-
-    def _fit(self, width: int, height: int) -> Letterbox:
-        letterbox = Letterbox.fit(width, height, self.size, self.square, self.card.multiple)
-        if self._only in (None, (letterbox.height, letterbox.width)):
-            return letterbox
-        return Letterbox.into(width, height, self._only[1], self._only[0])
-
-    def _warm_up(self, shape: Tuple[int, int]) -> None:
-        """Run the model once at this shape, and check that its outputs are those of the card."""
+    def _run_once(self, shape: Tuple[int, int]) -> None:
+        """Infer with zeros, and check that the outputs are those that the card describes."""
         outputs = self.backend.infer(np.zeros((1, 3) + shape, np.float32))
         decode(outputs, self.card.heads, len(self.card.labels), 1.0)
         for output, head in zip(outputs, self.card.heads):
-            if output.shape[2:] != (shape[0] // head.stride, shape[1] // head.stride):
+            expected = (shape[0] // head.stride, shape[1] // head.stride)
+            if output.shape[2:] != expected:
                 raise ModelError(
-                    "the card does not fit the model: with stride {} an input of {} gives a head of {}, not {}".format(
-                        head.stride, shape, (shape[0] // head.stride, shape[1] // head.stride), output.shape[2:]
-                    )
+                    f"the card does not fit the model: with stride {head.stride}, an input of {shape} should give a "
+                    f"head of {expected}, not {output.shape[2:]}"
                 )
         self._warm.add(shape)
 
-    def _suppress(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, letterbox: Letterbox) -> Detections:
-        """NMS, then back to the frame. What lies wholly in the grey bars is dropped."""
+    def infer(self, frame: Frame) -> None:
+        """Run the network on a frame's tensor: its `outputs`, whose memory the next call may use again.
+
+        Raises ModelError.
+        """
+        self.input_shape = _shape(frame)
+        assert frame.tensor is not None
+        assert frame.letterbox is not None
+        frame.outputs = self.backend.infer(frame.tensor)
+        self._spare.append((frame.letterbox, frame.tensor))
+        frame.tensor = None
+
+    def postprocess(self, frame: Frame) -> None:
+        """Turn a frame's outputs into its `detections`. Raises ModelError."""
+        assert frame.letterbox is not None, "preprocess comes first"
+        frame.detections = self.decode(frame.outputs, frame.letterbox)
+
+    def decode(self, outputs: Sequence[np.ndarray], letterbox: Letterbox) -> Detections:
+        """Detections from the raw heads of a frame that was letterboxed so: decode, NMS, then back to its pixels.
+
+        Boxes that lie wholly in the grey bars are dropped. Raises ModelError.
+        """
+        labels = self.card.labels
+        boxes, scores, classes = decode(outputs, self.card.heads, len(labels), self.confidence, self.multi_label)
         if self._classes is not None:
             wanted = np.isin(classes, self._classes)
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         if not len(boxes):
-            return Detections.empty()
-        kept = box_math.nms(boxes, scores, classes, self.overlap, self.agnostic)
+            return Detections.empty(labels)
+        kept = box_math.nms(boxes, scores, classes, self.iou, self.class_agnostic)
         boxes = box_math.clip(letterbox.invert(boxes[kept]), letterbox.frame_width, letterbox.frame_height)
         inside = box_math.area(boxes) > 0
         kept = kept[inside]
-        return Detections(boxes[inside], scores[kept], classes[kept])
+        return Detections(boxes[inside], scores[kept], classes[kept], labels)
+
+    def close(self) -> None:
+        """Free the model. Closing twice is allowed."""
+        self.backend.close()
+
+    def __enter__(self) -> "Detector":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+
+def load_detector(
+    model: str = "yolov3-tiny",
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    size: int = 416,
+    square: bool = False,
+    confidence: float = 0.25,
+    iou: float = 0.45,
+    class_agnostic: bool = False,
+    classes: Optional[Sequence[str]] = None,
+    multi_label: bool = False,
+    adapt: bool = False,
+) -> Detector:
+    """Load a model and return its detector, a context manager.
+
+    model: a name in `weights/`, or the path of an ONNX file that has its card beside it. backend, device, precision:
+    see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
+    the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
+    that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
+    labels. multi_label, adapt: see `Detector`.
+
+    Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
+    """
+    path = find_model(model)
+    card = read_card(path)
+    if classes is not None:
+        class_numbers(classes, card.labels)  # a wrong label is reported before the backend takes its time
+    opened = open_backend(path, backend, device, precision)
+    try:
+        return Detector(
+            opened,
+            card,
+            size=size,
+            square=square,
+            confidence=confidence,
+            iou=iou,
+            class_agnostic=class_agnostic,
+            classes=classes,
+            multi_label=multi_label,
+            adapt=adapt,
+        )
+    except BaseException:
+        opened.close()
+        raise
+
+
+def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
+    """Positions of class names among a model's labels. Raises UsageError for a name that is not one of them."""
+    numbers = []
+    for name in classes:
+        if name not in labels:
+            close = difflib.get_close_matches(name, labels)
+            hint = f"did you mean {' or '.join(close)}?" if close else "the model's card lists its labels"
+            raise UsageError(f"classes: the model has no label {name!r}; {hint}")
+        numbers.append(list(labels).index(name))
+    return numbers
 
 
 def nearest_sizes(size: int, multiple: int) -> str:
     """What to say of a size that is not a positive multiple: the nearest ones that are."""
     below = size // multiple * multiple
-    nearest = "{} and {}".format(below, below + multiple) if below > 0 else str(multiple)
-    return "a multiple of {}; nearest: {}".format(multiple, nearest)
+    nearest = f"{below} and {below + multiple}" if below > 0 else str(multiple)
+    return f"a multiple of {multiple}; nearest: {nearest}"
+
+
+def _shape(frame: Frame) -> Tuple[int, int]:
+    """Height and width of a frame's tensor."""
+    assert frame.tensor is not None, "preprocess comes first"
+    return frame.tensor.shape[2], frame.tensor.shape[3]

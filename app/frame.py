@@ -1,45 +1,58 @@
-"""What the loop reads: frames, from a source."""
+"""What a source delivers: frames, each with the record of what happened to it."""
 
-from typing import Any, Callable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence
 
 import numpy as np
 
-from app.timing import StageClock
+from app.detections import Detections
+from app.letterbox import Letterbox
+from app.timing import FrameTimes
+
+NOTHING = Detections.empty()
 
 
 class Frame:
-    """One captured picture.
+    """One captured image, and what becomes of it on its way.
 
     image: (height, width, 3) uint8, BGR, owned by whoever holds the frame: the overlay draws on it.
-    index: number of this frame among all that were captured, from 0; a gap is a dropped frame.
-    captured_at: seconds on the monotonic clock.
-    name: file name of a still image, else empty.
-    prepared: what the detector has made of the image ahead of time, in the source's thread; None where it has not.
-    clock: what each stage took for this frame.
+    name: the file name of a still image, else empty.
+    times: when it was captured, and what each stage took.
+    letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
+    outputs: the network's raw heads; by `infer`, until they are decoded.
+    detections: what was found; by `postprocess`.
     """
 
-    __slots__ = ("image", "index", "captured_at", "name", "prepared", "clock")
+    __slots__ = ("image", "name", "times", "letterbox", "tensor", "outputs", "detections")
 
-    def __init__(self, image: np.ndarray, index: int, captured_at: float, name: str = "") -> None:
+    def __init__(self, image: np.ndarray, index: int = 0, captured_at: float = 0.0, name: str = "") -> None:
         self.image = image
-        self.index = index
-        self.captured_at = captured_at
         self.name = name
-        self.prepared: Any = None
-        self.clock = StageClock()
+        self.times = FrameTimes(index, captured_at)
+        self.letterbox: Optional[Letterbox] = None
+        self.tensor: Optional[np.ndarray] = None
+        self.outputs: List[np.ndarray] = []
+        self.detections = NOTHING
+
+    @property
+    def index(self) -> int:
+        """The number of this frame among all that were captured, from 0; a gap is a dropped frame."""
+        return self.times.index
+
+    @property
+    def captured_at(self) -> float:
+        """When it was captured, in seconds on the monotonic clock."""
+        return self.times.captured_at
 
 
 class Source:
     """A context manager that iterates over frames.
 
-    Iterating gives None when no frame came for a tenth of a second, so that the loop is never stuck in here. A live
-    source drops frames that nobody took; any other loses none. Raises SourceError when it breaks.
+    A live source drops frames that nobody took in time; any other loses none.
 
-    name: for people, without passwords. fps: nominal rate, None where there is none. count: frames in all, None where
-    nobody knows. files: the files that are read, which nobody may write to.
-    prepare: called with every frame, in the source's own thread, before it is handed out; set by the loop.
-    captured: frames captured so far, also those that were dropped.
-    outage: what to tell people while there is no picture, None while there is. reconnects: how often it came back.
+    name: for people, without passwords. fps: nominal rate, None where there is none. count: number of frames, None
+    where it is unknown. files: the files that are read, which no output may overwrite.
+    captured: frames captured so far, including dropped ones.
+    outage: why there is no image at the moment, for people; None while there is one. reconnects: how often it returned.
     """
 
     name: str
@@ -47,16 +60,23 @@ class Source:
     live = False
     fps: Optional[float] = None
     count: Optional[int] = None
-    prepare: Optional[Callable[[Frame], None]] = None
     captured = 0
     outage: Optional[str] = None
     reconnects = 0
 
-    def __iter__(self) -> Iterator[Optional[Frame]]:
+    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+        """Yield frames as they come, or None after a tenth of a second without one, so that the caller never hangs.
+
+        prepare: called with each frame in the source's own thread before it is handed out; the first call decides.
+        Raises SourceError when the source breaks.
+        """
         raise NotImplementedError
 
+    def __iter__(self) -> Iterator[Optional[Frame]]:
+        return self.frames()
+
     def close(self) -> None:
-        """Stop the source's thread and free its device. Closing twice is allowed."""
+        """Stop the source's threads and free its device. Closing twice is allowed."""
 
     def __enter__(self) -> "Source":
         return self

@@ -27,7 +27,7 @@ class Letterbox(NamedTuple):
 
     @classmethod
     def fit(
-        cls, frame_width: int, frame_height: int, size: int, square: bool = False, multiple: int = 32
+        cls, frame_width: int, frame_height: int, size: int, *, square: bool = False, multiple: int = 32
     ) -> "Letterbox":
         """Scale the frame's longer side to `size`.
 

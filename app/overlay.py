@@ -1,6 +1,7 @@
-"""Draws detections and the status line on the frame it is handed, readable from 320x240 to 4K."""
+"""Draws detections and the status line on an image, readable from 320x240 to 4K."""
 
 import colorsys
+from functools import lru_cache
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
@@ -29,6 +30,7 @@ class Style(NamedTuple):
     margin: int
 
     @classmethod
+    @lru_cache(maxsize=8)
     def fit(cls, width: int, height: int) -> "Style":
         """Text grows more slowly than the picture: scale 0.4 at 320x240, 0.8 at 720p, 1.5 at 4K."""
         scale = max(0.35, 0.4 * (min(width, height) / 240) ** 0.6)
@@ -41,90 +43,84 @@ class Style(NamedTuple):
         return int(cv2.getTextSize(text, FONT, self.scale, self.thickness)[0][0])
 
 
-class Overlay:
-    """Draws on frames: boxes with labels, and a status line. Colours belong to classes and never change."""
+def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
+    """Draw boxes with labels on an image (h, w, 3) uint8 BGR, in place, and return it.
 
-    def __init__(self, labels: Sequence[str], timing: Timing) -> None:
-        self._labels = labels
+    The label of a higher score gets the better place. Colours belong to classes and never change.
+    """
+    height, width = image.shape[:2]
+    style = Style.fit(width, height)
+    boxes = np.rint(detections.boxes).astype(int).tolist()
+    texts = [f"{name} {100 * score:.0f}%" for name, score in zip(detections.names, detections.scores.tolist())]
+    colours = [class_colour(index) for index in detections.classes.tolist()]
+    plates: List[Plate] = []
+    for box, text in zip(boxes, texts):
+        plates.append(_place(style, box, text, width, height, plates))
+    # The lowest score first, so that the highest is on top.
+    for (x1, y1, x2, y2), colour in zip(reversed(boxes), reversed(colours)):
+        opposite = (min(x2, width - 1), min(y2, height - 1))
+        cv2.rectangle(image, (x1, y1), opposite, colour, style.thickness + 1)
+    for plate, text, colour in zip(reversed(plates), reversed(texts), reversed(colours)):
+        cv2.rectangle(image, plate[:2], plate[2:], colour, cv2.FILLED)
+        origin = (plate[0] + style.margin, plate[3] - 2 * style.margin)
+        cv2.putText(image, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
+    return image
+
+
+def _place(style: Style, box: Sequence[int], text: str, width: int, height: int, taken: Sequence[Plate]) -> Plate:
+    """Where a label goes: above its box, below, inside at the top or inside at the bottom, but within the image.
+
+    The first of these that covers no other label; if all do, the first.
+    """
+    x1, y1, _, y2 = box
+    plate_width = style.width(text) + 2 * style.margin
+    plate_height = style.height + 3 * style.margin
+    left = max(0, min(x1, width - plate_width))
+    tops = [max(0, min(top, height - plate_height)) for top in (y1 - plate_height, y2, y1, y2 - plate_height)]
+    places = [(left, top, left + plate_width, top + plate_height) for top in tops]
+    return next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
+
+
+def banner(canvas: np.ndarray, text: str) -> None:
+    """Darken an image (h, w, 3) uint8 BGR, in place, and write across its middle why it does not move."""
+    height, width = canvas.shape[:2]
+    style = Style.fit(2 * width, 2 * height)  # larger than a label
+    np.right_shift(canvas, 1, out=canvas)
+    lines = wrap(text.split(), style, width - 4 * style.margin)
+    line_height = style.height + 4 * style.margin
+    top = max(0, (height - line_height * len(lines)) // 2 - style.margin)
+    bottom = min(height, top + line_height * len(lines) + 2 * style.margin)
+    canvas[top:bottom] = BANNER
+    for number, line in enumerate(lines, 1):
+        origin = (max(0, (width - style.width(line)) // 2), top + number * line_height - style.margin)
+        cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
+
+
+class StatusLine:
+    """Draws the rates and times of a run at the bottom left of its frames."""
+
+    def __init__(self, timing: Timing) -> None:
         self._timing = timing
-        self._colours = [class_colour(index) for index in range(len(labels))]
-        self._frame_size: Optional[Tuple[int, int]] = None
-        self._style = Style.fit(640, 480)
+        self._frame_size = (0, 0)
         self._plate: Optional[np.ndarray] = None
         self._plate_made = 0.0
 
-    def draw(self, canvas: np.ndarray, detections: Detections) -> None:
-        """Draw on a picture (h, w, 3) uint8 BGR, in place; the label of a higher score gets the better place."""
+    def draw(self, canvas: np.ndarray) -> None:
+        """Draw on an image (h, w, 3) uint8 BGR, in place. A text stays long enough to be read."""
         height, width = canvas.shape[:2]
-        if self._frame_size != (width, height):
-            self._frame_size = (width, height)
-            self._style = Style.fit(width, height)
-            self._plate = None
-        boxes = np.rint(detections.boxes).astype(int).tolist()
-        texts = [
-            "{} {:.0f}%".format(self._labels[label], 100 * score)
-            for label, score in zip(detections.classes.tolist(), detections.scores.tolist())
-        ]
-        colours = [self._colours[label] for label in detections.classes.tolist()]
-        plates: List[Plate] = []
-        for box, text in zip(boxes, texts):
-            plates.append(self._place(box, text, width, height, plates))
-        # The lowest score first, so that the highest is on top.
-        for (x1, y1, x2, y2), colour in zip(reversed(boxes), reversed(colours)):
-            opposite = (min(x2, width - 1), min(y2, height - 1))
-            cv2.rectangle(canvas, (x1, y1), opposite, colour, self._style.thickness + 1)
-        for plate, text, colour in zip(reversed(plates), reversed(texts), reversed(colours)):
-            self._draw_label(canvas, plate, text, colour)
-        if self._timing.frames:
-            self._draw_status(canvas)
-
-    def banner(self, canvas: np.ndarray, text: str) -> None:
-        """Darken a picture (h, w, 3) uint8 BGR, in place, and write across its middle why it does not move."""
-        height, width = canvas.shape[:2]
-        style = Style.fit(2 * width, 2 * height)  # larger than a label
-        np.right_shift(canvas, 1, out=canvas)
-        lines = wrap(text.split(), style, width - 4 * style.margin)
-        line_height = style.height + 4 * style.margin
-        top = max(0, (height - line_height * len(lines)) // 2 - style.margin)
-        bottom = min(height, top + line_height * len(lines) + 2 * style.margin)
-        canvas[top:bottom] = BANNER
-        for number, line in enumerate(lines, 1):
-            origin = (max(0, (width - style.width(line)) // 2), top + number * line_height - style.margin)
-            cv2.putText(canvas, line, origin, FONT, style.scale, WHITE, style.thickness, cv2.LINE_AA)
-
-    def _place(self, box: Sequence[int], text: str, width: int, height: int, taken: Sequence[Plate]) -> Plate:
-        """Where a label goes: above its box, below, inside at the top, or inside at the bottom; in the picture.
-
-        The first of these that covers no other label; where all do, the first.
-        """
-        x1, y1, _, y2 = box
-        plate_width = self._style.width(text) + 2 * self._style.margin
-        plate_height = self._style.height + 3 * self._style.margin
-        left = max(0, min(x1, width - plate_width))
-        tops = [max(0, min(top, height - plate_height)) for top in (y1 - plate_height, y2, y1, y2 - plate_height)]
-        places = [(left, top, left + plate_width, top + plate_height) for top in tops]
-        return next((place for place in places if not any(_overlap(place, other) for other in taken)), places[0])
-
-    def _draw_label(self, canvas: np.ndarray, plate: Plate, text: str, colour: Colour) -> None:
-        style = self._style
-        cv2.rectangle(canvas, plate[:2], plate[2:], colour, cv2.FILLED)
-        origin = (plate[0] + style.margin, plate[3] - 2 * style.margin)
-        cv2.putText(canvas, text, origin, FONT, style.scale, text_colour(colour), style.thickness, cv2.LINE_AA)
-
-    def _draw_status(self, canvas: np.ndarray) -> None:
-        """The status at the bottom left, on the darkened picture; its text stays long enough to be read."""
         now = self._timing.now()
-        if self._plate is None or now - self._plate_made >= STATUS_PERIOD:
-            self._plate = self._render_status(canvas.shape[1], canvas.shape[0])
+        if self._plate is None or self._frame_size != (width, height) or now - self._plate_made >= STATUS_PERIOD:
+            self._plate = self._render(width, height)
             self._plate_made = now
-        height, width = self._plate.shape[:2]
-        below = canvas[canvas.shape[0] - height :, :width]
+            self._frame_size = (width, height)
+        rows, columns = self._plate.shape[:2]
+        below = canvas[height - rows :, :columns]
         np.right_shift(below, 2, out=below)
         np.maximum(below, self._plate, out=below)
 
-    def _render_status(self, width: int, height: int) -> np.ndarray:
-        """White text on black, no larger than the picture, in as many lines as the width asks for."""
-        style = self._style
+    def _render(self, width: int, height: int) -> np.ndarray:
+        """White text on black, no larger than the image, in as many lines as its width needs."""
+        style = Style.fit(width, height)
         lines = wrap(status(self._timing), style, width - 2 * style.margin)
         line_height = style.height + 3 * style.margin
         longest = max(style.width(line) for line in lines) + 2 * style.margin
@@ -139,6 +135,7 @@ def _overlap(one: Plate, other: Plate) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
+@lru_cache(maxsize=None)
 def class_colour(index: int) -> Colour:
     """A bright BGR colour for a class; neighbouring classes get hues far apart (by the golden ratio)."""
     red, green, blue = colorsys.hsv_to_rgb(index * 0.618034 % 1, 0.85 if index % 2 else 0.65, 1.0)

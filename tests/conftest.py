@@ -13,6 +13,8 @@ for folder in (TESTS, os.path.dirname(TESTS)):
         sys.path.remove(folder)
     sys.path.insert(0, folder)
 
+import app  # noqa: E402, F401  (before any test imports OpenCV, since it says how quiet that is to be)
+
 # Under nohup, and in the background of a script, these are ignored, and would be in every command that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,9 +11,9 @@ import numpy as np
 from app.detections import Detections
 from app.errors import OutputError, UsageError, say, warn
 from app.files import check_writable, opencv_path, remove_file
-from app.frame import Frame
+from app.frame import Frame, Source
 from app.letterbox import Letterbox
-from app.sinks import QUEUE, Sink
+from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
 from app.sinks.stills import ImageSink
 from app.sources.readers import is_image
@@ -26,50 +26,54 @@ DISK_RESERVE, INDEX_ENTRY = 4 << 20, 32
 
 
 def open_recording(
-    path: str, fps: Optional[float], frames: Optional[int], still: bool, live: bool = False, keep: bool = False
+    path: str, source: Source, *, fps: Optional[float] = None, frames: Optional[int] = None, keep: bool = False
 ) -> Sink:
-    """The sink for `--save`: a video, an image, or for stills a folder.
+    """The sink for `--save`: a video, an image, or for a source of images a folder.
 
-    fps: nominal rate, None where there is none. frames: how many will come, None if nobody knows. still: whether the
-    source is images, live: a camera. keep: whether a recording that is there is kept, and this one gets another name.
-    Raises UsageError when the name does not fit, OutputError when it cannot be written.
+    A file plays at the rate at which it was filmed, whatever the speed of detection; a camera, by the clock. fps: the
+    nominal rate of a camera, if it was configured. frames: how many will come, None if unknown. keep: keep an existing
+    recording, and give this one another name. Raises UsageError when the name does not fit the source, OutputError when
+    it cannot be written.
     """
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix == ".mkv":
-        return MatroskaSink(path, fps, live, keep)
-    if suffix in CODECS:
+    stem, suffix = os.path.splitext(path)
+    live, stills = source.live, source.fps is None and not source.live
+    rate = (fps if live else None) or source.fps
+    if suffix.lower() == ".mkv":
+        return MatroskaSink(path, rate, by_clock=live, keep=keep)
+    if suffix.lower() in CODECS:
         if live:
             raise UsageError(
-                "--save {}: would be lost if the program is killed; a camera is recorded as .mkv, which is not: "
-                "--save {}.mkv".format(path, os.path.splitext(path)[0])
+                f"--save {path}: would be lost if the program is killed; record a camera as .mkv: --save {stem}.mkv"
             )
-        return VideoSink(path, fps or DEFAULT_FPS)
+        return VideoSink(path, rate or DEFAULT_FPS)
     if is_image(path):
         if frames != 1:
-            raise UsageError("--save {}: one image cannot hold many frames; name a video, or a folder".format(path))
+            raise UsageError(f"--save {path}: one image cannot hold many frames; name a video or a folder")
         return ImageSink(path)
-    if still and (not suffix or path.endswith("/") or os.path.isdir(path)):
+    if stills and (not suffix or path.endswith("/") or os.path.isdir(path)):
         return ImageSink(path)
-    kinds = ".mkv" if live else ".mp4, .mkv, .avi" + (", .jpg, .png, or be a folder" if still else "")
-    raise UsageError("--save {}: should end in {}".format(path, kinds))
+    kinds = ".mkv" if live else ".mp4, .mkv, .avi" + (", .jpg, .png, or be a folder" if stills else "")
+    raise UsageError(f"--save {path}: should end in {kinds}")
 
 
 class MatroskaSink(Sink):
-    """An annotated video of JPEG pictures, which can be played up to the last frame whatever ends the program.
+    """An annotated video of JPEG images, which can be played up to the last frame however the program ends.
 
-    The frames of a camera have the times at which they were taken. Frames of another size than the first are fitted
-    into it.
+    Frames of another size than the first are letterboxed into it.
     """
 
-    waiting = QUEUE
-    keeps_all = True
+    queue_size = DISK_QUEUE
+    lossless = True
 
-    def __init__(self, path: str, fps: Optional[float], live: bool, keep: bool) -> None:
-        """See open_recording. Raises OutputError when the file cannot be written there."""
+    def __init__(self, path: str, fps: Optional[float], *, by_clock: bool, keep: bool = False) -> None:
+        """fps: nominal rate. by_clock: frames play at the times at which they were captured, not at that rate.
+
+        keep: see open_recording. Raises OutputError when the file cannot be written there.
+        """
         check_writable(path)
         self.name = self._path = path
         self._fps = fps
-        self._live = live
+        self._by_clock = by_clock
         self._keep = keep
         self._size = (0, 0)
         self._frames = 0
@@ -85,7 +89,8 @@ class MatroskaSink(Sink):
             if self._writer is None:
                 self._open(frame, canvas)
             assert self._writer is not None
-            seconds = frame.captured_at - self._start if self._live else self._frames / (self._fps or DEFAULT_FPS)
+            elapsed = frame.captured_at - self._start
+            seconds = elapsed if self._by_clock else self._frames / (self._fps or DEFAULT_FPS)
             self._writer.write(data, seconds)
         self._frames += 1
 
@@ -95,7 +100,7 @@ class MatroskaSink(Sink):
         self._frames = 0
         path = free_name(self._path) if self._keep else self._path
         if path != self._path:
-            say("{} is there already; recording to {}".format(self._path, path))
+            say(f"{self._path} exists already; recording to {path}")
         self.name = path
         self._file = open(path, "wb", buffering=0)  # noqa: SIM115
         self._writer = MatroskaWriter(self._file, self._size[0], self._size[1], self._fps or DEFAULT_FPS)
@@ -121,12 +126,12 @@ class MatroskaSink(Sink):
             yield
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise OutputError("{}: the disk is full; the recording ends here".format(self.name)) from error
-            raise OutputError("{}: cannot be written: {}".format(self.name, error.strerror)) from error
+                raise OutputError(f"{self.name}: the disk is full; the recording ends here") from error
+            raise OutputError(f"{self.name}: cannot write to it: {error.strerror}") from error
 
 
 def free_name(path: str) -> str:
-    """The path, or the first of name-1, name-2, ... that no file has."""
+    """The path, or the first of name-1, name-2, ... that does not exist."""
     stem, suffix = os.path.splitext(path)
     number, name = 0, path
     while os.path.exists(name):
@@ -136,13 +141,13 @@ def free_name(path: str) -> str:
 
 
 class VideoSink(Sink):
-    """An annotated video. Frames of another size than the first are fitted into it."""
+    """An annotated video. Frames of another size than the first are letterboxed into it."""
 
-    waiting = QUEUE
-    keeps_all = True
+    queue_size = DISK_QUEUE
+    lossless = True
 
     def __init__(self, path: str, fps: float) -> None:
-        """fps: the rate at which the file is to be played. Raises OutputError when it cannot be written there."""
+        """fps: the rate of playback. Raises OutputError when the file cannot be written there."""
         check_writable(path)
         try:
             opencv_path(path)
@@ -161,15 +166,15 @@ class VideoSink(Sink):
             self._writer = self._open(width, height)
         if (width, height) != self._size:
             canvas = _fit(canvas, self._size)
-        # OpenCV's writer says nothing when the disk is full.
+        # OpenCV's writer reports nothing when the disk is full.
         if _free_bytes(self.name) < DISK_RESERVE + INDEX_ENTRY * self._frames:
-            raise OutputError("{}: the disk is full; the recording ends here".format(self.name))
+            raise OutputError(f"{self.name}: the disk is full; the recording ends here")
         self._writer.write(canvas)
         self._frames += 1
 
     def reopen(self) -> None:
         self._keep = self._keep or self._writer is not None
-        if self._writer is not None and not os.path.exists(self.name):  # moved away, so it is not there to be checked
+        if self._writer is not None and not os.path.exists(self.name):  # moved away, so it cannot be checked
             self._writer.release()
             self._writer = None
         self.close()
@@ -184,9 +189,9 @@ class VideoSink(Sink):
         reader.release()
         if kept <= 0:
             _remove(self.name)
-            raise OutputError("{}: the recording could not be finished, and was removed".format(self.name))
+            raise OutputError(f"{self.name}: the recording could not be finished and was removed")
         if kept < self._frames:
-            raise OutputError("{}: only {} of {} frames were recorded".format(self.name, kept, self._frames))
+            raise OutputError(f"{self.name}: only {kept} of {self._frames} frames were recorded")
 
     def _open(self, width: int, height: int) -> "cv2.VideoWriter":
         # Encoders take even sides only.
@@ -195,16 +200,16 @@ class VideoSink(Sink):
         self.name = free_name(self._path) if self._keep else self._path
         code = CODECS[os.path.splitext(self.name)[1].lower()]
         if _free_bytes(self.name) < DISK_RESERVE:
-            raise OutputError("{}: the disk is full".format(self.name))
+            raise OutputError(f"{self.name}: the disk is full")
         writer = cv2.VideoWriter(opencv_path(self.name), cv2.VideoWriter.fourcc(*code), self._fps, self._size)
         if not writer.isOpened():
             _remove(self.name)
-            raise OutputError("{}: OpenCV cannot record {}x{} there as {}".format(self.name, width, height, code))
+            raise OutputError(f"{self.name}: OpenCV cannot record {width}x{height} with the codec {code}")
         return writer
 
 
 def _fit(canvas: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Fit a picture into (width, height), with grey bars."""
+    """Letterbox an image into (width, height)."""
     width, height = size
     if 0 <= canvas.shape[1] - width < 2 and 0 <= canvas.shape[0] - height < 2:
         return canvas[:height, :width]
@@ -222,4 +227,4 @@ def _remove(path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        warn("{}: cannot be removed: {}".format(path, error.strerror))
+        warn(f"{path}: cannot remove it: {error.strerror}")

@@ -1,4 +1,4 @@
-"""Tells systemd how the program is: ready, still at work, and what its status line should say.
+"""Tells systemd how the program is doing: ready, still working, and the text of its status line.
 
 The protocol is sd_notify(3): datagrams to the Unix socket that $NOTIFY_SOCKET names.
 """
@@ -19,13 +19,13 @@ PERIOD = 0.5  # seconds between two messages
 
 
 def is_supervised() -> bool:
-    """Whether a supervisor wants to be told, and so will start the program again when it ends."""
+    """Whether a supervisor started the program, and so will restart it when it ends."""
     return bool(os.environ.get("NOTIFY_SOCKET"))
 
 
 class SupervisorSink(Sink):
-    """`READY=1` with the first frame, or when it is said that there is none yet; `WATCHDOG=1` with new frames only, so
-    that a program whose camera is dead is started again when its unit says so; `STATUS=` with both.
+    """`READY=1` with the first frame, or the first outage; `WATCHDOG=1` with new frames only, so that a program whose
+    camera is dead is restarted if its unit says so; `STATUS=` with both.
     """
 
     wants_canvas = False
@@ -33,7 +33,7 @@ class SupervisorSink(Sink):
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self._address = os.environ["NOTIFY_SOCKET"]
-        if self._address.startswith("@"):  # an abstract one
+        if self._address.startswith("@"):  # an abstract socket
             self._address = "\0" + self._address[1:]
         self._socket: Optional[socket.socket] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
@@ -42,32 +42,32 @@ class SupervisorSink(Sink):
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         if self._timing.now() - self._last >= PERIOD or not self._ready:
-            self._send("WATCHDOG=1", _status(self._timing))
+            self._notify("WATCHDOG=1", _status(self._timing))
 
     def idle(self, canvas: np.ndarray, outage: str) -> None:
-        self._send("", " ".join(outage.split()))  # a line break would begin another message
+        self._notify("", " ".join(outage.split()))  # a line break would start another message
 
     def close(self) -> None:
         if self._socket is not None:
-            self._tell("STOPPING=1")
+            self._send_message("STOPPING=1")
             self._socket.close()
             self._socket = None
 
-    def _send(self, watchdog: str, status: str) -> None:
+    def _notify(self, watchdog: str, status: str) -> None:
         ready = "" if self._ready else "READY=1"
         self._ready = True
         self._last = self._timing.now()
-        self._tell("\n".join(line for line in (ready, watchdog, "STATUS=" + status) if line))
+        self._send_message("\n".join(line for line in (ready, watchdog, "STATUS=" + status) if line))
 
-    def _tell(self, message: str) -> None:
+    def _send_message(self, message: str) -> None:
         if self._socket is None:
             return
         try:
             self._socket.sendto(message.encode(errors="replace"), self._address)
         except BlockingIOError:
-            pass  # it is busy; the next message will do
+            pass  # it is busy, and the next message will do
         except OSError as error:
-            warn("the supervisor at $NOTIFY_SOCKET cannot be told: {}".format(error.strerror or error))
+            warn(f"cannot notify the supervisor at $NOTIFY_SOCKET: {error.strerror or error}")
             self._socket.close()
             self._socket = None
 

@@ -1,72 +1,72 @@
-"""Live sources: the newest frame only, and a connection that is made again for as long as the program runs.
+"""Live sources: the newest frame only, and a connection that is reopened for as long as the program runs.
 
-A thread opens the device and drains it into a mailbox for one frame. It may hang in a driver, so that all that is
-decided is decided outside: the loop, whenever it asks for a frame, looks how old the last one is. If it is too old a
-second thread opens the device beside the first; whichever gives a picture first is the camera from then on.
+A thread opens the device and drains it into a mailbox for one frame. It may hang in a driver, so every decision is made
+outside of it: whenever the loop asks for a frame, the age of the last one is checked. If it is too old, a second thread
+opens the device beside the first; whichever delivers an image first is the camera from then on.
 """
 
 import threading
 import time
-from typing import Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
 import numpy as np
 
 from app.errors import SourceError, say, warn
 from app.frame import Frame, Source
-from app.sources.capture import Device
+from app.sources.capture import CameraOptions, Device
 from app.sources.connection import Connection
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox
 from app.timing import Now
 
-STALE = 2.0  # seconds without a new frame after which a camera is given up; more if its frames come that seldom
+STALE = 2.0  # seconds without a new frame after which a connection counts as lost; more for a slow camera
 LONGEST_STALE = 32.0
-NOTICEABLE = 1.0  # seconds without one after which people are told
-FIRST_LIMIT = 20.0  # seconds for the first picture, which is an error to miss
-FIRST_PATIENCE = 5.0  # seconds until the first connection is tried a second time, beside the first
-FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds from a failure to the next try, growing by
-DELAY_GROWTH = 1.5  # so that the next try is never further off than half the time that the outage has lasted
-MOST_CONNECTIONS = 8  # threads at once, counting those that hang
-LOG_PERIOD = 60.0  # seconds between two lines about a picture that is not there
+NOTICEABLE = 1.0  # seconds without a new frame after which the outage is shown
+FIRST_LIMIT = 20.0  # seconds for the first image; none by then is an error
+FIRST_PATIENCE = 5.0  # seconds until a second attempt is made beside the first
+FIRST_DELAY, LONGEST_DELAY = 0.5, 10.0  # seconds from a failure to the next attempt, growing by
+DELAY_GROWTH = 1.5  # so the next attempt is never further away than half of the outage so far
+MOST_CONNECTIONS = 8  # threads at once, including those that hang
+LOG_PERIOD = 60.0  # seconds between two lines about the same outage
 
 
 class Camera(Source):
-    """A live source. Every frame is handed out once at most; those that nobody took in time leave a gap in `index`."""
+    """A live source. Every frame is handed out at most once; those that nobody took in time leave a gap in `index`."""
 
     live = True
 
-    def __init__(
-        self, device: Device, retry: Optional[int] = None, wait: bool = False, now: Now = time.monotonic
-    ) -> None:
-        """retry: failures in a row after which to give up, None for never. wait: whether the first connection may fail.
-
-        Starts to open the device, and does not wait for it. Raises SourceError when it is known not to be there.
-        """
+    def __init__(self, device: Device, options: CameraOptions = CameraOptions(), *, now: Now = time.monotonic) -> None:
+        """Start to open the device, without waiting for it. Raises SourceError when it is known not to be there."""
         self.name = device.name
         self._device = device
-        self._retry = retry
-        self._may_wait = wait
+        self._retry = options.retry
+        self._may_wait = options.wait
+        self._prepare: Optional[Callable[[Frame], None]] = None
         self._now = now
         missing = device.missing()
-        if missing and not wait:
-            raise SourceError("{}: {}".format(self.name, missing))
+        if missing and not self._may_wait:
+            raise SourceError(f"{self.name}: {missing}")
         self._mail: Mailbox[Frame] = Mailbox(1)
         self._lock = threading.Lock()
         self._connections: List[Connection] = []
-        self._current: Optional[Connection] = None  # the one that gives pictures
+        self._current: Optional[Connection] = None  # the one that delivers images
         self._last_frame = now()
         self._last_image: Optional[np.ndarray] = None
         self._connected = False  # ever
-        self._note: Optional[str] = None  # what the device gives, as it was last said
+        self._note: Optional[str] = None  # what the device delivers, as last reported
         self._failures = 0  # in a row
         self._reason = "not connected yet"
         self._missing = False
         self._stale = STALE
         self._delay = FIRST_DELAY
         self._next_try = self._next_line = now()
-        self._told = False  # whether the outage was put into words
+        self._told = False  # whether this outage was reported
         self._supervise()
 
-    def __iter__(self) -> Iterator[Optional[Frame]]:
+    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+        self._prepare = prepare  # a frame that came before, while the model was loading, is handed out as it is
+        return self._take()
+
+    def _take(self) -> Iterator[Optional[Frame]]:
         while True:
             frame = self._mail.get(WAIT)
             if frame is None:
@@ -75,11 +75,11 @@ class Camera(Source):
 
     @property
     def outage(self) -> Optional[str]:  # type: ignore[override]
-        """What to tell people while there is no picture."""
+        """Why there is no image at the moment; None while there is one."""
         silence = self._now() - self._last_frame
         if silence < NOTICEABLE:
             return None
-        return "no picture for {:.0f} s: {}".format(silence, self._reason if self._current is None else "no new frame")
+        return f"no image for {silence:.0f} s: {self._reason if self._current is None else 'no new frame'}"
 
     def close(self) -> None:
         with self._lock:
@@ -91,10 +91,10 @@ class Camera(Source):
         for connection in connections:
             connection.thread.join(max(0.0, deadline - time.monotonic()))
         if any(connection.thread.is_alive() for connection in connections):
-            warn("{}: does not answer, and is left behind".format(self.name))
+            warn(f"{self.name}: did not stop in time; its thread was abandoned")
 
     def _supervise(self) -> None:
-        """Notice what has failed, and try again when it is time. Raises SourceError when that is not wanted."""
+        """Notice what has failed, and try again when it is time. Raises SourceError if it is not."""
         now = self._now()
         if self._current is not None:
             trouble = self._trouble(self._current, now)
@@ -107,13 +107,13 @@ class Camera(Source):
             if not connection.retired and not connection.frames:
                 self._failed(connection.reason, now)
         if not self._connected and not self._may_wait and now - self._last_frame > FIRST_LIMIT:
-            raise SourceError("{}: no picture within {:g} s{}".format(self.name, FIRST_LIMIT, self._device.hint))
-        # What is missing costs nothing to look for, so that a camera is back as soon as it is plugged in.
+            raise SourceError(f"{self.name}: no image within {FIRST_LIMIT:g} s{self._device.hint}")
+        # Looking for a missing device costs nothing, so a camera is back as soon as it is plugged in.
         if now >= self._next_try or (self._missing and not self._device.missing()):
             self._try(now)
 
     def _trouble(self, connection: Connection, now: float) -> Optional[str]:
-        """What is wrong with the connection that should be giving pictures."""
+        """What is wrong with the connection that should be delivering images."""
         if connection.ended.is_set():
             return connection.reason
         missing = self._device.missing()
@@ -121,12 +121,12 @@ class Camera(Source):
             return missing
         if now - self._last_frame <= max(self._stale, 4 * connection.interval):
             return None
-        # One that gives no second frame may be a camera that takes one a minute.
+        # One that delivers no second frame may be a camera that takes one a minute.
         self._stale = STALE if connection.frames >= 10 else min(2 * self._stale, LONGEST_STALE)
         return "no new frame"
 
     def _lose(self, reason: str, now: float) -> None:
-        """The picture is lost. The connection is kept: it may be the first to give one again."""
+        """The image is lost. The connection is kept: it may be the first to deliver one again."""
         with self._lock:
             self._last_image = self._current.last if self._current is not None else None
             self._current = None
@@ -137,27 +137,29 @@ class Camera(Source):
         self._tell(now)
 
     def _failed(self, reason: str, now: float) -> None:
-        """A try has failed: raise SourceError, or see to the next one."""
+        """An attempt has failed: raise SourceError, or schedule the next one."""
         self._reason = reason
         self._failures += 1
         if not self._connected and not self._may_wait:
-            hint = "; --wait would keep trying" if self._retry != 0 else ""  # where one try is wanted, none is missed
-            raise SourceError("{}: {}{}".format(self.name, reason, hint))
+            hint = (
+                "; use --wait to keep trying" if self._retry != 0 else ""
+            )  # a caller that wants one attempt has no --wait
+            raise SourceError(f"{self.name}: {reason}{hint}")
         if self._retry is not None and self._failures > self._retry:
-            count = "{} tries".format(self._failures) if self._failures > 1 else "one try"
-            raise SourceError("{}: {}; given up after {}".format(self.name, reason, count))
+            count = f"{self._failures} attempts" if self._failures > 1 else "one attempt"
+            raise SourceError(f"{self.name}: {reason}; gave up after {count}")
         self._next_try = min(self._next_try, now + self._delay)
         self._tell(now)
 
     def _tell(self, now: float) -> None:
-        """Say that there is no picture, but not too often: a camera may come and go all day, or be gone for a week."""
+        """Report the outage, but not too often: a camera may come and go all day, or be gone for a week."""
         if now >= self._next_line:
-            warn("{}: {}; trying again".format(self.name, self.outage or "no picture: " + self._reason))
+            warn(f"{self.name}: {self.outage or 'no image: ' + self._reason}; trying again")
             self._next_line = now + LOG_PERIOD
             self._told = True
 
     def _try(self, now: float) -> None:
-        """Open the device once more, unless that is futile."""
+        """Open the device once more, unless that cannot work."""
         first = not self._connected and not self._failures
         self._next_try = now + max(self._delay, FIRST_PATIENCE if first else self._device.patience)
         missing = self._device.missing()
@@ -165,7 +167,7 @@ class Camera(Source):
         if missing is not None:
             self._failed(missing, now)
         elif len(self._connections) >= MOST_CONNECTIONS:
-            self._failed("{} tries hang in the driver".format(MOST_CONNECTIONS), now)
+            self._failed(f"{MOST_CONNECTIONS} attempts hang in the driver", now)
         else:
             connection = Connection(self._device, self._deliver, self._last_image, self._now)
             with self._lock:
@@ -174,7 +176,7 @@ class Camera(Source):
         self._delay = min(DELAY_GROWTH * self._delay, LONGEST_DELAY)
 
     def _deliver(self, connection: Connection, image: np.ndarray, captured_at: float) -> None:
-        """Take a picture, in the thread of its connection."""
+        """Take an image, in the thread of its connection."""
         with self._lock:
             if connection.retired:
                 return
@@ -183,20 +185,20 @@ class Camera(Source):
             frame = Frame(image, self.captured, captured_at)
             self.captured += 1
             self._last_frame = captured_at
-        if self.prepare is not None:
-            self.prepare(frame)
+        if self._prepare is not None:
+            self._prepare(frame)
         self._mail.put(frame)
 
     def _begin(self, connection: Connection, now: float) -> None:
-        """A connection gives its first picture, or gives one again: it is the camera now."""
+        """A connection delivers its first image, or one after an outage: it is the camera now."""
         if self._connected:
             self.reconnects += 1
             if self._told:
-                say("{}: the picture is back after {:.1f} s".format(self.name, now - self._last_frame))
+                say(f"{self.name}: the image is back after {now - self._last_frame:.1f} s")
         for other in self._connections:
             other.retired = other is not connection
         if self._device.note not in (None, self._note):
-            say("{}: {}".format(self.name, self._device.note))
+            say(f"{self.name}: {self._device.note}")
         self._note = self._device.note
         self._current = connection
         self._connected = True

@@ -1,11 +1,9 @@
-"""Devices: how a live source is opened, and what is asked of it. Who reads it, and when it is opened again, is decided
-in `camera.py`.
-"""
+"""Devices: how a live source is opened, and what is asked of it. `camera.py` decides when it is opened again."""
 
 import glob
 import os
 import re
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -19,16 +17,30 @@ from app.timing.pacing import Pacer
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
 VGA = (640, 480)
 CSI_DEFAULT = (1280, 720, 30.0)
-SAYS_WHY = "try it with gst-launch-1.0, which says why"
+GST_LAUNCH = "run it with gst-launch-1.0, which prints the reason"
+
+
+class CameraOptions(NamedTuple):
+    """What is asked of a live source.
+
+    width, height (pixels), fps: of a camera that has a choice, None for its own. retry: give up after so many failures
+    in a row, None for never. wait: keep trying if the camera is not there at the start.
+    """
+
+    width: Optional[int] = None
+    height: Optional[int] = None
+    fps: Optional[float] = None
+    retry: Optional[int] = None
+    wait: bool = False
 
 
 class Device:
     """What can be opened, again and again.
 
-    name: for people, without passwords. patience: seconds that opening may take before it is worth trying another time
-    beside it. repeats: whether a picture that is the same to the bit as the last one is that one again: of a sensor,
-    whose noise never repeats, but not of a stream. note: after `open`, what the device gives. fps: likewise, its rate.
-    hint: what to do where it neither opens nor fails.
+    name: for people, without passwords. patience: seconds to wait for it to open before a second attempt is made beside
+    the first. repeats: whether an image identical to the last one means that the device repeats it: true of a sensor,
+    whose noise never repeats, but not of a stream. note: after `open`, what the device delivers. fps: after `open`, its
+    frame rate. hint: what to try when it neither opens nor fails.
     """
 
     name: str
@@ -39,23 +51,23 @@ class Device:
     hint = ""
 
     def open(self) -> Any:
-        """Something with cv2.VideoCapture's read() and release(). May take long. Raises SourceError with the reason."""
+        """An object with cv2.VideoCapture's read() and release(). May take long. Raises SourceError with the reason."""
         raise NotImplementedError
 
     def missing(self) -> Optional[str]:
-        """Why there is nothing to open, where that is known without trying."""
+        """Why there is nothing to open, if that is known without trying."""
         return None
 
 
-def find_device(uri: str, width: Optional[int], height: Optional[int], fps: Optional[float]) -> Device:
-    """The device that `uri` names; width, height and fps are asked of it. Raises SourceError for nonsense."""
+def find_device(uri: str, options: CameraOptions = CameraOptions()) -> Device:
+    """The device that `uri` names. Raises SourceError for an address that makes no sense."""
     kind = scheme(uri)
-    if kind not in ("", "csi") and (width or height):
-        warn("--width and --height are asked of cameras; {} keeps its own size".format(redacted(uri)))
+    if kind not in ("", "csi") and (options.width or options.height):
+        warn(f"--width and --height only apply to USB and CSI cameras; {redacted(uri)} keeps its own size")
     if not kind:
-        return UsbCamera(uri, width, height, fps)
+        return UsbCamera(uri, options)
     if kind == "csi":
-        return csi_camera(uri, width, height, fps)
+        return csi_camera(uri, options)
     if kind == "gst":
         return Pipeline(uri, gstreamer.own_pipeline(uri.split("://", 1)[1]))
     if not gstreamer.available():
@@ -69,30 +81,30 @@ class UsbCamera(Device):
 
     repeats = True
 
-    def __init__(self, uri: str, width: Optional[int], height: Optional[int], fps: Optional[float]) -> None:
+    def __init__(self, uri: str, options: CameraOptions = CameraOptions()) -> None:
         self.name = "camera " + uri
         self._path = "/dev/video" + uri if uri.isdigit() else uri
         self._asked: List[Tuple[str, int, Optional[float]]] = [
-            ("width", cv2.CAP_PROP_FRAME_WIDTH, width),
-            ("height", cv2.CAP_PROP_FRAME_HEIGHT, height),
-            ("FPS", cv2.CAP_PROP_FPS, fps),
+            ("width", cv2.CAP_PROP_FRAME_WIDTH, options.width),
+            ("height", cv2.CAP_PROP_FRAME_HEIGHT, options.height),
+            ("FPS", cv2.CAP_PROP_FPS, options.fps),
         ]
         # Uncompressed, USB 2 carries little more than VGA at 30 FPS: 720p comes at 10.
-        self._compressed = (width or 0) > VGA[0] or (height or 0) > VGA[1]
+        self._compressed = (options.width or 0) > VGA[0] or (options.height or 0) > VGA[1]
 
     def missing(self) -> Optional[str]:
         if os.path.exists(self._path):
             return None
         cameras = sorted(glob.glob("/dev/video*"))
-        present = "there are: " + ", ".join(cameras) if cameras else "no camera is connected"
-        return "there is no {}; {}".format(self._path, present)
+        present = "found " + ", ".join(cameras) if cameras else "no camera is connected"
+        return f"{self._path} does not exist; {present}"
 
     def open(self) -> Any:
         # By number: OpenCV 4.1.1 opens some cameras only so. The link of a by-id path leads to one.
         number = os.path.realpath(self._path).replace("/dev/video", "")
         capture = cv2.VideoCapture(int(number) if number.isdigit() else self._path, cv2.CAP_V4L2)
         if not capture.isOpened():
-            raise SourceError("cannot be opened; is it in use, or not yours to read?")
+            raise SourceError("cannot be opened: in use by another program, or no permission to read it")
         if self._compressed:  # before the size, which it decides
             capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         for _, setting, value in self._asked:
@@ -102,7 +114,7 @@ class UsbCamera(Device):
         return capture
 
     def _read_back(self, capture: Any) -> None:
-        """Note what the camera says it gives, and what of that is not what was asked for."""
+        """Note what the camera says it delivers, and how that differs from what was asked of it."""
         code = _fourcc(capture.get(cv2.CAP_PROP_FOURCC))
         got = {name: capture.get(setting) for name, setting, _ in self._asked}
         self.fps = got["FPS"] if 0 < got["FPS"] < 1000 else None
@@ -115,31 +127,30 @@ class UsbCamera(Device):
         if self._compressed and code != "MJPG":
             differs.append("MJPG")
         if differs:
-            self.note += ", though it was asked for " + ", ".join(differs)
+            self.note += ", instead of the requested " + ", ".join(differs)
 
 
 def _fourcc(value: float) -> str:
-    """A pixel format's four letters."""
+    """The four letters of a pixel format."""
     letters = (int(value) & 0xFFFFFFFF).to_bytes(4, "little").rstrip(b" ")
-    return letters.decode("ascii") if letters.isalnum() else "of unknown format"
+    return letters.decode("ascii") if letters.isalnum() else "of an unknown format"
 
 
 class Pipeline(Device):
     """A GStreamer pipeline that ends in an appsink."""
 
     def __init__(self, uri: str, pipeline: str) -> None:
-        """Raises SourceError where OpenCV has no GStreamer."""
+        """Raises SourceError when OpenCV has no GStreamer."""
         self.name = redacted(uri)
         self._uri = uri
         self._pipeline = pipeline
         self.patience = 1.0 if scheme(uri) in STREAMS else Device.patience
         self.repeats = scheme(uri) == "csi"
-        self.hint = "" if scheme(uri) in STREAMS else "; " + SAYS_WHY
+        self.hint = "" if scheme(uri) in STREAMS else "; " + GST_LAUNCH
         if not gstreamer.available():
             raise SourceError(
-                "{}: this OpenCV has no GStreamer; the system's has (python3-opencv), unless pip's hides it".format(
-                    self.name
-                )
+                f"{self.name}: this OpenCV was built without GStreamer; the system's has it (python3-opencv), unless "
+                "pip's opencv-python hides it"
             )
 
     def open(self) -> Any:
@@ -148,24 +159,25 @@ class Pipeline(Device):
         if not capture.isOpened():
             if scheme(self._uri) in STREAMS:
                 raise SourceError(why_no_video(self._uri))
-            raise SourceError("the pipeline does not start; " + SAYS_WHY)
+            raise SourceError("the pipeline does not start; " + GST_LAUNCH)
         return capture
 
 
-def csi_camera(uri: str, width: Optional[int], height: Optional[int], fps: Optional[float]) -> Pipeline:
-    """The camera of csi://0, csi://1?flip=2. Raises SourceError for nonsense."""
+def csi_camera(uri: str, options: CameraOptions = CameraOptions()) -> Pipeline:
+    """The camera of csi://0 or csi://1?flip=2. Raises SourceError for anything else."""
     match = re.match(r"csi://([0-9]+)(?:\?flip=([0-7]))?$", uri, re.IGNORECASE)
     if not match:
-        raise SourceError("{}: should look like csi://0 or csi://0?flip=2, with a flip from 0 to 7".format(uri))
-    size = width or CSI_DEFAULT[0], height or CSI_DEFAULT[1]
-    pipeline = gstreamer.csi_pipeline(int(match.group(1)), *size, fps or CSI_DEFAULT[2], int(match.group(2) or 0))
+        raise SourceError(f"{uri}: should look like csi://0 or csi://0?flip=2, with a flip from 0 to 7")
+    size = options.width or CSI_DEFAULT[0], options.height or CSI_DEFAULT[1]
+    fps = options.fps or CSI_DEFAULT[2]
+    pipeline = gstreamer.csi_pipeline(int(match.group(1)), *size, fps, int(match.group(2) or 0))
     device = Pipeline(uri, pipeline)
-    device.fps = fps or CSI_DEFAULT[2]
+    device.fps = fps
     return device
 
 
 class Stream(Device):
-    """An RTSP or HTTP stream, by FFmpeg, over TCP."""
+    """An RTSP or HTTP stream over TCP, read by FFmpeg."""
 
     patience = 1.0
 
@@ -175,15 +187,15 @@ class Stream(Device):
 
     def open(self) -> Any:
         opening, reading = int(1000 * OPEN_TIMEOUT), int(1000 * READ_TIMEOUT)
-        options = "rtsp_transport;tcp|fpsprobesize;0"  # to measure the rate at the opening would take 0.8 s
+        options = "rtsp_transport;tcp|fpsprobesize;0"  # measuring the rate on opening would take 0.8 s
         settings: List[int] = []
         if hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC"):
             settings += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, opening, cv2.CAP_PROP_READ_TIMEOUT_MSEC, reading]
-            if hasattr(cv2, "CAP_PROP_N_THREADS"):  # each thread but one holds a frame back
+            if hasattr(cv2, "CAP_PROP_N_THREADS"):  # each further thread holds a frame back
                 settings += [cv2.CAP_PROP_N_THREADS, 1]
         else:  # OpenCV 4.1.1, with FFmpeg 4: for RTSP and for HTTP, in microseconds
             options += "|stimeout;{0}000|rw_timeout;{0}000".format(reading)
-        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)  # read at every opening
+        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)  # OpenCV reads it at every opening
         capture = cv2.VideoCapture(self._uri, cv2.CAP_FFMPEG, *([settings] if settings else []))
         if not capture.isOpened():
             raise SourceError(why_no_video(self._uri))
@@ -191,7 +203,7 @@ class Stream(Device):
 
 
 class Shapes(Device):
-    """Moving shapes at a rate, as a camera would give them: they do not wait for anybody."""
+    """Moving shapes at a fixed rate, as a camera would deliver them: they wait for nobody."""
 
     def __init__(self, uri: str, width: int, height: int, fps: float) -> None:
         self.name = uri
@@ -199,14 +211,14 @@ class Shapes(Device):
         self._size = (width, height)
 
     def open(self) -> "Shapes":
-        self._pictures = synthesise(self._size[0], self._size[1], None)
+        self._images = synthesise(self._size[0], self._size[1], None)
         self._pacer = Pacer(self.fps)
         return self
 
     def read(self) -> Tuple[bool, np.ndarray]:
-        """As cv2.VideoCapture's."""
+        """Like cv2.VideoCapture.read()."""
         self._pacer.wait()
-        return True, next(self._pictures)[0]
+        return True, next(self._images)[0]
 
     def release(self) -> None:
         """Nothing is held."""

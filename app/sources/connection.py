@@ -1,4 +1,4 @@
-"""One opening of a live device, read by a thread which may hang in it for ever."""
+"""One opening of a live device, read by a thread that may hang in it forever."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from app.errors import SourceError
 from app.sources.capture import Device
 from app.timing import Now
 
-PAUSE = 0.01  # seconds to wait after a picture that was none
+PAUSE = 0.01  # seconds to wait after an image that could not be used
 
 Deliver = Callable[["Connection", np.ndarray, float], None]
 
@@ -20,15 +20,15 @@ Deliver = Callable[["Connection", np.ndarray, float], None]
 class Connection:
     """One opening of a device, in a thread of its own that reads it to its end.
 
-    retired: set when nobody wants its pictures any more. ended: set when it holds nothing any more; `reason` says why.
-    frames: how many it gave; interval: the mean seconds between them. last: the last one, of a device that repeats.
+    retired: its images are no longer wanted. ended: it has released the device; `reason` says why. frames: how many it
+    delivered. interval: the mean seconds between them. last: the last image, of a device that may repeat it.
     """
 
     def __init__(self, device: Device, deliver: Deliver, before: Optional[np.ndarray], now: Now) -> None:
-        """before: the last picture of the connection before this one."""
+        """before: the last image of the previous connection."""
         self.retired = False
         self.ended = threading.Event()
-        self.reason = "not wanted any more"
+        self.reason = "no longer wanted"
         self.frames = 0
         self.interval = 0.0
         self._device = device
@@ -46,7 +46,7 @@ class Connection:
                 capture.release()
         except SourceError as error:
             self.reason = str(error)
-        except BaseException as error:  # a bug: told, and tried again like any other failure
+        except BaseException as error:  # a bug: reported, and retried like any other failure
             self.reason = redacted("{}: {}".format(type(error).__name__, " ".join(str(error).split())))
         finally:
             self.ended.set()
@@ -57,19 +57,19 @@ class Connection:
         while not self.retired:
             try:
                 good, image = capture.read()
-            except cv2.error:  # a damaged picture; if no good one follows, that is noticed outside
+            except cv2.error:  # a damaged image; the camera notices if no good one follows
                 time.sleep(PAUSE)
                 continue
             now = self._now()
             if not good or image is None or not image.size:
-                raise SourceError("gives no more frames" if self.frames else "gives no frames")
+                raise SourceError("the stream ended" if self.frames else "delivers no frames")
             if image.ndim != 3 or image.shape[2] != 3:
-                raise SourceError("gives pictures of shape {}, which are not BGR".format(image.shape))
+                raise SourceError(f"delivers images of shape {image.shape}, which are not BGR")
             if repeats and _same(image, self.last):
                 if self.frames:
-                    time.sleep(PAUSE)  # an unplugged camera may give its last picture for ever, and at once
+                    time.sleep(PAUSE)  # an unplugged camera may repeat its last image forever, without delay
                     continue
-                repeats = False  # it could be opened again, and shows the same: a lens cap, or no camera but a film
+                repeats = False  # reopened, and still the same image: a lens cap, or a film, not a camera
             if repeats:
                 self.last = image.copy()  # the loop draws on the picture itself
             if self.frames == 0:
@@ -81,7 +81,7 @@ class Connection:
 
 
 def _same(one: np.ndarray, other: Optional[np.ndarray]) -> bool:
-    """Whether two pictures are the same to the bit. A few rows tell them apart, where they differ."""
+    """Whether two images are identical. Where they differ, a few rows are usually enough to tell."""
     if other is None or one.shape != other.shape:
         return False
     return bool((one[::16] == other[::16]).all()) and bool((one == other).all())

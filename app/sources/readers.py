@@ -1,4 +1,4 @@
-"""Reads pictures from files, and makes some up. Generators, for whichever thread wants to wait for them."""
+"""Reads images and videos from files, and draws synthetic ones. Generators, for whichever thread wants to wait."""
 
 import os
 import sys
@@ -14,20 +14,20 @@ from app.sources.container import is_cut_off
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 
-Pictures = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and its file's name where it is a still
+Images = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and the file name of a still, else empty
 
 
 def probe_video(path: str) -> Tuple[Optional[float], Optional[int]]:
-    """Nominal rate and number of frames of a video, each None if it does not say. The number may be an estimate.
+    """Nominal rate and number of frames of a video, None where the file does not say. The number may be an estimate.
 
     Raises SourceError for a file that is not a video.
     """
     if os.path.getsize(path) == 0:
-        raise SourceError("{}: is empty".format(path))
+        raise SourceError(f"{path}: the file is empty")
     with _quiet():
         capture = cv2.VideoCapture(_opencv_name(path))
     if not capture.isOpened():
-        raise SourceError("{}: not a video that OpenCV can read, or a damaged one".format(path))
+        raise SourceError(f"{path}: damaged, or not a video that OpenCV can read")
     fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     return fps if 0 < fps < 1000 else None, count if count > 0 else None
@@ -57,11 +57,11 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def read_video(path: str, expected: Optional[int]) -> Pictures:
+def read_video(path: str, expected: Optional[int]) -> Images:
     """The frames of a video, of which the header promises `expected`.
 
-    Opens the file itself, so that the decoder's threads are those of the thread that reads. Raises SourceError where
-    the file breaks off.
+    Opens the file itself, so that the decoder's threads have the priority of the thread that reads. Raises SourceError
+    when the file is truncated.
     """
     capture = cv2.VideoCapture(_opencv_name(path))
     count = 0
@@ -75,19 +75,19 @@ def read_video(path: str, expected: Optional[int]) -> Pictures:
     finally:
         capture.release()
     if count == 0:
-        raise SourceError("{}: not one frame of it can be read; truncated or damaged".format(path))
+        raise SourceError(f"{path}: no frame can be decoded; truncated or damaged")
     # The header's count may be an estimate, so it takes both to call a file truncated.
     if expected and count < expected and is_cut_off(path):
-        raise SourceError("{}: truncated; it breaks off after {} of {} frames".format(path, count, expected))
+        raise SourceError(f"{path}: truncated; it ends after {count} of {expected} frames")
 
 
 def is_image(path: str) -> bool:
-    """Whether a file's name is that of an image."""
+    """Whether a file has the name of an image."""
     return path.lower().endswith(IMAGE_SUFFIXES)
 
 
-def read_images(name: str, paths: Sequence[str]) -> Pictures:
-    """Images from files; broken ones are left out with a warning. Raises SourceError when there is no good one."""
+def read_images(name: str, paths: Sequence[str]) -> Images:
+    """Images from files; damaged ones are skipped with a warning. Raises SourceError when no image can be read."""
     good = 0
     for path in paths:
         image = read_image(path)
@@ -95,22 +95,22 @@ def read_images(name: str, paths: Sequence[str]) -> Pictures:
             yield image, os.path.basename(path)
             good += 1
         elif len(paths) > 1:
-            warn("{}: not an image that OpenCV can read; left out".format(path))
+            warn(f"{path}: damaged, or not an image that OpenCV can read; skipped")
     if good == 0:
-        raise SourceError("{}: not an image that OpenCV can read, or a damaged one".format(name))
+        raise SourceError(f"{name}: damaged, or not an image that OpenCV can read")
 
 
 def read_image(path: str) -> Optional[np.ndarray]:
-    """An image file as (h, w, 3) uint8 BGR, turned upright as its EXIF says; None when it cannot be read."""
+    """An image file as (h, w, 3) uint8 BGR, upright according to its EXIF; None when it cannot be read."""
     try:
         image = cv2.imread(opencv_path(path), cv2.IMREAD_COLOR)
-    except (cv2.error, ValueError):  # larger than OpenCV allows; a name that it cannot take
+    except (cv2.error, ValueError):  # larger than OpenCV allows; a name that it cannot open
         return None
     return None if image is None else np.asarray(image)
 
 
-def synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
-    """A grey ramp on which shapes move along Lissajous curves; every frame differs from the one before."""
+def synthesise(width: int, height: int, count: Optional[int]) -> Images:
+    """A grey ramp on which shapes move along Lissajous curves; every frame differs from the previous one."""
     ramp = np.linspace(40, 200, width).astype(np.uint8)
     background = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
     shapes = (((60, 60, 230), 0.21, 0.013), ((70, 200, 90), 0.34, 0.007), ((230, 150, 60), 0.55, 0.017))
@@ -120,7 +120,7 @@ def synthesise(width: int, height: int, count: Optional[int]) -> Pictures:
         image = background.copy()
         for colour, phase, speed in shapes:
             angle = 2 * np.pi * (phase + speed * index)
-            # In 1/256 of a pixel, so that slow shapes on small pictures move in every frame too.
+            # In 1/256 of a pixel, so that slow shapes on small images move in every frame too.
             centre = (0.5 + 0.35 * np.sin(angle)) * width * 256, (0.5 + 0.35 * np.cos(1.5 * angle)) * height * 256
             cv2.circle(image, (int(centre[0]), int(centre[1])), radius * 256, colour, cv2.FILLED, cv2.LINE_AA, 8)
         yield image, ""

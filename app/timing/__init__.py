@@ -1,37 +1,44 @@
-"""Times that can be believed: stages, frame rates, latency and the report.
+"""What a frame's times are, and the rates, latencies and stage times of a run.
 
-All times are seconds on the monotonic clock. A frame rate is (n - 1) / (last - first) over frames that were really
-different. Memory stays the same however long a program runs: percentiles come from histograms.
+All times are seconds on the monotonic clock. A frame rate is (n - 1) / (last - first) over frames that really differ.
+Memory stays constant however long a program runs: percentiles come from histograms.
 """
 
 import math
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from app.timing.histogram import Histogram
 
 Now = Callable[[], float]
 
 STAGES = ("capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait")
-WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: not counted in rates and times
-SCREEN_WINDOW = 3.0  # seconds over which the rates and times on the screen are taken
+WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: left out of rates and times
+SCREEN_WINDOW = 3.0  # seconds over which the rates and times on the screen are averaged
 
 
-class StageClock:
-    """The times of one frame: `with clock("infer"): ...`. `seconds` holds what each stage took; it travels with the
-    frame from thread to thread.
+class FrameTimes:
+    """The times of one frame. It travels with the frame from thread to thread: `with times.stage("infer"): ...`.
+
+    index: number of the frame among all captured ones. captured_at: when it was captured. seconds: what each stage
+    took. processed_at: when its detections were known. delivered_at: when the last of its sinks had it, else None.
     """
 
-    __slots__ = ("seconds", "_now")
+    __slots__ = ("index", "captured_at", "seconds", "processed_at", "delivered_at", "_now")
 
-    def __init__(self, now: Now = time.monotonic) -> None:
+    def __init__(self, index: int, captured_at: float, now: Now = time.monotonic) -> None:
+        self.index = index
+        self.captured_at = captured_at
         self.seconds: Dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self.processed_at = 0.0
+        self.delivered_at: Optional[float] = None
         self._now = now
 
-    def __call__(self, stage: str) -> "_Stage":
-        return _Stage(stage, self.seconds, self._now)
+    def stage(self, name: str) -> "_Stage":
+        """A context manager that measures one of `STAGES`."""
+        return _Stage(name, self.seconds, self._now)
 
 
 class _Stage:
@@ -51,69 +58,77 @@ class _Stage:
         self._seconds[self._name] = self._now() - self._start
 
 
-class _Done(NamedTuple):
-    """A frame whose detections are known."""
+class _Processed(NamedTuple):
+    """What a rate needs to know of a frame."""
 
     at: float
-    number: int  # among all captured frames
+    number: int
     captured_at: float
 
 
 class Timing:
-    """The rates of a run. Told of every frame twice, by threads that may differ; asked by the overlay and the report.
+    """The rates and times of a run, from its frames' times. Several threads may use it.
 
-    live: whether the source is a camera, whose own rate is worth telling.
+    live: whether the source is a camera, whose own frame rate is worth showing.
     """
 
-    def __init__(self, configured_fps: Optional[float] = None, live: bool = False, now: Now = time.monotonic) -> None:
+    def __init__(
+        self, configured_fps: Optional[float] = None, *, live: bool = False, now: Now = time.monotonic
+    ) -> None:
         self.configured_fps = configured_fps
         self.live = live
         self.now = now
         self.frames = 0
         self.dropped = 0  # captured, but never processed
-        self.sink_dropped = 0  # processed, but skipped by a sink that was too slow; counted for each sink
+        self.sink_dropped = 0  # processed, but skipped by a sink that was too slow; counted once per sink
         self._began = now()
         self._lock = threading.Lock()
-        self._first = self._last = _Done(self._began, 0, self._began)
+        self._first = self._last = _Processed(self._began, 0, self._began)
         self._timed = 0
-        self._recent: Deque[_Done] = deque()
+        self._recent: Deque[_Processed] = deque()
+        self._pending: List[FrameTimes] = []  # counted, but still on their way to a slow sink
         self._delivered: Deque[Tuple[float, ...]] = deque()  # when, latency, and the seconds of each stage
-        self._forget()
+        self._reset_histograms()
 
-    def _forget(self) -> None:
+    def _reset_histograms(self) -> None:
         self._stages = {stage: Histogram() for stage in STAGES}
         self._latency = Histogram()
 
-    def frame_done(self, index: int, captured_at: float) -> int:
-        """Count a frame whose detections are known; its number among these. `index`: among all captured frames."""
+    def add(self, times: FrameTimes) -> None:
+        """Count a frame that has been processed. Its stages and latency are read once it has been delivered."""
         with self._lock:
-            done = _Done(self.now(), index, captured_at)
+            processed = _Processed(times.processed_at, times.index, times.captured_at)
             if self.frames == WARM_UP_FRAMES:  # the first warm one: forget the cold ones, all a shorter run would have
-                self._forget()
+                self._collect()
+                self._reset_histograms()
+                self._pending = []
                 self._first, self._timed = self._last, 1
             if self.frames == 0:
-                self._first = done
+                self._first = processed
             self.frames += 1
-            self.dropped = index + 1 - self.frames
+            self.dropped = times.index + 1 - self.frames
             self._timed += 1
-            self._last = done
-            self._recent.append(done)
-            while done.at - self._recent[0].at > SCREEN_WINDOW and len(self._recent) > 2:
+            self._last = processed
+            self._recent.append(processed)
+            while processed.at - self._recent[0].at > SCREEN_WINDOW and len(self._recent) > 2:
                 self._recent.popleft()
-            return self.frames - 1
+            self._pending.append(times)
+            self._collect()
 
-    def delivered(self, number: int, captured_at: float, seconds: Dict[str, float], at: float) -> None:
-        """Add the stages' times of a frame, and its latency, up to `at`, when the last of its sinks had it.
-
-        number: what `frame_done` gave.
-        """
-        with self._lock:
-            if number < WARM_UP_FRAMES < self.frames:
-                return  # a cold one, late
-            for stage, time_taken in seconds.items():
-                self._stages[stage].add(time_taken)
-            self._latency.add(at - captured_at)
-            self._delivered.append((at, at - captured_at) + tuple(seconds.values()))
+    def _collect(self) -> None:
+        """Add the stages and latencies of the frames that have reached their last sink since."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        for times in pending:
+            at = times.delivered_at
+            if at is None:
+                self._pending.append(times)
+                continue
+            for stage, seconds in times.seconds.items():
+                self._stages[stage].add(seconds)
+            self._latency.add(at - times.captured_at)
+            self._delivered.append((at, at - times.captured_at) + tuple(times.seconds.values()))
             while at - self._delivered[0][0] > SCREEN_WINDOW and len(self._delivered) > 2:
                 self._delivered.popleft()
 
@@ -129,7 +144,7 @@ class Timing:
 
     @property
     def capture_fps(self) -> Optional[float]:
-        """Frames per second that the source gave, dropped ones too, over the same time."""
+        """Frames per second that the source delivered, dropped ones included, over the same time."""
         return _rate(self._last.number - self._first.number, self._last.captured_at - self._first.captured_at)
 
     @property
@@ -140,7 +155,7 @@ class Timing:
 
     @property
     def current_capture_fps(self) -> Optional[float]:
-        """Frames per second that the source gave over the last seconds, None before the second frame."""
+        """Frames per second that the source delivered over the last seconds, None before the second frame."""
         with self._lock:
             if not self._recent:
                 return None
@@ -150,18 +165,21 @@ class Timing:
     def current_stages(self) -> Dict[str, float]:
         """Mean seconds of each stage over the last seconds; zeros before the first frame."""
         with self._lock:
+            self._collect()
             sums = [sum(column) for column in zip(*self._delivered)][2:] or [0.0] * len(STAGES)
             return {stage: total / max(1, len(self._delivered)) for stage, total in zip(STAGES, sums)}
 
     def current_latency(self, percent: float) -> Optional[float]:
-        """The seconds from capture to the last sink that `percent` of the last seconds' frames did not exceed."""
+        """The latency in seconds, from capture to the last sink, that `percent` of the recent frames do not exceed."""
         with self._lock:
+            self._collect()
             latencies = sorted(row[1] for row in self._delivered)
         return latencies[max(0, math.ceil(len(latencies) * percent / 100) - 1)] if latencies else None
 
     def report(self) -> Dict[str, object]:
-        """The part of the report that is about time. Durations in milliseconds but for `duration_s`."""
+        """The part of the report that is about time. Durations are in milliseconds, except `duration_s`."""
         with self._lock:
+            self._collect()
             return {
                 "frames": self.frames,
                 "duration_s": round(self._last.at - self._began, 3),
@@ -183,7 +201,7 @@ def _rate(intervals: int, seconds: float) -> Optional[float]:
 
 def _summary(histogram: Histogram, percentiles: Sequence[int], mean: bool = False) -> Dict[str, Optional[float]]:
     summary = {"mean": _rounded(histogram.mean(), 1000)} if mean else {}
-    summary.update({"p{}".format(p): _rounded(histogram.percentile(p), 1000) for p in percentiles})
+    summary.update({f"p{p}": _rounded(histogram.percentile(p), 1000) for p in percentiles})
     return summary
 
 

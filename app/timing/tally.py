@@ -1,7 +1,7 @@
 """Counts what was detected in a whole run."""
 
 from collections import Counter
-from typing import Any, Dict, Sequence
+from typing import Any, Dict
 from typing import Counter as Counts
 
 from app.detections import Detections
@@ -10,14 +10,13 @@ from app.detections import Detections
 class Tally:
     """What was detected in the whole run."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
-        self._labels = labels
+    def __init__(self) -> None:
         self._by_label: Counts[str] = Counter()
         self._score = 0.0
 
     def add(self, detections: Detections) -> None:
         """Count the detections of a frame."""
-        self._by_label.update(self._labels[index] for index in detections.classes.tolist())
+        self._by_label.update(detections.names)
         self._score += float(detections.scores.sum())
 
     def report(self) -> Dict[str, Any]:

@@ -53,9 +53,10 @@ def test_a_clip_to_its_end(tmp_path):
             assert detection["score"] >= 0.25
 
     fields = json.loads(report.read_text())
+    assert fields["kind"] == "detect"
     assert set(fields) == {
-        "frames", "duration_s", "fps", "captured", "dropped", "sink_dropped", "reconnects", "stages_ms", "latency_ms",
-        "detections",
+        "kind", "frames", "duration_s", "fps", "captured", "dropped", "sink_dropped", "reconnects", "stages_ms",
+        "latency_ms", "detections",
         "model", "backend", "input", "source", "version",
     }  # fmt: skip
     assert (fields["frames"], fields["dropped"], fields["input"]) == (250, 0, [96, 160])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from app.detections import Detections
+from app.detections import Detection, Detections
 
 
 @pytest.fixture
@@ -47,6 +47,22 @@ def test_indexing(three, selected, classes):
     assert isinstance(chosen, Detections)
     assert chosen.classes.tolist() == classes
     assert len(chosen) == len(chosen.boxes) == len(chosen.scores) == len(classes)
+
+
+def test_iterating():
+    boxes = np.array([[0, 0, 1, 1.5], [0, 0, 2, 2]])
+    found = list(Detections(boxes, np.array([0.25, 0.75]), np.array([0, 1]), ("person", "dog")))
+    assert found == [
+        Detection("dog", 0.75, (0.0, 0.0, 2.0, 2.0), 1),
+        Detection("person", 0.25, (0.0, 0.0, 1.0, 1.5), 0),
+    ]
+
+
+def test_labels(three):
+    assert list(three.names) == ["8", "9", "7"], "without labels, the class numbers"
+    named = Detections(three.boxes, three.scores, np.array([1, 0, 1]), ("person", "dog"))
+    assert list(named.names) == ["dog", "person", "dog"]
+    assert list(named[named.classes == 0].names) == ["person"], "a selection keeps the labels"
 
 
 def test_empty():

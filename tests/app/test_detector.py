@@ -1,14 +1,18 @@
+import os
 import warnings
 
+import cv2
 import numpy as np
 import pytest
 from support.heads import CARD, plant, quiet_heads
+from support.program import CLIP, MODEL
 
 from app.backends.fake import FakeBackend
-from app.detector import Detector
+from app.detector import Detector, load_detector
 from app.errors import ModelError, UsageError
 from app.frame import Frame
-from app.timing import StageClock
+
+needs_model = pytest.mark.skipif(not (os.path.exists(CLIP) and os.path.exists(MODEL)), reason="the model is not here")
 
 
 def frame(width, height):
@@ -17,10 +21,6 @@ def frame(width, height):
 
 def detector_for(heads, **options):
     return Detector(FakeBackend(heads), CARD, **options)
-
-
-def detect(detector, image):
-    return detector.detect(image, StageClock())
 
 
 # What the letterbox should be is worked out by hand: input (height, width), pixels of the input per pixel of the
@@ -45,7 +45,7 @@ def test_a_planted_object_comes_out_in_pixels_of_the_frame(size, options, shape,
     plant(heads, 1, centre, extent, 0.8, head, anchor)
     detector = detector_for(heads, **options)
 
-    found = detect(detector, frame(*size))
+    found = detector.detect(frame(*size))
 
     expected = np.concatenate([centre - extent / 2 - corner, centre + extent / 2 - corner]) / scale
     assert detector.input_shape == shape
@@ -63,54 +63,108 @@ def two_classes_in_one_place():
 
 def test_classes_suppress_each_other_only_if_asked():
     image = frame(640, 480)
-    assert detect(detector_for(two_classes_in_one_place()), image).classes.tolist() == [0, 1]
-    assert detect(detector_for(two_classes_in_one_place(), agnostic=True), image).classes.tolist() == [0]
+    assert detector_for(two_classes_in_one_place()).detect(image).classes.tolist() == [0, 1]
+    assert detector_for(two_classes_in_one_place(), class_agnostic=True).detect(image).classes.tolist() == [0]
 
 
 @pytest.mark.parametrize(
     "classes, agnostic, found",
     [
-        pytest.param([0], False, [0], id="one"),
-        pytest.param([1, 0], False, [0, 1], id="in any order"),
-        pytest.param([2], False, [], id="one that is not there"),
+        pytest.param(["person"], False, [0], id="one"),
+        pytest.param(["dog", "person"], False, [0, 1], id="in any order"),
+        pytest.param(["car"], False, [], id="one that is not there"),
         pytest.param([], False, [], id="none"),
-        pytest.param([1], True, [1], id="what nobody asked for suppresses nothing"),
+        pytest.param(["dog"], True, [1], id="what is filtered out suppresses nothing"),
     ],
 )
 def test_class_filter(classes, agnostic, found):
-    detector = detector_for(two_classes_in_one_place(), classes=classes, agnostic=agnostic)
-    assert detect(detector, frame(640, 480)).classes.tolist() == found
+    detector = detector_for(two_classes_in_one_place(), classes=classes, class_agnostic=agnostic)
+    assert detector.detect(frame(640, 480)).classes.tolist() == found
+
+
+@pytest.mark.parametrize(
+    "classes, hint", [(["person", "dgo"], "did you mean dog"), (["zebra crossing"], "card lists"), ([""], "card lists")]
+)
+def test_a_label_that_does_not_exist_is_refused(classes, hint):
+    with pytest.raises(UsageError, match="no label") as caught:
+        detector_for(two_classes_in_one_place(), classes=classes)
+    assert hint in str(caught.value)
+
+
+def test_detections_have_their_labels():
+    (person, dog) = detector_for(two_classes_in_one_place()).detect(frame(640, 480))
+    assert (person.label, dog.label) == ("person", "dog")
+
+
+def test_closing_the_detector_closes_its_backend():
+    backend = FakeBackend([])
+    closed = []
+    backend.close = lambda: closed.append(True)
+    with Detector(backend, CARD):
+        assert closed == []
+    assert closed == [True]
+
+
+@needs_model
+def test_load_detector():
+    """The real model, by its name: a picture of a street, with people and bicycles in it."""
+    capture = cv2.VideoCapture(CLIP)
+    capture.set(cv2.CAP_PROP_POS_FRAMES, 35)
+    image = capture.read()[1]
+    with load_detector("yolov3-tiny", size=320, classes=["car", "person"]) as detector:
+        found = detector.detect(image)
+    assert len(found) > 0
+    for each in found:
+        assert each.label in ("car", "person")
+        assert 0.25 <= each.score <= 1
+        x1, y1, x2, y2 = each.box
+        assert 0 <= x1 < x2 <= image.shape[1]
+        assert 0 <= y1 < y2 <= image.shape[0]
+
+
+def test_load_detector_says_what_is_missing(tmp_path):
+    with pytest.raises(ModelError, match="tools.fetch"):
+        load_detector(str(tmp_path / "absent.onnx"))
+
+
+@needs_model
+@pytest.mark.parametrize(
+    "options, said", [({"size": 100}, "nearest: 96 and 128"), ({"classes": ["persn"]}, "did you mean person")]
+)
+def test_load_detector_refuses_what_makes_no_sense(options, said):
+    with pytest.raises(UsageError, match=said):
+        load_detector(MODEL, **options)
 
 
 def test_duplicates_go():
     heads = quiet_heads(320, 416)
     plant(heads, 2, (200, 170), (80, 100), 0.6, head=0)
     plant(heads, 2, (204, 170), (80, 100), 0.9, head=1)
-    found = detect(detector_for(heads), frame(640, 480))
+    found = detector_for(heads).detect(frame(640, 480))
     assert found.scores.tolist() == [pytest.approx(0.9, abs=1e-4)]
-    assert len(detect(detector_for(heads, overlap=0.99), frame(640, 480))) == 2
+    assert len(detector_for(heads, iou=0.99).detect(frame(640, 480))) == 2
 
 
 @pytest.mark.parametrize("confidence, count", [(0.79, 1), (0.81, 0)])
 def test_confidence(confidence, count):
     heads = quiet_heads(320, 416)
     plant(heads, 2, (200, 170), (80, 100), 0.8)
-    assert len(detect(detector_for(heads, confidence=confidence), frame(640, 480))) == count
+    assert len(detector_for(heads, confidence=confidence).detect(frame(640, 480))) == count
 
 
 def test_multi_label():
     heads = quiet_heads(320, 416)
     plant(heads, 2, (200, 170), (80, 100), 0.8)
     plant(heads, 1, (200, 170), (80, 100), 0.8)
-    assert len(detect(detector_for(heads), frame(640, 480))) == 1
-    assert len(detect(detector_for(heads, multi_label=True), frame(640, 480))) == 2
+    assert len(detector_for(heads).detect(frame(640, 480))) == 1
+    assert len(detector_for(heads, multi_label=True).detect(frame(640, 480))) == 2
 
 
 def test_boxes_are_clipped_and_none_lies_in_the_bars():
     heads = quiet_heads(416, 416)
     plant(heads, 0, (10, 70), (200, 200), 0.9)  # over the top left corner of the picture
     plant(heads, 1, (200, 20), (30, 20), 0.8, head=1)  # in the bar above it
-    found = detect(detector_for(heads, square=True), frame(640, 480))
+    found = detector_for(heads, square=True).detect(frame(640, 480))
     assert found.classes.tolist() == [0]
     assert found.boxes[0].tolist() == pytest.approx([0, 0, 110 / 0.65, 118 / 0.65], abs=0.01)
 
@@ -123,12 +177,12 @@ def test_absurd_sizes_are_one_box_over_the_whole_frame():
     sizes[:, 5, 6:8] = 200  # e to the 200 anchors: more than a float32 holds
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = detect(detector_for(heads), frame(640, 480))
+        found = detector_for(heads).detect(frame(640, 480))
     assert found.boxes.tolist() == [[0, 0, 640, 480]]
 
 
 def test_nothing_found():
-    found = detect(detector_for(quiet_heads(320, 416)), frame(640, 480))
+    found = detector_for(quiet_heads(320, 416)).detect(frame(640, 480))
     assert (found.boxes.shape, len(found)) == ((0, 4), 0)
 
 
@@ -143,7 +197,7 @@ def test_nothing_found():
 )
 def test_a_model_that_does_not_fit_its_card(outputs, phrase):
     with pytest.raises(ModelError, match=phrase):
-        detect(detector_for(outputs), frame(640, 480))
+        detector_for(outputs).detect(frame(640, 480))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +218,7 @@ def test_warm_up_once_per_shape_of_the_input():
     detector = detector_for(quiet_heads(320, 416))
     calls = []
     for size in [(640, 480), (640, 480), (320, 240), (640, 480)]:  # all of them 320 x 416 in the input
-        detect(detector, frame(*size))
+        detector.detect(frame(*size))
         calls.append(detector.backend.calls)
     assert calls == [2, 3, 4, 5]
 
@@ -174,7 +228,7 @@ def test_a_shape_that_comes_back_is_still_warm():
     detector = detector_for(quiet_heads(320, 416))
     for size, shape in [((640, 480), (320, 416)), ((480, 640), (416, 320)), ((640, 480), (320, 416))]:
         detector.backend.outputs = quiet_heads(*shape)
-        detect(detector, frame(*size))
+        detector.detect(frame(*size))
     assert detector.backend.calls == 5
 
 
@@ -189,7 +243,7 @@ def test_frame_size_may_change():
     ]:
         detector.backend.outputs = quiet_heads(*shape)
         plant(detector.backend.outputs, 0, (150, 150), (64, 64))
-        found = detect(detector, frame(*size))
+        found = detector.detect(frame(*size))
         assert detector.input_shape == shape
         expected = np.array([118, 118, 182, 182]) / scale
         assert found.boxes.tolist() == [pytest.approx(expected.tolist(), abs=0.01)]
@@ -204,25 +258,31 @@ def test_the_network_sees_the_frame_as_rgb_from_0_to_1():
     backend = Recorder(quiet_heads(320, 416))
     image = frame(640, 480)
     image[:] = (255, 51, 0)
-    Detector(backend, CARD).detect(image, StageClock())
+    Detector(backend, CARD).detect(image)
     assert backend.seen.shape == (1, 3, 320, 416)
     assert backend.seen[0, :, 160, 200].tolist() == pytest.approx([0, 0.2, 1], abs=1e-6)
     assert backend.seen[0, :, -1, 0].tolist() == pytest.approx([128 / 255] * 3)
 
 
-def test_stages_are_timed():
-    detector = Detector(FakeBackend(quiet_heads(320, 416), seconds=0.002), CARD)
-    clock = StageClock()
-    detector.detect(frame(640, 480), clock)
-    assert clock.seconds["infer"] >= 0.002
-    assert clock.seconds["preprocess"] > 0
-    assert clock.seconds["postprocess"] > 0
+@pytest.mark.parametrize(
+    "image, given",
+    [
+        pytest.param(np.zeros((480, 640), np.uint8), "(480, 640)", id="grey"),
+        pytest.param(np.zeros((480, 640, 4), np.uint8), "(480, 640, 4)", id="with alpha"),
+        pytest.param(np.zeros((480, 640, 3), np.float32), "float32", id="float"),
+        pytest.param(None, "NoneType", id="what cv2.imread returns for no image"),
+    ],
+)
+def test_an_image_of_another_kind_is_refused(image, given):
+    with pytest.raises(UsageError) as caught:
+        detector_for(quiet_heads(320, 416)).detect(image)
+    assert given in str(caught.value)
 
 
 def test_the_frame_is_left_alone():
     image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
     before = image.copy()
-    detect(detector_for(quiet_heads(320, 416)), image)
+    detector_for(quiet_heads(320, 416)).detect(image)
     assert (image == before).all()
 
 
@@ -244,37 +304,41 @@ def grey_frame(width, height, value, index=0):
     return Frame(np.full((height, width, 3), value, np.uint8), index, 0.0)
 
 
-@pytest.mark.parametrize("ahead", [False, True], ids=["prepared by infer", "prepared ahead"])
+def infer(detector, frame):
+    """What the loop does with a frame up to its outputs."""
+    if frame.tensor is None:
+        detector.preprocess(frame)
+    detector.warm_up(frame)
+    detector.infer(frame)
+
+
 @pytest.mark.parametrize("square", [False, True], ids=["rectangular", "square"])
-def test_step_by_step_is_the_same_as_at_once(ahead, square):
+def test_step_by_step_is_the_same_as_at_once(square):
     shape = (416, 416) if square else (320, 416)
     heads = quiet_heads(*shape)
     for label, (centre, score) in enumerate([((100, 170), 0.9), ((200, 200), 0.7), ((300, 150), 0.5)]):
         plant(heads, label, centre, (60, 60), score)
     image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
     at_once, step_by_step = Eye(heads), Eye(heads)
-    expected = detect(Detector(at_once, CARD, square=square), image)
+    expected = Detector(at_once, CARD, square=square).detect(image)
 
     detector = Detector(step_by_step, CARD, square=square)
-    frame = Frame(image, 0, 0.0)
-    if ahead:
-        detector.prepare(frame)
-    outputs, letterbox = detector.infer(frame)
-    found = detector.finish(outputs, letterbox)
+    frame = Frame(image)
+    infer(detector, frame)
+    detector.postprocess(frame)
 
     assert len(expected) == 3
     for name in ("boxes", "scores", "classes"):
-        assert (getattr(found, name) == getattr(expected, name)).all()
+        assert (getattr(frame.detections, name) == getattr(expected, name)).all()
     assert (step_by_step.seen[-1] == at_once.seen[-1]).all()
-    assert frame.prepared is None, "its memory is for another frame now"
-    assert frame.clock.seconds["preprocess"] > 0
+    assert frame.tensor is None, "its memory is for another frame now"
 
 
 def test_the_memory_of_a_tensor_is_used_again():
     backend = Eye(quiet_heads(64, 64))
     detector = Detector(backend, CARD, size=64)
     for value in (0, 100, 200):
-        detector.infer(grey_frame(64, 48, value))
+        infer(detector, grey_frame(64, 48, value))
     first, second, third = backend.tensors[1:]  # without the one to warm up
     assert np.shares_memory(first, second)
     assert np.shares_memory(second, third)
@@ -283,11 +347,11 @@ def test_the_memory_of_a_tensor_is_used_again():
 
 def test_frames_that_are_under_way_share_no_memory():
     detector = detector_for(quiet_heads(64, 64), size=64)
-    detector.infer(grey_frame(64, 48, 0))  # leaves memory to use again
+    infer(detector, grey_frame(64, 48, 0))  # leaves memory to use again
     frames = [grey_frame(64, 48, value) for value in (50, 100, 150)]
     for frame in frames:
-        detector.prepare(frame)
-    tensors = [frame.prepared.tensor for frame in frames]
+        detector.preprocess(frame)
+    tensors = [frame.tensor for frame in frames]
     for index, one in enumerate(tensors):
         assert not any(np.shares_memory(one, other) for other in tensors[index + 1 :])
     assert [round(float(tensor[0, 0, 0, 0]) * 255) for tensor in tensors] == [50, 100, 150]
@@ -300,11 +364,9 @@ def test_bars_stay_grey_when_memory_is_used_again(square):
     for width, height in [(64, 48), (64, 48), (64, 40), (64, 48), (64, 40), (64, 40), (48, 64)]:
         for value in (255, 0):  # all of them 64 x 64 in the input
             frame = grey_frame(width, height, value)
-            detector.prepare(frame)
-            letterbox = frame.prepared.letterbox
-            detector.infer(frame)
+            infer(detector, frame)
             tensor = backend.seen[-1][0].transpose(1, 2, 0)
-            picture = letterbox.inside(tensor)
+            picture = frame.letterbox.inside(tensor)
             assert picture.shape[:2] == (height, width)
             assert (picture == np.float32(value / 255)).all()
             picture[:] = 128 / 255
@@ -324,12 +386,13 @@ def one_input(adapt):
 
 
 def found_in(detector, frame):
-    outputs, letterbox = detector.infer(frame)
-    (box,) = detector.finish(outputs, letterbox).boxes.tolist()
+    infer(detector, frame)
+    detector.postprocess(frame)
+    (box,) = frame.detections.boxes.tolist()
     return box
 
 
-@pytest.mark.parametrize("ahead", [False, True], ids=["prepared by infer", "prepared ahead"])
+@pytest.mark.parametrize("ahead", [False, True], ids=["one by one", "preprocessed ahead"])
 def test_adapt_fits_new_frames_into_the_input_that_ran(ahead, capsys):
     detector = one_input(adapt=True)
     backend = detector.backend
@@ -337,7 +400,7 @@ def test_adapt_fits_new_frames_into_the_input_that_ran(ahead, capsys):
     frames = [grey_frame(width, height, 255) for width, height in sizes]
     if ahead:  # all before anybody knows that the second will be refused
         for frame in frames:
-            detector.prepare(frame)
+            detector.preprocess(frame)
     boxes = [found_in(detector, frame) for frame in frames]
     for (width, _), box in zip(sizes, boxes):
         assert box == pytest.approx(LYING if width == 640 else STANDING, abs=0.01)
@@ -355,17 +418,17 @@ def test_without_adapt_a_new_shape_is_an_error():
     detector = one_input(adapt=False)
     assert found_in(detector, grey_frame(640, 480, 0)) == pytest.approx(LYING, abs=0.01)
     with pytest.raises(ModelError, match="320, 416"):
-        detector.infer(grey_frame(480, 640, 0))
+        infer(detector, grey_frame(480, 640, 0))
 
 
 def test_adapt_needs_an_input_that_ran():
     with pytest.raises(ModelError, match="320, 416"):
-        one_input(adapt=True).infer(grey_frame(480, 640, 0))
+        infer(one_input(adapt=True), grey_frame(480, 640, 0))
 
 
 def test_adapt_leaves_a_backend_alone_that_takes_any_shape():
     detector = detector_for(quiet_heads(320, 416), adapt=True)
-    detect(detector, frame(640, 480))
+    detector.detect(frame(640, 480))
     detector.backend.outputs = quiet_heads(416, 320)
-    detect(detector, frame(480, 640))
+    detector.detect(frame(480, 640))
     assert detector.input_shape == (416, 320)

@@ -6,13 +6,13 @@ import pytest
 from support.fakes import LIMIT, FakeClock
 from support.heads import CARD, plant, quiet_heads
 
-from app import output
+from app import output, overlay
 from app.backends.fake import FakeBackend
 from app.detector import Detector
 from app.errors import ModelError, OutputError
 from app.frame import Frame
 from app.letterbox import Letterbox
-from app.output import BLANK, FRAMES_AHEAD, IDLE_PERIOD, Output
+from app.output import BLANK, FRAMES_AHEAD, OUTAGE_PERIOD, Output
 from app.sinks import Sink
 from app.timing import Timing
 from app.timing.tally import Tally
@@ -33,10 +33,10 @@ class Recorder(Sink):
     before: called before each frame is taken, with its index. fail: the index, or the verb, that raises.
     """
 
-    def __init__(self, name="quick", waiting=0, keeps_all=False, before=lambda index: None, fail=None):
+    def __init__(self, name="quick", queue_size=0, lossless=False, before=lambda index: None, fail=None):
         self.name = name
-        self.waiting = waiting
-        self.keeps_all = keeps_all
+        self.queue_size = queue_size
+        self.lossless = lossless
         self.before = before
         self.fail = fail
         self.events = []
@@ -95,21 +95,32 @@ def gate():
     gate.opened.set()
 
 
-def start(*sinks, timing=None, tally=None, draw=False, live=True, beside=True):
-    return Output(DETECTOR, sinks, timing or Timing(), tally or Tally(CARD.labels), draw, live, beside)
+def start(*sinks, timing=None, tally=None, draw=False, live=True, threaded=True):
+    def finish(frame):
+        DETECTOR.postprocess(frame)
+        if tally is not None:
+            tally.add(frame.detections)
+        if draw:
+            overlay.draw(frame.image, frame.detections)
+
+    return Output(sinks, timing or Timing(), finish, lossless=not live, threaded=threaded)
 
 
 # Whether the output works beside inference, in a thread, or between two inferences, in the thread that calls it.
-either_way = pytest.mark.parametrize("beside", [True, False], ids=["beside", "between"])
+either_way = pytest.mark.parametrize("threaded", [True, False], ids=["beside", "between"])
 
 
-def frame(index, captured_at=None):
-    return Frame(np.zeros((48, 64, 3), np.uint8), index, time.monotonic() if captured_at is None else captured_at)
+def frame(index, captured_at=None, outputs=None, image=None):
+    """A frame that comes from the network."""
+    image = np.zeros((48, 64, 3), np.uint8) if image is None else image
+    frame = Frame(image, index, time.monotonic() if captured_at is None else captured_at)
+    frame.outputs, frame.letterbox = heads() if outputs is None else outputs, LETTERBOX
+    return frame
 
 
 def put(out, *indices):
     for index in indices:
-        out.put(frame(index), heads(), LETTERBOX)
+        out.put(frame(index))
 
 
 def put_until_it_fails(out, index=0):
@@ -132,10 +143,10 @@ def wait_until(condition):
 
 
 @either_way
-def test_a_slow_sink_skips_frames_of_a_camera_and_nobody_else_does(gate, beside):
+def test_a_slow_sink_skips_frames_of_a_camera_and_nobody_else_does(gate, threaded):
     timing = Timing()
-    quick, slow = Recorder(), Recorder("slow", waiting=2, before=gate)
-    with start(quick, slow, timing=timing, beside=beside) as out:
+    quick, slow = Recorder(), Recorder("slow", queue_size=2, before=gate)
+    with start(quick, slow, timing=timing, threaded=threaded) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)
         put(out, *range(1, 20))
@@ -150,16 +161,16 @@ def test_a_slow_sink_skips_frames_of_a_camera_and_nobody_else_does(gate, beside)
 
 
 @either_way
-def test_a_slow_sink_that_keeps_all_gets_every_frame_of_a_file(gate, beside):
+def test_a_slow_sink_that_lossless_gets_every_frame_of_a_file(gate, threaded):
     timing = Timing()
-    quick, slow = Recorder(), Recorder("slow", waiting=2, keeps_all=True, before=gate)
-    with start(quick, slow, timing=timing, live=False, beside=beside) as out:
+    quick, slow = Recorder(), Recorder("slow", queue_size=2, lossless=True, before=gate)
+    with start(quick, slow, timing=timing, live=False, threaded=threaded) as out:
         giving = threading.Thread(target=put, args=(out,) + tuple(range(20)), daemon=True)
         giving.start()
         assert gate.reached.wait(LIMIT)
         giving.join(0.3)
         assert giving.is_alive(), "everybody waits for the slow one"
-        assert timing.frames <= 1 + slow.waiting + 1, "one in the sink, those that wait, and one that has no room"
+        assert timing.frames <= 1 + slow.queue_size + 1, "one in the sink, those that wait, and one that has no room"
         gate.opened.set()
         giving.join(LIMIT)
         assert not giving.is_alive()
@@ -167,10 +178,10 @@ def test_a_slow_sink_that_keeps_all_gets_every_frame_of_a_file(gate, beside):
     assert timing.sink_dropped == 0
 
 
-@pytest.mark.parametrize("live, keeps_all", [(True, True), (False, False)], ids=["of a camera", "a window"])
-def test_what_need_not_keep_all_skips(gate, live, keeps_all):
+@pytest.mark.parametrize("live, lossless", [(True, True), (False, False)], ids=["of a camera", "a window"])
+def test_what_need_not_keep_all_skips(gate, live, lossless):
     timing = Timing()
-    slow = Recorder("slow", waiting=1, keeps_all=keeps_all, before=gate)
+    slow = Recorder("slow", queue_size=1, lossless=lossless, before=gate)
     with start(slow, timing=timing, live=live) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)
@@ -182,9 +193,9 @@ def test_what_need_not_keep_all_skips(gate, live, keeps_all):
 
 
 @either_way
-def test_a_slow_sink_does_not_hold_up_another(gate, beside):
-    stuck, other = Recorder("stuck", waiting=1, before=gate), Recorder("other", waiting=100)
-    with start(stuck, other, beside=beside) as out:
+def test_a_slow_sink_does_not_hold_up_another(gate, threaded):
+    stuck, other = Recorder("stuck", queue_size=1, before=gate), Recorder("other", queue_size=100)
+    with start(stuck, other, threaded=threaded) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)
         put(out, *range(1, 20))
@@ -195,9 +206,9 @@ def test_a_slow_sink_does_not_hold_up_another(gate, beside):
 
 
 @either_way
-def test_what_waits_at_the_end_is_written(gate, beside):
-    slow = Recorder("slow", waiting=50, before=gate)
-    out = start(slow, beside=beside)
+def test_what_waits_at_the_end_is_written(gate, threaded):
+    slow = Recorder("slow", queue_size=50, before=gate)
+    out = start(slow, threaded=threaded)
     put(out, *range(30))
     assert gate.reached.wait(LIMIT)
     closing = threading.Thread(target=out.close, daemon=True)
@@ -211,11 +222,11 @@ def test_what_waits_at_the_end_is_written(gate, beside):
 
 
 @either_way
-@pytest.mark.parametrize("waiting", [0, 2], ids=["quick", "slow"])
-def test_the_error_of_a_sink_reaches_the_loop_once(waiting, beside, capsys):
-    bad = Recorder("bad", waiting=waiting, fail=2, keeps_all=True)
-    good, other = Recorder("good"), Recorder("other", waiting=100)
-    out = start(bad, good, other, live=False, beside=beside)
+@pytest.mark.parametrize("queue_size", [0, 2], ids=["quick", "slow"])
+def test_the_error_of_a_sink_reaches_the_loop_once(queue_size, threaded, capsys):
+    bad = Recorder("bad", queue_size=queue_size, fail=2, lossless=True)
+    good, other = Recorder("good"), Recorder("other", queue_size=100)
+    out = start(bad, good, other, live=False, threaded=threaded)
     with pytest.raises(OutputError, match="bad cannot 2"):
         put_until_it_fails(out)
     out.close()  # raises it no second time
@@ -226,22 +237,22 @@ def test_the_error_of_a_sink_reaches_the_loop_once(waiting, beside, capsys):
 
 
 @either_way
-@pytest.mark.parametrize("waiting", [0, 2], ids=["quick", "slow"])
-def test_the_error_of_the_last_frame_is_raised_at_the_end(waiting, beside, capsys):
-    bad = Recorder("bad", waiting=waiting, fail=1)
+@pytest.mark.parametrize("queue_size", [0, 2], ids=["quick", "slow"])
+def test_the_error_of_the_last_frame_is_raised_at_the_end(queue_size, threaded, capsys):
+    bad = Recorder("bad", queue_size=queue_size, fail=1)
     with pytest.raises(OutputError, match="bad cannot 1"):
-        with start(bad, beside=beside) as out:
+        with start(bad, threaded=threaded) as out:
             put(out, 0, 1)
     assert bad.events == [0, 1, "close"]
     assert capsys.readouterr().err == ""
 
 
 @either_way
-@pytest.mark.parametrize("waiting", [0, 2], ids=["quick", "slow"])
-def test_an_error_of_closing_is_raised(waiting, beside, capsys):
-    bad, good = Recorder("bad", waiting=waiting, fail="close"), Recorder("good", waiting=waiting)
+@pytest.mark.parametrize("queue_size", [0, 2], ids=["quick", "slow"])
+def test_an_error_of_closing_is_raised(queue_size, threaded, capsys):
+    bad, good = Recorder("bad", queue_size=queue_size, fail="close"), Recorder("good", queue_size=queue_size)
     with pytest.raises(OutputError, match="bad cannot close"):
-        with start(bad, good, beside=beside) as out:
+        with start(bad, good, threaded=threaded) as out:
             put(out, 0)
     assert bad.events == [0, "close"], "once"
     assert good.events == [0, "close"]
@@ -249,7 +260,11 @@ def test_an_error_of_closing_is_raised(waiting, beside, capsys):
 
 
 def test_of_several_errors_one_is_raised_and_the_others_are_told(capsys):
-    sinks = [Recorder("one", fail="close"), Recorder("two", fail="close"), Recorder("three", waiting=1, fail="close")]
+    sinks = [
+        Recorder("one", fail="close"),
+        Recorder("two", fail="close"),
+        Recorder("three", queue_size=1, fail="close"),
+    ]
     with pytest.raises(OutputError) as caught:
         with start(*sinks):
             pass
@@ -265,15 +280,15 @@ def test_an_error_of_closing_does_not_hide_what_ended_the_loop(capsys):
 
 
 @either_way
-@pytest.mark.parametrize("waiting", [0, 2], ids=["quick", "slow"])
+@pytest.mark.parametrize("queue_size", [0, 2], ids=["quick", "slow"])
 @pytest.mark.parametrize("verb", ["reopen", "gone"])
-def test_errors_of_other_verbs(waiting, verb, beside):
+def test_errors_of_other_verbs(queue_size, verb, threaded):
     clock = FakeClock()
-    bad = Recorder("bad", waiting=waiting, fail=verb)
-    out = start(bad, timing=Timing(now=clock.now), beside=beside)
+    bad = Recorder("bad", queue_size=queue_size, fail=verb)
+    out = start(bad, timing=Timing(now=clock.now), threaded=threaded)
     put(out, 0)
     bad.wait_for(0)
-    clock.sleep(IDLE_PERIOD)
+    clock.sleep(OUTAGE_PERIOD)
     with pytest.raises(OutputError, match="bad cannot " + verb):
         if verb == "reopen":
             out.reopen()
@@ -287,10 +302,10 @@ def test_errors_of_other_verbs(waiting, verb, beside):
 
 
 @either_way
-def test_nobody_waits_for_room_in_a_sink_that_has_failed(gate, beside, monkeypatch, capsys):
+def test_nobody_waits_for_room_in_a_sink_that_has_failed(gate, threaded, monkeypatch, capsys):
     monkeypatch.setattr(output, "FILE_CLOSE_LIMIT", 0.5)
-    bad, good = Recorder("bad", waiting=1, keeps_all=True, before=gate, fail=0), Recorder("good")
-    out = start(bad, good, live=False, beside=beside)
+    bad, good = Recorder("bad", queue_size=1, lossless=True, before=gate, fail=0), Recorder("good")
+    out = start(bad, good, live=False, threaded=threaded)
     errors = []
 
     def put_all():
@@ -313,11 +328,11 @@ def test_nobody_waits_for_room_in_a_sink_that_has_failed(gate, beside, monkeypat
 
 
 @either_way
-def test_heads_that_do_not_fit_are_an_error(beside):
+def test_heads_that_do_not_fit_are_an_error(threaded):
     sink = Recorder()
-    out = start(sink, beside=beside)
+    out = start(sink, threaded=threaded)
     with pytest.raises(ModelError, match="2 heads"):
-        out.put(frame(0), heads()[:1], LETTERBOX)
+        out.put(frame(0, outputs=heads()[:1]))
         put_until_it_fails(out, 1)
     out.close()
     assert sink.events == ["close"]
@@ -327,7 +342,7 @@ def test_heads_that_do_not_fit_are_an_error(beside):
 
 
 @pytest.mark.parametrize(
-    "waiting, beside, in_the_main_one",
+    "queue_size, threaded, in_the_main_one",
     [
         pytest.param(0, True, False, id="quick, beside inference"),
         pytest.param(0, False, True, id="quick, between two inferences"),
@@ -335,13 +350,13 @@ def test_heads_that_do_not_fit_are_an_error(beside):
         pytest.param(2, False, False, id="slow, between two inferences"),
     ],
 )
-def test_a_sink_lives_in_one_thread(waiting, beside, in_the_main_one):
+def test_a_sink_lives_in_one_thread(queue_size, threaded, in_the_main_one):
     clock = FakeClock()
-    sink = Recorder(waiting=waiting)
-    with start(sink, timing=Timing(now=clock.now), beside=beside) as out:
+    sink = Recorder(queue_size=queue_size)
+    with start(sink, timing=Timing(now=clock.now), threaded=threaded) as out:
         put(out, 0)
         sink.wait_for(0)
-        clock.sleep(IDLE_PERIOD)
+        clock.sleep(OUTAGE_PERIOD)
         out.idle("gone")
         sink.wait_for("gone")
         out.reopen()
@@ -353,7 +368,7 @@ def test_a_sink_lives_in_one_thread(waiting, beside, in_the_main_one):
 
 
 def test_slow_sinks_share_no_thread():
-    one, two = Recorder("one", waiting=1), Recorder("two", waiting=1)
+    one, two = Recorder("one", queue_size=1), Recorder("two", queue_size=1)
     with start(one, two) as out:
         put(out, 0)
     assert not one.threads & two.threads
@@ -361,14 +376,14 @@ def test_slow_sinks_share_no_thread():
 
 def test_between_two_inferences_the_quick_work_is_done_at_once():
     clock = FakeClock()
-    timing, tally = Timing(now=clock.now), Tally(CARD.labels)
+    timing, tally = Timing(now=clock.now), Tally()
     sink = Recorder()
-    with start(sink, timing=timing, tally=tally, beside=False) as out:
+    with start(sink, timing=timing, tally=tally, threaded=False) as out:
         for index in range(3):
             put(out, index)
             assert sink.events == list(range(index + 1)), "when put() returns"
             assert timing.frames == tally.report()["count"] == index + 1
-        clock.sleep(IDLE_PERIOD)
+        clock.sleep(OUTAGE_PERIOD)
         out.idle("gone")
         assert sink.events[-1] == "gone"
         out.reopen()
@@ -385,15 +400,17 @@ def test_beside_inference_put_returns_while_a_quick_sink_writes(gate):
     assert sink.events == list(range(1 + FRAMES_AHEAD)) + ["close"]
 
 
-@pytest.mark.parametrize("beside, may_block", [(True, False), (False, True)], ids=["a GPU infers", "a pipe is written"])
-def test_heads_may_be_used_again_while_a_frame_is_finished(gate, beside, may_block):
+@pytest.mark.parametrize(
+    "threaded, may_block", [(True, False), (False, True)], ids=["a GPU infers", "a pipe is written"]
+)
+def test_heads_may_be_used_again_while_a_frame_is_finished(gate, threaded, may_block):
     """A backend writes the next frame's heads into the same memory; the Recorder wants one detection in each."""
     sink, shared = Recorder(before=gate), heads()
     sink.may_block = may_block
-    out = start(sink, beside=beside)
-    out.put(frame(0), shared, LETTERBOX)
+    out = start(sink, threaded=threaded)
+    out.put(frame(0, outputs=shared))
     assert gate.reached.wait(LIMIT)
-    out.put(frame(1), shared, LETTERBOX)
+    out.put(frame(1, outputs=shared))
     for head in shared:
         head[:] = -20
     gate.opened.set()
@@ -403,27 +420,27 @@ def test_heads_may_be_used_again_while_a_frame_is_finished(gate, beside, may_blo
 
 @either_way
 @pytest.mark.parametrize("draw", [True, False])
-def test_all_sinks_get_the_same_picture(draw, beside):
-    quick, slow = Recorder(), Recorder("slow", waiting=2)
+def test_all_sinks_get_the_same_picture(draw, threaded):
+    quick, slow = Recorder(), Recorder("slow", queue_size=2)
     taken = frame(0)
-    with start(quick, slow, draw=draw, beside=beside) as out:
-        out.put(taken, heads(), LETTERBOX)
+    with start(quick, slow, draw=draw, threaded=threaded) as out:
+        out.put(taken)
     assert quick.canvases[0] is slow.canvases[0] is taken.image
     assert taken.image.any() == draw
 
 
 @either_way
-def test_no_thread_is_left(beside):
+def test_no_thread_is_left(threaded):
     before = set(threading.enumerate())
-    with start(Recorder(), Recorder(waiting=1), Recorder(waiting=1), beside=beside) as out:
+    with start(Recorder(), Recorder(queue_size=1), Recorder(queue_size=1), threaded=threaded) as out:
         put(out, 0)
     assert set(threading.enumerate()) == before
 
 
 @either_way
-def test_without_sinks_frames_are_counted(beside):
+def test_without_sinks_frames_are_counted(threaded):
     timing = Timing()
-    with start(timing=timing, beside=beside) as out:
+    with start(timing=timing, threaded=threaded) as out:
         put(out, *range(5))
     assert timing.frames == 5
     assert timing.report()["latency_ms"]["p50"] is not None
@@ -433,13 +450,13 @@ def test_without_sinks_frames_are_counted(beside):
 
 
 @either_way
-def test_an_outage_is_shown_now_and_then(beside):
+def test_an_outage_is_shown_now_and_then(threaded):
     clock = FakeClock()
-    quick, slow = Recorder(), Recorder("slow", waiting=50)
-    with start(quick, slow, timing=Timing(now=clock.now), beside=beside) as out:
+    quick, slow = Recorder(), Recorder("slow", queue_size=50)
+    with start(quick, slow, timing=Timing(now=clock.now), threaded=threaded) as out:
         for number in range(17):
             out.idle("gone {}".format(number))
-            clock.sleep(IDLE_PERIOD / 4)
+            clock.sleep(OUTAGE_PERIOD / 4)
     expected = ["gone 4", "gone 8", "gone 12", "gone 16", "close"]
     assert quick.events == expected
     assert slow.events == expected
@@ -453,9 +470,9 @@ def test_an_outage_is_shown_on_the_last_picture_which_stays_clean():
     sink = Recorder()
     with start(sink, timing=Timing(now=clock.now)) as out:
         image = np.full((480, 640, 3), 77, np.uint8)
-        out.put(Frame(image, 0, clock.now()), heads(), LETTERBOX)
+        out.put(frame(0, clock.now(), image=image))
         for words in ("gone", "still gone"):
-            clock.sleep(IDLE_PERIOD)
+            clock.sleep(OUTAGE_PERIOD)
             out.idle(words)
     assert sink.events == [0, "gone", "still gone", "close"]
     first, second = sink.canvases[1:3]
@@ -470,12 +487,12 @@ def test_an_outage_is_shown_on_the_last_picture_which_stays_clean():
 def test_an_outage_counts_as_no_frame(gate):
     clock = FakeClock()
     timing = Timing(now=clock.now)
-    slow = Recorder("slow", waiting=1, before=gate)
+    slow = Recorder("slow", queue_size=1, before=gate)
     with start(slow, timing=timing) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)
         for number in range(5):
-            clock.sleep(IDLE_PERIOD)
+            clock.sleep(OUTAGE_PERIOD)
             out.idle("gone {}".format(number))
         put(out, 1)
         wait_until(lambda: timing.frames == 2)  # so those before it are through
@@ -485,10 +502,10 @@ def test_an_outage_counts_as_no_frame(gate):
 
 
 @either_way
-@pytest.mark.parametrize("waiting", [0, 5], ids=["quick", "slow"])
-def test_reopen_comes_between_the_frames(waiting, beside):
-    sink = Recorder(waiting=waiting)
-    with start(sink, beside=beside) as out:
+@pytest.mark.parametrize("queue_size", [0, 5], ids=["quick", "slow"])
+def test_reopen_comes_between_the_frames(queue_size, threaded):
+    sink = Recorder(queue_size=queue_size)
+    with start(sink, threaded=threaded) as out:
         put(out, 0)
         sink.wait_for(0)
         out.reopen()
@@ -497,7 +514,7 @@ def test_reopen_comes_between_the_frames(waiting, beside):
 
 
 def test_reopen_loses_none_of_the_frames_that_wait(gate):
-    slow = Recorder("slow", waiting=5, before=gate)
+    slow = Recorder("slow", queue_size=5, before=gate)
     with start(slow) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)
@@ -514,16 +531,16 @@ def test_reopen_loses_none_of_the_frames_that_wait(gate):
 
 
 @either_way
-def test_a_slow_sink_that_hangs_is_left_behind(gate, beside, monkeypatch, capsys):
+def test_a_slow_sink_that_hangs_is_abandoned(gate, threaded, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
-    hung, other, quick = Recorder("hung", waiting=1, before=gate), Recorder("other", waiting=9), Recorder()
-    out = start(hung, other, quick, beside=beside)
+    hung, other, quick = Recorder("hung", queue_size=1, before=gate), Recorder("other", queue_size=9), Recorder()
+    out = start(hung, other, quick, threaded=threaded)
     put(out, 0)
     assert gate.reached.wait(LIMIT)
     begun = time.monotonic()
     out.close()
     assert 0.2 < time.monotonic() - begun < 2, "about the limit"
-    assert capsys.readouterr().err == "warning: hung hangs, and is left behind\n"
+    assert capsys.readouterr().err == "warning: hung did not finish in time; its thread was abandoned\n"
     assert other.events == quick.events == [0, "close"]
     gate.opened.set()
     hung.wait_for("close")
@@ -533,17 +550,19 @@ def test_a_slow_sink_that_hangs_is_left_behind(gate, beside, monkeypatch, capsys
 def test_slow_sinks_that_hang_share_one_limit(gate, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
     monkeypatch.setattr(output, "LAST_MOMENT", 0.05)
-    out = start(*(Recorder("sink {}".format(number), waiting=1, before=gate) for number in range(5)))
+    out = start(*(Recorder("sink {}".format(number), queue_size=1, before=gate) for number in range(5)))
     put(out, 0)
     assert gate.reached.wait(LIMIT)
     begun = time.monotonic()
     out.close()
     assert 0.2 < time.monotonic() - begun < 1, "not the limit five times"
-    warnings = ["warning: sink {} hangs, and is left behind".format(number) for number in range(5)]
+    warnings = [
+        "warning: sink {} did not finish in time; its thread was abandoned".format(number) for number in range(5)
+    ]
     assert capsys.readouterr().err.splitlines() == warnings
 
 
-def test_a_quick_sink_that_hangs_is_left_behind(gate, monkeypatch, capsys):
+def test_a_quick_sink_that_hangs_is_abandoned(gate, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
     out = start(Recorder("hung", before=gate))
     put(out, *range(1 + FRAMES_AHEAD))
@@ -551,13 +570,13 @@ def test_a_quick_sink_that_hangs_is_left_behind(gate, monkeypatch, capsys):
     begun = time.monotonic()
     out.close()
     assert 0.2 < time.monotonic() - begun < 2
-    assert "hangs" in capsys.readouterr().err
+    assert "did not finish in time" in capsys.readouterr().err
 
 
 def test_a_quick_sink_that_hangs_costs_no_other_its_end(gate, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
     hung = Recorder("hung", before=lambda index: gate(index - 1))
-    slow = Recorder("slow", waiting=5)
+    slow = Recorder("slow", queue_size=5)
     slow_close = slow.close
     monkeypatch.setattr(slow, "close", lambda: (time.sleep(0.05), slow_close()))  # the index of a recording
     out = start(hung, slow)
@@ -566,21 +585,21 @@ def test_a_quick_sink_that_hangs_costs_no_other_its_end(gate, monkeypatch, capsy
     assert gate.reached.wait(LIMIT)
     out.close()
     assert slow.events == [0, "close"]
-    assert "slow hangs" not in capsys.readouterr().err
+    assert "slow did not finish" not in capsys.readouterr().err
 
 
 # Latency
 
 
 @either_way
-def test_latency_is_measured_up_to_the_slowest_sink(beside):
+def test_latency_is_measured_up_to_the_slowest_sink(threaded):
     clock = FakeClock()
     timing = Timing(now=clock.now)
     quick = Recorder(before=lambda index: clock.sleep(0.05))
-    slow = Recorder("slow", waiting=5, before=lambda index: clock.sleep(0.25))
+    slow = Recorder("slow", queue_size=5, before=lambda index: clock.sleep(0.25))
     captured_at = clock.now()
-    with start(quick, slow, timing=timing, beside=beside) as out:
-        out.put(frame(0, captured_at), heads(), LETTERBOX)
+    with start(quick, slow, timing=timing, threaded=threaded) as out:
+        out.put(frame(0, captured_at))
     fields = timing.report()
     assert fields["latency_ms"]["p50"] == pytest.approx(300, rel=0.01)
     assert 248 < fields["stages_ms"]["sink"]["mean"] < 300, "what the slow one took is in it"
@@ -588,7 +607,7 @@ def test_latency_is_measured_up_to_the_slowest_sink(beside):
 
 def test_a_skipped_frame_is_done_when_it_is_skipped(gate):
     timing = Timing()
-    slow = Recorder("slow", waiting=1, before=gate)
+    slow = Recorder("slow", queue_size=1, before=gate)
     with start(slow, timing=timing) as out:
         put(out, 0)
         assert gate.reached.wait(LIMIT)

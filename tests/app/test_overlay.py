@@ -7,8 +7,8 @@ from support.fakes import FakeClock
 from support.oracles import contrast
 
 from app.detections import Detections
-from app.overlay import Overlay, Style, class_colour, status, text_colour, wrap
-from app.timing import STAGES, Timing
+from app.overlay import StatusLine, Style, banner, class_colour, draw, status, text_colour, wrap
+from app.timing import FrameTimes, Timing
 
 LABELS = ["traffic light"] + ["class {}".format(number) for number in range(1, 80)]
 SIZES = [(1, 1), (2, 2), (7, 300), (320, 240), (1280, 720), (3840, 2160)]
@@ -19,14 +19,13 @@ def detections(*boxes, **also):
     """One detection of each box; `label`: the class of all."""
     count = len(boxes)
     classes = np.full(count, also.get("label", 0))
-    return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.linspace(0.9, 0.5, count), classes)
+    labels = also.get("labels", LABELS)
+    return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.linspace(0.9, 0.5, count), classes, labels)
 
 
-def drawn(width, height, found, labels=LABELS):
-    """A grey picture with these detections."""
-    canvas = np.full((height, width, 3), GREY, np.uint8)
-    Overlay(labels, Timing()).draw(canvas, found)
-    return canvas
+def drawn(width, height, found):
+    """A grey image with these detections."""
+    return draw(np.full((height, width, 3), GREY, np.uint8), found)
 
 
 def border_boxes(w, h):
@@ -50,9 +49,10 @@ def border_boxes(w, h):
 def test_nothing_is_drawn_outside_the_picture(size):
     width, height = size
     around = np.full((height + 40, width + 40, 3), GREY, np.uint8)
-    overlay = Overlay(LABELS, Timing())
+    status_line = StatusLine(run_at(20, None))
     for box in border_boxes(width, height):
-        overlay.draw(around[20:-20, 20:-20], detections(box))
+        draw(around[20:-20, 20:-20], detections(box))
+        status_line.draw(around[20:-20, 20:-20])
     assert (around[20:-20, 20:-20] != GREY).any()
     around[20:-20, 20:-20] = GREY
     assert (around == GREY).all()
@@ -107,35 +107,39 @@ def test_a_label_in_a_picture_hardly_taller_than_itself():
 
 def test_highest_score_is_on_top():
     box = (200, 200, 400, 400)
-    both = Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1]))
+    both = Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1]), LABELS)
     assert (drawn(640, 480, both)[300, 200] == class_colour(0)).all()
 
 
 def test_labels_of_neighbours_do_not_cover_each_other():
     box = (300, 200, 340, 240)
-    one = drawn(640, 480, Detections(np.array([box]), np.array([0.9]), np.array([0])))
-    two = drawn(640, 480, Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1])))
+    one = drawn(640, 480, Detections(np.array([box]), np.array([0.9]), np.array([0]), LABELS))
+    two = drawn(640, 480, Detections(np.array([box, box]), np.array([0.9, 0.6]), np.array([0, 1]), LABELS))
     assert (one[:195] == two[:195]).all(), "the higher score's label stays above, whole"
     assert (one[245:] != two[245:]).any(), "the lower one's is below"
 
 
-def test_no_detections_draw_the_status_only():
+def test_draw_works_in_place_and_returns_the_image():
     canvas = np.full((480, 640, 3), GREY, np.uint8)
-    Overlay(LABELS, run_at(20, None)).draw(canvas, detections())
+    assert draw(canvas, detections()) is canvas
+    assert (canvas == GREY).all(), "without detections nothing is drawn"
+
+
+def test_the_status_line_is_at_the_bottom():
+    canvas = np.full((480, 640, 3), GREY, np.uint8)
+    StatusLine(run_at(20, None)).draw(canvas)
     assert (canvas[:300] == GREY).all()
     assert (canvas[300:] != GREY).any()
 
 
-def test_before_the_first_frame_there_is_no_status():
-    assert (drawn(640, 480, detections()) == GREY).all()
-
-
-def test_drawing_is_the_same_after_another_size():
-    overlay = Overlay(LABELS, Timing())
+def test_the_status_line_fits_when_the_camera_changes_its_resolution():
+    timing = run_at(20, None)
+    status_line = StatusLine(timing)
     for width, height in [(320, 240), (1280, 720), (320, 240)]:
-        canvas = np.full((height, width, 3), GREY, np.uint8)
-        overlay.draw(canvas, detections((10, 50, 90, 90)))
-        assert (canvas == drawn(width, height, detections((10, 50, 90, 90)))).all()
+        canvas, expected = (np.full((height, width, 3), GREY, np.uint8) for _ in range(2))
+        status_line.draw(canvas)
+        StatusLine(timing).draw(expected)
+        assert (canvas == expected).all()
 
 
 def test_colours_of_80_classes_differ_and_stay():
@@ -146,8 +150,9 @@ def test_colours_of_80_classes_differ_and_stay():
 
 
 def test_colours_belong_to_the_class_and_not_to_the_model():
-    found = detections((100, 100, 300, 300), label=2)
-    assert (drawn(640, 480, found) == drawn(640, 480, found, labels=LABELS[:3])).all()
+    box = (100, 100, 300, 300)
+    few, many = detections(box, label=2, labels=LABELS[:3]), detections(box, label=2)
+    assert (drawn(640, 480, few) == drawn(640, 480, many)).all()
 
 
 @pytest.mark.parametrize("index", range(80))
@@ -182,11 +187,13 @@ def test_text_is_of_a_readable_size(size):
 def run_at(fps, configured, live=False):
     """A timing that has seen frames at this rate, every third of the camera, each 12.5 ms of inference and 50 old."""
     clock = FakeClock()
-    timing = Timing(configured, live, clock.now)
+    timing = Timing(configured, live=live, now=clock.now)
     for index in range(20):
         clock.sleep(1 / fps)
-        number = timing.frame_done(3 * index, clock.time)
-        timing.delivered(number, clock.time - 0.05, dict(dict.fromkeys(STAGES, 0.0), infer=0.0125), clock.time)
+        times = FrameTimes(3 * index, clock.time - 0.05)
+        times.seconds["infer"] = 0.0125
+        times.processed_at = times.delivered_at = clock.time
+        timing.add(times)
     return timing
 
 
@@ -221,7 +228,7 @@ def test_status_has_what_slow_sinks_skipped_where_they_did():
 def test_a_banner_stays_in_the_picture(size):
     width, height = size
     around = np.full((height + 40, width + 40, 3), GREY, np.uint8)
-    Overlay(LABELS, Timing()).banner(around[20:-20, 20:-20], "no picture for 12 s: connection refused")
+    banner(around[20:-20, 20:-20], "no image for 12 s: connection refused")
     assert (around[20:-20, 20:-20] == GREY).mean() < 0.01, "darkened all over"
     around[20:-20, 20:-20] = GREY
     assert (around == GREY).all()
@@ -229,7 +236,7 @@ def test_a_banner_stays_in_the_picture(size):
 
 def test_a_banner_is_read_in_the_middle():
     canvas = np.full((480, 640, 3), 255, np.uint8)
-    Overlay(LABELS, Timing()).banner(canvas, "no picture for 12 s: connection refused")
+    banner(canvas, "no image for 12 s: connection refused")
     rows, columns = np.nonzero((canvas > 200).all(axis=2))  # OpenCV 4.1.1 draws thin, and smooth
     assert len(rows) > 100, "white letters"
     assert abs(rows.mean() - 240) < 20

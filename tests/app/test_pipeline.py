@@ -4,7 +4,7 @@ import threading
 import numpy as np
 import pytest
 from support.fakes import LIMIT
-from support.heads import CARD, plant, quiet_heads
+from support.heads import CARD, LABELS, plant, quiet_heads
 
 from app import __version__
 from app.backends.fake import FakeBackend
@@ -13,11 +13,11 @@ from app.detector import Detector
 from app.errors import OutputError, SourceError
 from app.frame import Source
 from app.output import FRAMES_AHEAD
-from app.pipeline import report, run
+from app.pipeline import Pipeline
 from app.sinks import Sink
 from app.sources import open_source
 from app.stop import Stop
-from app.timing import STAGES, Timing
+from app.timing import STAGES
 from app.timing.tally import Tally
 
 SYNTHETIC = "test://64x48?frames=7"
@@ -51,14 +51,18 @@ def person_and_car():
     return heads
 
 
+def small_detector(seconds=0, backend=FakeBackend):
+    return Detector(backend(person_and_car(), seconds=seconds), CARD, size=64)
+
+
 def go(*sinks, **options):
-    """Run over a source; its timing, tally, and the report."""
-    uri, stop = options.pop("uri", SYNTHETIC), options.pop("stop", Stop())
-    timing, tally = Timing(options.pop("fps", None)), Tally(CARD.labels)
-    detector = Detector(FakeBackend(person_and_car(), seconds=options.pop("seconds", 0)), CARD, size=64)
-    with open_source(uri) as source:
-        run(source, detector, list(sinks), timing, tally, stop, **options)
-        return report(source, detector, timing, tally)
+    """Run over a source; its report."""
+    seconds, wiring = options.pop("seconds", 0), {"fps": options.pop("fps", None)}
+    wiring["observers"] = options.pop("observers", ())
+    with open_source(options.pop("uri", SYNTHETIC)) as source:
+        pipeline = Pipeline(source, small_detector(seconds), **wiring)
+        pipeline.run(sinks, **options)
+        return pipeline.report()
 
 
 def clean_frames(uri=SYNTHETIC):
@@ -101,15 +105,14 @@ def test_stop_ends_the_wait_for_a_frame_that_never_comes():
     class Silent(Source):
         name = "silent"
 
-        def __iter__(self):
+        def frames(self, prepare=None):
             yield None
             stop.request()
             while True:
                 yield None
 
     recorder = Recorder()
-    detector = Detector(FakeBackend(person_and_car()), CARD, size=64)
-    run(Silent(), detector, [recorder], Timing(), Tally(CARD.labels), stop)
+    Pipeline(Silent(), small_detector()).run([recorder], stop=stop)
     assert recorder.frames == []
 
 
@@ -153,8 +156,7 @@ def test_the_network_does_not_see_the_overlay():
     for wants_canvas in (True, False):
         seen.append([])
         with open_source(SYNTHETIC) as source:
-            detector = Detector(Eye(person_and_car()), CARD, size=64)
-            run(source, detector, [Recorder(wants_canvas)], Timing(), Tally(CARD.labels), Stop())
+            Pipeline(source, small_detector(backend=Eye)).run([Recorder(wants_canvas)])
     drawn, clean = map(np.concatenate, seen)
     assert len(drawn) == len(clean) == 8  # one to warm up
     assert (drawn == clean).all()
@@ -181,6 +183,7 @@ def test_a_source_that_breaks_stops_the_run(tmp_path):
 def test_report_fields():
     fields = go(Recorder(), fps=500)
     assert set(fields) == {
+        "kind",
         "frames",
         "duration_s",
         "fps",
@@ -197,6 +200,7 @@ def test_report_fields():
         "source",
         "version",
     }
+    assert fields["kind"] == "detect"
     assert (fields["frames"], fields["dropped"], fields["fps"]["configured"]) == (7, 0, 500)
     assert set(fields["stages_ms"]) == set(STAGES)
     assert (fields["model"], fields["backend"], fields["source"]) == ("small", "fake", SYNTHETIC)
@@ -212,15 +216,45 @@ def test_latency_covers_the_inference():
     assert 4.9 <= latency["p50"] <= latency["p95"] <= latency["p99"]
 
 
+@pytest.mark.parametrize("threaded", [False, True])
+def test_observers_see_what_the_network_saw(threaded):
+    """Every frame once, with its raw outputs and its detections, before anything is drawn on it."""
+
+    class Backend(FakeBackend):
+        fills_cpu = not threaded
+
+    seen = []
+    with open_source(SYNTHETIC) as source:
+        pipeline = Pipeline(
+            source,
+            small_detector(backend=Backend),
+            observers=[
+                lambda frame: seen.append((frame.index, frame.image.copy(), len(frame.outputs), len(frame.detections)))
+            ],
+        )
+        pipeline.run([Recorder(wants_canvas=True)])
+    assert [index for index, *_ in seen] == list(range(7))
+    assert all((image == clean).all() for (_, image, _, _), clean in zip(seen, clean_frames()))
+    assert {(outputs, found) for _, _, outputs, found in seen} == {(2, 2)}
+
+
+def test_an_observer_that_fails_stops_the_run():
+    def fail(frame):
+        raise SourceError("no labels")
+
+    with pytest.raises(SourceError, match="no labels"):
+        go(Recorder(), observers=[fail])
+
+
 def test_tally_of_nothing():
-    tally = Tally(CARD.labels)
+    tally = Tally()
     tally.add(Detections.empty())
     assert tally.report() == {"count": 0, "mean_score": None, "by_label": {}}
 
 
 def test_tally_lists_the_commonest_label_first():
-    tally = Tally(CARD.labels)
+    tally = Tally()
     for classes in ([1], [2, 1], [1]):
-        tally.add(Detections(np.zeros((len(classes), 4)), np.full(len(classes), 0.5), np.array(classes)))
+        tally.add(Detections(np.zeros((len(classes), 4)), np.full(len(classes), 0.5), np.array(classes), LABELS))
     assert tally.report() == {"count": 4, "mean_score": 0.5, "by_label": {"dog": 3, "car": 1}}
     assert list(tally.report()["by_label"]) == ["dog", "car"]

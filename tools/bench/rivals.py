@@ -14,12 +14,10 @@ from app.backends import Backend
 from app.detector import Detector
 from app.errors import ModelError
 from app.modelcard import ModelCard
-from app.pipeline import run
+from app.pipeline import Pipeline
 from app.sinks.recording import open_recording
 from app.sources import open_source
-from app.stop import Stop
-from app.timing import STAGES, WARM_UP_FRAMES, Timing
-from app.timing.tally import Tally
+from app.timing import STAGES, WARM_UP_FRAMES
 from tools.delay import DelayPacer
 
 CONFIDENCE, OVERLAP = 0.25, 0.45
@@ -45,20 +43,18 @@ class Loop:
         self._fps = fps
         self._delay = delay
         self._save = save
-        self._detector = Detector(backend, card, size, False, CONFIDENCE, OVERLAP)
+        self._detector = Detector(backend, card, size=size, confidence=CONFIDENCE, iou=OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
 
     def __call__(self, frames: int) -> float:
-        timing = Timing(self._fps)
-        tally = Tally(self._detector.card.labels)
         with opencv_threads(self._threads), open_source(self._uri, loop=True) as source:
             with tempfile.TemporaryDirectory() as folder:
                 file = os.path.join(folder, "bench.mkv")
-                sinks = [open_recording(file, source.fps, None, False)] if self._save else []
-                last = frames + WARM_UP_FRAMES
+                sinks = [open_recording(file, source)] if self._save else []
                 pacer = DelayPacer(self._fps) if self._delay and self._fps else None
-                run(source, self._detector, sinks, timing, tally, Stop(), draw=True, max_frames=last, pacer=pacer)
-        report: Dict[str, Any] = timing.report()
+                pipeline = Pipeline(source, self._detector, fps=self._fps, pacer=pacer)
+                pipeline.run(sinks, draw=True, max_frames=frames + WARM_UP_FRAMES)
+        report = pipeline.report()
         for stage, times in report["stages_ms"].items():
             self.stages_ms[stage].append(times["mean"])
         return float(report["fps"]["real"])

@@ -92,7 +92,7 @@ def networks(
     fixed = fixed_size(model)
     if fixed is not None:
         return [(max(fixed), measure(model, *fixed))]
-    boxes = [Letterbox.fit(*frame, size, square) for size in sizes]
+    boxes = [Letterbox.fit(*frame, size, square=square) for size in sizes]
     return [(size, measure(model, box.height, box.width)) for size, box in zip(sizes, boxes)]
 
 

@@ -22,7 +22,6 @@ from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources.readers import read_image
-from app.timing import StageClock
 from tools.machine import machine
 from tools.score import LEAST_SCORE
 from tools.score.chance import compare, in_words
@@ -46,14 +45,13 @@ def find_all(detector: Detector, truth: Truth) -> List[Json]:
     """Detections in every image, as COCO's results; those of classes that are no category are left out."""
     detections: List[Json] = []
     others = []
-    clock = StageClock()
     for path, entry in zip(tqdm(truth.paths, unit=" images", leave=False, disable=None), truth.dataset["images"]):
         image = read_image(path)
         if image is None:
             raise SourceError(f"{path}: not an image that OpenCV can read")
         if image.shape[:2] != (entry["height"], entry["width"]):
             others.append(path)
-        found = detector.detect(image, clock)
+        found = detector.detect(image)
         for (x1, y1, x2, y2), score, label in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()):
             category = truth.category_ids[label]
             if category is not None:
@@ -92,7 +90,9 @@ def score(args: argparse.Namespace) -> Json:
         card = read_card(model)
         truth = read_truth(args.images, args.labels, card.labels)
         with open_backend(model, args.backend, args.device, args.precision) as backend:
-            detector = Detector(backend, card, args.size, args.square, LEAST_SCORE, multi_label=True)
+            detector = Detector(
+                backend, card, size=args.size, square=args.square, confidence=LEAST_SCORE, multi_label=True
+            )
             detections = find_all(detector, truth)
         if args.save_detections is not None:
             write_file(args.save_detections, json.dumps(detections).encode())

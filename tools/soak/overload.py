@@ -1,6 +1,6 @@
-"""Overload: a camera of 30 FPS, a detector that takes 100 ms, a recording, and somebody who watches the screen.
+"""Overload: a camera at 30 FPS, a detector that takes 100 ms, a recording, and a viewer.
 
-The detector is a fake that sleeps, as when another chip does the work; camera, loop, overlay and recording are real.
+The backend is a fake that sleeps, as if another chip did the work; camera, loop, overlay and recording are real.
 """
 
 import argparse
@@ -17,13 +17,11 @@ from app.detections import Detections
 from app.detector import Detector
 from app.frame import Frame
 from app.modelcard import Head, ModelCard
-from app.pipeline import report, run
+from app.pipeline import Pipeline
 from app.sinks import Sink
 from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.stop import Stop
-from app.timing import Timing
-from app.timing.tally import Tally
 from tools.soak.figure import Figure
 
 FPS, INFERENCE = 30, 0.1
@@ -31,9 +29,9 @@ SPAN = 5.0  # seconds over which the latency is looked at, from the first second
 
 
 class Screen(Sink):
-    """Notes how old every picture is when it is shown, and when that was."""
+    """Records how old every image is when it is shown, and when that was."""
 
-    waiting = 1
+    queue_size = 1
 
     def __init__(self) -> None:
         self.seen: List["tuple[float, float]"] = []
@@ -44,19 +42,19 @@ class Screen(Sink):
 
 
 def soak(args: argparse.Namespace) -> List[Figure]:
-    """Do what the command line says."""
+    """Run the test; its figures."""
     card = ModelCard("none", "0" * 64, ("nothing",), (Head(32, ((80.0, 80.0),)),), 32, 1 / 255)
     heads = [np.full((1, 6, 10, 13), -20, np.float32)]
-    detector = Detector(FakeBackend(heads, seconds=INFERENCE), card, 416)
-    screen, stop, tally = Screen(), Stop(), Tally(card.labels)
-    timing = Timing(live=True)
+    detector = Detector(FakeBackend(heads, seconds=INFERENCE), card)
+    screen, stop = Screen(), Stop()
     with tempfile.TemporaryDirectory() as folder, open_source(f"test://640x480@{FPS}?live") as source, stop:
-        recording = open_recording(os.path.join(folder, "soak.mkv"), FPS, None, still=False, live=True)
+        recording = open_recording(os.path.join(folder, "soak.mkv"), source)
+        pipeline = Pipeline(source, detector)
         end = threading.Timer(args.seconds, stop.request)
         end.start()
-        run(source, detector, [screen, recording], timing, tally, stop)
+        pipeline.run([screen, recording], stop=stop)
         end.cancel()
-        fields = report(source, detector, timing, tally)
+        fields = pipeline.report()
     began = screen.seen[0][0]
     early = _percentile([age for at, age in screen.seen if 1 <= at - began < 1 + SPAN])
     late = _percentile([age for at, age in screen.seen if at - began > args.seconds - SPAN - 1])

@@ -16,27 +16,23 @@ from typing import Any, Dict, List, Optional
 import cv2
 import numpy as np
 
-from app.backends import Backend, open_backend
+from app.backends import open_backend
 from app.command import exit_code, leave
-from app.detector import Detector
+from app.detector import Detector, load_detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
-from app.modelcard import read_card
-from app.pipeline import report, run
-from app.sinks import Sink
-from app.sources import open_source
+from app.pipeline import Pipeline, configure_process
+from app.sources import CameraOptions, open_source
 from app.stop import Stop
-from app.threads import share_heaps
-from app.timing import WARM_UP_FRAMES, Timing
+from app.timing import WARM_UP_FRAMES
 from app.timing.memory import peak_memory
-from app.timing.tally import Tally
 from tools.delay import DelayPacer
 from tools.score import LEAST_SCORE
 from tools.sweep.conditions import Conditions
 from tools.sweep.grid import ACCURACY, Combination, from_json
 from tools.sweep.recapture import Recaptured
-from tools.sweep.watching import Found, Watch, WatchedDetector
+from tools.sweep.watching import Found, Watch
 
 Json = Dict[str, Any]
 
@@ -48,56 +44,58 @@ def measure(spec: Json) -> Json:
     """Measure what `spec` says; see `tools.sweep` for its fields. Raises NanoyoloError."""
     combination = from_json(spec["combination"])
     accuracy = spec["round"] == ACCURACY
-    cv2.setNumThreads(1)  # as app.detect does
-    share_heaps()
-    card = read_card(spec["model"])
+    configure_process()
     with Stop() as stop, ExitStack() as stack:
         source = stack.enter_context(_open(spec["source"], combination, spec["loop"] and not accuracy))
         began = time.monotonic()
-        backend = stack.enter_context(_open_backend(spec, combination.backend))
-        expected = spec["backends"][combination.backend]
-        if not backend.description.startswith(expected):
-            raise UsageError("the backend was {} when this began, and is {}".format(expected, backend.description))
-        opened_ms = 1000 * (time.monotonic() - began)
-        detector = WatchedDetector(
-            backend,
-            card,
-            combination.size,
-            spec["square"],
-            LEAST_SCORE if accuracy else spec["confidence"],
-            multi_label=accuracy,
-            adapt=source.live,
+        backend, _, precision = combination.backend.partition(":")
+        detector = stack.enter_context(
+            load_detector(
+                spec["model"],
+                backend=backend,
+                device=spec["device"],
+                precision=precision or "auto",
+                size=combination.size,
+                square=spec["square"],
+                confidence=LEAST_SCORE if accuracy else spec["confidence"],
+                multi_label=accuracy,
+                adapt=source.live,
+            )
         )
-        timing = Timing(combination.fps, source.live)
-        tally = Tally(card.labels)
+        opened_ms = 1000 * (time.monotonic() - began)
+        expected = spec["backends"][combination.backend]
+        if not detector.backend.description.startswith(expected):
+            raise UsageError(f"the backend was {expected} when the sweep began, and is {detector.backend.description}")
+        watch, found = Watch(spec["example"]), _found(spec, detector)
+        observers = [found.observe] if accuracy else [watch.observe]
+        if spec["keep_found"] and not accuracy:
+            observers.append(found.observe)
         pacer = DelayPacer(combination.fps) if combination.pacing == "delay" and combination.fps else None
-        watch = detector.watch = Watch(spec["example"])
-        if accuracy:
-            detector.as_shown = Detector(backend, card, combination.size, spec["square"], spec["confidence"])
-        found = Found(detector, spec["images"], spec["category_ids"] or range(len(card.labels)))
-        sinks: List[Sink] = [found] if accuracy else [watch, found] if spec["keep_found"] else [watch]
-        frames = None if accuracy else spec["frames"]
+        pipeline = Pipeline(source, detector, fps=combination.fps, pacer=pacer, observers=observers)
         conditions = Conditions()
-        run(source, detector, sinks, timing, tally, stop, max_frames=frames, pacer=pacer)
+        pipeline.run([] if accuracy else [watch], stop=stop, max_frames=None if accuracy else spec["frames"])
         if stop.requested:
             raise KeyboardInterrupt
-        fields = report(source, detector, timing, tally)
+        fields = pipeline.report()
         fields.update(conditions.report())
-    if not accuracy and timing.frames < WARM_UP_FRAMES + 2:
-        raise SourceError("{}: too short: it gave {} frames".format(source.name, timing.frames))
+    if not accuracy and pipeline.timing.frames < WARM_UP_FRAMES + 2:
+        raise SourceError(f"{source.name}: too short: it has only {pipeline.timing.frames} frames")
     fields.update(
-        opened_ms=round(opened_ms, 1), memory_mb=peak_memory(), overlapped=not backend.fills_cpu, live=source.live
+        opened_ms=round(opened_ms, 1),
+        memory_mb=peak_memory(),
+        overlapped=not detector.backend.fills_cpu,
+        live=source.live,
     )
     if accuracy or spec["keep_found"]:
         write_file(spec["detections"], json.dumps(found.results).encode())
     if accuracy:
         write_file(spec["shown"], json.dumps(found.shown).encode())
         return fields
-    picture = watch.picture(card.labels)
+    picture = watch.picture()
     if picture is not None:
         _, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         write_file(spec["picture"], jpeg.tobytes())
-    warm = watch.numbers[WARM_UP_FRAMES:]  # what a camera gave while the model was loaded is no drop of the loop's
+    warm = watch.numbers[WARM_UP_FRAMES:]  # frames that came while the model was loading are not the loop's drops
     captured = warm[-1] - warm[0] + 1
     latencies = np.percentile(watch.latencies[WARM_UP_FRAMES:], np.arange(0, 101, 2)) * 1000
     fields.update(
@@ -111,28 +109,34 @@ def measure(spec: Json) -> Json:
     return fields
 
 
+def _found(spec: Json, detector: Detector) -> Found:
+    """The collector of detections; where accuracy is measured, also of what the program would show."""
+    shown = None
+    if spec["round"] == ACCURACY:
+        options = {"size": detector.size, "square": spec["square"], "confidence": spec["confidence"]}
+        shown = Detector(detector.backend, detector.card, **options)
+    return Found(spec["images"], spec["category_ids"] or range(len(detector.card.labels)), as_shown=shown)
+
+
 def describe(spec: Json) -> Json:
-    """What `spec`'s backend is here, as measurements with it will say. Raises ModelError where it cannot be had."""
-    with _open_backend(spec, spec["backend"]) as backend:
-        return {"backend": backend.description}
-
-
-def _open_backend(spec: Json, named: str) -> Backend:
-    name, _, precision = named.partition(":")
-    return open_backend(spec["model"], name, spec["device"], precision or "auto")
+    """What `spec`'s backend is here, as its measurements will report it. Raises ModelError if it is not available."""
+    backend, _, precision = spec["backend"].partition(":")
+    with open_backend(spec["model"], backend, spec["device"], precision or "auto") as opened:
+        return {"backend": opened.description}
 
 
 def _open(uri: str, combination: Combination, loop: bool) -> Source:
-    """The source at the combination's resolution: asked of a camera, of anything else made from larger pictures.
+    """The source at the combination's resolution: requested from a camera; anything else is shrunk.
 
     A camera that has gone is not waited for: nobody would see why nothing is measured.
     """
+    options = CameraOptions(fps=combination.fps, retry=0)
     if combination.capture is None:
-        return open_source(uri, fps=combination.fps, loop=loop, retry=0)
+        return open_source(uri, options, loop=loop)
     width, height = combination.capture
     if is_camera(uri):
-        return open_source(uri, width, height, combination.fps, retry=0)
-    return Recaptured(open_source(uri, fps=combination.fps, loop=loop, retry=0), width, height)
+        return open_source(uri, options._replace(width=width, height=height))
+    return Recaptured(open_source(uri, options, loop=loop), width, height)
 
 
 def is_camera(uri: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pictures as a camera of another resolution would have taken them, for a sweep over resolutions on one input."""
+"""Frames as a camera of another resolution would have taken them, for a sweep over resolutions on one input."""
 
 from typing import Callable, Iterator, Optional
 
@@ -9,29 +9,27 @@ from app.frame import Frame, Source
 
 
 class Recaptured(Source):
-    """A source whose frames fit within `width` x `height`: larger ones are made smaller, by area, as sensors bin.
+    """A source whose frames fit within `width` x `height`: larger ones are shrunk by area, as a sensor bins its pixels.
 
     Smaller ones stay as they are: enlarging adds no information. Works in the source's own thread, where a camera's
-    picture would be ready too, so that it is not counted as the loop's work.
+    image would be ready too, so that it does not count as the loop's work.
     """
 
     def __init__(self, source: Source, width: int, height: int) -> None:
-        """Takes `source` over: it is closed with this one."""
+        """Takes over `source`: it is closed with this one."""
         self._source = source
         self._within = width, height
         self.name, self.files, self.live = source.name, source.files, source.live
         self.fps, self.count = source.fps, source.count
-        source.prepare = self._in_its_thread
-        self.prepare: Optional[Callable[[Frame], None]] = None
 
-    def _in_its_thread(self, frame: Frame) -> None:
-        frame.image = shrink(frame.image, *self._within)
-        if self.prepare is not None:
-            self.prepare(frame)
+    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+        def shrink_first(frame: Frame) -> None:
+            frame.image = shrink(frame.image, *self._within)
+            if prepare is not None:
+                prepare(frame)
 
-    def __iter__(self) -> Iterator[Optional[Frame]]:
-        for frame in self._source:
-            if frame is not None:  # one that was read before this source was there is shrunk here
+        for frame in self._source.frames(shrink_first):
+            if frame is not None:  # a camera's frame from before this iteration is shrunk here
                 frame.image = shrink(frame.image, *self._within)
             self.captured, self.outage = self._source.captured, self._source.outage
             self.reconnects = self._source.reconnects
@@ -42,7 +40,7 @@ class Recaptured(Source):
 
 
 def shrink(image: np.ndarray, width: int, height: int) -> np.ndarray:
-    """An image (h, w, 3) that fits within `width` x `height`, in its own proportions; itself if it does already."""
+    """An image (h, w, 3) shrunk to fit within `width` x `height`, in proportion; itself if it fits already."""
     scale = min(width / image.shape[1], height / image.shape[0])
     if scale >= 1:
         return image

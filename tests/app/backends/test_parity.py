@@ -19,7 +19,6 @@ from app.errors import ModelError
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import find_model, graph_path, read_card
 from app.sources.readers import read_image
-from app.timing import StageClock
 from tools.convert import convert
 
 PICTURES = os.path.join(SHARED, "coco-val64", "images")
@@ -63,7 +62,7 @@ def images():
 def case(request, images, detect):
     """Size, squareness, and the pictures with their reference, which is computed once for all backends."""
     size, square = request.param
-    pictures = [Picture(image, Letterbox.fit(image.shape[1], image.shape[0], size, square)) for image in images]
+    pictures = [Picture(image, Letterbox.fit(image.shape[1], image.shape[0], size, square=square)) for image in images]
     # OpenCV reads its file again when the shape changes, so pictures of one shape go together.
     pictures.sort(key=lambda picture: (picture.letterbox.width, picture.letterbox.height))
     with open_backend(MODEL, "onnx", "cpu") as reference:
@@ -98,10 +97,11 @@ def model_for(tmp_path_factory):
 @pytest.fixture(scope="module")
 def detect():
     """What the detector makes of heads."""
-    card, clock = read_card(MODEL), StageClock()
+    card = read_card(MODEL)
 
     def found(picture, heads, size, square):
-        return Detector(FakeBackend(heads), card, size, square, THRESHOLD).detect(picture.image, clock)
+        detector = Detector(FakeBackend(heads), card, size=size, square=square, confidence=THRESHOLD)
+        return detector.detect(picture.image)
 
     return found
 

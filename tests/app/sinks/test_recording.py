@@ -7,7 +7,7 @@ import pytest
 
 from app.detections import Detections
 from app.errors import OutputError, UsageError
-from app.frame import Frame
+from app.frame import Frame, Source
 from app.sinks.recording import MatroskaSink, VideoSink, free_name, open_recording
 from app.sinks.stills import ImageSink
 
@@ -22,7 +22,13 @@ def write(sink, canvas, index=0, name="", captured_at=0.0):
 
 def record(path, fps=25.0, **also):
     """A sink for a video."""
-    return open_recording(str(path), fps, None, still=False, **also)
+    return open_recording(str(path), source(fps, also.pop("live", False)), **also)
+
+
+def source(fps=None, live=False):
+    source = Source()
+    source.fps, source.live = fps, live
+    return source
 
 
 def play(path):
@@ -250,8 +256,8 @@ def test_open_recording(tmp_path, path, frames, still, kind):
     path = os.path.join(str(tmp_path), path)
     if issubclass(kind, Exception):
         with pytest.raises(kind, match="--save"):
-            open_recording(path, 25, frames, still)
+            open_recording(path, source(None if still else 25), frames=frames)
     else:
-        with open_recording(path, 25, frames, still) as sink:
+        with open_recording(path, source(None if still else 25), frames=frames) as sink:
             assert type(sink) is kind
             assert sink.wants_canvas

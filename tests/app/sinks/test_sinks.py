@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from app import sinks
 from app.detections import Detections
 from app.errors import OutputError
 from app.frame import Frame
-from app.sinks import Announcement, JsonLinesSink, ProgressSink
+from app.sinks import jsonl
+from app.sinks.console import Announcement, ProgressSink
+from app.sinks.jsonl import JsonLinesSink
 
 LABELS = ("person", "dog")
 NONE = Detections.empty()
@@ -27,9 +28,9 @@ def write(sink, *frames, **also):
 
 
 def test_json_lines(tmp_path):
-    found = Detections(np.array([[1, 2, 30.123, 40], [0, 0, 9, 9]]), np.array([0.91276, 0.5]), np.array([1, 0]))
+    found = Detections(np.array([[1, 2, 30.123, 40], [0, 0, 9, 9]]), np.array([0.91276, 0.5]), np.array([1, 0]), LABELS)
     path = tmp_path / "found.jsonl"
-    with JsonLinesSink(str(path), LABELS) as sink:
+    with JsonLinesSink(str(path)) as sink:
         write(sink, frame(3, 100.0), detections=found)
         write(sink, frame(5, 100.4125))
     first, second = [json.loads(line) for line in path.read_text().splitlines()]
@@ -48,15 +49,15 @@ def test_json_lines(tmp_path):
 def test_labels_in_any_script(tmp_path):
     labels = ('"quoted"\n', "\u72ac")
     path = tmp_path / "found.jsonl"
-    with JsonLinesSink(str(path), labels) as sink:
-        write(sink, frame(0), detections=Detections(np.zeros((2, 4)), np.ones(2), np.arange(2)))
+    with JsonLinesSink(str(path)) as sink:
+        write(sink, frame(0), detections=Detections(np.zeros((2, 4)), np.ones(2), np.arange(2), labels))
     (line,) = path.read_bytes().splitlines()
     assert [found["label"] for found in json.loads(line.decode())["detections"]] == list(labels)
 
 
 def test_a_line_is_in_the_file_when_write_returns(tmp_path):
     path = tmp_path / "found.jsonl"
-    with JsonLinesSink(str(path), LABELS) as sink:
+    with JsonLinesSink(str(path)) as sink:
         for index in range(3):
             write(sink, frame(index))
             assert path.read_bytes().endswith(b"\n")
@@ -66,7 +67,7 @@ def test_a_line_is_in_the_file_when_write_returns(tmp_path):
 def test_an_older_file_is_replaced_at_the_first_frame(tmp_path):
     path = tmp_path / "found.jsonl"
     path.write_text("older\n" * 100)
-    with JsonLinesSink(str(path), LABELS) as sink:
+    with JsonLinesSink(str(path)) as sink:
         assert path.read_text().startswith("older"), "not before there is something to write"
         write(sink, frame(0))
     assert len(path.read_text().splitlines()) == 1
@@ -95,7 +96,7 @@ def test_append(tmp_path, older, kept):
     path = tmp_path / "found.jsonl"
     if older is not None:
         path.write_text(older)
-    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+    with JsonLinesSink(str(path), append=True) as sink:
         write(sink, frame(7), frame(8))
     text = path.read_text()
     assert text.startswith(kept)
@@ -108,8 +109,8 @@ def test_older_lines_that_cannot_be_read_are_kept(tmp_path, monkeypatch):
 
     path = tmp_path / "found.jsonl"
     path.write_text(OLDER)
-    monkeypatch.setattr(sinks, "_end_of_last_line", broken)
-    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+    monkeypatch.setattr(jsonl, "_end_of_last_line", broken)
+    with JsonLinesSink(str(path), append=True) as sink:
         with pytest.raises(OutputError, match="Input/output error"):
             write(sink, frame(0))
     assert path.read_text() == OLDER
@@ -118,7 +119,7 @@ def test_older_lines_that_cannot_be_read_are_kept(tmp_path, monkeypatch):
 def test_append_touches_nothing_before_the_first_frame(tmp_path):
     path = tmp_path / "found.jsonl"
     path.write_text('{"fra')
-    JsonLinesSink(str(path), LABELS, append=True).close()
+    JsonLinesSink(str(path), append=True).close()
     assert path.read_text() == '{"fra'
 
 
@@ -127,7 +128,7 @@ def test_append_to_a_pipe(tmp_path):
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        with JsonLinesSink(path, LABELS, append=True) as sink:
+        with JsonLinesSink(path, append=True) as sink:
             write(sink, frame(0))
             assert json.loads(os.read(reader, 4096).decode())["frame"] == 0
     finally:
@@ -141,7 +142,7 @@ def numbers(path):
 @pytest.mark.parametrize("append", [False, True])
 def test_reopen_where_the_file_was_moved_away(tmp_path, append):
     path, moved = tmp_path / "found.jsonl", tmp_path / "found.jsonl.1"
-    with JsonLinesSink(str(path), LABELS, append) as sink:
+    with JsonLinesSink(str(path), append=append) as sink:
         write(sink, frame(0, 5.0), frame(1, 5.5))
         path.rename(moved)
         write(sink, frame(2, 6.0))
@@ -157,7 +158,7 @@ def test_reopen_where_the_file_was_moved_away(tmp_path, append):
 @pytest.mark.parametrize("append", [False, True])
 def test_reopen_where_the_file_is_still_there(tmp_path, append):
     path = tmp_path / "found.jsonl"
-    with JsonLinesSink(str(path), LABELS, append) as sink:
+    with JsonLinesSink(str(path), append=append) as sink:
         write(sink, frame(0))
         for index in (1, 2):
             sink.reopen()
@@ -168,7 +169,7 @@ def test_reopen_where_the_file_is_still_there(tmp_path, append):
 def test_reopen_where_the_file_was_emptied(tmp_path):
     """As by logrotate's copytruncate, without a word to anybody."""
     path = tmp_path / "found.jsonl"
-    with JsonLinesSink(str(path), LABELS, append=True) as sink:
+    with JsonLinesSink(str(path), append=True) as sink:
         write(sink, frame(0))
         path.write_bytes(b"")
         write(sink, frame(1))
@@ -180,7 +181,7 @@ def test_reopen_where_the_file_was_emptied(tmp_path):
 def test_reopen_of_standard_output(monkeypatch):
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer))
-    with JsonLinesSink("-", LABELS) as sink:
+    with JsonLinesSink("-") as sink:
         write(sink, frame(0))
         sink.reopen()
         write(sink, frame(1))
@@ -191,11 +192,11 @@ def test_reopen_where_the_folder_has_gone(tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
     path = folder / "found.jsonl"
-    with JsonLinesSink(str(path), LABELS) as sink:
+    with JsonLinesSink(str(path)) as sink:
         write(sink, frame(0))
         path.unlink()
         folder.rmdir()
-        with pytest.raises(OutputError, match="cannot be written"):
+        with pytest.raises(OutputError, match="cannot write"):
             sink.reopen()
             write(sink, frame(1))
 
@@ -203,7 +204,7 @@ def test_reopen_where_the_folder_has_gone(tmp_path):
 def test_standard_output(monkeypatch):
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer))
-    with JsonLinesSink("-", LABELS) as sink:
+    with JsonLinesSink("-") as sink:
         write(sink, frame(0), frame(1))
     assert [json.loads(line)["frame"] for line in buffer.getvalue().decode().splitlines()] == [0, 1]
     assert not buffer.closed, "standard output is not ours to close"
@@ -212,11 +213,11 @@ def test_standard_output(monkeypatch):
 @pytest.mark.parametrize("path, phrase", [("absent/found.jsonl", "no folder"), (".", "is a folder")])
 def test_a_path_that_cannot_be_written(tmp_path, path, phrase):
     with pytest.raises(OutputError, match=phrase):
-        JsonLinesSink(str(tmp_path / path), LABELS)
+        JsonLinesSink(str(tmp_path / path))
 
 
 def test_a_device_that_is_full():
-    with JsonLinesSink("/dev/full", LABELS) as sink:
+    with JsonLinesSink("/dev/full") as sink:
         with pytest.raises(OutputError, match="No space left"):
             write(sink, frame(0))
 
@@ -224,16 +225,16 @@ def test_a_device_that_is_full():
 def test_a_folder_that_goes_away(tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
-    with JsonLinesSink(str(folder / "found.jsonl"), LABELS) as sink:
+    with JsonLinesSink(str(folder / "found.jsonl")) as sink:
         folder.rmdir()
-        with pytest.raises(OutputError, match="cannot be written"):
+        with pytest.raises(OutputError, match="cannot write"):
             write(sink, frame(0))
 
 
 def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path):
     path = tmp_path / "found.jsonl"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    sink = JsonLinesSink(str(path), LABELS)
+    sink = JsonLinesSink(str(path))
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a write across it is cut short, as on a full disk
     written = 0
     try:
@@ -251,7 +252,7 @@ def test_a_disk_that_fills_up_leaves_whole_lines(tmp_path):
 
 
 def test_json_lines_need_no_drawing(tmp_path):
-    assert not JsonLinesSink(str(tmp_path / "found.jsonl"), LABELS).wants_canvas
+    assert not JsonLinesSink(str(tmp_path / "found.jsonl")).wants_canvas
     assert os.listdir(str(tmp_path)) == [], "a sink that gets no frame makes no file"
 
 

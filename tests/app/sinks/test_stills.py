@@ -44,8 +44,8 @@ def test_images_go_to_a_folder_under_their_own_names(tmp_path):
     [
         pytest.param("absent/out.png", "no folder", id="an image in a missing folder"),
         pytest.param("folder.png", "is a folder", id="a folder of that name"),
-        pytest.param("file", "cannot be made", id="a file for a folder"),
-        pytest.param("file/folder", "cannot be made", id="a folder in a file"),
+        pytest.param("file", "cannot create", id="a file for a folder"),
+        pytest.param("file/folder", "cannot create", id="a folder in a file"),
     ],
 )
 def test_images_that_cannot_be_written(tmp_path, path, phrase):

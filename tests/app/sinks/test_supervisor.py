@@ -8,7 +8,7 @@ from support.fakes import FakeClock
 from app.detections import Detections
 from app.frame import Frame
 from app.sinks.supervisor import PERIOD, SupervisorSink, is_supervised
-from app.timing import Timing
+from app.timing import FrameTimes, Timing
 
 IMAGE = np.zeros((48, 64, 3), np.uint8)
 
@@ -68,7 +68,7 @@ def names(messages):
 def test_nothing_is_said_before_there_is_something_to_say(sink, supervisor):
     assert supervisor.messages() == []
     assert not sink.wants_canvas
-    assert sink.waiting == 0, "it must know of every frame"
+    assert sink.queue_size == 0, "it must know of every frame"
 
 
 def test_ready_comes_first_and_once(sink, supervisor, clock):
@@ -121,9 +121,9 @@ def frames(timing, clock, count, capture_step=1):
     """A frame every 100 ms, each 40 ms old when it is through."""
     for number in range(count):
         clock.time += 0.1
-        captured_at = clock.now() - 0.04
-        done = timing.frame_done(number * capture_step, captured_at)
-        timing.delivered(done, captured_at, {}, clock.now())
+        times = FrameTimes(number * capture_step, clock.now() - 0.04)
+        times.processed_at = times.delivered_at = clock.now()
+        timing.add(times)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app.errors import SourceError
 from app.sources import camera as camera_module
 from app.sources import open_source
 from app.sources.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
-from app.sources.capture import UsbCamera
+from app.sources.capture import CameraOptions, UsbCamera
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +77,7 @@ def connect(device, captures, clock):
     opened = []
 
     def open_camera(**options):
-        opened.append(Camera(UsbCamera(str(device), None, None, None), now=clock.now, **options))
+        opened.append(Camera(UsbCamera(str(device)), CameraOptions(**options), now=clock.now))
         return opened[-1]
 
     yield open_camera
@@ -176,9 +176,9 @@ def test_a_frame_wakes_the_loop(camera, captures, monkeypatch):
 
 def test_frames_are_prepared_in_the_thread_that_reads(camera, captures):
     threads = []
-    camera.prepare = lambda frame: threads.append(threading.current_thread().name)
+    frames = camera.frames(lambda frame: threads.append(threading.current_thread().name))
     captures[0].give(10)
-    next_frame(iter(camera))
+    next_frame(frames)
     assert threads == ["camera"]
 
 
@@ -197,7 +197,7 @@ def test_the_loop_may_draw_on_what_it_gets(camera, captures):
 
 
 def test_missing_camera():
-    with pytest.raises(SourceError, match="no /dev/video977"):
+    with pytest.raises(SourceError, match="/dev/video977 does not exist"):
         open_source("977")
 
 
@@ -219,7 +219,7 @@ def test_camera_in_use(connect, captures):
 
 def test_a_camera_that_opens_and_gives_nothing(camera, captures):
     captures[0].fail()
-    with pytest.raises(SourceError, match="gives no frames"):
+    with pytest.raises(SourceError, match="delivers no frames"):
         next_frame(iter(camera))
 
 
@@ -227,7 +227,7 @@ def test_a_camera_that_never_gives_a_first_frame(camera, clock):
     frames = iter(camera)
     look(frames)
     clock.time += FIRST_LIMIT + 0.1
-    with pytest.raises(SourceError, match="no picture within"):
+    with pytest.raises(SourceError, match="no image within"):
         next(frames)
 
 
@@ -259,7 +259,7 @@ def test_waiting_for_a_camera_that_is_not_plugged_in(connect, captures, clock, d
     frames = iter(camera)
     clock.time += 100
     look(frames)
-    assert "there is no" in camera.outage
+    assert "does not exist" in camera.outage
     assert not captures, "nothing is opened that is not there"
     device.write_bytes(b"")
     look(frames, 1)
@@ -271,7 +271,9 @@ def test_waiting_for_a_camera_that_is_not_plugged_in(connect, captures, clock, d
 def test_waiting_has_an_end_if_asked_for(connect, captures, clock, retry):
     captures.refuse = True
     frames = iter(connect(wait=True, retry=retry))
-    with pytest.raises(SourceError, match="given up after " + ("{} tries".format(retry + 1) if retry else "one try")):
+    with pytest.raises(
+        SourceError, match="gave up after " + ("{} attempts".format(retry + 1) if retry else "one attempt")
+    ):
         for _ in range(int(LIMIT / 0.005)):
             next(frames)
             clock.time += 0.1
@@ -310,8 +312,8 @@ def test_an_unplugged_camera_is_opened_again(camera, captures, clock, capsys):
     assert camera.reconnects == 1
     assert camera.outage is None
     lost, back = capsys.readouterr().err.splitlines()[-2:]
-    assert "gives no more frames; trying again" in lost
-    assert "the picture is back after 0." in back
+    assert "the stream ended; trying again" in lost
+    assert "the image is back after 0." in back
 
 
 def test_a_driver_that_hangs_in_read(camera, captures, clock):
@@ -372,7 +374,7 @@ def test_a_device_that_disappears_while_its_driver_hangs(camera, captures, clock
     look(frames)
     clock.time += 1.5
     look(frames)
-    assert "there is no" in camera.outage
+    assert "does not exist" in camera.outage
     clock.time += 60
     look(frames)
     assert len(captures) == 1, "nothing is opened that is not there"
@@ -466,7 +468,9 @@ def test_retries_have_an_end_if_asked_for(connect, captures, clock, retry):
     frames = playing(camera, captures)
     captures.refuse = True
     captures[0].fail()
-    with pytest.raises(SourceError, match="given up after " + ("{} tries".format(retry + 1) if retry else "one try")):
+    with pytest.raises(
+        SourceError, match="gave up after " + ("{} attempts".format(retry + 1) if retry else "one attempt")
+    ):
         for _ in range(int(LIMIT / 0.005)):
             next(frames)
             clock.time += 0.1
@@ -491,7 +495,7 @@ def test_the_log_does_not_grow_with_an_outage(camera, captures, clock, capsys):
         look(frames, 1)
     lines = capsys.readouterr().err.splitlines()
     assert 5 <= len(lines) <= 20
-    assert "no picture for 9" in lines[-1], "with the time since the last frame"
+    assert "no image for 9" in lines[-1], "with the time since the last frame"
 
 
 def test_the_log_does_not_grow_with_a_camera_that_comes_and_goes(camera, captures, clock, capsys):
@@ -527,17 +531,17 @@ def test_outage_is_told_with_its_length(camera, captures, clock):
     frames = playing(camera, captures)
     assert camera.outage is None
     clock.time += 1.2
-    assert camera.outage == "no picture for 1 s: no new frame"
+    assert camera.outage == "no image for 1 s: no new frame"
     captures.refuse = True
     captures[0].fail()
     clock.time += 6
     look(frames)
-    assert camera.outage.startswith("no picture for 7 s: ")
+    assert camera.outage.startswith("no image for 7 s: ")
 
 
 def test_close_ends_the_thread_and_frees_the_camera(device, captures):
     before = set(threading.enumerate())
-    camera = Camera(UsbCamera(str(device), None, None, None))
+    camera = Camera(UsbCamera(str(device)))
     captures.wait(1).run_free()
     assert len(set(threading.enumerate()) - before) == 1
     camera.close()
@@ -549,7 +553,7 @@ def test_close_ends_the_thread_and_frees_the_camera(device, captures):
 def test_close_does_not_wait_for_a_driver_that_hangs(camera, captures, monkeypatch, capsys):
     monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.05)
     camera.close()
-    assert "is left behind" in capsys.readouterr().err
+    assert "abandoned" in capsys.readouterr().err
 
 
 def test_what_the_camera_gives_is_said_once_it_does(camera, captures, capsys):

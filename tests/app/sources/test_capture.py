@@ -7,9 +7,9 @@ import cv2
 import pytest
 from support.fakes import FakeClock, FakeVideoCapture
 
-from app import capture, gstreamer
 from app.errors import SourceError
-from app.sources.capture import Pipeline, Shapes, Stream, UsbCamera, csi_camera, find_device
+from app.sources import capture, gstreamer
+from app.sources.capture import CameraOptions, Pipeline, Shapes, Stream, UsbCamera, csi_camera, find_device
 from app.timing.pacing import Pacer
 
 WIDTH, HEIGHT, FPS, FOURCC = (
@@ -46,7 +46,7 @@ def webcam(monkeypatch):
     def open_webcam(uri="/dev/video0", width=None, height=None, fps=None, stubborn=()):
         monkeypatch.setattr(Webcam, "stubborn", dict(stubborn))
         monkeypatch.setattr(cv2, "VideoCapture", Webcam)
-        device = UsbCamera(uri, width, height, fps)
+        device = UsbCamera(uri, CameraOptions(width, height, fps))
         return device, device.open()
 
     return open_webcam
@@ -108,23 +108,25 @@ def test_compression_is_asked_for_above_vga_and_before_the_size(webcam, asked, w
         pytest.param(
             {"width": 1280, "height": 720, "fps": 30},
             {FOURCC: YUYV, FPS: 10.0},
-            "1280x720 YUYV at 10 FPS, though it was asked for FPS 30, MJPG",
+            "1280x720 YUYV at 10 FPS, instead of the requested FPS 30, MJPG",
             id="not compressed, and so slow",
         ),
         pytest.param(
             {"width": 1280, "height": 720},
             {WIDTH: 800.0, HEIGHT: 600.0},
-            "800x600 MJPG at 30 FPS, though it was asked for width 1280, height 720",
+            "800x600 MJPG at 30 FPS, instead of the requested width 1280, height 720",
             id="another size",
         ),
         pytest.param(
             {"width": 320, "height": 240, "fps": 60},
             {WIDTH: 640.0, HEIGHT: 480.0, FPS: 30.0},
-            "640x480 YUYV at 30 FPS, though it was asked for width 320, height 240, FPS 60",
+            "640x480 YUYV at 30 FPS, instead of the requested width 320, height 240, FPS 60",
             id="takes no notice of anything",
         ),
         pytest.param({"fps": 30}, {FPS: 29.97}, "640x480 YUYV at 29.97 FPS", id="as good as asked"),
-        pytest.param({"fps": 7.5}, {FPS: 10.0}, "640x480 YUYV at 10 FPS, though it was asked for FPS 7.5", id="faster"),
+        pytest.param(
+            {"fps": 7.5}, {FPS: 10.0}, "640x480 YUYV at 10 FPS, instead of the requested FPS 7.5", id="faster"
+        ),
     ],
 )
 def test_note(webcam, asked, stubborn, note):
@@ -144,11 +146,11 @@ def test_a_rate_that_is_none(webcam, claimed):
     "code, text",
     [
         pytest.param(MJPG, "MJPG", id="letters"),
-        pytest.param(0.0, "of unknown format", id="zero"),
-        pytest.param(-1.0, "of unknown format", id="minus one"),
-        pytest.param(1e9, "of unknown format", id="a large number"),
-        pytest.param(2.0**32 - 1, "of unknown format", id="the largest number"),
-        pytest.param(float(cv2.VideoWriter_fourcc(*"\n\x1b[3")), "of unknown format", id="what a terminal obeys"),
+        pytest.param(0.0, "of an unknown format", id="zero"),
+        pytest.param(-1.0, "of an unknown format", id="minus one"),
+        pytest.param(1e9, "of an unknown format", id="a large number"),
+        pytest.param(2.0**32 - 1, "of an unknown format", id="the largest number"),
+        pytest.param(float(cv2.VideoWriter_fourcc(*"\n\x1b[3")), "of an unknown format", id="what a terminal obeys"),
         pytest.param(float(cv2.VideoWriter_fourcc(*"H264")), "H264", id="letters and digits"),
         pytest.param(
             float(cv2.VideoWriter_fourcc(*"Y16 ")),
@@ -164,7 +166,7 @@ def test_pixel_format(webcam, code, text):
 
 def test_a_camera_that_knows_nothing(webcam):
     device, _ = webcam(width=1280, stubborn={WIDTH: -1.0, HEIGHT: -1.0, FPS: -1.0, FOURCC: -1.0})
-    assert device.note == "-1x-1 of unknown format, though it was asked for width 1280, MJPG"
+    assert device.note == "-1x-1 of an unknown format, instead of the requested width 1280, MJPG"
 
 
 @pytest.mark.parametrize("uri, number", [("0", 0), ("12", 12), ("/dev/video0", 0), ("/dev/video977", 977)])
@@ -197,20 +199,20 @@ def test_a_camera_that_cannot_be_opened(webcam, monkeypatch):
 
 @pytest.mark.parametrize(
     "cameras, phrase",
-    [([], "no camera is connected"), (["/dev/video2", "/dev/video0"], "there are: /dev/video0, /dev/video2")],
+    [([], "no camera is connected"), (["/dev/video2", "/dev/video0"], "found /dev/video0, /dev/video2")],
     ids=["none", "others"],
 )
 @pytest.mark.parametrize("uri", ["977", "/dev/video977"])
 def test_missing(monkeypatch, uri, cameras, phrase):
     monkeypatch.setattr(glob, "glob", lambda pattern: cameras)
-    missing = UsbCamera(uri, None, None, None).missing()
-    assert missing == "there is no /dev/video977; " + phrase
+    missing = UsbCamera(uri).missing()
+    assert missing == "/dev/video977 does not exist; " + phrase
 
 
 def test_missing_until_it_is_plugged_in(tmp_path):
     target, link = tmp_path / "video0", tmp_path / "by-id"
     link.symlink_to(target)
-    device = UsbCamera(str(link), None, None, None)
+    device = UsbCamera(str(link))
     assert device.missing() is not None, "a link that leads nowhere"
     target.write_bytes(b"")
     assert device.missing() is None
@@ -231,7 +233,7 @@ def test_missing_until_it_is_plugged_in(tmp_path):
 )
 def test_csi(monkeypatch, openings, uri, asked, expected):
     have_gstreamer(monkeypatch, True)
-    device = csi_camera(uri, *asked)
+    device = csi_camera(uri, CameraOptions(*asked))
     device.open()
     assert openings == [(gstreamer.csi_pipeline(*expected), cv2.CAP_GSTREAMER)]
     assert (device.name, device.fps, device.repeats) == (uri, expected[3], True)
@@ -245,7 +247,7 @@ def test_csi(monkeypatch, openings, uri, asked, expected):
 def test_csi_nonsense(monkeypatch, uri):
     have_gstreamer(monkeypatch, True)
     with pytest.raises(SourceError, match="should look like csi://0"):
-        csi_camera(uri, None, None, None)
+        csi_camera(uri)
 
 
 # Which device
@@ -266,7 +268,7 @@ def test_csi_nonsense(monkeypatch, uri):
 )
 def test_the_device_of_an_address(monkeypatch, uri, kind, patience, repeats):
     have_gstreamer(monkeypatch, True)
-    device = find_device(uri, None, None, None)
+    device = find_device(uri)
     assert (type(device), device.patience, device.repeats) == (kind, patience, repeats)
     if kind is not UsbCamera:
         assert device.missing() is None, "nobody knows without trying"
@@ -280,13 +282,13 @@ def test_the_device_of_an_address(monkeypatch, uri, kind, patience, repeats):
 )
 def test_streams_by_gstreamer(monkeypatch, openings, uri, pipeline, nvidia):
     have_gstreamer(monkeypatch, True, nvidia)
-    find_device(uri, None, None, None).open()
+    find_device(uri).open()
     assert openings == [(pipeline(uri, nvidia), cv2.CAP_GSTREAMER)]
 
 
 def test_the_text_of_a_pipeline_is_what_follows_gst(monkeypatch, openings):
     have_gstreamer(monkeypatch, True)
-    find_device("gst://rtspsrc location=rtsp://h/x ! decodebin", None, None, None).open()
+    find_device("gst://rtspsrc location=rtsp://h/x ! decodebin").open()
     assert openings[0][0].startswith("rtspsrc location=rtsp://h/x ! decodebin ! ")
     assert openings[0][0].endswith(gstreamer.TO_BGR)
 
@@ -294,15 +296,15 @@ def test_the_text_of_a_pipeline_is_what_follows_gst(monkeypatch, openings):
 @pytest.mark.parametrize("uri", ["rtsp://h/x", "RTSPS://h/x", "http://h/x", "https://h/x"])
 def test_streams_without_gstreamer(monkeypatch, uri):
     have_gstreamer(monkeypatch, False)
-    device = find_device(uri, None, None, None)
+    device = find_device(uri)
     assert (type(device), device.patience, device.repeats) == (Stream, 1, False)
 
 
 @pytest.mark.parametrize("uri", ["csi://0", "gst://rtspsrc location=rtsp://u:hunter2@h/x"])
 def test_what_needs_gstreamer(monkeypatch, uri):
     have_gstreamer(monkeypatch, False)
-    with pytest.raises(SourceError, match="no GStreamer") as caught:
-        find_device(uri, None, None, None)
+    with pytest.raises(SourceError, match="without GStreamer") as caught:
+        find_device(uri)
     assert "hunter2" not in str(caught.value)
 
 
@@ -314,7 +316,7 @@ def test_what_needs_gstreamer(monkeypatch, uri):
 )
 def test_a_size_is_asked_of_cameras_only(monkeypatch, capsys, uri, warned, size):
     have_gstreamer(monkeypatch, True)
-    find_device(uri, size[0], size[1], None)
+    find_device(uri, CameraOptions(*size))
     err = capsys.readouterr().err
     assert ("keeps its own size" in err) == warned
     assert "hunter2" not in err
@@ -323,7 +325,7 @@ def test_a_size_is_asked_of_cameras_only(monkeypatch, capsys, uri, warned, size)
 @pytest.mark.parametrize("available", [False, True], ids=["FFmpeg", "GStreamer"])
 def test_names_are_without_passwords(monkeypatch, available):
     have_gstreamer(monkeypatch, available)
-    assert find_device("rtsp://u:hunter2@h/x", None, None, None).name == "rtsp://***@h/x"
+    assert find_device("rtsp://u:hunter2@h/x").name == "rtsp://***@h/x"
 
 
 # Opening
@@ -343,7 +345,7 @@ def test_why_a_stream_does_not_open(monkeypatch, openings, refused, available):
     monkeypatch.setattr(os, "environ", {})
     openings.succeed = False
     with pytest.raises(SourceError) as caught:
-        find_device(refused, None, None, None).open()
+        find_device(refused).open()
     assert str(caught.value) == "connection refused"
 
 
@@ -351,7 +353,7 @@ def test_a_pipeline_that_does_not_start(monkeypatch, openings):
     have_gstreamer(monkeypatch, True)
     openings.succeed = False
     with pytest.raises(SourceError, match="gst-launch-1.0"):
-        find_device("gst://videotestsrc", None, None, None).open()
+        find_device("gst://videotestsrc").open()
 
 
 def set_constants(monkeypatch, **constants):

@@ -205,7 +205,7 @@ def test_no_password_gets_out(http, tmp_path):
     code, err, _ = end(process)
     assert code == 0, err
     assert "trying again" in err
-    assert "the picture is back" in err
+    assert "the image is back" in err
     fields = json.loads(report.read_text())
     assert fields["source"] == "http://***@127.0.0.1:{}/video".format(http.port)
     assert fields["reconnects"] >= 1
@@ -291,7 +291,7 @@ def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
     time.sleep(0.5)
     code, err, seconds = end(process)
     assert code == 0, err
-    assert "is left behind" in err
+    assert "abandoned" in err
     assert json.loads(report.read_text())["frames"] >= 1
     assert seconds < 2
 
@@ -311,7 +311,7 @@ def test_the_end_comes_soon_while_nobody_reads_the_lines(tmp_path, place):
     os.close(reader)
     os.close(writer)
     assert code == 0, err
-    assert "hangs, and is left behind" in err
+    assert "its thread was abandoned" in err
     assert seconds < 3
     assert json.loads(report.read_text())["frames"] > 0
 
@@ -380,7 +380,7 @@ def test_a_watchdog_is_not_fed_without_frames(http, tmp_path):
         assert "READY=1" in supervisor.recv(4096).decode()
         http.fault = "freeze"
         message = ""
-        while "no picture for 3 s" not in message:
+        while "no image for 3 s" not in message:
             message = supervisor.recv(4096).decode()
         assert "WATCHDOG" not in message
         assert SECRET not in message

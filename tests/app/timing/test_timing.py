@@ -1,33 +1,36 @@
 import pytest
 from support.fakes import FakeClock
 
-from app.timing import STAGES, WARM_UP_FRAMES, StageClock, Timing
+from app.timing import STAGES, WARM_UP_FRAMES, FrameTimes, Timing
 
 
-def test_stage_clock():
+def test_stages_of_a_frame():
     clock = FakeClock()
-    stages = StageClock(clock.now)
-    assert stages.seconds == dict.fromkeys(STAGES, 0)
+    times = FrameTimes(0, clock.now(), clock.now)
+    assert times.seconds == dict.fromkeys(STAGES, 0)
     for seconds in (0.5, 0.25):
-        with stages("infer"):
+        with times.stage("infer"):
             clock.sleep(seconds)
-    assert stages.seconds["infer"] == 0.25, "the last time, not the sum"
-    assert stages.seconds["draw"] == 0
+    assert times.seconds["infer"] == 0.25, "the last time, not the sum"
+    assert times.seconds["draw"] == 0
 
 
-def no_stages(**seconds):
-    return dict(dict.fromkeys(STAGES, 0.0), **seconds)
+def frame(index, captured_at, processed_at, delivered_at=None, **seconds):
+    times = FrameTimes(index, captured_at)
+    times.seconds.update(seconds)
+    times.processed_at, times.delivered_at = processed_at, delivered_at
+    return times
 
 
 def timed(gaps, configured_fps=None, indices=None, latency=0.0, period=None):
-    """A run whose frames are done after these gaps. period: of the camera, if not one frame was captured for each."""
+    """A run whose frames are processed after these gaps. period: of a camera that drops frames."""
     clock = FakeClock()
     timing = Timing(configured_fps, now=clock.now)
     for count, gap in enumerate(gaps):
         clock.sleep(gap)
         index = indices[count] if indices else count
         captured_at = clock.time - latency if period is None else 100 + index * period
-        timing.delivered(timing.frame_done(index, captured_at), captured_at, no_stages(), clock.time)
+        timing.add(frame(index, captured_at, clock.time, clock.time))
     return timing
 
 
@@ -69,9 +72,10 @@ def test_times_of_the_warm_up_are_left_out():
         captured_at = clock.time
         seconds = 7.0 if index < WARM_UP_FRAMES else 0.02
         clock.sleep(seconds)
-        late.append((timing.frame_done(index, captured_at), captured_at, no_stages(infer=seconds)))
-        if len(late) > 1:  # a sink has a frame while the next one is already detected
-            timing.delivered(*(late.pop(0) + (clock.time,)))
+        late.append(frame(index, captured_at, clock.time, infer=seconds))
+        timing.add(late[-1])
+        if len(late) > 1:  # a sink has a frame while the next one is already processed
+            late.pop(0).delivered_at = clock.time
     report = timing.report()
     assert report["stages_ms"]["infer"]["mean"] == pytest.approx(20)
     assert report["stages_ms"]["infer"]["p99"] == pytest.approx(20, rel=0.01)
@@ -113,10 +117,21 @@ def test_current_latency():
     for index in range(200):
         clock.sleep(0.05)
         latency = 1.0 if index < 100 else 0.1 + 0.001 * (index % 20)
-        timing.delivered(timing.frame_done(index, clock.time), clock.time - latency, no_stages(infer=0.02), clock.time)
+        timing.add(frame(index, clock.time - latency, clock.time, clock.time, infer=0.02))
     assert timing.current_latency(50) == pytest.approx(0.11, abs=0.002), "the slow ones are long ago"
     assert timing.current_latency(95) == pytest.approx(0.118, abs=0.002)
     assert timing.current_stages()["infer"] == pytest.approx(0.02)
+
+
+def test_a_sink_that_hangs_delays_the_times_of_its_own_frames_only():
+    clock = FakeClock()
+    timing = Timing(now=clock.now)
+    for index in range(10):
+        clock.sleep(0.1)
+        timing.add(frame(index, clock.time - 0.05, clock.time, None if index == 5 else clock.time, infer=0.02))
+    assert timing.frames == 10
+    assert timing.report()["stages_ms"]["infer"]["mean"] == pytest.approx(20)
+    assert timing.current_latency(100) == pytest.approx(0.05)
 
 
 def test_frames_that_slow_sinks_skipped_are_counted_apart():

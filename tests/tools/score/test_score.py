@@ -178,7 +178,7 @@ def test_detections_that_were_saved_score_the_same(folder, capsys):
 class Seer:
     """A detector that finds one box of each of three classes in every image."""
 
-    def detect(self, image, clock):
+    def detect(self, image):
         boxes = np.array([[0, 0, 10, 20], [1, 2, 31, 42], [5, 5, 10, 10]], np.float32)
         return Detections(boxes, np.array([0.75, 0.5, 0.25], np.float32), np.array([0, 1, 2], np.int32))
 

@@ -1,5 +1,4 @@
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -21,14 +20,14 @@ class Album(Source):
     name, fps, count, files = "album", 25.0, 3, ("a", "b")
 
     def __init__(self, sizes, ahead=0):
-        self.frames = [Frame(picture(*size), index, 0.0) for index, size in enumerate(sizes)]
+        self.album = [Frame(picture(*size), index, 0.0) for index, size in enumerate(sizes)]
         self.ahead = ahead
         self.closed = False
 
-    def __iter__(self):
-        for frame in self.frames:
-            if self.prepare is not None and frame.index >= self.ahead:
-                self.prepare(frame)
+    def frames(self, prepare=None):
+        for frame in self.album:
+            if prepare is not None and frame.index >= self.ahead:
+                prepare(frame)
             self.captured += 2
             self.outage = "no picture"
             self.reconnects = 7
@@ -82,8 +81,8 @@ def test_what_was_read_ahead_before_it_was_there_is_shrunk_too():
 def test_it_is_prepared_when_it_has_been_shrunk():
     source = Recaptured(Album([(64, 48), (16, 16)]), 32, 32)
     prepared = []
-    source.prepare = lambda frame: prepared.append(size_of(frame))
-    assert len([frame for frame in source if frame is not None]) == 2
+    frames = source.frames(lambda frame: prepared.append(size_of(frame)))
+    assert len([frame for frame in frames if frame is not None]) == 2
     assert prepared == [(32, 24), (16, 16)]
 
 
@@ -103,9 +102,7 @@ def test_what_is_told_of_the_source_is_told_of_this_one():
 
 def test_a_real_source():
     before = set(threading.enumerate())
-    opened = open_source("test://320x240?frames=10")
-    time.sleep(0.1)  # it has read ahead, most likely; the result is the same if not
-    with Recaptured(opened, 64, 64) as source:
+    with Recaptured(open_source("test://320x240?frames=10"), 64, 64) as source:
         frames = [frame for frame in source if frame is not None]
         assert source.captured == 10
     assert [frame.index for frame in frames] == list(range(10))
@@ -118,9 +115,8 @@ def test_a_camera():
     with Recaptured(open_source("test://320x240@30?live"), 64, 64) as source:
         assert source.live
         prepared = []
-        source.prepare = lambda frame: prepared.append(size_of(frame))
         taken = []
-        for frame in source:
+        for frame in source.frames(lambda frame: prepared.append(size_of(frame))):
             if frame is not None:
                 taken.append(frame)
             if len(taken) == 3:

@@ -387,7 +387,7 @@ def test_a_backend_that_is_replaced_meanwhile(tmp_path):
     spec = dict(camera_spec(tmp_path), backends={"onnx": "onnxruntime 0.1 CPU"})
     threads = cv2.getNumThreads()
     try:
-        with pytest.raises(UsageError, match="was onnxruntime 0.1 CPU when this began, and is onnxruntime"):
+        with pytest.raises(UsageError, match="was onnxruntime 0.1 CPU when the sweep began, and is onnxruntime"):
             measure.measure(spec)
     finally:
         cv2.setNumThreads(threads)
@@ -436,7 +436,7 @@ def test_odd_pictures(tmp_path, capsys):
     run = str(tmp_path / "run")
     assert sweep.main(["--cam", str(tmp_path), *QUICK, "--captures", "own", "64x48", "--run", run]) == 0
     err = capsys.readouterr().err
-    assert "3.png: not an image that OpenCV can read; left out" in err
+    assert "3.png: damaged, or not an image that OpenCV can read; skipped" in err
     assert errors_of(err) == []
     assert len(rows(Journal.read(run))) == 2
 
@@ -470,17 +470,17 @@ def test_where_nothing_was_measured_another_sweep_may_begin(video, tmp_path, cap
         (["--cam", "VIDEO", "--labels", "FOLDER"], 2, "--labels needs --images"),
         (["--cam", "none.avi"], 3, "none.avi: no such file"),
         (["--cam", "FOLDER/rubbish.avi"], 3, "not a video that OpenCV can read"),
-        (["--cam", "FOLDER/empty"], 3, "no images there"),
-        (["--images", "FOLDER/empty"], 3, "no images there"),
-        (["--images", "FOLDER/empty", "--labels", "FOLDER"], 3, "no images there"),
-        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images there"),
+        (["--cam", "FOLDER/empty"], 3, "no images found"),
+        (["--images", "FOLDER/empty"], 3, "no images found"),
+        (["--images", "FOLDER/empty", "--labels", "FOLDER"], 3, "no images found"),
+        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images found"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/none"], 3, "none: no such folder of YOLO files"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/empty"], 3, "has a .txt for none of the images in"),
         (["--images", "FOLDER/bad", "--labels", "FOLDER/bad"], 3, "bad.png: not an image that OpenCV can read"),
         (["--cam", "FOLDER/bad"], 3, "not an image that OpenCV can read"),
         (["--cam", "ftp://host/video"], 3, "not supported"),
-        (["--cam", "test://64x48?frames=4"], 3, "too short: it gave 4 frames (own 32 max onnx deadline)"),
-        (["--cam", "99"], 3, "there is no /dev/video99"),
+        (["--cam", "test://64x48?frames=4"], 3, "too short: it has only 4 frames (own 32 max onnx deadline)"),
+        (["--cam", "99"], 3, "/dev/video99 does not exist"),
         (["--cam", "VIDEO", "--sizes", "33"], 2, "nearest: 32 and 64"),
         (["--cam", "VIDEO", "--sizes", "8192"], 2, "a size should be from 1 to 4096"),
         (["--cam", "VIDEO", "--run", ""], 2, "--run: say in which folder"),
