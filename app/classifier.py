@@ -1,58 +1,93 @@
-"""The classifier: uint8 images in, one logit per label out. Normalisation is inside the model's graph.
+"""The classifier: uint8 images in, labels with their scores out. Normalisation is inside the model's graph.
 
-scale, fill up the batch -> backend.infer -> check
+with load_classifier("nano_resnet_s") as classifier:
+    for label, score in classifier.classify(image, top=5):  # (h, w, 3) uint8 BGR
+        print(label, score)
 """
 
-from typing import Optional
+from typing import Any, List, NamedTuple, Optional
 
 import numpy as np
 
-from app.backends import Backend
-from app.classification.card import ClassifierCard
+from app.backends import Backend, open_backend
+from app.classification.card import ClassifierCard, read_classifier_card
 from app.errors import ModelError, UsageError
+from app.modelcard import find_model
+
+DEFAULT_MODEL = "nano_resnet_s"
+
+
+class Prediction(NamedTuple):
+    """A label, and its softmax probability from 0 to 1."""
+
+    label: str
+    score: float
 
 
 class Classifier:
-    """Classifies batches of images.
+    """Classifies images. A context manager, which closes its backend.
 
-    batch: images that the model is always given. Fewer are filled up with black ones, whose logits are dropped, so that
-    a model with a fixed batch or an engine for one shape takes the last of a data set too.
+    batch: number of images in every call of the model. Fewer are padded with black ones, whose logits are dropped, so
+    that a model or an engine with a fixed batch also takes the last images of a data set.
     """
 
     def __init__(self, backend: Backend, card: ClassifierCard, batch: Optional[int] = None) -> None:
-        """batch: by default the model's own, or 1 where that is free.
+        """batch: by default the model's own, or 1 where the model leaves it free.
 
-        Raises ModelError when the card does not fit the model, UsageError when the model takes no such batch.
+        Raises ModelError when the card does not fit the model, UsageError when the model does not take this batch.
         """
         size = (3, card.height, card.width)
         shape = backend.input_shape
-        if len(shape) != 4 or any(own not in (None, said) for own, said in zip(shape[1:], size)):
+        if len(shape) != 4 or any(own not in (None, expected) for own, expected in zip(shape[1:], size)):
             raise ModelError(
-                "the card does not fit the model: it says an input of {}, the model takes {}".format(
-                    (None, *size), shape
-                )
+                f"the card does not fit the model: its input is {(None, *size)}, the model's input is {shape}"
             )
         if shape[0] is not None and batch not in (None, shape[0]):
-            raise UsageError(
-                "--batch {0}: the model takes batches of {1} only; use --batch {1}".format(batch, shape[0])
-            )
+            raise UsageError(f"--batch {batch}: the model takes batches of {shape[0]} only; use --batch {shape[0]}")
         self.backend = backend
         self.card = card
         self.batch = batch or shape[0] or 1
-        self._tensor = np.zeros((self.batch, *size), np.float32)  # used again for every batch
+        self._tensor = np.zeros((self.batch, *size), np.float32)  # reused for every batch
+
+    def classify(self, image: np.ndarray, *, top: int = 5) -> List[Prediction]:
+        """The `top` most probable labels of an image (h, w, 3) uint8 BGR of any size, highest score first.
+
+        The image is stretched to the model's input, by area where it shrinks and else linearly. Of equal scores, the
+        label that comes first on the card is first. A model with fewer labels than `top` returns all of them.
+
+        Raises UsageError for another kind of image and for a `top` below 1, ModelError when the model fails.
+        """
+        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+            raise UsageError(f"top should be a whole number from 1, is {top!r}")
+        logits = self.logits(self._preprocess(image)[None])
+        scores = softmax(logits)[0]
+        best = np.argsort(-logits[0], kind="stable")[:top]
+        return [Prediction(self.card.labels[index], float(scores[index])) for index in best]
+
+    def _preprocess(self, image: np.ndarray) -> np.ndarray:
+        """An image (h, w, 3) uint8 BGR as the model takes it: (3, height, width) uint8 RGB."""
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
+            actual = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+            raise UsageError(f"an image should be uint8 of shape (height, width, 3) in BGR, is {actual}")
+        height, width = self.card.height, self.card.width
+        if image.shape[:2] != (height, width):
+            import cv2  # here, because it takes memory that an evaluation of ready-made images does not need
+
+            shrinks = image.shape[0] >= height and image.shape[1] >= width
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, (width, height), interpolation=method)
+        return image[:, :, ::-1].transpose(2, 0, 1)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits (n, labels) float32 of 1 to `batch` images (n, 3, height, width) uint8 RGB; the caller's to keep.
+        """Logits (n, labels) float32 of 1 to `batch` images (n, 3, height, width) uint8 RGB; a copy of their own.
 
-        Raises ValueError for other images, and ModelError when the model fails, gives outputs of another shape, or
+        Raises ValueError for other images, and ModelError when the model fails, returns outputs of another shape, or
         values that are not finite.
         """
         count = len(images)
         if images.dtype != np.uint8 or images.shape[1:] != self._tensor.shape[1:] or not 1 <= count <= self.batch:
             raise ValueError(
-                "images should be uint8 of shape {} or fewer, are {} {}".format(
-                    self._tensor.shape, images.dtype, images.shape
-                )
+                f"images should be uint8 of shape {self._tensor.shape} or fewer, are {images.dtype} {images.shape}"
             )
         np.multiply(images, np.float32(self.card.scale), out=self._tensor[:count], dtype=np.float32)
         self._tensor[count:] = 0
@@ -60,15 +95,48 @@ class Classifier:
         shapes = [output.shape for output in outputs]
         expected = (self.batch, len(self.card.labels))
         if shapes != [expected]:
+            actual = ", ".join(map(str, shapes)) or "none"
             raise ModelError(
-                "the card does not fit the model: it should have one output of shape {}, has {}".format(
-                    expected, ", ".join(map(str, shapes)) or "none"
-                )
+                f"the card does not fit the model: it should have one output of shape {expected}, has {actual}"
             )
-        logits = np.array(outputs[0][:count], np.float32)  # copied: the backend may use its memory again
+        logits = np.array(outputs[0][:count], np.float32)  # copied: the backend may reuse its memory
         if not np.isfinite(logits).all():
-            raise ModelError("the model gives logits that are not finite numbers: NaN or infinite")
+            raise ModelError("the model's logits are not finite: NaN or infinite")
         return logits
+
+    def close(self) -> None:
+        """Close the backend. Closing twice is allowed."""
+        self.backend.close()
+
+    def __enter__(self) -> "Classifier":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self.close()
+
+
+def load_classifier(
+    model: str = DEFAULT_MODEL,
+    *,
+    backend: str = "auto",
+    device: str = "auto",
+    precision: str = "auto",
+    batch: Optional[int] = None,
+) -> Classifier:
+    """Load a classifier, by its name in `weights/` or by the path of its ONNX file, and the card beside it.
+
+    backend, device, precision: as `open_backend` takes them. batch: see Classifier. Use it in a `with`, or close it.
+    Raises ModelError where the model, its card or its backend cannot be used; a missing model's error names the command
+    that makes one. Raises UsageError when the model does not take this batch.
+    """
+    path = find_model(model)
+    card = read_classifier_card(path)
+    opened = open_backend(path, backend, device, precision)
+    try:
+        return Classifier(opened, card, batch)
+    except Exception:
+        opened.close()
+        raise
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

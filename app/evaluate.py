@@ -11,12 +11,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from app import __version__
-from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
-from app.classification.card import ClassifierCard, read_classifier_card
+from app.backends import BACKENDS, DEVICES, PRECISIONS
+from app.classification.card import ClassifierCard
 from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
 from app.classification.evaluation import compare, speed, summary
 from app.classification.scores import Scores
-from app.classifier import Classifier
+from app.classifier import DEFAULT_MODEL, Classifier, load_classifier
 from app.command import Parser, exit_code, leave, number
 from app.errors import ModelError, OutputError, UsageError
 from app.files import check_writable, write_file
@@ -35,7 +35,6 @@ EXAMPLES = """examples:
   python -m app.evaluate --model nano_resnet --batch 16 --report accuracy.json --confusion confusion.png
   python -m app.evaluate --data cifar-100-binary.tar.gz --limit 1000 --backend tensorrt --precision fp16
 """
-DEFAULT_MODEL = "nano_resnet_s"
 DEFAULT_DATA = os.path.join(WEIGHTS, "cifar-100-binary")
 WARM_UPS = 3  # inferences
 
@@ -155,16 +154,17 @@ def evaluate(args: argparse.Namespace) -> None:
     model = find_model(args.model)
     check_outputs(args, model)
     with Stop() as stop:
-        card = read_classifier_card(model)
         data = Cifar100(args.data)
-        check_fit(model, card, data)
-        count = data.count(args.split)
-        total = min(count, args.limit or count)
-        with open_backend(model, args.backend, args.device, args.precision) as backend:
-            classifier = Classifier(backend, card, args.batch)
+        with load_classifier(
+            args.model, backend=args.backend, device=args.device, precision=args.precision, batch=args.batch
+        ) as classifier:
+            card = classifier.card
+            check_fit(model, card, data)
+            count = data.count(args.split)
+            total = min(count, args.limit or count)
             warm_up_s = warm_up(classifier, stop)
             scores, batches, seconds = run(classifier, data, args.split, total, stop)
-            description = backend.description
+            description = classifier.backend.description
         fields: Dict[str, Any] = {
             "model": card.name,
             "backend": description,

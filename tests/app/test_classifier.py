@@ -1,12 +1,15 @@
 import math
+import os
 
+import cv2
 import numpy as np
 import pytest
-from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
+from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES, write_card, write_model
+from support.program import ROOT
 
 from app.backends.fake import FakeBackend
 from app.classification.card import ClassifierCard
-from app.classifier import Classifier, log_softmax, softmax
+from app.classifier import Classifier, load_classifier, log_softmax, softmax
 from app.errors import ModelError, UsageError
 
 CARD = ClassifierCard(
@@ -28,6 +31,9 @@ class Recorder(FakeBackend):
         output[:] = 0
         output[:, :3] = tensor[:, 0, 0, :3]
         return [output]
+
+
+# Batches
 
 
 def images(count, seed=0):
@@ -114,6 +120,111 @@ def test_logits_that_are_not_finite(value):
 def test_wrong_images(wrong):
     with pytest.raises(ValueError, match="images should be uint8"):
         Classifier(Recorder(), CARD, 2).logits(wrong)
+
+
+# One image
+
+
+def colours():
+    """An image (32, 32, 3) uint8 BGR with a colour of its own in each pixel of the first row."""
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[0, :3] = [(1, 2, 30), (4, 5, 60), (7, 8, 10)]
+    return image
+
+
+def test_classify_gives_the_model_rgb_planes():
+    backend = Recorder()
+    found = Classifier(backend, CARD).classify(colours(), top=3)
+    assert backend.tensors[0][0, :, 0, :3].tolist() == [[15, 30, 5], [1, 2.5, 4], [0.5, 2, 3.5]]
+    assert [label for label, _ in found] == ["fine1", "fine0", "fine2"]  # by the red plane, which are the logits
+    scores = np.array([score for _, score in found])
+    assert (scores == softmax(np.array([[15, 30, 5] + 97 * [0]], np.float32))[0, [1, 0, 2]]).all()
+    assert all(type(score) is float for score in scores.tolist())
+
+
+def test_equal_scores_come_in_the_order_of_the_labels():
+    backend = FakeBackend([np.zeros((1, 100), np.float32)])
+    found = Classifier(backend, CARD).classify(colours(), top=100)
+    assert [prediction.label for prediction in found] == LABELS
+    assert sum(prediction.score for prediction in found) == pytest.approx(1)
+    assert len(Classifier(backend, CARD).classify(colours(), top=101)) == 100
+
+
+@pytest.mark.parametrize(
+    "height, width, method",
+    [(96, 64, cv2.INTER_AREA), (33, 32, cv2.INTER_AREA), (8, 8, cv2.INTER_LINEAR), (100, 8, cv2.INTER_LINEAR)],
+)
+def test_an_image_of_another_size_is_stretched(height, width, method):
+    image = np.random.RandomState(0).randint(0, 256, (height, width, 3)).astype(np.uint8)
+    backend = Recorder()
+    Classifier(backend, CARD).classify(image)
+    expected = cv2.resize(image, (32, 32), interpolation=method)[:, :, ::-1].transpose(2, 0, 1)
+    assert (backend.tensors[0][0] == expected * 0.5).all()
+
+
+@pytest.mark.parametrize(
+    "image, actual",
+    [
+        pytest.param(colours().astype(np.float32), r"float32 \(32, 32, 3\)", id="float"),
+        pytest.param(colours()[:, :, 0], r"uint8 \(32, 32\)", id="grey"),
+        pytest.param(np.zeros((32, 32, 4), np.uint8), r"uint8 \(32, 32, 4\)", id="with alpha"),
+        pytest.param(colours()[None], r"uint8 \(1, 32, 32, 3\)", id="a batch"),
+        pytest.param(colours()[:0], r"uint8 \(0, 32, 3\)", id="empty"),
+        pytest.param(None, "NoneType", id="what cv2.imread returns for no image"),
+    ],
+)
+def test_classify_refuses_other_images(image, actual):
+    with pytest.raises(UsageError, match=r"uint8 of shape \(height, width, 3\) in BGR, is " + actual):
+        Classifier(Recorder(), CARD).classify(image)
+
+
+@pytest.mark.parametrize("top", [0, -1, 2.0, "5", True, None])
+def test_a_wrong_top(top):
+    with pytest.raises(UsageError, match="top should be a whole number from 1, is {!r}".format(top)):
+        Classifier(Recorder(), CARD).classify(colours(), top=top)
+
+
+# From files
+
+
+def test_the_shipped_classifier():
+    image = cv2.imread(os.path.join(ROOT, "demo.jpg"))
+    with load_classifier(backend="onnx", device="cpu") as classifier:
+        found = classifier.classify(image)
+        assert [label for label, _ in found][0] == "streetcar"
+        assert len(found) == 5
+        scores = [score for _, score in found]
+        assert scores == sorted(scores, reverse=True)
+        assert 0 < sum(scores) < 1
+        assert classifier.classify(cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)) == found
+
+
+def test_a_missing_classifier():
+    with pytest.raises(ModelError, match="absent.onnx: no such model; .*nano_resnet_s.*with: python -m tools.train"):
+        load_classifier("absent")
+
+
+def test_the_backend_is_closed(tmp_path, monkeypatch):
+    model = write_card(write_model(tmp_path / "small.onnx"))
+    backends = []
+
+    def open_fake(*options):
+        assert options == (model, "opencv", "cpu", "fp32")
+        backends.append(FakeBackend([], (4, 3, 32, 32)))
+        return backends[-1]
+
+    monkeypatch.setattr("app.classifier.open_backend", open_fake)
+    options = {"backend": "opencv", "device": "cpu", "precision": "fp32"}
+    with load_classifier(model, **options) as classifier:
+        assert not backends[0].closed
+        assert classifier.batch == 4
+    assert backends[0].closed
+    with pytest.raises(UsageError, match="batches of 4 only"):
+        load_classifier(model, batch=3, **options)
+    assert backends[1].closed
+
+
+# Probabilities
 
 
 def test_softmax_against_a_loop():

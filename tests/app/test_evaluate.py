@@ -299,11 +299,6 @@ def test_a_model_that_does_not_fit(tmp_path, data, changes, phrase):
 @pytest.mark.parametrize(
     "changes, phrases",
     [
-        pytest.param(
-            {"input": {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [64, 48]}},
-            ["takes images of 48x64 pixels", "32x32"],
-            id="size",
-        ),
         pytest.param({"labels": LABELS[:-1], "superclass_of": SUPERCLASS_OF[:-1]}, ["99 label names"], id="labels"),
         pytest.param({"labels": LABELS[::-1]}, ["label 0 is fine99 to it, fine0 in the data"], id="order"),
         pytest.param({"superclasses": SUPERCLASSES[::-1]}, ["superclass 0 is coarse19"], id="superclasses"),
@@ -314,6 +309,12 @@ def test_a_model_that_does_not_fit(tmp_path, data, changes, phrase):
 def test_a_card_that_does_not_fit(model, data, changes, phrases):
     write_card(model, **changes)
     fails(4, ("--model", model, "--data", data, "--backend", "onnx"), *phrases)
+
+
+def test_a_model_for_larger_images(tmp_path, data):
+    size = {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [64, 64]}
+    model = write_card(write_model(tmp_path / "large.onnx", side=64), input=size)
+    fails(4, ("--model", model, "--data", data, "--backend", "onnx"), "takes images of 64x64 pixels", "32x32")
 
 
 def test_bad_options(tmp_path, model, data):
