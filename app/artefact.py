@@ -42,9 +42,9 @@ def read_sidecar(path: str) -> Fields:
         if not isinstance(fields["sha256"], str) or not isinstance(fields["model"]["sha256"], str):
             raise TypeError("a hash should be a text")
     except OSError as error:
-        raise ModelError("{}: cannot be read: {}".format(sidecar_path(path), error.strerror)) from error
+        raise ModelError(f"{sidecar_path(path)}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError("{}: not the sidecar of a model's file".format(sidecar_path(path))) from error
+        raise ModelError(f"{sidecar_path(path)}: not the sidecar of a model's file") from error
     result: Fields = fields
     return result
 
@@ -58,9 +58,7 @@ def read_artefact(path: str, remake: str) -> bytes:
         with open(path, "rb") as file:
             data = file.read()
     except OSError as error:
-        raise ModelError("{}: {}; make it with: {}".format(path, error.strerror, remake)) from error
+        raise ModelError(f"{path}: {error.strerror}; make it with: {remake}") from error
     if hashlib.sha256(data).hexdigest() != read_sidecar(path)["sha256"]:
-        raise ModelError(
-            "{}: damaged, or not the file its sidecar was written for; make it again with: {}".format(path, remake)
-        )
+        raise ModelError(f"{path}: damaged, or not the file its sidecar was written for; make it again with: {remake}")
     return data

@@ -99,7 +99,7 @@ class Board:
             return None
         number = str(int(status.group(1)))
         named = self._is("jetson nano") and number in POWER_MODES
-        return "{} ({})".format(number, POWER_MODES[number]) if named else number
+        return f"{number} ({POWER_MODES[number]})" if named else number
 
     def load(self) -> float:
         """Programs that ran or wanted to, in the mean over the last minute, per core that is on."""
@@ -127,33 +127,33 @@ class Board:
         found = []
         mode = self.power_mode()
         if self._is("jetson nano") and mode is not None and not mode.startswith("0 "):
-            found.append(Fault("power mode", "the power mode is {}, not MAXN".format(mode), "sudo nvpmodel -m 0"))
+            found.append(Fault("power mode", f"the power mode is {mode}, not MAXN", "sudo nvpmodel -m 0"))
         governor = self.governor()
         if governor not in (None, "performance") and not self._is_pinned():
             fix = "sudo jetson_clocks" if jetson else "sudo cpupower frequency-set -g performance"
-            found.append(Fault("CPU clock", "the CPU's clock is left to the governor {}".format(governor), fix))
+            found.append(Fault("CPU clock", f"the CPU's clock is left to the governor {governor}", fix))
         cpu = self.cpu_clock()
         if cpu is not None and cpu[0] < cpu[1]:
-            fix = "sudo nvpmodel -m 0" if jetson else "sudo cpupower frequency-set -u {}kHz".format(cpu[1])
+            fix = "sudo nvpmodel -m 0" if jetson else f"sudo cpupower frequency-set -u {cpu[1]}kHz"
             found.append(Fault("CPU clock", "the CPU is held to {} of its {} MHz".format(*_mhz(cpu)), fix))
         gpu = self.gpu_clock()
         if jetson and gpu is not None and gpu[0] < gpu[1]:
             found.append(Fault("GPU clock", "the GPU is at {} of {} MHz".format(*_mhz(gpu)), "sudo jetson_clocks"))
         warmth = self.temperature()
         if warmth is not None and warmth >= HOT:
-            what = "it is {:.0f} C hot and slows down soon".format(warmth)
+            what = f"it is {warmth:.0f} C hot and slows down soon"
             fan = "sudo jetson_clocks --fan", "let it cool; a fan helps"
             look = "cat /sys/class/thermal/thermal_zone*/temp", "let it cool, and look again with"
             found.append(Fault("temperature", what, *(fan if jetson else look)))
         load = self.load()
         if load > BUSY:
-            what = "the cores have been busy (load {:.2f} a core)".format(load)
+            what = f"the cores have been busy (load {load:.2f} a core)"
             found.append(Fault("load", what, "top", "find out with what"))
         return found
 
     def complaints(self) -> List[str]:
         """The faults as lines, each with what mends it."""
-        return ["{}; {}: {}".format(fault.what, fault.advice, fault.fix) for fault in self.faults()]
+        return [f"{fault.what}; {fault.advice}: {fault.fix}" for fault in self.faults()]
 
     def _is(self, name: str) -> bool:
         return name in (self.model() or "").lower().replace("-", " ")  # early releases say `jetson-nano`

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError("{}; see --help".format(message))
+        raise UsageError(f"{message}; see --help")
 
 
 def number(kind: type, low: float, high: float, name: str) -> Any:
@@ -30,7 +30,7 @@ def number(kind: type, low: float, high: float, name: str) -> Any:
         except ValueError:
             value = None
         if value is None or not low <= value <= high:  # also refuses NaN
-            raise argparse.ArgumentTypeError("{} should be from {:g} to {:g}, is {}".format(name, low, high, text))
+            raise argparse.ArgumentTypeError(f"{name} should be from {low:g} to {high:g}, is {text}")
         return value
 
     return parse
@@ -43,7 +43,7 @@ def exit_code(work: Callable[[], None]) -> int:
     try:
         work()
     except NanoyoloError as error:
-        print("error: {}".format(error), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted; start it again at any time", file=sys.stderr)

@@ -55,7 +55,7 @@ def checks_for(machine: Machine) -> List[Check]:
     ]
     for name in BACKENDS:
         look = software.after_numpy(functools.partial(software.backend, name))
-        checks.append(Check("backend {}".format(name), look))
+        checks.append(Check(f"backend {name}", look))
     checks += [
         Check("model", models.model),
         Check("engine", models.engine),
@@ -63,7 +63,7 @@ def checks_for(machine: Machine) -> List[Check]:
         Check("cameras", cameras.connected),
     ]
     for number in machine.cameras():
-        checks.append(Check("/dev/video{}".format(number), functools.partial(cameras.camera, number)))
+        checks.append(Check(f"/dev/video{number}", functools.partial(cameras.camera, number)))
     checks.append(Check("csi", cameras.csi))
     if machine.cam is not None:
         checks.append(Check("source", cameras.source))
@@ -90,13 +90,13 @@ def examine(machine: Machine, checks: Sequence[Check]) -> Iterator[Result]:
             result = check.look(machine)
         except Exception as error:  # whatever it is: this command is for machines on which nothing works
             words = " ".join(str(error).split())
-            result = failed("cannot be looked at: {}".format(words or type(error).__name__), KERNEL_LOG)
+            result = failed(f"cannot be looked at: {words or type(error).__name__}", KERNEL_LOG)
         yield result._replace(name=check.name, found=typed(result.found), fix=result.fix and typed(result.fix))
 
 
 def typed(text: str) -> str:
     """A text with this Python's name in its commands, and without the folder it is read in."""
-    return re.sub(r"(?<![\w/])python3? -m\b", "{} -m".format(_interpreter()), text).replace(os.getcwd() + os.sep, "")
+    return re.sub(r"(?<![\w/])python3? -m\b", f"{_interpreter()} -m", text).replace(os.getcwd() + os.sep, "")
 
 
 def _interpreter() -> str:
@@ -110,9 +110,9 @@ def _interpreter() -> str:
 
 def lines_of(result: Result, width: int, colours: bool) -> List[str]:
     """A result for people. width: of the longest name."""
-    state = "{:<4}".format(result.state.upper() if result.state == FAIL else result.state)
+    state = f"{result.state.upper() if result.state == FAIL else result.state:<4}"
     if colours:
-        state = "\033[{}m{}\033[0m".format(COLOURS[result.state], state)
+        state = f"\033[{COLOURS[result.state]}m{state}\033[0m"
     lines = ["{}  {:<{}}  {}".format(state, result.name, width, result.found)]
     return lines + ["{}{}".format(" " * 8, result.fix)] if result.fix else lines
 
@@ -156,7 +156,7 @@ def tell(lines: Sequence[str]) -> None:
         print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in it must not fail again at the end
-        raise OutputError("standard output cannot be written to: {}".format(error.strerror)) from error
+        raise OutputError(f"standard output cannot be written to: {error.strerror}") from error
 
 
 def make_parser() -> argparse.ArgumentParser:

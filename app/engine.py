@@ -37,7 +37,7 @@ class EngineSource(NamedTuple):
 def build_command(model: str, shape: Sequence[int], precision: str = "auto") -> str:
     """The command that builds the engine for an input of this shape, (n, c, h, w) or (n, h, w, c)."""
     fp16 = "" if precision == "fp32" else " --fp16"
-    return "python -m tools.build_engine {} --size {}{}".format(shlex.quote(model), size_text(shape), fp16)
+    return f"python -m tools.build_engine {shlex.quote(model)} --size {size_text(shape)}{fp16}"
 
 
 def size_axes(shape: Sequence[int]) -> Tuple[int, int]:
@@ -48,7 +48,7 @@ def size_axes(shape: Sequence[int]) -> Tuple[int, int]:
 def size_text(shape: Sequence[int]) -> str:
     """Width and height of an input's shape, as `416x320`."""
     height, width = size_axes(shape)
-    return "{}x{}".format(shape[width], shape[height])
+    return f"{shape[width]}x{shape[height]}"
 
 
 def engine_path(made: EngineSource, place: EngineTarget) -> str:
@@ -100,11 +100,9 @@ def find_engine(made: EngineSource, place: EngineTarget) -> Tuple[str, bytes, Fi
     if not found and unreadable:
         raise unreadable[0]
     for failure in unreadable:
-        warn("an engine is left out: {}".format(failure))
+        warn(f"an engine is left out: {failure}")
     if not found:
-        raise ModelError(
-            "{} has no engine for {}; build it with: {}".format(made.model, size_text(made.shape), command)
-        )
+        raise ModelError(f"{made.model} has no engine for {size_text(made.shape)}; build it with: {command}")
     differences, fields, path = min(found, key=lambda one: (len(one[0]), one[1]["precision"] != "fp16", one[2]))
     command = build_command(made.model, made.shape, fields["precision"] if made.precision == "auto" else made.precision)
     if differences:
@@ -138,5 +136,5 @@ def _differences(path: str, fields: Fields, made: EngineSource, place: EngineTar
             ("for another ONNX file ({:.8}..., not {:.8}...)", fields["model"]["sha256"], made.model_hash),
         )
     except (KeyError, TypeError, IndexError) as error:
-        raise ModelError("{}: not the sidecar of an engine; delete both".format(sidecar_path(path))) from error
+        raise ModelError(f"{sidecar_path(path)}: not the sidecar of an engine; delete both") from error
     return [text.format(its, ours) for text, its, ours in pairs if its != ours]

@@ -79,14 +79,14 @@ def make_parser() -> argparse.ArgumentParser:
 def check_outputs(args: argparse.Namespace, model: str) -> None:
     """Raise UsageError if an output would overwrite an input or the other one, OutputError if it cannot be written."""
     if args.confusion is not None and not args.confusion.lower().endswith(".png"):
-        raise UsageError("--confusion {}: is a picture, and its name should end in .png".format(args.confusion))
+        raise UsageError(f"--confusion {args.confusion}: is a picture, and its name should end in .png")
     inputs = [model, card_path(model), args.data, *(os.path.join(args.data, name) for name in FILES)]
     taken = {os.path.realpath(path): path for path in inputs}
     for option, path in (("--report", args.report), ("--confusion", args.confusion)):
         if path is not None:
             place = os.path.realpath(path)
             if place in taken:
-                raise UsageError("{} {}: would overwrite {}; name another".format(option, path, taken[place]))
+                raise UsageError(f"{option} {path}: would overwrite {taken[place]}; name another")
             check_writable(path)
             if not os.path.exists(path) or os.path.isfile(path):  # a device or pipe takes both
                 taken[place] = path
@@ -96,19 +96,17 @@ def check_fit(model: str, card: ClassifierCard, data: Cifar100) -> None:
     """Raise ModelError unless the model is one for this data: the same size of image, the same labels."""
     if (card.height, card.width) != (SIDE, SIDE):
         raise ModelError(
-            "{}: takes images of {}x{} pixels, those of CIFAR-100 have {}x{}".format(
-                model, card.width, card.height, SIDE, SIDE
-            )
+            f"{model}: takes images of {card.width}x{card.height} pixels, those of CIFAR-100 have {SIDE}x{SIDE}"
         )
     for what, own, theirs in (
         ("label", card.labels, data.fine_names),
         ("superclass", card.superclasses, data.coarse_names),
     ):
         if len(own) != len(theirs):
-            raise ModelError("{}: has {} {} names, the data have {}".format(model, len(own), what, len(theirs)))
+            raise ModelError(f"{model}: has {len(own)} {what} names, the data have {len(theirs)}")
         for index, (name, expected) in enumerate(zip(own, theirs)):
             if name != expected:
-                raise ModelError("{}: {} {} is {} to it, {} in the data".format(model, what, index, name, expected))
+                raise ModelError(f"{model}: {what} {index} is {name} to it, {expected} in the data")
 
 
 def warm_up(classifier: Classifier, stop: Stop) -> float:
@@ -195,7 +193,7 @@ def picture(scores: Scores, card: ClassifierCard, fields: Dict[str, Any]) -> byt
     from app.classification.heatmap import draw_confusion
 
     accuracy = "{:.2f} % top-1".format(100 * fields["top1"]) if scores.images else "nothing evaluated"
-    title = "{}: {} on CIFAR-100".format(card.name, accuracy)
+    title = f"{card.name}: {accuracy} on CIFAR-100"
     subtitle = "{} images of the {} set{}; {}".format(
         scores.images, fields["split"], "" if fields["complete"] else ", stopped early", fields["backend"]
     )
@@ -212,7 +210,7 @@ def tell(lines: List[str]) -> None:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in it must not fail again at the end
-        raise OutputError("standard output cannot be written to: {}".format(error.strerror)) from error
+        raise OutputError(f"standard output cannot be written to: {error.strerror}") from error
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -12,13 +12,13 @@ def check_writable(path: str) -> None:
     if not path:
         raise OutputError("an output needs a name")
     if os.path.isdir(path):
-        raise OutputError("{}: is a folder, not a file".format(path))
+        raise OutputError(f"{path}: is a folder, not a file")
     if not os.path.isdir(folder):
-        raise OutputError("{}: there is no folder {}; make it with: mkdir -p {}".format(path, folder, folder))
+        raise OutputError(f"{path}: there is no folder {folder}; make it with: mkdir -p {folder}")
     # A file is replaced, so its folder must be writable; a pipe or /dev/null is not.
     replaced = not os.path.exists(path) or os.path.isfile(path)
     if not os.access(folder if replaced else path, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
-        raise OutputError("{}: no permission to write there".format(path))
+        raise OutputError(f"{path}: no permission to write there")
 
 
 def write_file(path: str, data: bytes) -> None:
@@ -41,7 +41,7 @@ def write_file(path: str, data: bytes) -> None:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         if temporary and os.path.exists(temporary):
             os.remove(temporary)
@@ -54,7 +54,7 @@ def remove_file(path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise OutputError("{}: cannot be removed: {}".format(path, error.strerror)) from error
+        raise OutputError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
 def opencv_path(path: str) -> str:
@@ -65,7 +65,7 @@ def opencv_path(path: str) -> str:
     try:
         return os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError:
-        raise ValueError("{!r}: its name is not UTF-8; rename it".format(path)) from None
+        raise ValueError(f"{path!r}: its name is not UTF-8; rename it") from None
 
 
 def _umask() -> int:

@@ -65,11 +65,11 @@ def read_card(model: str) -> ModelCard:
     """
     fields = read_fields(model)
     if fields.get("task") == CLASSIFICATION:
-        raise ModelError("{}: is a classifier, not a detector; see python -m app.evaluate".format(model))
+        raise ModelError(f"{model}: is a classifier, not a detector; see python -m app.evaluate")
     try:
         return _parse(fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError("{}: not a model card: {}".format(card_path(model), reason(error))) from error
+        raise ModelError(f"{card_path(model)}: not a model card: {reason(error)}") from error
 
 
 def no_model(path: str, maker: str = MAKER) -> ModelError:
@@ -80,7 +80,7 @@ def no_model(path: str, maker: str = MAKER) -> ModelError:
         files = []
     names = sorted(os.path.splitext(file)[0] for file in files if file.endswith(".onnx"))
     there = ", ".join(names) or "none yet"
-    return ModelError("{}: no such model; weights/ has: {}; more are made with: {}".format(path, there, maker))
+    return ModelError(f"{path}: no such model; weights/ has: {there}; more are made with: {maker}")
 
 
 def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
@@ -96,14 +96,12 @@ def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
             fields: Dict[str, Any] = json.load(file)
         expected = fields["sha256"]
     except OSError as error:
-        raise ModelError("{}: the model's card cannot be read: {}".format(path, error.strerror)) from error
+        raise ModelError(f"{path}: the model's card cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError("{}: not a model card: {}".format(path, reason(error))) from error
+        raise ModelError(f"{path}: not a model card: {reason(error)}") from error
     if hash_model(model) != expected:
         raise ModelError(
-            "{}: its card {} was written for another file; make both again with: {}".format(
-                model, os.path.basename(path), maker
-            )
+            f"{model}: its card {os.path.basename(path)} was written for another file; make both again with: {maker}"
         )
     return fields
 
@@ -122,7 +120,7 @@ def input_multiple(fields: Dict[str, Any], model: str) -> int:
     try:
         return max(1, int(positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
     except (ValueError, AttributeError) as error:
-        raise ModelError("{}: not a model card: {}".format(card_path(model), error)) from error
+        raise ModelError(f"{card_path(model)}: not a model card: {error}") from error
 
 
 def hash_model(model: str) -> str:
@@ -130,7 +128,7 @@ def hash_model(model: str) -> str:
     try:
         return hash_file(model)
     except OSError as error:
-        raise ModelError("{}: {}".format(model, error.strerror)) from error
+        raise ModelError(f"{model}: {error.strerror}") from error
 
 
 def _parse(fields: Dict[str, Any]) -> ModelCard:
@@ -147,7 +145,7 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
         for head in fields["heads"]
     )
     if any(multiple % head.stride for head in heads):
-        raise ValueError("the input's multiple {} is not a multiple of every stride".format(multiple))
+        raise ValueError(f"the input's multiple {multiple} is not a multiple of every stride")
     labels = fields["labels"]
     if not heads or not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError("it should have heads, and labels that are texts")
@@ -164,10 +162,10 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
 def positive(value: Any, name: str, most: float = 1e4) -> float:
     """A field that is a number above 0 and at most `most`. Raises ValueError, which calls it `name`, for another."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
-        raise ValueError("{} should be above 0 and at most {:g}, is {!r}".format(name, most, value))
+        raise ValueError(f"{name} should be above 0 and at most {most:g}, is {value!r}")
     return float(value)
 
 
 def reason(error: Exception) -> str:
     """What to say of an exception that reading a card has raised."""
-    return "{} is missing".format(error) if isinstance(error, KeyError) else str(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -86,7 +86,7 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
             tensorrt.close()
             warn("TensorRT is not used: no engine fits this GPU, TensorRT and model; see tools.build_engine")
         except ModelError as error:
-            warn("TensorRT is not used: {}".format(error))
+            warn(f"TensorRT is not used: {error}")
     *others, last = _choices(device, precision)
     for name in others:
         try:
@@ -118,7 +118,7 @@ def list_backends() -> Iterator[str]:
             state = backend_class(name).about()
         except ModelError as error:
             state = "- " + str(error)
-        yield "{:<11}{}".format(name, state)
+        yield f"{name:<11}{state}"
 
 
 def _choices(device: str, precision: str) -> List[str]:
@@ -142,10 +142,10 @@ def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
     """Raise ShapeError or ValueError unless the tensor is what a model with this input shape takes."""
     fits = tensor.ndim == len(expected) and all(e == a or (e is None and a) for e, a in zip(expected, tensor.shape))
     if not fits:
-        raise ShapeError("the model takes a tensor of shape {}, was given {}".format(expected, tensor.shape))
+        raise ShapeError(f"the model takes a tensor of shape {expected}, was given {tensor.shape}")
     if tensor.dtype != np.float32 or not tensor.flags["C_CONTIGUOUS"]:
-        kind = tensor.dtype if tensor.flags["C_CONTIGUOUS"] else "one of {} that is not".format(tensor.dtype)
-        raise ValueError("the model takes a C-contiguous float32 tensor, was given {}".format(kind))
+        kind = tensor.dtype if tensor.flags["C_CONTIGUOUS"] else f"one of {tensor.dtype} that is not"
+        raise ValueError(f"the model takes a C-contiguous float32 tensor, was given {kind}")
 
 
 def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str:
@@ -165,9 +165,7 @@ def importing(name: str, command: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:  # a broken installation raises anything
-        raise ModelError(
-            "{} cannot be loaded ({}); install it with: {}".format(name, one_line(error), command)
-        ) from error
+        raise ModelError(f"{name} cannot be loaded ({one_line(error)}); install it with: {command}") from error
 
 
 @contextmanager
@@ -178,8 +176,8 @@ def running(name: str, path: str = "") -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        what = "{}: {} cannot load it".format(path, name) if path else "{} failed".format(name)
-        raise ModelError("{}: {}".format(what, one_line(error))) from error
+        what = f"{path}: {name} cannot load it" if path else f"{name} failed"
+        raise ModelError(f"{what}: {one_line(error)}") from error
 
 
 def one_line(error: BaseException) -> str:
@@ -197,7 +195,7 @@ def physical_cores() -> int:
     cores = set()
     for cpu in usable:
         try:
-            with open("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list".format(cpu)) as file:
+            with open(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") as file:
                 cores.add(file.read())
         except OSError:
             cores.add(str(cpu))

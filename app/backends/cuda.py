@@ -21,7 +21,7 @@ with importing("pycuda", NVCC):
         import pycuda.driver as driver
     except ImportError as error:
         if "libcuda" in str(error):
-            raise ModelError("the CUDA driver is missing ({}); install NVIDIA's driver".format(one_line(error)))
+            raise ModelError(f"the CUDA driver is missing ({one_line(error)}); install NVIDIA's driver")
         raise
 
 
@@ -58,7 +58,7 @@ class Gpu:
     def __init__(self) -> None:
         """Raises ModelError where there is no GPU, or no driver for it."""
         if not hasattr(driver.Device, "retain_primary_context"):
-            raise ModelError("this pycuda is older than 2020.1; install another with: {}".format(NVCC))
+            raise ModelError(f"this pycuda is older than 2020.1; install another with: {NVCC}")
         try:
             driver.init()
             device = driver.Device(0)
@@ -67,7 +67,7 @@ class Gpu:
             self.shares_memory = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
             self._context = device.retain_primary_context()
         except driver.Error as error:
-            raise ModelError("there is no GPU that CUDA can use: {}".format(one_line(error))) from error
+            raise ModelError(f"there is no GPU that CUDA can use: {one_line(error)}") from error
         self.architecture = "sm{}{}".format(*self.capability)
 
     def __enter__(self) -> "Gpu":

@@ -57,20 +57,20 @@ class OnnxBackend(Backend):
             if self._session.get_providers()[0] != provider:
                 missing = "no CUDA driver, or no GPU"
         if missing:
-            missing = "{} did not start: {}".format(provider, missing)
+            missing = f"{provider} did not start: {missing}"
             if device == "gpu" or precision != "fp32":
-                raise ModelError("{}; mend that, or use --device cpu".format(missing))
-            warn("{}; the CPU is used".format(missing))
+                raise ModelError(f"{missing}; mend that, or use --device cpu")
+            warn(f"{missing}; the CPU is used")
             provider = CPU
             self._session = _open(path, options, provider, {})
 
         self.fills_cpu = provider == CPU
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
-            raise ModelError("{}: should have one float32 input, has {}".format(path, [i.type for i in inputs]))
+            raise ModelError(f"{path}: should have one float32 input, has {[i.type for i in inputs]}")
         self._input = inputs[0].name
         self.input_shape: Shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape)
-        where = "{}, {} threads".format(provider, options.intra_op_num_threads) if provider == CPU else provider
+        where = f"{provider}, {options.intra_op_num_threads} threads" if provider == CPU else provider
         self.description = "onnxruntime {} {}{}".format(
             onnxruntime.__version__, where, ", " + precision if precision != "fp32" else ""
         )
@@ -97,13 +97,13 @@ def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
 
     It names its engines by the graph and not by the weights, so the folder is named by the model's hash.
     """
-    cache = "{}.{:.8}.onnxruntime{}".format(os.path.splitext(path)[0], hash_model(path), onnxruntime.__version__)
+    cache = f"{os.path.splitext(path)[0]}.{hash_model(path):.8}.onnxruntime{onnxruntime.__version__}"
     try:
         os.makedirs(cache, exist_ok=True)
         if not os.listdir(cache):
-            warn("the first inference of each shape builds an engine in {}, which takes minutes".format(cache))
+            warn(f"the first inference of each shape builds an engine in {cache}, which takes minutes")
     except OSError as error:
-        raise OutputError("{}: cannot be made: {}".format(cache, error.strerror)) from error
+        raise OutputError(f"{cache}: cannot be made: {error.strerror}") from error
     return {
         "trt_fp16_enable": str(precision == "fp16"),
         "trt_max_workspace_size": str(WORKSPACE),

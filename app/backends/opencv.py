@@ -34,11 +34,11 @@ class OpenCVBackend(Backend):
         self._path = path
         self._net = self._read()
         self._shape: Optional[Tuple[int, ...]] = None
-        self.description = "opencv {} dnn CPU, {} threads".format(cv2.__version__, cv2.getNumThreads())
+        self.description = f"opencv {cv2.__version__} dnn CPU, {cv2.getNumThreads()} threads"
 
     @staticmethod
     def about() -> str:
-        return "{}: CPU".format(cv2.__version__)
+        return f"{cv2.__version__}: CPU"
 
     def _read(self) -> "cv2.dnn.Net":
         try:
@@ -48,7 +48,7 @@ class OpenCVBackend(Backend):
         except (cv2.error, OSError, ValueError) as error:
             hint = "; " + FOR_OLD_RELEASES if _is_old() else ""
             raise ModelError(
-                "{}: OpenCV {} cannot read it: {}{}".format(self._path, cv2.__version__, one_line(error), hint)
+                f"{self._path}: OpenCV {cv2.__version__} cannot read it: {one_line(error)}{hint}"
             ) from error
         self._outputs = net.getUnconnectedOutLayersNames()
         return net

@@ -39,13 +39,13 @@ class OpenVINOBackend(Backend):
         with running("OpenVINO", path):
             model = CORE.compile_model(READER.convert(READER.load(opencv_path(path))), place, settings)
         if len(model.inputs) != 1 or model.input().element_type != openvino.Type.f32:
-            raise ModelError("{}: should have one float32 input".format(path))
+            raise ModelError(f"{path}: should have one float32 input")
         shape = model.input().partial_shape
         self.input_shape: Shape = tuple(n.get_length() if n.is_static else None for n in shape)
         self.fills_cpu = place == "CPU"
         self._request = model.create_infer_request()
         self._outputs = range(len(model.outputs))
-        self.description = "openvino {} {} {}".format(_version(), place, precision)
+        self.description = f"openvino {_version()} {place} {precision}"
 
     @staticmethod
     def about() -> str:

@@ -37,7 +37,7 @@ class TensorFlowBackend(Backend):
         with running("TensorFlow"):
             gpus = tf.config.list_physical_devices("GPU")
         if device == "gpu" and not gpus:
-            raise ModelError("TensorFlow {} finds no GPU; are CUDA and cuDNN installed?".format(tf.__version__))
+            raise ModelError(f"TensorFlow {tf.__version__} finds no GPU; are CUDA and cuDNN installed?")
         on_gpu = bool(gpus) and device != "cpu"
         graph = graph_path(path)
         data, fields = _read(path, graph)
@@ -53,12 +53,12 @@ class TensorFlowBackend(Backend):
             self.input_shape: Shape = tuple(images.shape.as_list())
         if on_gpu and not computing:  # it lists GPUs that it then leaves aside
             if device == "gpu":
-                raise ModelError("TensorFlow {} does not use the GPU that it finds".format(tf.__version__))
+                raise ModelError(f"TensorFlow {tf.__version__} does not use the GPU that it finds")
             warn("TensorFlow does not use the GPU that it finds; the CPU is used")
             on_gpu = False
         self.fills_cpu = not on_gpu
-        where = "GPU" if on_gpu else "CPU, {} threads".format(physical_cores())
-        self.description = "tensorflow {} {}".format(tf.__version__, where)
+        where = "GPU" if on_gpu else f"CPU, {physical_cores()} threads"
+        self.description = f"tensorflow {tf.__version__} {where}"
 
     @staticmethod
     def about() -> str:
@@ -80,11 +80,9 @@ def _read(model: str, graph: str) -> Any:
     data = read_artefact(graph, REMAKE)
     fields: Dict[str, Any] = read_sidecar(graph)
     if fields["model"]["sha256"] != hash_model(model):
-        raise ModelError("{}: was made from another model than {}; make it again with: {}".format(graph, model, REMAKE))
+        raise ModelError(f"{graph}: was made from another model than {model}; make it again with: {REMAKE}")
     if not isinstance(fields.get("input"), str) or not isinstance(fields.get("outputs"), list):
-        raise ModelError(
-            "{}: its sidecar does not name its input and outputs; make both again with: {}".format(graph, REMAKE)
-        )
+        raise ModelError(f"{graph}: its sidecar does not name its input and outputs; make both again with: {REMAKE}")
     return data, fields
 
 

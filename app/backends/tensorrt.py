@@ -32,7 +32,7 @@ class TensorRTBackend(Backend):
         self._session: Optional[_Session] = None
         self._gpu = Gpu()
         self._place = EngineTarget(releases.RUNTIME, self._gpu.architecture)
-        self.description = "{} {}".format(releases.RUNTIME, self._gpu.name)
+        self.description = f"{releases.RUNTIME} {self._gpu.name}"
 
     def has_engine(self) -> bool:
         """Whether there is an engine for the model that runs here, for an input of any shape."""
@@ -42,7 +42,7 @@ class TensorRTBackend(Backend):
     def about() -> str:
         gpu = Gpu()
         gpu.close()
-        return "{}: {}".format(releases.RUNTIME.split()[1], gpu.name)
+        return f"{releases.RUNTIME.split()[1]}: {gpu.name}"
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         """See Backend. An engine is loaded for the first tensor, and for each of another shape than the last.
@@ -58,7 +58,7 @@ class TensorRTBackend(Backend):
                     _let_go(error)
                     raise
         except driver.Error as error:
-            raise ModelError("CUDA failed: {}".format(one_line(error))) from error
+            raise ModelError(f"CUDA failed: {one_line(error)}") from error
 
     def _loaded(self, shape: Tuple[int, ...]) -> "_Session":
         """The engine for a shape, loaded now unless it is the one at hand."""
@@ -73,7 +73,7 @@ class TensorRTBackend(Backend):
             self._session = _Session(data, shape, fields["outputs"])
         except ModelError as error:
             again = build_command(made.model, made.shape, fields["precision"])
-            raise ModelError("{}: {}; build it again with: {}".format(path, error, again)) from error
+            raise ModelError(f"{path}: {error}; build it again with: {again}") from error
         self.description = "{} {} {}".format(releases.RUNTIME, self._gpu.name, fields["precision"])
         return self._session
 
@@ -117,11 +117,11 @@ class _Session:
         if not all(engine.is_float32(index) for index in places.values()):
             raise ModelError("its inputs and outputs are not all float32")
         if not engine.set_shape(inputs[0], self.shape):
-            raise ModelError("it does not take a tensor of shape {}: {}".format(self.shape, releases.LOG.reason()))
+            raise ModelError(f"it does not take a tensor of shape {self.shape}: {releases.LOG.reason()}")
         for index in range(len(tensors)):
             self._buffers.append(Buffer(engine.shape(index)))
         if not engine.bind([buffer.address for buffer in self._buffers]):
-            raise ModelError("it does not take its buffers: {}".format(releases.LOG.reason()))
+            raise ModelError(f"it does not take its buffers: {releases.LOG.reason()}")
         self._input = self._buffers[inputs[0]]
         self._outputs = [self._buffers[places[name]] for name in outputs]
 
@@ -130,7 +130,7 @@ class _Session:
         self._input.upload(tensor, self._stream)
         assert self._engine is not None
         if not self._engine.enqueue(self._stream.handle):
-            raise ModelError("TensorRT failed: {}".format(releases.LOG.reason()))
+            raise ModelError(f"TensorRT failed: {releases.LOG.reason()}")
         for output in self._outputs:
             output.download(self._stream)
         self._stream.synchronize()

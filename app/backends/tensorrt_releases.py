@@ -164,7 +164,7 @@ def load_engine(data: bytes) -> Engine:
     if context is None:
         engine = None  # before its runtime, and not whenever the failure's traceback goes
         runtime = None
-        raise ModelError("{} cannot load it: {}".format(RUNTIME, LOG.reason()))
+        raise ModelError(f"{RUNTIME} cannot load it: {LOG.reason()}")
     kind = NamedTensorEngine if hasattr(engine, "num_io_tensors") else Engine
     return kind(runtime, engine, context)
 
@@ -194,11 +194,11 @@ class Build:
             if not self._parser.num_errors:
                 raise ModelError("TensorRT cannot read it, and gave no reason")
             error = self._parser.get_error(0)
-            operator = " ({})".format(error.node_operator()) if hasattr(error, "node_operator") else ""
+            operator = f" ({error.node_operator()})" if hasattr(error, "node_operator") else ""
             code, reason = str(error.code()).split(".")[-1], " ".join(error.desc().split())
-            raise ModelError("TensorRT cannot read node {}{}: {}: {}".format(error.node(), operator, code, reason))
+            raise ModelError(f"TensorRT cannot read node {error.node()}{operator}: {code}: {reason}")
         if self.network.num_inputs != 1:  # also what is left of a file that is no ONNX at all
-            raise ModelError("its network should have one input, has {}".format(self.network.num_inputs))
+            raise ModelError(f"its network should have one input, has {self.network.num_inputs}")
 
     def input(self) -> Tuple[str, Tuple[int, ...]]:
         """Name and shape of the network's first input, -1 where it is free."""
@@ -210,7 +210,7 @@ class Build:
         profile = self._builder.create_optimization_profile()
         profile.set_shape(name, tuple(shape), tuple(shape), tuple(shape))
         if self._config.add_optimization_profile(profile) < 0:
-            raise ModelError("TensorRT does not take an input of {}: {}".format(shape, LOG.reason()))
+            raise ModelError(f"TensorRT does not take an input of {shape}: {LOG.reason()}")
 
     def limit_workspace(self, size: int) -> None:
         """Cap the memory, in bytes, that layers may use. The default is 0 up to 8.2, and all there is from 8.5 on."""
@@ -231,11 +231,11 @@ class Build:
         name = "SM{}{}".format(*capability)
         targets = getattr(trt, "ComputeCapability", None)
         if targets is None:
-            raise ModelError("{} builds only for the GPU that is here".format(RUNTIME))
+            raise ModelError(f"{RUNTIME} builds only for the GPU that is here")
         config: Any = self._config  # the type stubs are of a release that has none of this
         config.num_compute_capabilities = 1
         if not hasattr(targets, name) or not config.set_compute_capability(getattr(targets, name), 0):
-            raise ModelError("{} cannot build for {}".format(RUNTIME, name))
+            raise ModelError(f"{RUNTIME} cannot build for {name}")
 
     def watch_progress(self, step: Callable[[str], None]) -> None:
         """Have `step` called with the name of each phase that gets on, where the release reports it (from 8.6 on)."""

@@ -30,7 +30,7 @@ def connected(machine: Machine) -> Result:
     """How many /dev/video* there are."""
     cameras = machine.cameras()
     if cameras:
-        return passed(", ".join("/dev/video{}".format(number) for number in cameras))
+        return passed(", ".join(f"/dev/video{number}" for number in cameras))
     if machine.cam is not None and not _is_camera(machine.cam):
         return skipped("none is connected, and --cam asks for none")
     return warned("none is connected; without one there are videos, streams, and moving shapes", WITHOUT_CAMERA)
@@ -38,27 +38,25 @@ def connected(machine: Machine) -> Result:
 
 def camera(number: int, machine: Machine) -> Result:
     """What one camera gives, by v4l2-ctl, which answers also while the camera is in use."""
-    device = "/dev/video{}".format(number)
+    device = f"/dev/video{number}"
     name = machine.camera_name(number) or "nameless"
     if machine.is_second_node(number):
-        return skipped("{}: the same camera's metadata".format(name))
+        return skipped(f"{name}: the same camera's metadata")
     if not os.access(machine.path(device), os.R_OK | os.W_OK):
-        return failed("{}: not yours to read".format(name), JOIN_VIDEO)
+        return failed(f"{name}: not yours to read", JOIN_VIDEO)
     if name.startswith(CSI_NODE):
-        return passed("{}: on the ribbon cable; ask for it as csi://0 or csi://1".format(name))
+        return passed(f"{name}: on the ribbon cable; ask for it as csi://0 or csi://1")
     try:
         output = machine.command("v4l2-ctl", "-d", machine.path(device), "--list-formats-ext")
     except Missing:
-        return warned("{}: its formats are not known without v4l2-ctl".format(name), INSTALL_V4L)
+        return warned(f"{name}: its formats are not known without v4l2-ctl", INSTALL_V4L)
     except Failure as failure:
-        return warned("{}: does not answer ({})".format(name, failure), KERNEL_LOG)
+        return warned(f"{name}: does not answer ({failure})", KERNEL_LOG)
     if output.code:
-        return warned(
-            "{}: {}".format(name, last_words(output.err) or "v4l2-ctl fails"), "v4l2-ctl -d {} --all".format(device)
-        )
+        return warned("{}: {}".format(name, last_words(output.err) or "v4l2-ctl fails"), f"v4l2-ctl -d {device} --all")
     formats = best_formats(output.out)
     if not formats:
-        return skipped("{}: gives no pictures".format(name))
+        return skipped(f"{name}: gives no pictures")
     texts = ["{} to {}x{} at {:g} FPS".format(code, *best) for code, best in sorted(formats.items())]
     return passed("{}: {}".format(name, ", ".join(texts)))
 
@@ -94,11 +92,11 @@ def csi(machine: Machine) -> Result:
     if state is None:
         return skipped("unknown: systemd does not run here")
     if state == "active":
-        return passed("{} is active".format(ARGUS))
+        return passed(f"{ARGUS} is active")
     wanted = machine.cam is not None and scheme(machine.cam) == "csi"
     return (failed if wanted else warned)(
-        "{} is {}: no camera on the ribbon cable can be read".format(ARGUS, state),
-        "sudo systemctl restart {}".format(ARGUS),
+        f"{ARGUS} is {state}: no camera on the ribbon cable can be read",
+        f"sudo systemctl restart {ARGUS}",
     )
 
 
@@ -107,29 +105,29 @@ def source(machine: Machine) -> Result:
     uri = machine.cam or ""
     kind = scheme(uri)
     if kind == "test":
-        return passed("{}: made here".format(uri))
+        return passed(f"{uri}: made here")
     if kind in ("csi", "gst"):
         try:
             has_gstreamer = machine.ask(OPENCV)[1]
         except Failure as failure:
-            return skipped("{}: unknown without OpenCV ({})".format(redacted(uri), failure))
+            return skipped(f"{redacted(uri)}: unknown without OpenCV ({failure})")
         if has_gstreamer:
-            return passed("{}: OpenCV has GStreamer".format(redacted(uri)))
-        return failed("{}: this OpenCV has no GStreamer".format(redacted(uri)), "sudo apt-get install python3-opencv")
+            return passed(f"{redacted(uri)}: OpenCV has GStreamer")
+        return failed(f"{redacted(uri)}: this OpenCV has no GStreamer", "sudo apt-get install python3-opencv")
     if kind in STREAMS:
         return _stream(uri)
     if kind:
-        return failed("{}: no such kind of source".format(redacted(uri)), "python3 -m app.detect --help")
+        return failed(f"{redacted(uri)}: no such kind of source", "python3 -m app.detect --help")
     if _is_camera(uri):
-        device = "/dev/video{}".format(int(uri)) if uri.isdigit() else uri
+        device = f"/dev/video{int(uri)}" if uri.isdigit() else uri
         if not machine.is_there(device):
-            return failed("there is no {}".format(device), "ls -l /dev/video* /dev/v4l/by-id")
+            return failed(f"there is no {device}", "ls -l /dev/video* /dev/v4l/by-id")
         if not os.access(machine.path(device), os.R_OK | os.W_OK):
-            return failed("{}: not yours to read".format(device), JOIN_VIDEO)
-        return passed("{} is there".format(device))
+            return failed(f"{device}: not yours to read", JOIN_VIDEO)
+        return passed(f"{device} is there")
     if os.path.exists(uri) or glob.glob(uri):
-        return passed("{} is there".format(uri))
-    return failed("{}: no such file, folder or camera".format(redacted(uri)), "ls -l {}".format(_folder(uri)))
+        return passed(f"{uri} is there")
+    return failed(f"{redacted(uri)}: no such file, folder or camera", f"ls -l {_folder(uri)}")
 
 
 def _is_camera(uri: str) -> bool:
@@ -151,5 +149,5 @@ def _stream(uri: str) -> Result:
     try:
         socket.create_connection((host, port), REACHED).close()
     except OSError:
-        return failed("{}: {}".format(redacted(uri), why_no_video(uri)), "ping -c 3 {}".format(shlex.quote(host)))
-    return passed("{}: the host answers; whether it gives video was not tried".format(redacted(uri)))
+        return failed(f"{redacted(uri)}: {why_no_video(uri)}", f"ping -c 3 {shlex.quote(host)}")
+    return passed(f"{redacted(uri)}: the host answers; whether it gives video was not tried")

@@ -65,7 +65,7 @@ class Machine(Board):
             for device in self._folders("sys/class/thermal/cooling_device*")
         ]
         brakes = [(name, state) for name, state in found if not NO_THROTTLE.search(name)]
-        return ["{} at {:g}".format(name, state) for name, state in brakes if state > 0] if brakes else None
+        return [f"{name} at {state:g}" for name, state in brakes if state > 0] if brakes else None
 
     def cameras(self) -> List[int]:
         """Numbers of the /dev/video* there are."""
@@ -74,11 +74,11 @@ class Machine(Board):
 
     def camera_name(self, number: int) -> Optional[str]:
         """What a camera calls itself."""
-        return self._text("sys/class/video4linux", "video{}".format(number), "name")
+        return self._text("sys/class/video4linux", f"video{number}", "name")
 
     def is_second_node(self, number: int) -> bool:
         """Whether a /dev/video* is not the first one of its camera: it gives metadata then, not pictures."""
-        return bool(self._number("sys/class/video4linux", "video{}".format(number), "index"))
+        return bool(self._number("sys/class/video4linux", f"video{number}", "index"))
 
     def memory(self) -> Dict[str, int]:
         """The fields of /proc/meminfo, in bytes; empty where there is none."""

@@ -20,7 +20,7 @@ from app.backends.cuda import Gpu
 gpu = Gpu()
 print(json.dumps([releases.RUNTIME, gpu.architecture, gpu.name]))
 """
-FETCH = "python3 -m tools.fetch {} && python3 -m tools.convert".format(DEFAULT_MODEL)
+FETCH = f"python3 -m tools.fetch {DEFAULT_MODEL} && python3 -m tools.convert"
 SHAPE = (1, 3, 320, 416)  # of a 640x480 camera at the default size
 
 
@@ -28,7 +28,7 @@ def model(machine: Machine) -> Result:
     """Whether the model is the one its card was written for."""
     path = machine.model_path
     if not (os.path.exists(path) and os.path.exists(card_path(path))) and machine.model_name == DEFAULT_MODEL:
-        return warned("{} is not here yet; app.detect fetches it (35 MB), unless --offline".format(path), FETCH)
+        return warned(f"{path} is not here yet; app.detect fetches it (35 MB), unless --offline", FETCH)
     try:
         fields = read_fields(path)
         classifier = fields.get("task") == CLASSIFICATION
@@ -37,7 +37,7 @@ def model(machine: Machine) -> Result:
         is_default = machine.model_name == DEFAULT_MODEL
         return failed(*advised(str(error), FETCH if is_default else "ls -l {}".format(os.path.dirname(path) or ".")))
     kind = "classifier" if classifier else "detector"
-    return passed("{}, a {} of {} labels, as its card says".format(path, kind, len(card.labels)))
+    return passed(f"{path}, a {kind} of {len(card.labels)} labels, as its card says")
 
 
 @after_numpy
@@ -58,8 +58,8 @@ def engine(machine: Machine) -> Result:
         return passed("{} for {} on {}".format(", ".join(fitting), runtime, gpu))
     build = build_command(path, SHAPE, "fp16")
     if found:
-        return warned("none fits: {}".format(advised(found[0][1], build)[0]), build)
-    return warned("none for {} on {}: its GPU is not used".format(runtime, gpu), build)
+        return warned(f"none fits: {advised(found[0][1], build)[0]}", build)
+    return warned(f"none for {runtime} on {gpu}: its GPU is not used", build)
 
 
 def _fit(path: str, made: EngineSource, place: EngineTarget) -> Tuple[bool, str]:
@@ -72,4 +72,4 @@ def _fit(path: str, made: EngineSource, place: EngineTarget) -> Tuple[bool, str]
     except ModelError as error:
         return False, str(error)
     except (KeyError, TypeError, IndexError):
-        return False, "{}: its sidecar is none".format(path)
+        return False, f"{path}: its sidecar is none"

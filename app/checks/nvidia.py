@@ -51,15 +51,15 @@ def jetpack(machine: Machine) -> Result:
         return skipped("not a Jetson")
     if l4t is None:
         return failed(
-            "{} without JetPack: there is no /etc/nv_tegra_release".format(machine.model()),
+            f"{machine.model()} without JetPack: there is no /etc/nv_tegra_release",
             "sudo apt-get install nvidia-l4t-core",
         )
     release = "L4T {}.{}.{}".format(*l4t)
     if l4t[0] > 32:
         return passed("{}, JetPack {}, on {}".format(release, JETPACKS.get(l4t[0], "of that time"), machine.model()))
-    name = "4.6.{}".format(l4t[2]) if l4t[:2] == (32, 7) else JETPACK4.get(l4t[1:], "of that time")
-    found = "{}, JetPack {}, on {}".format(release, name, machine.model())
-    return passed(found) if l4t >= (32, 6) else failed("{}: its TensorRT is older than 8.0".format(found), UPGRADE)
+    name = f"4.6.{l4t[2]}" if l4t[:2] == (32, 7) else JETPACK4.get(l4t[1:], "of that time")
+    found = f"{release}, JetPack {name}, on {machine.model()}"
+    return passed(found) if l4t >= (32, 6) else failed(f"{found}: its TensorRT is older than 8.0", UPGRADE)
 
 
 def cuda(machine: Machine) -> Result:
@@ -70,10 +70,10 @@ def cuda(machine: Machine) -> Result:
     try:
         code, version, count = machine.ask(CUDA)
     except Failure as failure:
-        found = "no driver ({}){}".format(failure, suffix)
+        found = f"no driver ({failure}){suffix}"
         return failed(found, "sudo apt-get install --reinstall nvidia-l4t-cuda") if jetson else skipped(found)
     if code or not count:
-        found = "the driver finds no GPU (error {}){}".format(code, suffix)
+        found = f"the driver finds no GPU (error {code}){suffix}"
         if not jetson:
             return warned(found, "nvidia-smi")
         return failed(found, JOIN_VIDEO if not machine.in_group("video") else "sudo dmesg | grep -i nvgpu")
@@ -93,7 +93,7 @@ def _compiler(machine: Machine) -> Optional[str]:
     try:
         release = re.search(r"release ([\d.]+)", machine.command(path, "--version").out)
     except Failure as failure:
-        return "does not run ({})".format(failure)
+        return f"does not run ({failure})"
     return release.group(1) if release else "of unknown release"
 
 
@@ -108,7 +108,7 @@ def tensorrt(machine: Machine) -> Result:
             return failed(found, fix) if failure.signal else skipped(found)
         return failed(found, OPEN_VENV if in_closed_venv() else "sudo apt-get install --reinstall python3-libnvinfer")
     if trap:
-        found = "{} is older than this numpy bears ({})".format(runtime, trap)
+        found = f"{runtime} is older than this numpy bears ({trap})"
         return warned(found, "python3 -m pip install 'numpy<1.24'")
     return passed(runtime)
 

@@ -64,13 +64,13 @@ def run(command: Sequence[str], env: Dict[str, str], limit: float, cwd: Optional
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise Missing("{} is not installed".format(command[0])) from None
+        raise Missing(f"{command[0]} is not installed") from None
     except OSError as error:
-        raise Failure("{}: {}".format(command[0], error.strerror)) from error
+        raise Failure(f"{command[0]}: {error.strerror}") from error
     try:
         out, err = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        raise Failure("{} has not ended after {:g} s".format(os.path.basename(command[0]), limit)) from None
+        raise Failure(f"{os.path.basename(command[0])} has not ended after {limit:g} s") from None
     finally:
         _end(child)
     return Output(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
@@ -84,7 +84,7 @@ def ask_python(code: str, *arguments: str, **env: str) -> Any:
         name = _signal_name(-output.code)
         raise Failure("Python was killed by {} ({})".format(name, SIGNALS.get(name, "a signal")), name)
     if output.code > 0:
-        raise Failure(last_words(output.err) or "Python ended with code {}".format(output.code))
+        raise Failure(last_words(output.err) or f"Python ended with code {output.code}")
     lines = _lines(output.out)
     try:
         return json.loads(lines[-1])
@@ -106,7 +106,7 @@ def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return "signal {}".format(number)
+        return f"signal {number}"
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

@@ -49,13 +49,11 @@ CONSTRAINTS = " -c deploy/jetson/constraints.txt"
 def python(machine: Machine) -> Result:
     """3.6 on JetPack 4, whose TensorRT and OpenCV are for that one alone; 3.9 and newer on a host."""
     version = ".".join(str(part) for part in machine.python)
-    found = "{} ({})".format(version, sys.executable)
+    found = f"{version} ({sys.executable})"
     if machine.has_jetpack4() and machine.python[:2] != (3, 6):
-        return failed(
-            "{}: JetPack 4 has TensorRT and OpenCV for 3.6 only".format(found), "/usr/bin/python3 -m app.doctor"
-        )
+        return failed(f"{found}: JetPack 4 has TensorRT and OpenCV for 3.6 only", "/usr/bin/python3 -m app.doctor")
     if not machine.is_jetson() and machine.python < (3, 9):
-        return warned("{}: hosts are set up with 3.9 or newer".format(found), "make PYTHON=python3.11 demo")
+        return warned(f"{found}: hosts are set up with 3.9 or newer", "make PYTHON=python3.11 demo")
     return passed(found)
 
 
@@ -67,7 +65,7 @@ def numpy(machine: Machine) -> Result:
         return failed(str(failure), _fix_numpy(machine, failure))
     if machine.has_jetpack4() and _numbers(version) > _numbers(NEWEST_NUMPY):
         return warned(
-            '{}: dies with "Illegal instruction" wherever OPENBLAS_CORETYPE is not set'.format(version),
+            f'{version}: dies with "Illegal instruction" wherever OPENBLAS_CORETYPE is not set',
             "python3 -m pip install numpy==" + NEWEST_NUMPY,
         )
     return passed(version)
@@ -106,7 +104,7 @@ def openblas(machine: Machine) -> Result:
         return skipped("not needed here")
     if value == "ARMV8":
         return passed(value)
-    return warned("{}, not ARMV8".format(value) if value else "not set", SET_CORETYPE)
+    return warned(f"{value}, not ARMV8" if value else "not set", SET_CORETYPE)
 
 
 @after_numpy
@@ -152,7 +150,7 @@ def backend(name: str, machine: Machine) -> Result:
         if failure.signal is not None:
             return failed(found, again)
         if "No module named" in found:
-            return skipped("{}; to install it: {}".format(found, fix))
+            return skipped(f"{found}; to install it: {fix}")
         return (failed if name == "tensorrt" and machine.is_jetson() else warned)(found, _pinned(fix, machine))
 
 
@@ -183,7 +181,7 @@ def auto(machine: Machine) -> Result:
         return failed(*advised(str(failure), fix))
     if told:
         what, fix = advised(told, fix)
-        return warned("{} ({})".format(description, what), fix)
+        return warned(f"{description} ({what})", fix)
     return passed(description)
 
 

@@ -35,7 +35,7 @@ def gpu_clock(machine: Machine) -> Result:
         return skipped("not needed here")
     if clock is None:
         return skipped(UNKNOWN)
-    return _fault(machine, "GPU clock") or passed("{} of {} MHz".format(clock[0] // 1000, clock[1] // 1000))
+    return _fault(machine, "GPU clock") or passed(f"{clock[0] // 1000} of {clock[1] // 1000} MHz")
 
 
 def temperature(machine: Machine) -> Result:
@@ -43,7 +43,7 @@ def temperature(machine: Machine) -> Result:
     warmth = machine.temperature()
     if warmth is None:
         return skipped(UNKNOWN)
-    return _fault(machine, "temperature") or passed("{:.0f} C".format(warmth))
+    return _fault(machine, "temperature") or passed(f"{warmth:.0f} C")
 
 
 def throttling(machine: Machine) -> Result:
@@ -62,9 +62,9 @@ def throttling(machine: Machine) -> Result:
 
 def load(machine: Machine) -> Result:
     """What runs here beside this program."""
-    found = "{:.2f} a core, over the last minute".format(machine.load())
+    found = f"{machine.load():.2f} a core, over the last minute"
     if is_installed(machine) and unit_state(machine, SERVICE) == "active":
-        return passed("{}; {} is at work".format(found, SERVICE))
+        return passed(f"{found}; {SERVICE} is at work")
     return _fault(machine, "load") or passed(found)
 
 

@@ -43,7 +43,7 @@ def swap(machine: Machine) -> Result:
     if not machine.is_jetson() or machine.memory().get("MemTotal", 0) > SMALL_MEMORY:
         return skipped("not needed here")
     disk, zram = machine.swap()
-    found = "{} on disk{}".format(_size(disk), ", {} in memory (zram)".format(_size(zram)) if zram else "")
+    found = "{} on disk{}".format(_size(disk), f", {_size(zram)} in memory (zram)" if zram else "")
     if disk >= ENOUGH_SWAP:
         return passed(found)
     found += ": too little to build an engine"
@@ -59,15 +59,15 @@ def disk(machine: Machine) -> Result:
         facts = os.statvfs(folder)
         if facts.f_flag & os.ST_RDONLY:
             return failed(
-                "{} is on a disk that is read-only; an SD card is made so when it fails".format(folder),
+                f"{folder} is on a disk that is read-only; an SD card is made so when it fails",
                 "sudo dmesg | grep -iE 'mmc|ext4' | tail; sudo mount -o remount,rw " + shlex.quote(_mount(folder)),
             )
         if not os.access(folder, os.W_OK):
-            fix = 'sudo chown -R "$USER" {}'.format(shlex.quote(folder))
-            return failed("{}: no permission to write there".format(folder), fix)
+            fix = f'sudo chown -R "$USER" {shlex.quote(folder)}'
+            return failed(f"{folder}: no permission to write there", fix)
         spaces.append(facts.f_bavail * facts.f_frsize)
     free = min(spaces)
-    found = "{} free for weights and runs".format(_size(free))
+    found = f"{_size(free)} free for weights and runs"
     if free >= LITTLE_DISK:
         return passed(found)
     fix = "sudo apt-get clean; du -xh --max-depth=2 ~ | sort -h | tail"
@@ -85,13 +85,13 @@ def clock(machine: Machine) -> Result:
     now = time.localtime()
     found = time.strftime("%Y-%m-%d %H:%M", now)
     if now.tm_year < RELEASED:
-        return failed("{}: it was never set".format(found), SET_CLOCK)
+        return failed(f"{found}: it was never set", SET_CLOCK)
     synchronised = _is_synchronised(machine)
     if synchronised is None:
-        return passed("{}; whether the network keeps it right is unknown".format(found))
+        return passed(f"{found}; whether the network keeps it right is unknown")
     if not synchronised:
-        return warned("{}, and the network does not keep it right".format(found), SET_CLOCK)
-    return passed("{}, kept right by the network".format(found))
+        return warned(f"{found}, and the network does not keep it right", SET_CLOCK)
+    return passed(f"{found}, kept right by the network")
 
 
 def _is_synchronised(machine: Machine) -> Optional[bool]:
@@ -109,18 +109,18 @@ def service(machine: Machine) -> Result:
     if not is_installed(machine):
         return skipped("not installed")
     state = unit_state(machine, SERVICE)
-    log = "journalctl -u {} -n 50 --no-pager".format(SERVICE)
+    log = f"journalctl -u {SERVICE} -n 50 --no-pager"
     if state is None:
         return skipped("unknown: systemd does not run here")
     if state == "inactive":
-        return warned("installed, but stopped", "sudo systemctl enable --now {}".format(SERVICE))
+        return warned("installed, but stopped", f"sudo systemctl enable --now {SERVICE}")
     if state != "active":
         return failed(state, log)
     restarts = re.search(r"NRestarts=(\d+)", machine.command("systemctl", "show", SERVICE, "--property=NRestarts").out)
     if restarts is None:
         return passed("active")
     times = int(restarts.group(1))
-    found = "active, started again {}".format("once" if times == 1 else "{} times".format(times))
+    found = "active, started again {}".format("once" if times == 1 else f"{times} times")
     return warned(found, log) if times else passed("active, and never had to be started again")
 
 
@@ -146,8 +146,8 @@ def display(machine: Machine) -> Result:
     try:
         return passed("{}{}".format(name, "" if machine.ask(DISPLAY) else " cannot be opened, so no window"))
     except Failure as failure:  # of OpenCV, which has a line of its own
-        return skipped("{}: unknown ({})".format(name, failure))
+        return skipped(f"{name}: unknown ({failure})")
 
 
 def _size(size: int) -> str:
-    return "{:.1f} GB".format(size / 1e9)
+    return f"{size / 1e9:.1f} GB"

@@ -52,11 +52,11 @@ def read_classifier_card(model: str) -> ClassifierCard:
     """
     fields = read_fields(model, MAKER)
     if "heads" in fields and "task" not in fields:
-        raise ModelError("{}: is a detector, not a classifier; see python -m app.detect".format(model))
+        raise ModelError(f"{model}: is a detector, not a classifier; see python -m app.detect")
     try:
         return _parse(fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError("{}: not a classifier's card: {}".format(card_path(model), reason(error))) from error
+        raise ModelError(f"{card_path(model)}: not a classifier's card: {reason(error)}") from error
 
 
 def _parse(fields: Dict[str, Any]) -> ClassifierCard:
@@ -67,12 +67,12 @@ def _parse(fields: Dict[str, Any]) -> ClassifierCard:
             raise ValueError("input {} should be {}, is {}".format(key, value, fields["input"][key]))
     size = fields["input"]["size"]
     if not isinstance(size, list) or len(size) != 2:
-        raise ValueError("the input's size should be height and width, is {}".format(size))
+        raise ValueError(f"the input's size should be height and width, is {size}")
     labels = _names(fields["labels"], "labels")
     superclasses = _names(fields["superclasses"], "superclasses")
     superclass_of = fields["superclass_of"]
     if not isinstance(superclass_of, list) or len(superclass_of) != len(labels):
-        raise ValueError("superclass_of should be a list of {} numbers, one for each label".format(len(labels)))
+        raise ValueError(f"superclass_of should be a list of {len(labels)} numbers, one for each label")
     return ClassifierCard(
         name=str(fields["name"]),
         sha256=str(fields["sha256"]),
@@ -100,19 +100,19 @@ def _accuracy(fields: Optional[Dict[str, Any]]) -> Optional[Accuracy]:
 
 def _names(value: Any, what: str) -> Tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(name, str) and name for name in value):
-        raise ValueError("{} should be a list of texts".format(what))
+        raise ValueError(f"{what} should be a list of texts")
     if len(set(value)) != len(value):
-        raise ValueError("{} should be different ones".format(what))
+        raise ValueError(f"{what} should be different ones")
     return tuple(value)
 
 
 def _whole(value: Any, name: str, least: int, most: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError("{} should be a whole number from {} to {}, is {!r}".format(name, least, most, value))
+        raise ValueError(f"{name} should be a whole number from {least} to {most}, is {value!r}")
     return value
 
 
 def _number(value: Any, name: str, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:  # also refuses NaN
-        raise ValueError("{} should be from 0 to {:g}, is {!r}".format(name, most, value))
+        raise ValueError(f"{name} should be from 0 to {most:g}, is {value!r}")
     return float(value)

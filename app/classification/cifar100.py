@@ -42,7 +42,7 @@ class Cifar100:
     def __init__(self, path: str) -> None:
         self.path = path
         if not os.path.exists(path):
-            raise SourceError("{}: is not there; get it with: python -m tools.fetch cifar-100".format(path))
+            raise SourceError(f"{path}: is not there; get it with: python -m tools.fetch cifar-100")
         self.fine_names = self._names("fine_label_names.txt", FINE)
         self.coarse_names = self._names("coarse_label_names.txt", COARSE)
 
@@ -76,11 +76,9 @@ class Cifar100:
     def _count(self, split: str, size: int) -> int:
         count, rest = divmod(size, RECORD)
         if rest:
-            raise SourceError(
-                "{}: {}.bin: record {} is cut off: it has {} of {} bytes".format(self.path, split, count, rest, RECORD)
-            )
+            raise SourceError(f"{self.path}: {split}.bin: record {count} is cut off: it has {rest} of {RECORD} bytes")
         if not count:
-            raise SourceError("{}: {}.bin is empty".format(self.path, split))
+            raise SourceError(f"{self.path}: {split}.bin is empty")
         return count
 
     def _read(self, split: str, file: IO[bytes], first: int, count: int) -> np.ndarray:
@@ -88,16 +86,14 @@ class Cifar100:
         data = _read_exactly(file, count * RECORD)
         if len(data) < count * RECORD:
             self._count(split, first * RECORD + len(data))
-            raise SourceError("{}: {}.bin ends before record {}".format(self.path, split, first + len(data) // RECORD))
+            raise SourceError(f"{self.path}: {split}.bin ends before record {first + len(data) // RECORD}")
         records = np.frombuffer(data, np.uint8).reshape(count, RECORD)
         for column, name, labels in ((1, "fine", FINE), (0, "coarse", COARSE)):
             wrong = np.flatnonzero(records[:, column] >= labels)
             if len(wrong):
-                raise SourceError(
-                    "{}: {}.bin: record {}: {} label {} is not one of 0 to {}".format(
-                        self.path, split, first + wrong[0], name, records[wrong[0], column], labels - 1
-                    )
-                )
+                record, label = first + wrong[0], records[wrong[0], column]
+                place = f"{self.path}: {split}.bin: record {record}"
+                raise SourceError(f"{place}: {name} label {label} is not one of 0 to {labels - 1}")
         return records
 
     def _names(self, name: str, expected: int) -> List[str]:
@@ -105,9 +101,9 @@ class Cifar100:
             try:
                 names = _read_exactly(file, min(size, 1 << 16)).decode("ascii").split()
             except UnicodeDecodeError:
-                raise SourceError("{}: {}: is not a list of names".format(self.path, name)) from None
+                raise SourceError(f"{self.path}: {name}: is not a list of names") from None
         if len(names) != expected:
-            raise SourceError("{}: {}: has {} names instead of {}".format(self.path, name, len(names), expected))
+            raise SourceError(f"{self.path}: {name}: has {len(names)} names instead of {expected}")
         return names
 
     @contextmanager
@@ -127,16 +123,16 @@ class Cifar100:
                             assert content is not None  # it is a file
                             yield content, member.size
                             return
-                raise SourceError("{}: has no {} in it".format(self.path, name))
+                raise SourceError(f"{self.path}: has no {name} in it")
         except FileNotFoundError:
-            raise SourceError("{}: there is no {} in it".format(self.path, name)) from None
+            raise SourceError(f"{self.path}: there is no {name} in it") from None
         except SourceError:
             raise
         except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
             reason = str(error).split("\n")[0].rstrip(":")
-            raise SourceError("{}: is damaged, or not an archive: {}".format(self.path, reason)) from error
+            raise SourceError(f"{self.path}: is damaged, or not an archive: {reason}") from error
         except OSError as error:
-            raise SourceError("{}: {}: {}".format(self.path, name, error.strerror or error)) from error
+            raise SourceError(f"{self.path}: {name}: {error.strerror or error}") from error
 
 
 def _read_exactly(file: IO[bytes], size: int) -> bytes:

@@ -16,7 +16,7 @@ class ConfusionMatrix:
         """Count pairs of class numbers, two arrays (n,) of any integers. Raises IndexError for one out of range."""
         classes = len(self.labels)
         if any(len(numbers) and (numbers.min() < 0 or numbers.max() >= classes) for numbers in (true, predicted)):
-            raise IndexError("a class number is not one of 0 to {}".format(classes - 1))
+            raise IndexError(f"a class number is not one of 0 to {classes - 1}")
         pairs = true.astype(np.int64) * classes + predicted
         self.counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 

@@ -31,7 +31,7 @@ def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optio
     if fields["split"] != "test":
         return None, "not compared with the card, which is about the test set"
     if fields["images"] != accuracy.images:
-        return None, "not compared with the card, which is about {} images".format(accuracy.images)
+        return None, f"not compared with the card, which is about {accuracy.images} images"
     pairs = [("top-1", fields["top1"], accuracy.top1), ("top-5", fields["top5"], accuracy.top5)]
     # Rounded, for 0.621 - 0.620 is a little more than 0.001.
     differences = [round(abs(100 * (here - there)), 6) for _, here, there in pairs]
@@ -42,17 +42,15 @@ def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optio
         "difference_points": max(differences),
         "agrees": not off,
     }
-    shown = ", ".join(
-        "{} {} here, {} by the card".format(name, percent(here), percent(there)) for name, here, there in off
-    )
+    shown = ", ".join(f"{name} {percent(here)} here, {percent(there)} by the card" for name, here, there in off)
     if off:
-        return outcome, "the accuracy on this device is not the card's: {}".format(shown)
-    return outcome, "as the card says: {} top-1, {} top-5".format(percent(accuracy.top1), percent(accuracy.top5))
+        return outcome, f"the accuracy on this device is not the card's: {shown}"
+    return outcome, f"as the card says: {percent(accuracy.top1)} top-1, {percent(accuracy.top5)} top-5"
 
 
 def percent(fraction: float) -> str:
     """A fraction from 0 to 1 as per cent with two digits."""
-    return "{:.2f} %".format(100 * fraction)
+    return f"{100 * fraction:.2f} %"
 
 
 def summary(fields: Dict[str, Any], verdict: str) -> List[str]:
@@ -80,4 +78,4 @@ def summary(fields: Dict[str, Any], verdict: str) -> List[str]:
         ("memory", "{:.0f} MB at most".format(fields["peak_memory_mb"])),
         ("card", verdict),
     ]
-    return [what] + ["  {:<11}{}".format(name, value) for name, value in rows]
+    return [what] + [f"  {name:<11}{value}" for name, value in rows]

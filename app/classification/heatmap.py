@@ -112,7 +112,7 @@ def _draw_scale(height: int) -> np.ndarray:
     for percent in TICKS:
         y = int(round(top + length * (1 - (percent / 100) ** 0.5)))
         cv2.line(picture, (bar, y), (bar + 5, y), FAINT, 1)
-        _write(picture[max(0, y - 9) : y + 9], "{} %".format(percent), bar + 10, 0.42, INK)
+        _write(picture[max(0, y - 9) : y + 9], f"{percent} %", bar + 10, 0.42, INK)
     return picture
 
 

@@ -99,9 +99,7 @@ def test_rarer_passwords_are_hidden_too(uri):
 )
 @pytest.mark.parametrize("kind", ["rtsp", "RTSPS", "http", "Https", "rtmp"])
 def test_a_password_may_hold_anything(kind, password):
-    assert (
-        redacted("{}://admin:{}@10.0.0.2:554/live?a=b".format(kind, password)) == kind + "://***@10.0.0.2:554/live?a=b"
-    )
+    assert redacted(f"{kind}://admin:{password}@10.0.0.2:554/live?a=b") == kind + "://***@10.0.0.2:554/live?a=b"
 
 
 printable = st.text().filter(str.isprintable)
@@ -114,8 +112,8 @@ def test_nothing_of_a_password_is_shown(password):
 
 @given(printable)
 def test_nothing_of_a_password_is_shown_in_a_pipeline(password):
-    address = quote("rtsp://user:{}@host:554/x".format(password))
-    assert redacted("gst://rtspsrc location={} ! decodebin name=a@b".format(address)) == (
+    address = quote(f"rtsp://user:{password}@host:554/x")
+    assert redacted(f"gst://rtspsrc location={address} ! decodebin name=a@b") == (
         "gst://rtspsrc location=*** ! decodebin name=a@b"
     )
 
@@ -148,21 +146,21 @@ def port():
 
 def reason(host, scheme="rtsp"):
     """For this host, checked for what it must not say."""
-    text = why_no_video("{}://alice:{}@{}/live".format(scheme, PASSWORD, host))
+    text = why_no_video(f"{scheme}://alice:{PASSWORD}@{host}/live")
     assert not any(secret in text for secret in SECRETS)
     return text
 
 
 @pytest.mark.parametrize("kind", ["rtsp", "RTSP", "http"])
 def test_a_port_on_which_nobody_listens(port, kind):
-    assert reason("127.0.0.1:{}".format(port), kind) == "connection refused"
+    assert reason(f"127.0.0.1:{port}", kind) == "connection refused"
 
 
 def test_a_port_on_which_somebody_listens():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(1)
-        text = reason("127.0.0.1:{}".format(server.getsockname()[1]))
+        text = reason(f"127.0.0.1:{server.getsockname()[1]}")
     assert text.startswith("the host answers")
     assert "path" in text
     assert "password" in text
@@ -232,6 +230,6 @@ def test_nonsense_for_an_address(host):
 @pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a/hunter2"])
 def test_a_password_that_has_to_be_escaped(password):
     """The address then seems to end in it."""
-    text = why_no_video("rtsp://alice:{}@127.0.0.1/live".format(password))
+    text = why_no_video(f"rtsp://alice:{password}@127.0.0.1/live")
     assert "is no address" in text
     assert not any(secret in text for secret in SECRETS)

@@ -58,13 +58,13 @@ def test_written_again(path):
 )
 def test_a_damaged_file_is_not_read(path, data):
     write(path, data)
-    with pytest.raises(ModelError, match="small.pb: damaged.*{}$".format(REMAKE)):
+    with pytest.raises(ModelError, match=f"small.pb: damaged.*{REMAKE}$"):
         read_artefact(path, REMAKE)
 
 
 def test_missing_file(path):
     os.remove(path)
-    with pytest.raises(ModelError, match="small.pb: No such file.*{}$".format(REMAKE)):
+    with pytest.raises(ModelError, match=f"small.pb: No such file.*{REMAKE}$"):
         read_artefact(path, REMAKE)
 
 

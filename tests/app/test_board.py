@@ -35,18 +35,18 @@ def cpu(number, governor="schedutil", least=102000, allowed=1479000, most=147900
     return [
         (folder + "online", online + "\n"),
         (folder + "cpufreq/scaling_governor", governor + "\n"),
-        (folder + "cpufreq/scaling_min_freq", "{}\n".format(least)),
-        (folder + "cpufreq/scaling_max_freq", "{}\n".format(allowed)),
-        (folder + "cpufreq/cpuinfo_max_freq", "{}\n".format(most)),
+        (folder + "cpufreq/scaling_min_freq", f"{least}\n"),
+        (folder + "cpufreq/scaling_max_freq", f"{allowed}\n"),
+        (folder + "cpufreq/cpuinfo_max_freq", f"{most}\n"),
     ]
 
 
 def gpu(now, most=921600000):
-    return [(GPU + "cur_freq", "{}\n".format(now)), (GPU + "max_freq", "{}\n".format(most))]
+    return [(GPU + "cur_freq", f"{now}\n"), (GPU + "max_freq", f"{most}\n")]
 
 
 def zone(number, kind, temperature):
-    return [(ZONE.format(number) + "type", kind + "\n"), (ZONE.format(number) + "temp", "{}\n".format(temperature))]
+    return [(ZONE.format(number) + "type", kind + "\n"), (ZONE.format(number) + "temp", f"{temperature}\n")]
 
 
 def test_a_machine_that_says_nothing(board):
@@ -88,11 +88,11 @@ def test_a_nano_as_it_starts(board):
         "power_w": 2.746,
         "load": 0.0,
     }
-    commands = [line.split("mend it with: ")[1] for line in nano.complaints()]
+    commands = [line.split("fix it with: ")[1] for line in nano.complaints()]
     assert commands == ["sudo nvpmodel -m 0", "sudo jetson_clocks", "sudo nvpmodel -m 0", "sudo jetson_clocks"]
 
 
-def test_a_nano_after_jetson_clocks_has_nothing_to_mend(board):
+def test_a_nano_after_jetson_clocks_has_nothing_to_fix(board):
     """Which raises the lowest clock to the highest, and leaves the governor as it is."""
     files = [NANO, ("var/lib/nvpmodel/status", "pmode:0000\n"), *cpu(0, least=1479000), *gpu(921600000)]
     nano = board(*files)
@@ -157,7 +157,7 @@ def test_only_cpus_that_are_on_count(board):
 def test_one_slow_cpu_is_enough(board):
     host = board(*cpu(0, "performance"), *cpu(1, "powersave", allowed=1000000), *cpu(2, "performance"))
     assert (host.governor(), host.cpu_clock()) == ("powersave", (1000000, 1479000))
-    commands = [line.split("mend it with: ")[1] for line in host.complaints()]
+    commands = [line.split("fix it with: ")[1] for line in host.complaints()]
     assert commands == ["sudo cpupower frequency-set -g performance", "sudo cpupower frequency-set -u 1479000kHz"]
 
 
@@ -172,7 +172,7 @@ def test_one_slow_cpu_is_enough(board):
     ],
 )
 def test_power_mode(board, model, mode, expected):
-    files = [("proc/device-tree/model", model + "\0"), ("var/lib/nvpmodel/status", "pmode:{}\n".format(mode))]
+    files = [("proc/device-tree/model", model + "\0"), ("var/lib/nvpmodel/status", f"pmode:{mode}\n")]
     assert board(*files).power_mode() == expected
 
 

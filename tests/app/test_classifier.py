@@ -180,7 +180,7 @@ def test_classify_refuses_other_images(image, actual):
 
 @pytest.mark.parametrize("top", [0, -1, 2.0, "5", True, None])
 def test_a_wrong_top(top):
-    with pytest.raises(UsageError, match="top should be a whole number from 1, is {!r}".format(top)):
+    with pytest.raises(UsageError, match=f"top should be a whole number from 1, is {top!r}"):
         Classifier(Recorder(), CARD).classify(colours(), top=top)
 
 

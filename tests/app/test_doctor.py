@@ -165,7 +165,7 @@ def test_commands_are_for_the_python_that_runs(monkeypatch, text, expected):
 
 def test_paths_are_as_short_as_they_can_be(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert typed("ls {}/weights /weights".format(tmp_path)) == "ls weights /weights"
+    assert typed(f"ls {tmp_path}/weights /weights") == "ls weights /weights"
 
 
 def test_the_python_that_runs(monkeypatch, tmp_path):

@@ -125,8 +125,8 @@ def test_precision(model, there, wanted, expected):
 
 @pytest.mark.parametrize("wanted, option", [("auto", " --fp16"), ("fp16", " --fp16"), ("fp32", "")])
 def test_no_engine_at_all(model, wanted, option):
-    command = "python -m tools.build_engine {} --size 416x320{}".format(model, option)
-    assert failure(model, precision=wanted) == "{} has no engine for 416x320; build it with: {}".format(model, command)
+    command = f"python -m tools.build_engine {model} --size 416x320{option}"
+    assert failure(model, precision=wanted) == f"{model} has no engine for 416x320; build it with: {command}"
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,7 @@ def test_no_engine_at_all(model, wanted, option):
 def test_differences(model, wanted, place, difference, command):
     path = write(model)
     assert failure(model, place, **wanted) == (
-        "{} is {}; build one that fits with: python -m tools.build_engine {} --size {}".format(
-            path, difference, model, command
-        )
+        f"{path} is {difference}; build one that fits with: python -m tools.build_engine {model} --size {command}"
     )
 
 
@@ -200,7 +198,7 @@ def test_a_broken_sidecar_is_named(model, text):
     path = write(model)
     with open(sidecar_path(path), "w") as file:
         file.write(text)
-    assert failure(model) == "{}: not the sidecar of a model's file".format(sidecar_path(path))
+    assert failure(model) == f"{sidecar_path(path)}: not the sidecar of a model's file"
 
 
 def test_a_broken_sidecar_is_not_in_the_way(model, capsys):
@@ -230,7 +228,7 @@ def test_a_sidecar_of_something_else_is_named(model, changes):
     fields = dict(read_sidecar(path), **changes)
     with open(sidecar_path(path), "w") as file:
         json.dump({key: value for key, value in fields.items() if value is not ...}, file)
-    assert failure(model) == "{}: not the sidecar of an engine; delete both".format(sidecar_path(path))
+    assert failure(model) == f"{sidecar_path(path)}: not the sidecar of an engine; delete both"
 
 
 def test_a_hash_that_is_no_text(model):

@@ -185,7 +185,7 @@ def test_not_as_the_card_says(tmp_path, model, data, figure, name):
     assert code == 4
     said = "the accuracy on this device is not the card's: {} {:.2f} % here, {:.2f} % by the card"
     line = said.format(name, 100 * right, 100 * (right - 0.002))
-    assert err == "error: {}\n".format(line)
+    assert err == f"error: {line}\n"
     assert line in out
     card = json.loads(report.read_text())["card"]
     assert not card["agrees"]

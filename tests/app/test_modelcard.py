@@ -104,7 +104,7 @@ def test_card_in_another_encoding(model):
 )
 def test_missing_field(model, path):
     write_card(model, changed(*path))
-    with pytest.raises(ModelError, match="{}.* is missing".format(path[-1])):
+    with pytest.raises(ModelError, match=f"{path[-1]}.* is missing"):
         read_card(model)
 
 

@@ -109,8 +109,8 @@ class Arm64:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        sshd = "chroot $root /usr/sbin/sshd -D -e -o Port={} -o ListenAddress=127.0.0.1 -o UseDNS=no".format(self.port)
-        script = overlay(self.lowers, self.upper, self.folder / "work{}".format(self._serial))
+        sshd = f"chroot $root /usr/sbin/sshd -D -e -o Port={self.port} -o ListenAddress=127.0.0.1 -o UseDNS=no"
+        script = overlay(self.lowers, self.upper, self.folder / f"work{self._serial}")
         with open(str(self.folder / "sshd.log"), "ab") as log:
             self._process = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec"]

@@ -44,13 +44,13 @@ def _make_jetpack(layer):
     host = subprocess.check_output(["dpkg", "--print-architecture"], universal_newlines=True).strip()
     commands = ["export DEBIAN_FRONTEND=noninteractive SUDO_FORCE_REMOVE=yes", "dpkg --add-architecture " + host]
     commands += ["apt-get -qq update"]
-    commands += ["apt-get -qq install -y --no-install-recommends sudo:{} > /dev/null 2>&1".format(host)]
+    commands += [f"apt-get -qq install -y --no-install-recommends sudo:{host} > /dev/null 2>&1"]
     for unit in ("nvzramconfig", "nvpmodel", "systemd-journald"):
-        commands.append("mkdir -p /lib/systemd/system && touch /lib/systemd/system/{}.service".format(unit))
+        commands.append(f"mkdir -p /lib/systemd/system && touch /lib/systemd/system/{unit}.service")
     for user, password in USERS.items():
         _put(layer / "home" / user / ".ssh/authorized_keys", _key().with_suffix(".pub").read_text(), 0o600)
-        commands.append("useradd -M -s /bin/bash {0} && echo {0}:{1} | chpasswd".format(user, password))
-        commands.append("chown -R {0}:{0} /home/{0} && chmod 700 /home/{0}/.ssh".format(user))
+        commands.append(f"useradd -M -s /bin/bash {user} && echo {user}:{password} | chpasswd")
+        commands.append(f"chown -R {user}:{user} /home/{user} && chmod 700 /home/{user}/.ssh")
     commands += ["echo 'free ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/free", "usermod -aG sudo asked"]
     commands += ["echo '# a stock fstab' > /etc/fstab"]
     in_root([debian()], layer, " && ".join(commands))
@@ -72,7 +72,7 @@ def _network(layer):
     # The clock of a test machine may be anywhere, and emulated sandboxes do not work.
     lines = ['Acquire::Check-Valid-Until "false";', 'Acquire::Check-Date "false";', 'Acquire::Languages "none";']
     _put(layer / "etc/apt/apt.conf.d/99test", "\n".join(lines + ['APT::Sandbox::User "root";', ""]))
-    proxies = ["{}={}\n".format(k, v) for k, v in os.environ.items() if k.lower() in ("http_proxy", "https_proxy")]
+    proxies = [f"{k}={v}\n" for k, v in os.environ.items() if k.lower() in ("http_proxy", "https_proxy")]
     _put(layer / "etc/environment", "".join(proxies))
 
 
@@ -123,7 +123,7 @@ class Board(Arm64):
             _put(self.upper / "etc/nv_tegra_release", RELEASE.format(*release))
         else:
             for name in NVIDIA:  # not a Jetson
-                self.inside("rm -f /{}/{}".format(NVIDIA[name], name))
+                self.inside(f"rm -f /{NVIDIA[name]}/{name}")
 
     def start(self):
         state = self.upper / "var/lib/fake_board"
@@ -179,7 +179,7 @@ class Board(Arm64):
         """Every file's mode, owner and hash, but for what differs between two runs that are alike."""
         assert self._process is None
         work = self.folder / "work-inside"
-        script = overlay(self.lowers, self.upper, work) + "exec {} {} $root".format(sys.executable, __file__)
+        script = overlay(self.lowers, self.upper, work) + f"exec {sys.executable} {__file__} $root"
         try:
             out = subprocess.check_output(["unshare", "--mount", "sh", "-ec", script], universal_newlines=True)
         finally:
@@ -214,7 +214,7 @@ def print_listing(root):
                 content = str(info.st_size) if inside == SWAPFILE else _digest(path)
             else:
                 content = "-"
-            print("{}\t{:o} {}:{} {}".format(inside, info.st_mode, info.st_uid, info.st_gid, content))
+            print(f"{inside}\t{info.st_mode:o} {info.st_uid}:{info.st_gid} {content}")
 
 
 def _digest(path):

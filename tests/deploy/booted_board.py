@@ -54,12 +54,12 @@ class BootedBoard(real_systemd.RealSystemd):
         return self
 
     def _provision(self):
-        self.write(VENV + "/pyvenv.cfg", "home = {}/bin\ninclude-system-site-packages = false\n".format(BASE))
+        self.write(VENV + "/pyvenv.cfg", f"home = {BASE}/bin\ninclude-system-site-packages = false\n")
         name = os.path.basename(os.path.realpath(sys.executable))
         self.path(VENV + "/bin").mkdir()
-        self.path(VENV + "/bin/python3").symlink_to("{}/bin/{}".format(BASE, name))
+        self.path(VENV + "/bin/python3").symlink_to(f"{BASE}/bin/{name}")
         # Where it is not at home, an interpreter may not find its own library.
-        launcher = '#!/bin/sh\nLD_LIBRARY_PATH={}/lib exec {}/bin/python3 "$@"\n'.format(BASE, VENV)
+        launcher = f'#!/bin/sh\nLD_LIBRARY_PATH={BASE}/lib exec {VENV}/bin/python3 "$@"\n'
         self.write(VENV + "/bin/python", launcher, 0o755)
         files = self.path("/opt/nanoyolo/files")
         shutil.copytree(str(ROOT / "deploy/jetson"), str(files / "deploy/jetson"))

@@ -104,9 +104,9 @@ def make_image(file, root):
         out.truncate(12 << 20)
     table = 'label: gpt\np1 : start={}, size={}, name="APP"\np2 : start=2048, size=4096, name="DTB"\n'
     command("sfdisk", "--quiet", file, input=table.format(ROOT_START, ROOT_SECTORS))
-    command("mkfs.ext4", "-qF", "-E", "offset={}".format(2048 * SECTOR), file, "2M")
-    offset, size = ROOT_START * SECTOR, "{}k".format(ROOT_SECTORS // 2)
-    command("mkfs.ext4", "-qF", "-d", root, "-E", "offset={}".format(offset), file, size)
+    command("mkfs.ext4", "-qF", "-E", f"offset={2048 * SECTOR}", file, "2M")
+    offset, size = ROOT_START * SECTOR, f"{ROOT_SECTORS // 2}k"
+    command("mkfs.ext4", "-qF", "-d", root, "-E", f"offset={offset}", file, size)
     with open(file, "r+b") as out:
         out.seek((ROOT_START + ROOT_SECTORS) * SECTOR)
         out.write(os.urandom(1700 * 1000))

@@ -53,5 +53,5 @@ def remove_cgroups(cgroups):
                 for folder, _, _ in os.walk(str(cgroup), topdown=False):
                     os.rmdir(folder)
             except OSError:  # its last processes are not quite gone
-                assert time.monotonic() < end, "{} does not become empty".format(cgroup)
+                assert time.monotonic() < end, f"{cgroup} does not become empty"
                 time.sleep(0.1)

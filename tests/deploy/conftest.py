@@ -9,7 +9,7 @@ def card_of(tmp_path):
     cards = []
 
     def make(size, file=None):
-        cards.append(Card(file or tmp_path / "card{}".format(len(cards)), size))
+        cards.append(Card(file or tmp_path / f"card{len(cards)}", size))
         return cards[-1]
 
     yield make

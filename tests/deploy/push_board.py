@@ -45,7 +45,7 @@ def _make_provisioned(part):
     script += ["install -d -m 755 /opt/nanoyolo /opt/nanoyolo/versions"]
     script += ["install -d -m 750 -o nanoyolo -g nanoyolo /var/lib/nanoyolo"]
     for user, password in USERS.items():
-        script += ["useradd -m -s /bin/bash {0}".format(user), "echo '{}:{}' | chpasswd".format(user, password)]
+        script += [f"useradd -m -s /bin/bash {user}", f"echo '{user}:{password}' | chpasswd"]
     script += ["echo 'free ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/free", "usermod -aG sudo asked"]
     script += ["rm -f /etc/ssh/ssh_host_*"]
     in_root([debian()], part, "\n".join(script))
@@ -55,7 +55,7 @@ def _make_provisioned(part):
 
 def _put_own_sudo(root):
     plugins = glob.glob("/usr/libexec/sudo/*.so*")
-    modules = ["/lib/{}-linux-gnu/security/pam_{}.so".format(platform.machine(), name) for name in PAM]
+    modules = [f"/lib/{platform.machine()}-linux-gnu/security/pam_{name}.so" for name in PAM]
     files = {os.path.realpath(path) for path in [*plugins, *modules]}
     listed = subprocess.check_output(["ldd", "/usr/bin/sudo", *sorted(files)], universal_newlines=True)
     libraries = {word for word in listed.split() if word.startswith("/") and not word.endswith(":")}
@@ -107,10 +107,10 @@ class PushBoard(Arm64):
 
     def path(self, name):
         """Where a file of the board is here, seen through the namespace of its processes."""
-        children = "/proc/{0}/task/{0}/children".format(self._process.pid)
+        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
         with open(children) as file:
             child = file.read().split()[0]
-        return pathlib.Path("/proc/{}/root{}.root".format(child, self.upper), name)
+        return pathlib.Path(f"/proc/{child}/root{self.upper}.root", name)
 
     def state(self):
         """Everything that a push may change, in a form to compare; and that nothing of it is half done."""

@@ -126,7 +126,7 @@ def main(words):
             if names and all(name in KNOWN for name in names):
                 state = read_state()
                 for name in names:
-                    print("{}={}".format(name, state[name]))
+                    print(f"{name}={state[name]}")
                 return 0
     with open(FOLDER + "/misused", "a") as file:
         file.write(" ".join(words) + "\n")

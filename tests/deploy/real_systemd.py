@@ -120,7 +120,7 @@ class RealSystemd:
 
     def __enter__(self):
         folders = cgroup_folders()
-        name = "nanoyolo-test-{}-{}".format(os.getpid(), next(SERIAL))
+        name = f"nanoyolo-test-{os.getpid()}-{next(SERIAL)}"
         self._cgroups = [folder / name for folder in folders.values()]
         try:
             make_cgroups(self._cgroups)
@@ -153,7 +153,7 @@ class RealSystemd:
 
     def _first(self):
         """The process there whose id is 1 there."""
-        children = "/proc/{0}/task/{0}/children".format(self._process.pid)
+        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
         with open(children) as file:
             return (file.read().split() or [None])[0]
 
@@ -171,7 +171,7 @@ class RealSystemd:
 
     def path(self, name):
         """Where a file of that machine is here."""
-        return pathlib.Path("/proc/{}/root".format(self._first()), str(name).lstrip("/"))
+        return pathlib.Path(f"/proc/{self._first()}/root", str(name).lstrip("/"))
 
     def run(self, *command, check=True, timeout=PATIENCE):
         """Run a command there, as root: all that it prints. check: whether it must succeed."""

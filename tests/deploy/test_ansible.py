@@ -97,8 +97,8 @@ def write_inventory(project, folder, boards):
         )
         config.write_text(board.config.read_text().replace(str(board.folder / "key"), str(folder / "%p")))
         shutil.copy(str(board.folder / "key"), str(folder / str(board.port)))
-    lines += ["  vars:", "    ansible_user: free", "    nanoyolo_ssh_config: {}".format(config)]
-    lines += ["    ansible_ssh_common_args: -F {}".format(config)]
+    lines += ["  vars:", "    ansible_user: free", f"    nanoyolo_ssh_config: {config}"]
+    lines += [f"    ansible_ssh_common_args: -F {config}"]
     (project.ansible / "inventory.yml").write_text("\n".join(lines) + "\n")
 
 
@@ -109,7 +109,7 @@ def test_a_fleet(fleet):
     first = project.commit()
     code, out, err = play(project.ansible, "push", "--check")
     assert code == 0, (out, err)
-    assert "would send {}".format(first) in out
+    assert f"would send {first}" in out
     assert gate.state()["current"] is yard.state()["current"] is None
 
     code, out, err = play(project.ansible, "push")

@@ -72,7 +72,7 @@ def test_the_files_on_the_card(image, card, key, tmp_path, password_file):
 
 
 def test_the_password_is_asked_for_first_and_shown_nowhere(image, card, key):
-    typed = "{}\n{}\n".format(PASSWORD, card.name)
+    typed = f"{PASSWORD}\n{card.name}\n"
     arguments = ["--no-checksum", "--user", "ada", "--ssh-key", key, "--wifi", SSID]
     code, said = run(FLASH, image, card.device, *arguments, typed=typed)
     assert code == 0, said
@@ -83,7 +83,7 @@ def test_the_password_is_asked_for_first_and_shown_nowhere(image, card, key):
 
 def test_no_command_has_the_password_among_its_arguments(image, card, key, tmp_path, password_file):
     real = shutil.which("python3")
-    first = put_first(tmp_path / "first", "python3", 'echo "$*" >>{}/seen\nexec {} "$@"\n'.format(tmp_path, real))
+    first = put_first(tmp_path / "first", "python3", f'echo "$*" >>{tmp_path}/seen\nexec {real} "$@"\n')
     code, said = flash(image, card, "--user", "ada", "--ssh-key", key, "--wifi", SSID, "--wifi-password-file",
                        password_file, first=first)  # fmt: skip
     assert code == 0, said
@@ -94,7 +94,7 @@ def test_no_command_has_the_password_among_its_arguments(image, card, key, tmp_p
 
 @pytest.mark.parametrize("ssid", ["Home; sweet=home ", "Café", "[x]\\s", "'\"$(id)`"])
 def test_networks_with_names_that_files_have_rules_for(tmp_path, ssid):
-    script = ". {}/first-boot/prepare.sh; first_boot[wifi]=$1; connection".format(JETSON)
+    script = f". {JETSON}/first-boot/prepare.sh; first_boot[wifi]=$1; connection"
     code, said = run("bash", "-c", script, "bash", ssid)
     assert code == 0, said
     found = configparser.ConfigParser()
@@ -150,7 +150,7 @@ def test_lines_that_are_no_key(image, card, key, tmp_path, line):
 def test_a_name_that_the_system_has_itself(image, card, key, name, list_name):
     code, said = flash(image, card, "--user", name, "--ssh-key", key)
     assert code == 1
-    assert 'the system has a {} entry "{}" of its own'.format(list_name, name) in said, said
+    assert f'the system has a {list_name} entry "{name}" of its own' in said, said
     assert "the image is on the card and right, but the first boot is not prepared" in said
 
 
@@ -196,7 +196,7 @@ mkdir -p "$2/dev" "$2/proc" "$2/sys" "$2/tmp"
 for folder in dev proc sys; do mount --rbind /$folder "$2/$folder"; done
 chroot "$2" /bin/bash -c "$3"
 """
-SCRIPT = "/bin/bash /{}/first-boot.sh".format(OWN)
+SCRIPT = f"/bin/bash /{OWN}/first-boot.sh"
 
 
 def may_resize():
@@ -210,7 +210,7 @@ def boot(card, folder, script=SCRIPT + " && echo host name: $(hostname)"):
     folder.mkdir(exist_ok=True)
     fake = "/usr/local/sbin/resize2fs"
     if not may_resize():
-        script = "printf '#!/bin/sh\\necho $1 >/resize\\n' >{0}; chmod 755 {0}; {1}".format(fake, script)
+        script = f"printf '#!/bin/sh\\necho $1 >/resize\\n' >{fake}; chmod 755 {fake}; {script}"
     result = run("unshare", "--mount", "--uts", "bash", "-c", BOOT, "bash", card.device + "p1", folder, script)
     if not may_resize():
         with card.mounted("p1", folder) as root:
@@ -241,7 +241,7 @@ def entry(file, name):
 
 def part(table, name):
     """A partition's line of sfdisk's dump, without its size."""
-    line = [line for line in table.splitlines() if "{} :".format(name) in line][0]
+    line = [line for line in table.splitlines() if f"{name} :" in line][0]
     return re.sub("size= *[0-9]+, ", "", line)
 
 
@@ -307,7 +307,7 @@ def test_twice_changes_nothing(prepared, tmp_path):
     code, said = boot(prepared, tmp_path / "m")
     assert (code, "nothing to do: the first boot is over" in said) == (0, True), said
     # As after a power cut just before its end: the settings are still there, and everything is done once more.
-    again = "cd /{0}; mv settings.done settings; cp /home/ada/.ssh/authorized_keys .; {1}".format(OWN, SCRIPT)
+    again = f"cd /{OWN}; mv settings.done settings; cp /home/ada/.ssh/authorized_keys .; {SCRIPT}"
     code, said = boot(prepared, tmp_path / "m", again)
     assert code == 0, said
     with prepared.mounted("p1", tmp_path / "m") as root:
@@ -337,7 +337,7 @@ def test_the_service_file_is_one_for_systemd(tmp_path):
     unit = JETSON / "first-boot" / "nanoyolo-first-boot.service"
     said = subprocess.run(["systemd-analyze", "verify", str(unit)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert unit.name not in said.stdout.decode()
-    assert "ExecStart=/bin/bash /{}/first-boot.sh\n".format(OWN) in unit.read_text()
+    assert f"ExecStart=/bin/bash /{OWN}/first-boot.sh\n" in unit.read_text()
 
 
 @pytest.mark.deploy

@@ -17,7 +17,7 @@ import pytest
 from cards import FLASH, JETSON, MB, SIGNALS, Run, command, needs_cards, put_first, run
 
 pytestmark = needs_cards
-AGAIN = "must be written again; type: {}".format(FLASH)
+AGAIN = f"must be written again; type: {FLASH}"
 
 
 def packed(image, folder, kind):
@@ -32,7 +32,7 @@ def packed(image, folder, kind):
         source.write_bytes(lzma.compress(image.read_bytes(), preset=0))
     elif kind == "gz" and not source.exists():
         source.write_bytes(gzip.compress(image.read_bytes(), 1))
-    return pathlib.Path(shutil.copy(str(source), str(folder / "sd.img.{}".format(kind))))
+    return pathlib.Path(shutil.copy(str(source), str(folder / f"sd.img.{kind}")))
 
 
 def flash(file, card, *options, **more):
@@ -65,7 +65,7 @@ def test_the_right_bytes_and_no_more(image, card, tmp_path, kind):
     assert len(expected) % 512 == 489
     assert card.bytes()[: len(expected)] == expected
     assert set(card.bytes()[len(expected) + 512 :]) == {0xA5}
-    assert "verified: {} bytes, SHA-256 {}".format(len(expected), hashlib.sha256(expected).hexdigest()) in said
+    assert f"verified: {len(expected)} bytes, SHA-256 {hashlib.sha256(expected).hexdigest()}" in said
     assert ("shows at its end only" in said) == (kind == "gz")
 
 
@@ -133,7 +133,7 @@ def test_the_systems_disk(image, tmp_path):
 
 @pytest.mark.parametrize("lsblk, accepted", [("0 0", False), ("1 0", True), ("0 1", True)])
 def test_what_is_built_in(tmp_path, lsblk, accepted):
-    first = put_first(tmp_path / "first", "lsblk", "echo '{}'\n".format(lsblk))
+    first = put_first(tmp_path / "first", "lsblk", f"echo '{lsblk}'\n")
     code, _ = run(
         "bash", "-c", ". {}; is_removable /dev/sdx disk".format(JETSON / "flashing" / "device.sh"), first=first
     )
@@ -184,7 +184,7 @@ def test_one_with_swap_on_it(image, card):
         result = flash(image, card)
     finally:
         command("swapoff", partition)
-    refused(result, "{0} is in use as swap; type: sudo swapoff {0}".format(partition))
+    refused(result, f"{partition} is in use as swap; type: sudo swapoff {partition}")
 
 
 def test_one_that_is_part_of_an_lvm_volume(image, card):
@@ -200,7 +200,7 @@ def test_one_that_is_part_of_an_lvm_volume(image, card):
 
 def test_one_that_device_mapper_uses(image, card, tmp_path):
     real = shutil.which("lsblk")
-    script = '{} "$@"\n[ "$2" != NAME,TYPE ] || echo "/dev/mapper/secret crypt"\n'.format(real)
+    script = f'{real} "$@"\n[ "$2" != NAME,TYPE ] || echo "/dev/mapper/secret crypt"\n'
     refused(
         flash(image, card, first=put_first(tmp_path / "first", "lsblk", script)), "in use by /dev/mapper/secret (crypt)"
     )
@@ -228,7 +228,7 @@ def test_one_that_is_too_small(image, card_of, tmp_path, kind):
 
 @pytest.mark.parametrize("typed", ["", "\n", "sda\n", "y\n", "loop\n"])
 def test_a_wrong_name(image, card, typed):
-    refused(run(FLASH, image, card.device, "--no-checksum", typed=typed), 'is not "{}"'.format(card.name), card)
+    refused(run(FLASH, image, card.device, "--no-checksum", typed=typed), f'is not "{card.name}"', card)
 
 
 def test_a_wrong_name_by_option(image, card):
@@ -272,7 +272,7 @@ def test_a_zip_without_exactly_one_image(card, tmp_path, names):
         for name in names:
             out.writestr(name, "nothing")
     count = sum(name.endswith(".img") for name in names)
-    refused(flash(tmp_path / "a.zip", card), "has {} .img files inside, and must have one".format(count), card)
+    refused(flash(tmp_path / "a.zip", card), f"has {count} .img files inside, and must have one", card)
 
 
 def test_an_encrypted_zip(image, card, tmp_path):
@@ -303,7 +303,7 @@ def test_a_checksum(image, card, kind):
     digest = hashlib.new(kind, image.read_bytes()).hexdigest()
     wrong = digest.translate(str.maketrans("0123456789abcdef", "123456789abcdef0"))
     start = [FLASH, image, card.device, "--yes", card.name, "--" + kind]
-    refused(run(*start, wrong), "the {} of {} is {} and should be {}".format(kind, image, digest, wrong), card)
+    refused(run(*start, wrong), f"the {kind} of {image} is {digest} and should be {wrong}", card)
     refused(run(*start, digest[:-1]), "hexadecimal digits", card)
     code, said = run(*start, digest.upper())
     assert code == 0, said
@@ -331,7 +331,7 @@ def test_an_archive_that_is_broken_inside(image, card, tmp_path, kind, at):
     spoil(file, at)
     code, said = flash(file, card)
     assert code == 1, said
-    assert "{} is broken".format(file) in said
+    assert f"{file} is broken" in said
     assert AGAIN in said
     assert "verified" not in said
 
@@ -339,9 +339,9 @@ def test_an_archive_that_is_broken_inside(image, card, tmp_path, kind, at):
 def test_a_card_that_keeps_something_else(image, card, tmp_path):
     # Between writing and reading back: the cache has the right byte, the card (the file) another one.
     script = """
-        {0} "$@"
-        dd if={1} of=/dev/null bs=1M status=none
-        printf X | dd of={2} bs=1 seek=11000000 conv=notrunc status=none
+        {} "$@"
+        dd if={} of=/dev/null bs=1M status=none
+        printf X | dd of={} bs=1 seek=11000000 conv=notrunc status=none
     """.format(shutil.which("sync"), card.device, card.file)
     code, said = flash(image, card, first=put_first(tmp_path / "first", "sync", script))
     assert code == 1, said

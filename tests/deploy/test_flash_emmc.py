@@ -16,7 +16,7 @@ FAKE_FLASH = 'echo "$PWD: $*" >>"$(dirname "$0")/flashed"\necho "*** flashing **
 
 
 def fake_lsusb(folder, *lines):
-    put_first(folder, "fake_lsusb", "".join("echo '{}'\n".format(line) for line in lines))
+    put_first(folder, "fake_lsusb", "".join(f"echo '{line}'\n" for line in lines))
     if not os.path.lexists(str(folder / "lsusb")):
         os.symlink("fake_lsusb", str(folder / "lsusb"))
     return folder
@@ -51,7 +51,7 @@ def usb(tmp_path):
 def test_nvidias_flash_is_called_in_its_folder(tegra, usb):
     code, said = run(SCRIPT, tegra, first=usb)
     assert code == 0, said
-    assert (tegra / "flashed").read_text() == "{}: jetson-nano-devkit-emmc mmcblk0p1\n".format(tegra)
+    assert (tegra / "flashed").read_text() == f"{tegra}: jetson-nano-devkit-emmc mmcblk0p1\n"
     assert said.index("ten minutes") < said.index("*** flashing ***") < said.index("take the jumper off FC REC")
     assert not (tegra / "rootfs/usr/local/lib").exists()
 
@@ -71,7 +71,7 @@ def test_the_first_boot_is_the_same_as_on_a_card(tegra, usb, key):
 def test_a_dry_run_changes_nothing(tegra, usb, key):
     code, said = run(SCRIPT, tegra, "--dry-run", "--user", "ada", "--ssh-key", key, first=usb)
     assert code == 0, said
-    assert "cd {} && sudo ./flash.sh jetson-nano-devkit-emmc mmcblk0p1".format(tegra) in said
+    assert f"cd {tegra} && sudo ./flash.sh jetson-nano-devkit-emmc mmcblk0p1" in said
     assert not (tegra / "flashed").exists()
     assert not (tegra / "rootfs/usr/local/lib").exists()
 

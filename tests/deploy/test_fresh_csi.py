@@ -15,12 +15,11 @@ def fresh_csi(tmp_path):
     """Runs fresh-csi for a camera, with a systemctl that makes a socket, or not: all that systemctl was asked."""
     script, called, made = tmp_path / "fresh-csi", tmp_path / "called", tmp_path / "socket"
     text = SCRIPT.read_text()
-    script.write_text(re.sub(r"^SOCKET=.*", "SOCKET={}".format(made), text, flags=re.M).replace("=50 ", "=5 "))
-    make = "import socket; socket.socket(socket.AF_UNIX).bind('{}')".format(made)
+    script.write_text(re.sub(r"^SOCKET=.*", f"SOCKET={made}", text, flags=re.M).replace("=50 ", "=5 "))
+    make = f"import socket; socket.socket(socket.AF_UNIX).bind('{made}')"
     (tmp_path / "systemctl").write_text(
-        '#!/bin/sh\n[ "$1" != start ] || [ -n "$FAIL" ] || {} -c "{}"\necho "$@" >> {}\n[ -z "$FAIL" ]\n'.format(
-            sys.executable, make, called
-        )
+        f'#!/bin/sh\n[ "$1" != start ] || [ -n "$FAIL" ] || {sys.executable} -c "{make}"\n'
+        f'echo "$@" >> {called}\n[ -z "$FAIL" ]\n'
     )
     (tmp_path / "systemctl").chmod(0o755)
 

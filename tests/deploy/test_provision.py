@@ -32,11 +32,9 @@ def run(*words, **options):
 
 def on_board(script, files="report board swap packages environment power service", path=None, **settings):
     """Run some lines among the functions of the board's scripts."""
-    head = "set -euEo pipefail; HERE={0}; FILES={1}; DRY_RUN=no ANY_BOARD=no WHEEL= WHEEL_SHA256= L4T=32; ".format(
-        ON_BOARD, JETSON
-    )
+    head = f"set -euEo pipefail; HERE={ON_BOARD}; FILES={JETSON}; DRY_RUN=no ANY_BOARD=no WHEEL= WHEEL_SHA256= L4T=32; "
     head += "NANOYOLO=${NANOYOLO:-/nowhere}; "
-    head += "".join('. "$HERE/{}.sh"; '.format(name) for name in files.split())
+    head += "".join(f'. "$HERE/{name}.sh"; ' for name in files.split())
     environment = dict(os.environ, LC_ALL="C", **{name: str(value) for name, value in settings.items()})
     if path is not None:
         environment["PATH"] = "{}:{}".format(path, environment["PATH"])
@@ -110,9 +108,9 @@ def board(tmp_path):
             (tmp_path / "etc/nv_tegra_release").write_text(release)
         if model is not None:
             (tmp_path / "proc/device-tree/model").write_text(model + "\0")
-        (tmp_path / "proc/meminfo").write_text("MemTotal:        {} kB\nMemFree: 1 kB\n".format(memory))
+        (tmp_path / "proc/meminfo").write_text(f"MemTotal:        {memory} kB\nMemFree: 1 kB\n")
         lines = ["Filename\t\t\t\tType\t\tSize\tUsed\tPriority"]
-        lines += ["{}   partition\t{}\t0\t5".format(name, size) for name, size in swaps]
+        lines += [f"{name}   partition\t{size}\t0\t5" for name, size in swaps]
         (tmp_path / "proc/swaps").write_text("\n".join(lines) + "\n")
         return tmp_path
 
@@ -127,11 +125,8 @@ def test_known_boards(board, major, revision, jetpack):
     script = 'check_board; echo "L4T=$L4T" >&3'
     code, out, err = on_board(script, FACTS=board(RELEASE.format(major, revision)))
     assert (code, err) == (0, "")
-    assert (
-        "ok       board: NVIDIA Jetson Nano Developer Kit, L4T {}.{} (JetPack {})".format(major, revision, jetpack)
-        in out
-    )
-    assert "L4T={}\n".format(major) in out
+    assert f"ok       board: NVIDIA Jetson Nano Developer Kit, L4T {major}.{revision} (JetPack {jetpack})" in out
+    assert f"L4T={major}\n" in out
 
 
 @pytest.mark.parametrize(
@@ -185,14 +180,14 @@ def test_too_little_room_is_said_at_the_start(board):
 
 
 def test_a_dry_run_runs_nothing(tmp_path):
-    code, out, _ = on_board('DRY_RUN=yes; step s; change "make a file" touch {}/a; summary'.format(tmp_path))
+    code, out, _ = on_board(f'DRY_RUN=yes; step s; change "make a file" touch {tmp_path}/a; summary')
     assert code == 0
     assert "would    s: make a file" in out
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_change_that_fails_is_one_line(tmp_path):
-    script = 'LOG={0}/log; step s; change "look for it" ls /nowhere/at/all; echo never >&3'.format(tmp_path)
+    script = f'LOG={tmp_path}/log; step s; change "look for it" ls /nowhere/at/all; echo never >&3'
     code, out, err = on_board(script)
     assert code == 1
     assert one_line(err)
@@ -223,17 +218,17 @@ def test_a_disk_that_is_full_now_is_named(tmp_path):
     code, _, err = run("unshare", "--mount", "sh", "-ec", lines.format(tmp_path))
     assert code == 1
     assert one_line(err)
-    assert "s: write it: the disk is full (0 MB left in {}/small)".format(tmp_path) in err
+    assert f"s: write it: the disk is full (0 MB left in {tmp_path}/small)" in err
 
 
 def test_a_file_is_written_once_and_put_right(tmp_path):
     (tmp_path / "a").write_text("text\n")
     owner = "{}:{}".format(*[run("id", flag)[1].strip() for flag in ("-un", "-gn")])
-    script = "step s; install_file {0}/a {0}/new/b 640 {1}; summary".format(tmp_path, owner)
-    assert "write {}/new/b".format(tmp_path) in on_board(script)[1]
+    script = f"step s; install_file {tmp_path}/a {tmp_path}/new/b 640 {owner}; summary"
+    assert f"write {tmp_path}/new/b" in on_board(script)[1]
     assert "nothing changed" in on_board(script)[1]
     (tmp_path / "new/b").chmod(0o644)
-    assert "write {}/new/b".format(tmp_path) in on_board(script)[1]
+    assert f"write {tmp_path}/new/b" in on_board(script)[1]
     assert (tmp_path / "new/b").stat().st_mode & 0o777 == 0o640
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["b"]
 
@@ -252,7 +247,7 @@ LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource
 
 def test_another_apt_is_waited_for(tmp_path):
     calls = tmp_path / "calls"
-    script = 'echo "$@" >> {0}; [ "$(wc -l < {0})" -gt 3 ] || {{ echo "{1}" >&2; exit 100; }}\n'.format(calls, LOCKED)
+    script = f'echo "$@" >> {calls}; [ "$(wc -l < {calls})" -gt 3 ] || {{ echo "{LOCKED}" >&2; exit 100; }}\n'
     fakes = fake(tmp_path / "bin", "apt-get", script)
     lines = 'step packages; change "install a" apt_install a'
     code, out, err = on_board(lines, path=fakes, APT_PAUSE=0)
@@ -264,7 +259,7 @@ def test_another_apt_is_waited_for(tmp_path):
 
 
 def test_another_apt_that_never_ends(tmp_path):
-    fakes = fake(tmp_path / "bin", "apt-get", 'echo "{}" >&2; exit 100\n'.format(LOCKED))
+    fakes = fake(tmp_path / "bin", "apt-get", f'echo "{LOCKED}" >&2; exit 100\n')
     code, _, err = on_board('step p; change "install a" apt_install a', path=fakes, APT_PAUSE=0, APT_PATIENCE=0)
     assert code == 1
     assert one_line(err)
@@ -273,7 +268,7 @@ def test_another_apt_that_never_ends(tmp_path):
 
 def test_an_apt_that_fails_otherwise(tmp_path):
     fakes = fake(tmp_path / "bin", "apt-get", 'echo "E: Unable to locate package a" >&2; exit 100\n')
-    script = 'LOG={}/log; step p; change "install a" apt_install a'.format(tmp_path)
+    script = f'LOG={tmp_path}/log; step p; change "install a" apt_install a'
     code, _, err = on_board(script, path=fakes)
     assert code == 1
     assert one_line(err)
@@ -301,26 +296,26 @@ def pip_calls(tmp_path, script, **settings):
 
 
 def test_what_a_nano_gets(tmp_path):
-    calls = pip_calls(tmp_path, 'NVCC=/nowhere; install_into {} "$(requirements_file 3.6)"'.format(tmp_path))
-    assert calls == ["--upgrade pip<22", "-r {}/constraints.txt".format(JETSON)]
+    calls = pip_calls(tmp_path, f'NVCC=/nowhere; install_into {tmp_path} "$(requirements_file 3.6)"')
+    assert calls == ["--upgrade pip<22", f"-r {JETSON}/constraints.txt"]
 
 
 def test_what_a_newer_board_gets(tmp_path):
-    script = 'NVCC=/nowhere; install_into {} "$(requirements_file 3.10)"'.format(tmp_path)
-    assert pip_calls(tmp_path, script) == ["--upgrade pip", "-r {}/index-requirements.txt".format(ON_BOARD)]
+    script = f'NVCC=/nowhere; install_into {tmp_path} "$(requirements_file 3.10)"'
+    assert pip_calls(tmp_path, script) == ["--upgrade pip", f"-r {ON_BOARD}/index-requirements.txt"]
 
 
 def test_pycuda_is_compiled_where_its_compiler_is(tmp_path):
     nvcc = fake(tmp_path / "cuda", "nvcc", "exit 64\n") / "nvcc"
-    calls = pip_calls(tmp_path, 'NVCC={}; install_into {} "$(requirements_file 3.6)"'.format(nvcc, tmp_path))
-    assert calls[2:] == ["pycuda==2022.1 -c {}/constraints.txt".format(JETSON)]
+    calls = pip_calls(tmp_path, f'NVCC={nvcc}; install_into {tmp_path} "$(requirements_file 3.6)"')
+    assert calls[2:] == [f"pycuda==2022.1 -c {JETSON}/constraints.txt"]
     assert (tmp_path / "calls").read_text().splitlines()[2].startswith(str(tmp_path / "cuda"))
-    assert "python3-dev" in on_board("NVCC={}; wanted_packages >&3".format(nvcc))[1]
+    assert "python3-dev" in on_board(f"NVCC={nvcc}; wanted_packages >&3")[1]
     assert "python3-dev" not in on_board("NVCC=/nowhere; wanted_packages >&3")[1]
 
 
 def test_a_runtime_for_the_gpu_takes_the_place_of_the_cpus(tmp_path):
-    script = 'NVCC=/nowhere WHEEL=/a/gpu.whl; install_into {} "$(requirements_file 3.6)"'.format(tmp_path)
+    script = f'NVCC=/nowhere WHEEL=/a/gpu.whl; install_into {tmp_path} "$(requirements_file 3.6)"'
     calls = pip_calls(tmp_path, script)
     assert len(calls) == 3
     assert "numpy==1.19.4" in calls[1]
@@ -338,13 +333,13 @@ def test_an_opencv_of_pip_is_refused(tmp_path, record):
     name = record.split("-")[0].replace("_", "-")
     assert code == 1
     assert one_line(err)
-    assert err.endswith("run: sudo {}/venv/bin/python -m pip uninstall -y {}\n".format(tmp_path, name))
+    assert err.endswith(f"run: sudo {tmp_path}/venv/bin/python -m pip uninstall -y {name}\n")
 
 
 def test_an_environment_with_a_gpus_runtime_is_not_replaced_by_one_without(tmp_path):
     (tmp_path / "venv/bin").mkdir(parents=True)
     fake(tmp_path / "venv/bin", "python", "exit 0\n")
-    settings = "NVCC=/nowhere NANOYOLO={}; ".format(tmp_path)
+    settings = f"NVCC=/nowhere NANOYOLO={tmp_path}; "
     describe = '"$(requirements_file "$(python3 -c \'import sys; print("%d.%d" % sys.version_info[:2])\')")"'
     text = on_board(
         settings
@@ -368,7 +363,7 @@ def test_the_swap_file_is_one_line_of_fstab(tmp_path, before):
     (tmp_path / "fstab").write_text(before)
     script = (ON_BOARD / "swap.sh").read_text().replace("/etc/fstab", str(tmp_path / "fstab"))
     (tmp_path / "swap.sh").write_text(script)
-    lines = ". {}/swap.sh; step swap; remember_swapfile; remember_swapfile".format(tmp_path)
+    lines = f". {tmp_path}/swap.sh; step swap; remember_swapfile; remember_swapfile"
     assert on_board(lines)[0] == 0
     first = before.strip() + "\n" if before else ""
     assert (tmp_path / "fstab").read_text() == first + "/swapfile none swap sw 0 0\n"

@@ -123,9 +123,9 @@ def test_the_playbook(like_provisioned, finished, tmp_path):
     timer = "/etc/systemd/system/nanoyolo-prune.timer"
     board.inside("rm " + timer)
     with board:
-        lines = ["boards:", "  hosts:", "    gate: {{ansible_host: 127.0.0.1, ansible_port: {}}}".format(board.port)]
-        lines += ["  vars:", "    ansible_user: free", "    nanoyolo_ssh_config: {}".format(board.config)]
-        lines += ["    ansible_ssh_common_args: -F {}".format(board.config)]
+        lines = ["boards:", "  hosts:", f"    gate: {{ansible_host: 127.0.0.1, ansible_port: {board.port}}}"]
+        lines += ["  vars:", "    ansible_user: free", f"    nanoyolo_ssh_config: {board.config}"]
+        lines += [f"    ansible_ssh_common_args: -F {board.config}"]
         inventory.write_text("\n".join(lines) + "\n")
         done = [play(ANSIBLE, "provision", "-i", inventory, *options) for options in (["--check"], [], [])]
     assert [code for code, _, _ in done] == [0, 0, 0], done
@@ -157,7 +157,7 @@ def test_the_power_may_go_at_any_moment(number, provisioned, finished, tmp_path)
     seed = random.randrange(10**6)
     dice = random.Random(seed)
     board = Board(tmp_path, release=JETPACK_6)
-    said = ["seed {}".format(seed)]
+    said = [f"seed {seed}"]
     hits = 0
     for _ in range(CUTS):
         with board:
@@ -185,7 +185,7 @@ def test_the_power_may_go_at_any_moment(number, provisioned, finished, tmp_path)
         for path in set(found) | set(finished)
         if found.get(path) != finished.get(path)
     )
-    print("{} of {} cuts hit a run".format(hits, CUTS), *said, sep="\n")
+    print(f"{hits} of {CUTS} cuts hit a run", *said, sep="\n")
     assert differing == [], said
 
 
@@ -291,7 +291,7 @@ def test_a_password_that_sudo_does_not_take(stock, user, answer):
     code, shown, asked = at_terminal(stock, answer, user)
     assert (code, asked) == (1, 1)
     last = shown.strip().splitlines()[-1]
-    assert last.startswith("error: sudo on {0}@board: a wrong password, or {0} may not".format(user))
+    assert last.startswith(f"error: sudo on {user}@board: a wrong password, or {user} may not")
 
 
 def test_no_rights_and_no_terminal(stock):
@@ -335,7 +335,7 @@ def small_disk(tmp_path, megabytes):
     with open(str(image), "wb") as file:
         file.truncate(megabytes << 20)
     subprocess.check_call(["mkfs.ext4", "-q", str(image)])
-    return "mkdir -p $root/opt/nanoyolo; mount -o loop {} $root/opt/nanoyolo;".format(image)
+    return f"mkdir -p $root/opt/nanoyolo; mount -o loop {image} $root/opt/nanoyolo;"
 
 
 def test_a_disk_that_is_too_small(tmp_path):
@@ -397,7 +397,7 @@ def with_version(provisioned, tmp_path_factory):
     version = board.upper / "opt/nanoyolo/versions/test"
     for part in PARTS:
         if not (ROOT / part).exists():
-            pytest.skip("{} is missing; run: make demo evaluate".format(part))
+            pytest.skip(f"{part} is missing; run: make demo evaluate")
         (version / part).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         copy(str(ROOT / part), str(version / part))
@@ -416,7 +416,7 @@ def here(*words):
 def there(board, *words):
     """The same on the board, as the service's user."""
     command = "cd /opt/nanoyolo/current && sudo -u nanoyolo /opt/nanoyolo/venv/bin/python -m "
-    return board.ssh(command + " ".join("'{}'".format(word) for word in words))
+    return board.ssh(command + " ".join(f"'{word}'" for word in words))
 
 
 def detections(lines):
@@ -434,7 +434,7 @@ def test_detections_are_the_same_on_arm64(with_version, tmp_path):
     folder.mkdir()
     for number in range(12):
         video.set(cv2.CAP_PROP_POS_FRAMES, number * frames // 12)
-        assert cv2.imwrite(str(folder / "{:02}.png".format(number)), video.read()[1])
+        assert cv2.imwrite(str(folder / f"{number:02}.png"), video.read()[1])
     ours = detections(here(*DETECT, "--cam", str(folder)))
     theirs = detections(there(with_version, *DETECT, "--cam", "pictures"))
     assert len(ours) == len(theirs) == 12

@@ -63,7 +63,7 @@ def test_a_revision_without_the_service(tmp_path):
     old = project.commit()
     code, out, err = run([project.push_script, "a@b"])
     assert (code, out) == (2, "")
-    assert err.startswith("error: {} is older than the service, and has no ".format(old))
+    assert err.startswith(f"error: {old} is older than the service, and has no ")
     assert err.endswith("deploy/jetson/service/run-detect; push a later revision\n")
 
 
@@ -81,7 +81,7 @@ def test_no_such_board(tmp_path, board, reason):
     assert (code, out, len(err.splitlines())) == (1, "", 1), err
     assert err.startswith("error: no connection: ")
     assert reason in err
-    assert err.endswith("; try: ssh {}\n".format(board))
+    assert err.endswith(f"; try: ssh {board}\n")
 
 
 # --- with one --------------------------------------------------------------------------------------------------------
@@ -128,10 +128,10 @@ def test_versions_come_and_go(board, project):
     before = board.state()
     out, err = succeed(board, project, "--dry-run")
     assert "runs nothing" in out
-    assert "would send {} (a change)".format(first) in out
+    assert f"would send {first} (a change)" in out
     assert board.state() == before
 
-    assert succeed(board, project)[0] == "free@board runs {}; before it ran nothing\n".format(first)
+    assert succeed(board, project)[0] == f"free@board runs {first}; before it ran nothing\n"
     assert board.service() == ("active", first)
     assert board.ssh("stat -c '%U %a' /opt/nanoyolo/current/BROKEN").split() == ["root", "644"]
     assert fail(board, project, "--rollback").startswith("error: nothing ran on free@board before " + first)
@@ -171,8 +171,8 @@ def test_versions_come_and_go(board, project):
 def test_what_does_not_work_does_not_run(board, project):
     broken = project.commit(BROKEN="start")
     assert fail(board, project).startswith(
-        "error: the service did not become ready with {0}; nothing runs, as before; {0} is kept as "
-        "/opt/nanoyolo/versions/.{0}.failed; on free@board look: journalctl".format(broken)
+        f"error: the service did not become ready with {broken}; nothing runs, as before; {broken} is kept as "
+        f"/opt/nanoyolo/versions/.{broken}.failed; on free@board look: journalctl"
     )
     assert (board.state()["current"], board.state()["versions"]) == (None, [])
 
@@ -285,7 +285,7 @@ def test_disk_full(tmp_path, project, inodes, phrase):
     subprocess.check_call(["mkfs.ext4", "-q", *options, str(disk)])
     (tmp_path / "board").mkdir()
     board = PushBoard(tmp_path / "board", SERVICE_COMMAND)
-    board.start(mount="mount -o loop {} $root/opt/nanoyolo/versions;".format(disk))
+    board.start(mount=f"mount -o loop {disk} $root/opt/nanoyolo/versions;")
     try:
         last = fail(board, project)
         assert phrase in last

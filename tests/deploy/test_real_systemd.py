@@ -28,22 +28,21 @@ def test_it_is_ready_with_the_first_frame(board):
     owned = board.run("find", OUTPUTS, "-printf", "%f %U:%G %m\n").splitlines()
     ids = board.run("id", "-u", "nanoyolo").strip() + ":" + board.run("id", "-g", "nanoyolo").strip()
     assert sorted(owned) == sorted(
-        ["nanoyolo {} 750".format(ids)]
-        + ["{} {} 600".format(name, ids) for name in ("film.mkv", "found.jsonl", "report.json")]
+        [f"nanoyolo {ids} 750"] + [f"{name} {ids} 600" for name in ("film.mkv", "found.jsonl", "report.json")]
     )
     assert pid not in board.run("ls", "/proc").split()
 
 
 def test_its_process_has_no_rights(board):
     pid = board.start()
-    lines = board.path("/proc/{}/status".format(pid)).read_text().splitlines()
+    lines = board.path(f"/proc/{pid}/status").read_text().splitlines()
     status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
     user, video = board.run("id", "-u", "nanoyolo").strip(), board.run("getent", "group", "video").split(":")[2]
     assert status["Uid"].split() == [user] * 4
     assert video in status["Groups"].split()
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert {int(status[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapBnd", "CapAmb")} == {0}
-    assert re.search(r"Max core file size +0 +0 ", board.path("/proc/{}/limits".format(pid)).read_text())
+    assert re.search(r"Max core file size +0 +0 ", board.path(f"/proc/{pid}/limits").read_text())
 
 
 def test_its_memory_is_limited(board):
@@ -56,7 +55,7 @@ def test_its_memory_is_limited(board):
     # And at a limit that can be reached here, it is killed and not the machine.
     board.run("systemctl", "stop", UNIT)
     script = "import time; x = b'1' * (200 << 20); time.sleep(60)"
-    command = '/opt/nanoyolo/venv/bin/python -c "{}"'.format(script)
+    command = f'/opt/nanoyolo/venv/bin/python -c "{script}"'
     board.configure("Type=simple\nRestart=no\nMemoryMax=100M\nExecStart=\nExecStart=" + command)
     board.run("systemctl", "start", UNIT)
     board.wait(lambda: board.show("ActiveState") == "failed", "it may use more memory than its limit")
@@ -70,7 +69,7 @@ def attempts(board):
     board.write("/home/ada/secret", "secret")
     board.write("/tmp/of-the-machine", "secret")
     for folder in FOLDERS:
-        board.run("install", "-d", "-m", "1777", "/{}/open".format(folder))
+        board.run("install", "-d", "-m", "1777", f"/{folder}/open")
     board.run("sh", "-c", "[ -e /dev/secret ] || mknod -m 666 /dev/secret c 1 11")
     command = ["/opt/nanoyolo/venv/bin/python", "/opt/nanoyolo/probe.py", OUTPUTS + "/probe.json"]
 
@@ -96,7 +95,7 @@ def test_what_it_may_do(board, attempts):
     inside = attempts()
     assert {name for name, result in inside.items() if result == "done"} == ALLOWED
     denied = {name: result for name, result in inside.items() if name not in ALLOWED}
-    assert {denied.pop("write /{}".format(folder)) for folder in FOLDERS} == {"EROFS"}
+    assert {denied.pop(f"write /{folder}") for folder in FOLDERS} == {"EROFS"}
     assert denied.pop("read /tmp of the machine") == denied.pop("see process 1") == "ENOENT"
     assert denied.pop("packets of any kind") == "EAFNOSUPPORT"
     assert denied.pop("read a home") in ("EACCES", "ENOENT")

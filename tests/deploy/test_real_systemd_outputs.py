@@ -13,12 +13,12 @@ pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason
 def test_the_oldest_outputs_are_deleted(board):
     board.configure(OUTPUT_LIMIT="200K")
     for age in range(10):
-        path = board.path(OUTPUTS) / "{}.mkv".format(age)
+        path = board.path(OUTPUTS) / f"{age}.mkv"
         path.write_bytes(os.urandom(64 << 10))
         os.utime(str(path), (10**9 - age, 10**9 - age))
     board.run("chown", "-R", "nanoyolo:", OUTPUTS)
     # One that the service's user has open is seen to be, by a process without any rights.
-    use = "exec sleep 1000 <{}/9.mkv".format(OUTPUTS)
+    use = f"exec sleep 1000 <{OUTPUTS}/9.mkv"
     board.run("systemd-run", "--quiet", "--unit=reader", "--uid=nanoyolo", "sh", "-c", use)
     board.run("systemctl", "start", "nanoyolo-prune.service")
     assert sorted(path.name for path in board.path(OUTPUTS).iterdir()) == ["0.mkv", "1.mkv", "9.mkv"]

@@ -35,7 +35,7 @@ def serve_ssh(board, folder):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = ["Port={}".format(port), "ListenAddress=127.0.0.1", "HostKey=" + host_key, "UsePAM=no"]
+    options = [f"Port={port}", "ListenAddress=127.0.0.1", "HostKey=" + host_key, "UsePAM=no"]
     options += ["AuthorizedKeysFile=/run/keys", "StrictModes=no", "UseDNS=no"]
     command = [
         shutil.which("sshd"),
@@ -49,9 +49,9 @@ def serve_ssh(board, folder):
     board.run("systemd-run", "--quiet", "--unit=server-of-ssh", *command)
     board.config = folder / "ssh_config"
     board.config.write_text(
-        "Host board\n  HostName 127.0.0.1\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n"
+        f"Host board\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
         "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-        "  ConnectionAttempts 20\n".format(port, key)
+        "  ConnectionAttempts 20\n"
     )
 
 
@@ -89,7 +89,7 @@ def test_versions_come_and_go(board, tmp_path):
     bad = project.commit()
     code, said = push(board, project)
     assert code == 1
-    assert "error: the service did not become ready with {}; {} runs again".format(bad, first) in said
+    assert f"error: the service did not become ready with {bad}; {first} runs again" in said
     assert runs(board) == ("active", first)
 
     # As is one that is ready with its first frame, and ends with the next.
@@ -100,7 +100,7 @@ def test_versions_come_and_go(board, tmp_path):
     short = project.commit()
     code, said = push(board, project)
     assert code == 1
-    assert "error: the service ended soon after its start with {}; {} runs again".format(short, first) in said
+    assert f"error: the service ended soon after its start with {short}; {first} runs again" in said
     assert runs(board) == ("active", first)
 
     supervisor.write_text(good)

@@ -88,7 +88,7 @@ def arguments(settings, *words):
 def python(tmp_path):
     """A Python that only says what it was called with."""
     path = tmp_path / "python"
-    path.write_text('#!/bin/sh\nexec {} -c "$PYTHON_CODE" "$@"\n'.format(shlex.quote(sys.executable)))
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "$PYTHON_CODE" "$@"\n')
     path.chmod(0o755)
     return str(path)
 
@@ -229,7 +229,7 @@ def names(folder):
 
 def test_the_oldest_go_until_the_rest_fits(tmp_path):
     for age in range(10):
-        write(tmp_path / "{}.mkv".format(age), age)
+        write(tmp_path / f"{age}.mkv", age)
     assert prune(tmp_path, "200K")[0] == 0
     assert names(tmp_path) == ["0.mkv", "1.mkv", "2.mkv"]
     assert prune(tmp_path, "200K") == (0, "", "")

@@ -11,8 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from app.classification.cifar100 import COARSE, FINE, RECORD
 from app.modelcard import card_path
 
-LABELS = ["fine{}".format(label) for label in range(FINE)]
-SUPERCLASSES = ["coarse{}".format(label) for label in range(COARSE)]
+LABELS = [f"fine{label}" for label in range(FINE)]
+SUPERCLASSES = [f"coarse{label}" for label in range(COARSE)]
 SUPERCLASS_OF = [7 * label % COARSE for label in range(FINE)]
 
 

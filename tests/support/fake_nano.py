@@ -69,13 +69,13 @@ FILES = {
 }
 for _number in range(4):
     for _name, _value in (("scaling_min_freq", 1479000), ("scaling_max_freq", 1479000), ("cpuinfo_max_freq", 1479000)):
-        FILES[CPU.format(_number) + _name] = "{}\n".format(_value)
+        FILES[CPU.format(_number) + _name] = f"{_value}\n"
     FILES[CPU.format(_number) + "scaling_governor"] = "schedutil\n"
 
 # Command -> the script behind it, in sh.
 COMMANDS = {
     "nvcc": "echo 'Cuda compilation tools, release 10.2, V10.2.300'",
-    "v4l2-ctl": "cat <<'END'\n{}END".format(FORMATS).replace("cat <<", "/bin/cat <<"),
+    "v4l2-ctl": f"cat <<'END'\n{FORMATS}END".replace("cat <<", "/bin/cat <<"),
     "systemctl": 'case "$1" in show) echo NRestarts=0;; *) echo active;; esac',
     "timedatectl": "echo '       System clock synchronized: yes'",
 }
@@ -114,7 +114,7 @@ class FakeNano(Machine):
                 answer = self.answers[question]
                 break
         else:
-            raise AssertionError("nobody knows what the board would answer to {!r}".format(code))
+            raise AssertionError(f"nobody knows what the board would answer to {code!r}")
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -139,7 +139,7 @@ def write_commands(folder, commands):
         if script is None:
             file.unlink()
         else:
-            file.write_text("#!/bin/sh\n{}\n".format(script))
+            file.write_text(f"#!/bin/sh\n{script}\n")
             file.chmod(0o755)
 
 

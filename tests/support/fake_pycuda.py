@@ -78,7 +78,7 @@ class _Resource:
         self._driver._alive.add(self)
 
     def __repr__(self):
-        return "{}{}".format(type(self).__name__, "({})".format(self._bytes.nbytes) if hasattr(self, "_bytes") else "")
+        return "{}{}".format(type(self).__name__, f"({self._bytes.nbytes})" if hasattr(self, "_bytes") else "")
 
 
 class _Memory(_Resource):
@@ -100,9 +100,9 @@ class _Memory(_Resource):
     def free(self):
         self._driver._need_context("cuMemFree")
         if self._is_free():
-            raise LogicError("{}::free failed: invalid resource handle".format(type(self).__name__))
+            raise LogicError(f"{type(self).__name__}::free failed: invalid resource handle")
         if any(stream._queue for stream in list(STREAMS.values()) if stream._driver is self._driver):
-            self._driver._late.append("{!r} freed with work still queued".format(self))
+            self._driver._late.append(f"{self!r} freed with work still queued")
         self._bytes[:] = 0xFF
         del MEMORY[self._address]
         self._driver._alive.discard(self)
@@ -299,7 +299,7 @@ class Driver(types.ModuleType):
         return self._late + self._left() + pushed + ["a context retained and not detached"] * len(self._retained)
 
     def _left(self):
-        return sorted("{!r} alive".format(resource) for resource in self._alive)
+        return sorted(f"{resource!r} alive" for resource in self._alive)
 
     def _stack(self):
         if not hasattr(self._local, "stack"):
@@ -312,12 +312,12 @@ class Driver(types.ModuleType):
 
     def _need_init(self, call):
         if not self._initialised:
-            raise LogicError("{} failed: initialization error".format(call))
+            raise LogicError(f"{call} failed: initialization error")
 
     def _need_context(self, call):
         self._need_init(call)
         if not self._has_context():
-            raise LogicError("{} failed: invalid device context".format(call))
+            raise LogicError(f"{call} failed: invalid device context")
 
     def _host(self, array, call):
         """Address and size of a page-locked array, or of a part of one."""
@@ -326,7 +326,7 @@ class Driver(types.ModuleType):
         while isinstance(base, np.ndarray):
             base = base.base
         if not isinstance(base, PagelockedHostAllocation) or base._is_free():
-            raise LogicError("{} refused by the fake: the array is not page-locked".format(call))
+            raise LogicError(f"{call} refused by the fake: the array is not page-locked")
         if not array.flags["C_CONTIGUOUS"]:
             raise ValueError("ndarray is not C-contiguous")
         return array.ctypes.data, array.nbytes
@@ -334,7 +334,7 @@ class Driver(types.ModuleType):
     def _device(self, memory, nbytes, call):
         """The address of device memory, which is to have room for that many bytes."""
         if view(int(memory), nbytes) is None:
-            raise LogicError("{} failed: invalid argument".format(call))
+            raise LogicError(f"{call} failed: invalid argument")
         return int(memory)
 
 

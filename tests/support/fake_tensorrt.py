@@ -92,7 +92,7 @@ class _Loaded(Object):
     def __del__(self):
         for name, parent in self._parents:
             if self._driver and parent() is None:
-                self._driver._late.append("{!r} freed after its {}".format(self, name))
+                self._driver._late.append(f"{self!r} freed after its {name}")
 
 
 class Runtime(Entry):
@@ -236,7 +236,7 @@ class IExecutionContext(_Loaded):
             dtype = np.dtype(NUMPY[dtype])
             places.append((name, is_input, dtype, addresses.get(name, 0), int(np.prod(shapes[name])) * dtype.itemsize))
             if fake_pycuda.view(*places[-1][3:]) is None:
-                return self._fail("Error Code 3: API Usage Error ({}: no, or a wrong address)".format(name), False)
+                return self._fail(f"Error Code 3: API Usage Error ({name}: no, or a wrong address)", False)
         reference = weakref.ref(self)
 
         def work():
@@ -258,7 +258,7 @@ class _Lacking:
         self._name = name
 
     def __get__(self, instance, owner):
-        raise AttributeError("'{}' object has no attribute '{}'".format(owner.__name__, self._name))
+        raise AttributeError(f"'{owner.__name__}' object has no attribute '{self._name}'")
 
 
 class TensorRT(types.ModuleType):
@@ -297,8 +297,8 @@ class TensorRT(types.ModuleType):
             return function(*args)
         except BaseException as error:
             if self._style in ("8.0", "8.2"):
-                raise Abort("terminate called after throwing an exception in {}(): {!r}".format(name, error)) from error
-            print("[ERROR] Exception caught in {}(): {!r}".format(name, error), file=sys.stderr)
+                raise Abort(f"terminate called after throwing an exception in {name}(): {error!r}") from error
+            print(f"[ERROR] Exception caught in {name}(): {error!r}", file=sys.stderr)
             return None
 
     def init_libnvinfer_plugins(self, logger, namespace):

@@ -47,7 +47,7 @@ class _Derivable(type):
     def __call__(cls, *args, **kwargs):
         instance = super().__call__(*args, **kwargs)
         if not hasattr(instance, "_ready"):
-            raise TypeError("tensorrt.{}.__init__() must be called when overriding __init__".format(cls.__name__))
+            raise TypeError(f"tensorrt.{cls.__name__}.__init__() must be called when overriding __init__")
         return instance
 
 
@@ -132,7 +132,7 @@ class ParserError:
         return self._node
 
     def __str__(self):
-        return "In node {} (parseGraph): {}: {}".format(self._node, self._code.name, self._desc)
+        return f"In node {self._node} (parseGraph): {self._code.name}: {self._desc}"
 
 
 PLAIN = (ILogger, Logger, IProgressMonitor, Dims, IHostMemory, ParserError, ErrorCode)
@@ -156,7 +156,7 @@ class Object:
         for name, reference in self._parents:
             parent = reference()
             if parent is None:
-                raise RuntimeError("{} used after its {} was deleted".format(type(self).__name__, name))
+                raise RuntimeError(f"{type(self).__name__} used after its {name} was deleted")
             if isinstance(parent, Object):
                 parent._check()
 
@@ -194,14 +194,14 @@ class Entry(Object):
 def typed(call, *pairs):
     for value, kind in pairs:
         if not isinstance(value, kind):
-            raise TypeError("{}(): incompatible function arguments: {!r}".format(call, value))
+            raise TypeError(f"{call}(): incompatible function arguments: {value!r}")
 
 
 def unsigned(value):
     """An unsigned integer argument: no float, no DeviceAllocation."""
     typed("", (value, (int, np.integer)))
     if value < 0:
-        raise TypeError("incompatible function arguments: {}".format(value))
+        raise TypeError(f"incompatible function arguments: {value}")
     return int(value)
 
 

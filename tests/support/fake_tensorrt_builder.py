@@ -95,7 +95,7 @@ class OnnxParser(Object):
             yield ErrorCode.INVALID_GRAPH, what + "dimension."
         for opset in proto.opset_import:
             if trt._style.startswith("8") and opset.domain in ("", "ai.onnx") and opset.version > 13:
-                yield ErrorCode.UNSUPPORTED_GRAPH, "Assertion failed: opset {} <= 13".format(opset.version)
+                yield ErrorCode.UNSUPPORTED_GRAPH, f"Assertion failed: opset {opset.version} <= 13"
         for index, node in enumerate(proto.graph.node):
             if node.domain not in ("", "ai.onnx"):
                 yield ErrorCode.UNSUPPORTED_NODE, "No importer registered for op: " + node.op_type, index
@@ -178,7 +178,7 @@ class IBuilderConfig(Object):
     def set_timing_cache(self, cache, ignore_mismatch):
         typed("set_timing_cache", (cache, ITimingCache), (ignore_mismatch, bool))
         if cache._origin != self._trt._place() and not ignore_mismatch:
-            return self._fail("Timing cache header mismatch: made by {}".format(cache._origin), False)
+            return self._fail(f"Timing cache header mismatch: made by {cache._origin}", False)
         self._cache = weakref.ref(cache)
         return True
 
@@ -221,7 +221,7 @@ class Builder(Entry):
         """Why the network cannot be built; None where it can."""
         if self._trt._fail == "build" or not config._workspace:
             layer = _layers(network)[0] if network.num_layers else "?"
-            return "Error Code 10: Internal Error (Could not find any implementation for node {}.)".format(layer)
+            return f"Error Code 10: Internal Error (Could not find any implementation for node {layer}.)"
         if self._trt._fail == "build_out_of_memory":
             return "Error Code 2: OutOfMemory (no further information)"
         if not network.num_outputs:
@@ -231,9 +231,9 @@ class Builder(Entry):
                 return "Error Code 4: Network has dynamic or shape inputs, but no optimization profile has been defined"
             shapes = config._profiles[0].get(tensor.name) if -1 in tensor.shape else [tuple(tensor.shape)] * 3
             if shapes is None:
-                return "Error Code 4: {}: dynamic input is missing dimensions in profile 0.".format(tensor.name)
+                return f"Error Code 4: {tensor.name}: dynamic input is missing dimensions in profile 0."
             if not all(allowed(tensor.shape, shapes, shape) for shape in shapes):
-                return "Error Code 4: {}: profile 0 does not match network definition: {}".format(tensor.name, shapes)
+                return f"Error Code 4: {tensor.name}: profile 0 does not match network definition: {shapes}"
         return None
 
     def _time(self, network, config):
@@ -249,7 +249,7 @@ class Builder(Entry):
             tell("phase_start", *phase)
         for step, layer in enumerate(layers):
             if not cache or layer not in cache._layers:
-                self._log(Severity.VERBOSE, "--------------- Timing Runner: {}".format(layer))
+                self._log(Severity.VERBOSE, f"--------------- Timing Runner: {layer}")
             going = going and bool(tell("step_complete", phases[1][0], step))
         for phase in reversed(phases):
             tell("phase_finish", phase[0])
@@ -264,4 +264,4 @@ STYLED = (ITensor, INetworkDefinition, OnnxParser, IOptimizationProfile, ITiming
 def _layers(network):
     runners = {"Conv": "CudnnConvolution", "MaxPool": "CudnnPooling"}
     nodes = network._model.graph.node
-    return ["{} ({})".format(n.name or n.output[0], runners.get(n.op_type, n.op_type)) for n in nodes]
+    return [f"{n.name or n.output[0]} ({runners.get(n.op_type, n.op_type)})" for n in nodes]

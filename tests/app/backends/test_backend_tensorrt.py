@@ -307,7 +307,7 @@ def test_no_engine(machine, model, there, images, precision, phrase, options):
         build(model, "6x4", *(["--fp16"] if there == "fp16" else []))
     text = refusal(lambda: infer(model, tensor(*images), precision=precision))
     assert phrase in text
-    command = "python -m tools.build_engine {} {}".format(model, options)
+    command = f"python -m tools.build_engine {model} {options}"
     assert text.endswith("with: " + command)
     assert machine.driver.leaks() == []
     build(*command.split()[3:4] + command.split()[5:])
@@ -332,7 +332,7 @@ def test_an_engine_that_does_not_fit(machine, tmp_path, built, here, phrase):
     text = refusal(lambda: infer(model, tensor(4, 6)))
     assert text.startswith(engine_of(model))
     assert phrase in text
-    assert text.endswith("python -m tools.build_engine {} --size 6x4".format(model))
+    assert text.endswith(f"python -m tools.build_engine {model} --size 6x4")
     assert machine.driver.leaks() == []
 
 
@@ -378,7 +378,7 @@ def test_a_damaged_engine(machine, model, style, spoil, phrase):
 def test_a_damaged_engine_is_to_be_built_again(machine, model, spoil):
     build(model, "6x4")
     spoil(engine_of(model))
-    command = "python -m tools.build_engine {} --size 6x4".format(model)
+    command = f"python -m tools.build_engine {model} --size 6x4"
     assert command in refusal(lambda: infer(model, tensor(4, 6)))
 
 
@@ -560,7 +560,7 @@ def run(model, lines, *options):
 )
 def test_the_command(machine, yolo, tmp_path, capsys, style, source, size, frames):
     if not os.path.exists(source):
-        pytest.skip("{} is not here".format(source))
+        pytest.skip(f"{source} is not here")
     machine.start(style)
     lines = tmp_path / "found.jsonl"
     source = ["--cam", source, "--max-frames", str(frames)]
@@ -585,7 +585,7 @@ def test_the_command(machine, yolo, tmp_path, capsys, style, source, size, frame
 def test_the_command_without_an_engine(machine, yolo, tmp_path, capsys):
     assert run(yolo, tmp_path / "found.jsonl", "--cam", "test://640x480?frames=3", "--backend", "tensorrt") == 4
     said = capsys.readouterr().err.splitlines()
-    command = "python -m tools.build_engine {} --size 160x128 --fp16".format(yolo)
-    assert said[-1] == "error: {} has no engine for 160x128; build it with: {}".format(yolo, command)
+    command = f"python -m tools.build_engine {yolo} --size 160x128 --fp16"
+    assert said[-1] == f"error: {yolo} has no engine for 160x128; build it with: {command}"
     assert [line for line in said if line.startswith("error")] == said[-1:]
     assert machine.driver.leaks() == []

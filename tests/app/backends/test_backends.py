@@ -42,7 +42,7 @@ needs_model = pytest.mark.skipif(
 
 def skip_unless_installed(name):
     if importlib.util.find_spec(RUNTIMES.get(name, "sys")) is None:
-        pytest.skip("{} is not installed".format(RUNTIMES[name]))
+        pytest.skip(f"{RUNTIMES[name]} is not installed")
 
 
 def write_model(path, shape=("n", 3, "h", "w"), operator="Conv"):
@@ -120,7 +120,7 @@ def opened(monkeypatch):
         def open_it(path, device, precision):
             calls.append((name, device, precision))
             if name in calls.broken:
-                raise ModelError("{} is broken".format(name))
+                raise ModelError(f"{name} is broken")
             backend = FakeBackend([])
             backend.has_engine = lambda: calls.fitting  # as TensorRT's has
             return backend
@@ -227,7 +227,7 @@ def test_list_of_backends():
     assert (code, err) == (0, "")
     lines = dict(line.split(None, 1) for line in out.splitlines())
     assert list(lines) == list(CLASSES)
-    assert lines["opencv"] == "{}: CPU".format(cv2.__version__)
+    assert lines["opencv"] == f"{cv2.__version__}: CPU"
     for name, runtime in RUNTIMES.items():
         assert lines[name].startswith("- ") == (importlib.util.find_spec(runtime) is None), lines[name]
 
@@ -249,7 +249,7 @@ print("\\n".join(list_backends()))
     assert not lines.pop("opencv").startswith("- ")
     for name, line in lines.items():
         assert line.startswith("- ")
-        assert "python3 -m pip install {}".format(RUNTIMES.get(name, name)) in line
+        assert f"python3 -m pip install {RUNTIMES.get(name, name)}" in line
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_importing(error, reason):
     with pytest.raises(ModelError) as caught:
         with importing("Any", "pip install any"):
             raise error
-    assert str(caught.value) == "Any cannot be loaded ({}); install it with: pip install any".format(reason)
+    assert str(caught.value) == f"Any cannot be loaded ({reason}); install it with: pip install any"
 
 
 @pytest.mark.parametrize("error, reason", REASONS)
@@ -326,11 +326,11 @@ def test_running(error, reason):
     with pytest.raises(ModelError) as caught:
         with running("Any"):
             raise error
-    assert str(caught.value) == "Any failed: {}".format(reason)
+    assert str(caught.value) == f"Any failed: {reason}"
     with pytest.raises(ModelError) as caught:
         with running("Any", "small.onnx"):
             raise error
-    assert str(caught.value) == "small.onnx: Any cannot load it: {}".format(reason)
+    assert str(caught.value) == f"small.onnx: Any cannot load it: {reason}"
 
 
 @pytest.mark.parametrize("context, args", [(importing, ("Any", "pip install any")), (running, ("Any",))])
@@ -496,7 +496,7 @@ def has_gpu(name):
 def test_gpu_where_there_is_none(model_for, name):
     model = model_for(name)
     if has_gpu(name):
-        pytest.skip("{} has a GPU here".format(name))
+        pytest.skip(f"{name} has a GPU here")
     with pytest.raises(ModelError, match="GPU|CUDA") as caught:
         open_backend(model, name, "gpu")
     assert "\n" not in str(caught.value)
@@ -514,7 +514,7 @@ def test_gpu_where_there_is_none(model_for, name):
     ],
 )
 def test_a_precision_that_a_cpu_has_not(model_for, name, precision):
-    with pytest.raises(ModelError, match="--precision {}: .* computes in fp32 here".format(precision)):
+    with pytest.raises(ModelError, match=f"--precision {precision}: .* computes in fp32 here"):
         open_backend(model_for(name), name, "cpu", precision)
 
 

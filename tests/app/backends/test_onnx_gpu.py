@@ -69,9 +69,9 @@ class FakeOnnxRuntime:
         assert provider in self.has
         for key, value in settings.items():
             if key not in SETTINGS[provider]:
-                raise RuntimeError("Invalid provider option: {}".format(key))
+                raise RuntimeError(f"Invalid provider option: {key}")
             if key.endswith("_enable") and value not in ("True", "False"):
-                raise RuntimeError("{} should be a boolean i.e. 'True' or 'False'".format(key))
+                raise RuntimeError(f"{key} should be a boolean i.e. 'True' or 'False'")
         self.asked.append((provider, settings))
         return FakeSession(path, provider if provider in self.starts else CPU)
 
@@ -269,7 +269,7 @@ def test_not_a_model(tmp_path, install, device):
 def engine_cache(model):
     """The folder of the provider's engines: one for each model file and release."""
     version = backend_module.onnxruntime.__version__
-    return model.replace(".onnx", ".{:.8}.onnxruntime{}".format(hash_file(model), version))
+    return model.replace(".onnx", f".{hash_file(model):.8}.onnxruntime{version}")
 
 
 def test_no_place_for_the_engine_cache(model, install):

@@ -80,7 +80,7 @@ def model_for(tmp_path_factory):
 
     def path(name):
         if name in ("openvino", "tensorflow") and importlib.util.find_spec(name) is None:
-            pytest.skip("{} is not installed".format(name))
+            pytest.skip(f"{name} is not installed")
         if name == "tensorflow" and not os.path.exists(graph_path(MODEL)):
             pytest.skip("TensorFlow's graph is not here: python -m tools.convert")
         if name == "opencv" and tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6):
@@ -134,9 +134,9 @@ def test_the_same_heads_and_detections(case, name, model_for, detect):
             assert all(head.dtype == np.float32 for head in heads)
             worst = max(worst, difference(heads, picture.heads))
             found = detect(picture, heads, size, square)
-            assert alone(found, picture.found) == 0, "found by {} only".format(name)
-            assert alone(picture.found, found) == 0, "not found by {}".format(name)
-        print("{}, {}: largest difference {:.1e}".format(backend.description, size, worst))
+            assert alone(found, picture.found) == 0, f"found by {name} only"
+            assert alone(picture.found, found) == 0, f"not found by {name}"
+        print(f"{backend.description}, {size}: largest difference {worst:.1e}")
     assert worst <= TOLERANCE
 
 
@@ -165,5 +165,5 @@ def test_bf16_is_near_fp32_and_not_the_same(images, model_for):
         for image in images[:8]:
             tensor = preprocess(image, Letterbox.fit(image.shape[1], image.shape[0], 320))
             worst = max(worst, difference(rough.infer(tensor), exact.infer(tensor)))
-    print("{}: largest difference {:.2f}".format(rough.description, worst))
+    print(f"{rough.description}: largest difference {worst:.2f}")
     assert 0 < worst < 1

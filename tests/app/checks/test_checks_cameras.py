@@ -119,7 +119,7 @@ def test_a_stream(nano):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(1)
-        uri = "rtsp://me:secret@127.0.0.1:{}/x?token=secret".format(server.getsockname()[1])
+        uri = f"rtsp://me:secret@127.0.0.1:{server.getsockname()[1]}/x?token=secret"
         result = cameras.source(nano(uri))
         assert result.state == PASS
     closed = cameras.source(nano(uri))

@@ -27,11 +27,11 @@ def board(monkeypatch, tmp_path):
         stubs = tmp_path / "stubs"
         (stubs / "pycuda").mkdir(parents=True)
         (stubs / "tensorrt.py").write_text(
-            "import sys; from support import fake_tensorrt as f\nsys.modules[__name__] = f.make({!r})\n".format(style)
+            f"import sys; from support import fake_tensorrt as f\nsys.modules[__name__] = f.make({style!r})\n"
         )
         (stubs / "pycuda" / "__init__.py").write_text("VERSION_TEXT = '2022.1'\n")
         (stubs / "pycuda" / "driver.py").write_text(
-            "import sys; from support import fake_pycuda\nsys.modules[__name__] = fake_pycuda.make({})\n".format(gpu)
+            f"import sys; from support import fake_pycuda\nsys.modules[__name__] = fake_pycuda.make({gpu})\n"
         )
         monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stubs), TESTS]))
         return Machine(str(tmp_path), fake_nano.write_model(tmp_path / "weights", engine=False))
@@ -61,7 +61,7 @@ def test_the_backend_and_its_gpu(board):
     assert software.backend("tensorrt", machine).found.endswith(": " + fake_pycuda.NAME)
     result = models.engine(machine)
     assert result.state == WARN
-    assert "on {}: its GPU is not used".format(fake_pycuda.NAME) in result.found
+    assert f"on {fake_pycuda.NAME}: its GPU is not used" in result.found
     assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 

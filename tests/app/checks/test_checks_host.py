@@ -120,7 +120,7 @@ def test_a_service_that_is_not_there_is_not_asked_for(host, tmp_path):
 )
 def test_throttling(tmp_path, kind, state, throttled):
     folder = "sys/class/thermal/cooling_device3/"
-    fake_nano.write_files(tmp_path, {folder + "type": kind + "\n", folder + "cur_state": "{}\n".format(state)})
+    fake_nano.write_files(tmp_path, {folder + "type": kind + "\n", folder + "cur_state": f"{state}\n"})
     assert Machine(str(tmp_path)).throttled() == throttled
 
 

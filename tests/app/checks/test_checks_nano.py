@@ -15,7 +15,7 @@ from app.modelcard import find_model, hash_file
 
 SIGILL = Failure("Python was killed by SIGILL (Illegal instruction)", "SIGILL")
 SIGSEGV = Failure("Python was killed by SIGSEGV (Segmentation fault)", "SIGSEGV")
-ONLY_ZRAM = fake_nano.SWAPS + "".join("/dev/zram{} partition 507392 0 5\n".format(number) for number in range(4))
+ONLY_ZRAM = fake_nano.SWAPS + "".join(f"/dev/zram{number} partition 507392 0 5\n" for number in range(4))
 SMALL_FILE = fake_nano.SWAPS + "/swapfile file 1048572 0 -2\n"
 
 
@@ -117,7 +117,7 @@ def test_what_is_said_of_a_healthy_one(nano):
     assert found["cpu clock"] == "1479 of 1479 MHz, governor schedutil"
     assert found["temperature"] == "42 C"
     assert found["swap"] == "4.3 GB on disk, 0.5 GB in memory (zram)"
-    assert found["clock"] == "{}-03-01 12:30, kept right by the network".format(system.RELEASED)
+    assert found["clock"] == f"{system.RELEASED}-03-01 12:30, kept right by the network"
     assert found["service"] == "active, and never had to be started again"
 
 
@@ -258,7 +258,7 @@ def test_the_variable_for_another_processor(nano, monkeypatch):
 def test_what_needs_numpy_waits_for_it(nano):
     nano.answers[software.NUMPY] = SIGILL
     waiting = [name for name, state in states(nano).items() if state == SKIP]
-    backends = ["backend {}".format(name) for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")]
+    backends = [f"backend {name}" for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")]
     assert waiting == ["opencv", "tensorrt", *backends, "engine", "backend auto", "/dev/video1"]
 
 
@@ -483,7 +483,7 @@ def test_systemd_that_does_not_run(nano, tmp_path):
 
 @pytest.mark.parametrize("state", ["active", "inactive"])
 def test_the_service_may_keep_the_board_busy(nano, tmp_path, monkeypatch, state):
-    script = 'case "$*" in *is-active*yolo*) echo {};; *show*) echo NRestarts=0;; *) echo active;; esac'.format(state)
+    script = f'case "$*" in *is-active*yolo*) echo {state};; *show*) echo NRestarts=0;; *) echo active;; esac'
     fake_nano.write_commands(tmp_path / "fake_commands", {"systemctl": script})
     monkeypatch.setattr(os, "getloadavg", lambda: (64.0, 0.0, 0.0))
     monkeypatch.setattr(os, "cpu_count", lambda: 4)

@@ -32,7 +32,7 @@ def test_a_command_that_may_not_be_run(tmp_path):
 
 def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
     pids = tmp_path / "pids"
-    script = "/bin/sleep 60 & echo $! > {0}; echo $$ >> {0}; wait".format(pids)
+    script = f"/bin/sleep 60 & echo $! > {pids}; echo $$ >> {pids}; wait"
     start = time.monotonic()
     with pytest.raises(Failure, match="^sh has not ended after 0.5 s$"):
         run(["/bin/sh", "-c", script], {}, 0.5)
@@ -44,7 +44,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
 def test_a_command_whose_child_keeps_the_pipe_open(tmp_path):
     pids = tmp_path / "pids"
     with pytest.raises(Failure, match="has not ended"):
-        run(["/bin/sh", "-c", "/bin/sleep 60 & echo $! > {}".format(pids)], {}, 0.5)
+        run(["/bin/sh", "-c", f"/bin/sleep 60 & echo $! > {pids}"], {}, 0.5)
     assert not is_running(int(pids.read_text()))
 
 
@@ -52,7 +52,7 @@ def is_running(pid):
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
-            with open("/proc/{}/stat".format(pid)) as file:
+            with open(f"/proc/{pid}/stat") as file:
                 if file.read().rsplit(")", 1)[1].split()[0] == "Z":  # nobody has asked for it yet
                     return False
         except OSError:
@@ -72,9 +72,9 @@ def test_an_answer_of_python():
 def test_python_that_is_killed(name, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Failure) as raised:
-        ask_python("import os, signal\nos.kill(os.getpid(), signal.{})".format(name))
+        ask_python(f"import os, signal\nos.kill(os.getpid(), signal.{name})")
     assert raised.value.signal == name
-    assert "killed by {} (".format(name) in str(raised.value)
+    assert f"killed by {name} (" in str(raised.value)
     assert words in str(raised.value)
 
 

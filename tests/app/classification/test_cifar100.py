@@ -31,8 +31,8 @@ def make_files(**changes):
     files = {
         "train.bin": RECORDS["train"][:20].tobytes(),
         "test.bin": RECORDS["test"][:10].tobytes(),
-        "fine_label_names.txt": "".join("fine{}\n".format(label) for label in range(FINE)).encode() + b"\n",
-        "coarse_label_names.txt": "".join("coarse{}\n".format(label) for label in range(COARSE)).encode(),
+        "fine_label_names.txt": "".join(f"fine{label}\n" for label in range(FINE)).encode() + b"\n",
+        "coarse_label_names.txt": "".join(f"coarse{label}\n" for label in range(COARSE)).encode(),
     }
     files.update({name: changes[name.split(".")[0]] for name in FILES if name.split(".")[0] in changes})
     return {name: content for name, content in files.items() if content is not None}
@@ -115,8 +115,8 @@ def test_load(places, form):
 def test_count_and_names(places, form):
     data = Cifar100(places[form])
     assert {split: data.count(split) for split in COUNTS} == COUNTS
-    assert data.fine_names == ["fine{}".format(label) for label in range(FINE)]
-    assert data.coarse_names == ["coarse{}".format(label) for label in range(COARSE)]
+    assert data.fine_names == [f"fine{label}" for label in range(FINE)]
+    assert data.coarse_names == [f"coarse{label}" for label in range(COARSE)]
 
 
 def test_order_of_pixels(tmp_path):

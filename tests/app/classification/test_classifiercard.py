@@ -93,7 +93,7 @@ def test_missing_field(model, path):
     del inner[path[-1]]
     with open(card_path(model), "w") as file:
         json.dump(fields, file)
-    fails(model, "'{}' is missing".format(path[-1]))
+    fails(model, f"'{path[-1]}' is missing")
 
 
 @pytest.mark.parametrize(
