@@ -1,4 +1,4 @@
-"""Addresses of live sources, and how to show them without their passwords."""
+"""Addresses of live sources, and how to print them without their passwords."""
 
 import re
 import socket
@@ -8,47 +8,47 @@ from urllib.parse import urlsplit
 STREAMS = ("rtsp", "rtsps", "http", "https")
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
-# Hiding too much is the safe side. Up to the last @, since a password may hold any character, and what is called
-# something like a password, in a query or, with many a cheap camera, in the path, up to the next parameter.
+# Better to hide too much. Everything up to the last @, since a password may contain any character, and any parameter
+# with a name like a password's, up to the next one: in a query or, with many cheap cameras, in the path.
 _USER = re.compile(r"://.*@", re.DOTALL)
 _USER_MISTYPED = re.compile(r"^.*:.*@", re.DOTALL)
 _SECRET = re.compile(r"(\w*(?:pas|pwd|pw|secret|token|key|auth|sign|cred)\w*=)[^&]+", re.IGNORECASE)
-# In a pipeline, every value in quotes, and of the others what is called a password, or has a user before an @.
+# In a pipeline: every quoted value, and of the others those with a name like a password's or a user before an @.
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|$)|'[^']*(?:'|$)", re.DOTALL)
 _PIPELINE_USER = re.compile(r"://\S*@")
 _PIPELINE_SECRET = re.compile(r"([\w-]*(?:pas|pwd|pw|secret|token|auth|sign|cred)[\w-]*\s*=\s*)\S+", re.IGNORECASE)
 
 
 def redacted(uri: str) -> str:
-    """An address for people: user, password, and whatever is called a password in it, are replaced by ***."""
+    """An address for printing: its user, password, and parameters with a name like a password's are replaced by ***."""
     kind = scheme(uri)
     if kind == "gst":
         uri = _PIPELINE_USER.sub("://***@", _QUOTED.sub("***", uri))
         return _PIPELINE_SECRET.sub(r"\1***", uri)
-    if not kind and not uri.startswith("/dev/"):  # perhaps an address with a slip of the finger
+    if not kind and not uri.startswith("/dev/"):  # perhaps a mistyped address
         return _USER_MISTYPED.sub("***@", uri)
     return uri if kind in ("", "test") else _SECRET.sub(r"\1***", _USER.sub("://***@", uri))
 
 
 def scheme(uri: str) -> str:
-    """What stands before the first ://, in lower case; empty where there is none."""
+    """The part before the first ://, in lower case; empty where there is none."""
     return uri.split("://", 1)[0].lower() if "://" in uri else ""
 
 
 def why_no_video(uri: str, seconds: float = 2.0) -> str:
-    """Why a stream cannot be opened, as far as a connection to its port can tell. Names neither host nor user."""
+    """Why a stream cannot be opened, judged by a connection to its port. Names neither host nor user."""
     try:
         host, port = _host(uri)
         socket.create_connection((host, port), seconds).close()
     except ValueError:
-        return "is no address; it should look like rtsp://user:password@host:554/path"
+        return "not an address; it should look like rtsp://user:password@host:554/path"
     except socket.gaierror:
-        return "there is no host of this name"
+        return "no host of this name was found"
     except socket.timeout:
-        return "the host does not answer"
+        return "the host does not respond"
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return "the host answers, but gives no video; are the path and the password right?"
+    return "the host responds, but sends no video; are the path and the password right?"
 
 
 def _host(uri: str) -> Tuple[str, int]:

@@ -1,9 +1,9 @@
-"""Files made from a model for one runtime, each with a sidecar that says what it was made from, and how.
+"""Files made from a model for one runtime, each with a sidecar that records what it was made from, and how.
 
 weights/yolov3-tiny.pb
-weights/yolov3-tiny.pb.json    {"sha256": of the file, "model": {"file", "sha256"}, and what its maker adds}
+weights/yolov3-tiny.pb.json    {"sha256": of the file, "model": {"file", "sha256"}, and fields of its own}
 
-A file whose hash is not the recorded one is never handed to a runtime.
+A file whose hash differs from the recorded one is never passed to a runtime.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from typing import Any, Dict
 
 from app.errors import ModelError
 from app.files import remove_file, write_file
+from app.modelcard import checking, read_json
 
 Fields = Dict[str, Any]
 
@@ -24,7 +25,7 @@ def sidecar_path(path: str) -> str:
 
 def write_artefact(path: str, data: bytes, model: str, model_hash: str, made: Fields) -> None:
     """Write a file made from `model`, and its sidecar with the fields `made`. Raises OutputError."""
-    # The sidecar comes last and goes first: where there is one, the file is whole.
+    # The sidecar is removed first and written last: where there is one, the file is complete.
     remove_file(sidecar_path(path))
     write_file(path, data)
     fields = {
@@ -35,24 +36,19 @@ def write_artefact(path: str, data: bytes, model: str, model_hash: str, made: Fi
 
 
 def read_sidecar(path: str) -> Fields:
-    """What the sidecar of a file says. Raises ModelError when it is missing or not one."""
-    try:
-        with open(sidecar_path(path), encoding="utf-8") as file:
-            fields = json.load(file)
+    """The fields of a file's sidecar. Raises ModelError when it is missing or is not a sidecar."""
+    sidecar = sidecar_path(path)
+    fields = read_json(sidecar, "sidecar")
+    with checking(sidecar, "sidecar"):
         if not isinstance(fields["sha256"], str) or not isinstance(fields["model"]["sha256"], str):
             raise TypeError("a hash should be a text")
-    except OSError as error:
-        raise ModelError(f"{sidecar_path(path)}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{sidecar_path(path)}: not the sidecar of a model's file") from error
-    result: Fields = fields
-    return result
+    return fields
 
 
 def read_artefact(path: str, remake: str) -> bytes:
-    """A file's bytes, once its hash has been found to be the recorded one.
+    """A file's bytes, after checking that its hash is the recorded one.
 
-    Raises ModelError, which ends with the command `remake`, when it is not, or the file or its sidecar is missing.
+    Raises ModelError when it is not, or the file or its sidecar is missing; the error ends with the command `remake`.
     """
     try:
         with open(path, "rb") as file:

@@ -1,18 +1,18 @@
-"""What all commands share: a parser whose errors are one line, and the way from an exception to an exit code."""
+"""What all commands share: a parser with one-line errors, printing, and exit codes for exceptions."""
 
 import argparse
 import os
 import sys
 import threading
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NoReturn, Sequence
 
-from app.errors import NanoyoloError, UsageError
+from app.errors import NanoyoloError, OutputError, UsageError
 
 FLUSH_LIMIT = 0.3  # seconds
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises UsageError instead of printing its usage and ending the program."""
+    """An argument parser that raises UsageError, where argparse prints its usage and exits."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
@@ -36,9 +36,19 @@ def number(kind: type, low: float, high: float, name: str) -> Any:
     return parse
 
 
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines on standard output at once. Raises OutputError where it is closed, as when a pipe's reader ended."""
+    try:
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it on exit, which must not fail again
+        raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+
+
 def exit_code(work: Callable[[], None]) -> int:
-    """Do the work of a command. What a user can mend is one line on standard error; a bug is a traceback."""
-    if sys.stderr is None:  # closed by the caller: whatever is opened next must not become standard error
+    """Run a command's work; its exit code. A NanoyoloError becomes one line on standard error, a bug a traceback."""
+    if sys.stderr is None:  # closed by the caller: the next file opened must not become standard error
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     try:
         work()
@@ -46,15 +56,15 @@ def exit_code(work: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; start it again at any time", file=sys.stderr)
+        print("interrupted; run it again at any time", file=sys.stderr)
         return 130
     return 0
 
 
 def leave(code: int) -> NoReturn:
-    """End the process. Where a thread still hangs in a driver or a decoder, do not tear down the libraries round it."""
+    """End the process. While a thread hangs in a driver or a decoder, do not unload the libraries that it is in."""
     if threading.active_count() > 1:
-        flushing = threading.Thread(target=_flush, daemon=True)  # which hangs if the one that hangs is in a stream
+        flushing = threading.Thread(target=_flush, daemon=True)  # which blocks where a hanging thread holds a stream
         flushing.start()
         flushing.join(FLUSH_LIMIT)
         os._exit(code)

@@ -1,9 +1,9 @@
-"""TensorRT engines on disk: their names, their sidecars, and which one fits.
+"""TensorRT engines on disk: their names, their sidecars, and the choice of one that fits.
 
 weights/yolov3-tiny.416x320.fp16.tensorrt8.2.1.8.sm53.ddb301c9.engine         and .json, its sidecar
 
-An engine fits one release of TensorRT, one GPU architecture, one ONNX file, one input shape. This module knows files
-only, and imports neither TensorRT nor CUDA.
+An engine fits one release of TensorRT, one GPU architecture, one ONNX file, one input shape. This module only
+handles files, and imports neither TensorRT nor CUDA.
 """
 
 import glob
@@ -26,7 +26,7 @@ class EngineTarget(NamedTuple):
 
 
 class EngineSource(NamedTuple):
-    """What an engine is made of: the model's path and SHA-256, the shape of its one input, and the precision."""
+    """What an engine is built from: the model's path and SHA-256, the shape of its one input, and the precision."""
 
     model: str
     model_hash: str
@@ -41,7 +41,7 @@ def build_command(model: str, shape: Sequence[int], precision: str = "auto") -> 
 
 
 def size_axes(shape: Sequence[int]) -> Tuple[int, int]:
-    """Where height and width are in an input's shape: axes 2 and 3, or 1 and 2 where the colours come last."""
+    """The axes of height and width in an input's shape: 2 and 3, or 1 and 2 where the channels come last."""
     return (1, 2) if shape[3] in (1, 3) and shape[1] not in (1, 3) else (2, 3)
 
 
@@ -51,90 +51,98 @@ def size_text(shape: Sequence[int]) -> str:
     return f"{shape[width]}x{shape[height]}"
 
 
-def engine_path(made: EngineSource, place: EngineTarget) -> str:
+def engine_path(source: EngineSource, target: EngineTarget) -> str:
     """The file name of an engine, beside its model."""
     return "{}.{}.{}.{}.{}.{}.engine".format(
-        os.path.splitext(made.model)[0],
-        size_text(made.shape),
-        made.precision,
-        place.runtime.replace(" ", ""),
-        place.gpu,
-        made.model_hash[:8],
+        os.path.splitext(source.model)[0],
+        size_text(source.shape),
+        source.precision,
+        target.runtime.replace(" ", ""),
+        target.gpu,
+        source.model_hash[:8],
     )
 
 
-def write_engine(data: bytes, made: EngineSource, place: EngineTarget, gpu_name: str, outputs: Sequence[str]) -> str:
+def write_engine(data: bytes, source: EngineSource, target: EngineTarget, gpu_name: str, outputs: Sequence[str]) -> str:
     """Write an engine and its sidecar; its path. `outputs`: names in the model's order. Raises OutputError."""
-    path = engine_path(made, place)
+    path = engine_path(source, target)
     fields: Fields = {
-        "runtime": place.runtime,
-        "gpu": {"architecture": place.gpu, "name": gpu_name},
-        "input": list(made.shape),
+        "runtime": target.runtime,
+        "gpu": {"architecture": target.gpu, "name": gpu_name},
+        "input": list(source.shape),
         "outputs": list(outputs),
-        "precision": made.precision,
+        "precision": source.precision,
     }
-    write_artefact(path, data, made.model, made.model_hash, fields)
+    write_artefact(path, data, source.model, source.model_hash, fields)
     return path
 
 
 def engines(model: str) -> List[str]:
-    """Paths of all engines made from a model of this name, whether they fit or not."""
+    """Paths of all engines built from a model of this name, whether they fit or not."""
     pattern = glob.escape(os.path.splitext(model)[0]) + ".*.engine"
     return sorted(path for path in glob.glob(pattern) if os.path.isfile(sidecar_path(path)))
 
 
-def find_engine(made: EngineSource, place: EngineTarget) -> Tuple[str, bytes, Fields]:
-    """Path, bytes and sidecar of the engine for a model, shape and precision in this place. `auto` prefers FP16.
+def find_engine(source: EngineSource, target: EngineTarget) -> Tuple[str, bytes, Fields]:
+    """Path, bytes and sidecar of the engine that fits a source and a target. Precision `auto` prefers FP16.
 
-    Raises ModelError, which says what is different about the nearest engine there is, and the command that builds it.
+    Raises ModelError with the command that builds one; it says how the closest engine differs, where there is any.
     """
-    command = build_command(made.model, made.shape, made.precision)
+    command = build_command(source.model, source.shape, source.precision)
     found: List[Tuple[List[str], Fields, str]] = []
     unreadable: List[ModelError] = []
-    for path in engines(made.model):
+    for path in engines(source.model):
         try:
             fields = read_sidecar(path)
-            found.append((_differences(path, fields, made, place), fields, path))
+            found.append((_differences(path, fields, source, target), fields, path))
         except ModelError as error:
             unreadable.append(error)
     if not found and unreadable:
         raise unreadable[0]
     for failure in unreadable:
-        warn(f"an engine is left out: {failure}")
+        warn(f"an engine is ignored: {failure}")
     if not found:
-        raise ModelError(f"{made.model} has no engine for {size_text(made.shape)}; build it with: {command}")
+        raise ModelError(f"{source.model} has no engine for {size_text(source.shape)}; build it with: {command}")
     differences, fields, path = min(found, key=lambda one: (len(one[0]), one[1]["precision"] != "fp16", one[2]))
-    command = build_command(made.model, made.shape, fields["precision"] if made.precision == "auto" else made.precision)
+    command = build_command(
+        source.model, source.shape, fields["precision"] if source.precision == "auto" else source.precision
+    )
     if differences:
         raise ModelError("{} is {}; build one that fits with: {}".format(path, ", and ".join(differences), command))
     return path, read_artefact(path, command), fields
 
 
-def has_engine(made: EngineSource, place: EngineTarget) -> bool:
-    """Whether there is an engine for this model, precision and place, for an input of any shape."""
-    for path in engines(made.model):
+def has_engine(source: EngineSource, target: EngineTarget) -> bool:
+    """Whether there is an engine for this model, precision and target, for an input of any shape."""
+    for path in engines(source.model):
         try:
             fields = read_sidecar(path)
-            if not _differences(path, fields, made._replace(shape=tuple(fields["input"])), place):
+            if not _differences(path, fields, source._replace(shape=tuple(fields["input"])), target):
                 return True
         except (ModelError, KeyError, TypeError):
-            pass  # said when an engine is loaded
+            pass  # reported when an engine is loaded
     return False
 
 
-def _differences(path: str, fields: Fields, made: EngineSource, place: EngineTarget) -> List[str]:
-    """Why an engine does not fit, in words."""
+def _differences(path: str, fields: Fields, source: EngineSource, target: EngineTarget) -> List[str]:
+    """The reasons why an engine does not fit; empty where it fits."""
     try:
         if not all(isinstance(name, str) for name in fields["outputs"]):
             raise TypeError("names should be texts")
         pairs = (
-            ("for an input of {}, not {}", size_text(fields["input"]), size_text(made.shape)),
-            ("for a batch of {}, not {}", fields["input"][0], made.shape[0]),
-            ("for {}, not {}", fields["runtime"], place.runtime),
-            ("for a GPU of architecture {}, not {}", fields["gpu"]["architecture"], place.gpu),
-            ("in {}, not {}", fields["precision"], fields["precision"] if made.precision == "auto" else made.precision),
-            ("for another ONNX file ({:.8}..., not {:.8}...)", fields["model"]["sha256"], made.model_hash),
+            ("for an input of {}, not {}", size_text(fields["input"]), size_text(source.shape)),
+            ("for a batch of {}, not {}", fields["input"][0], source.shape[0]),
+            ("for {}, not {}", fields["runtime"], target.runtime),
+            ("for a GPU of architecture {}, not {}", fields["gpu"]["architecture"], target.gpu),
+            (
+                "in {}, not {}",
+                fields["precision"],
+                fields["precision"] if source.precision == "auto" else source.precision,
+            ),
+            ("for another ONNX file ({:.8}..., not {:.8}...)", fields["model"]["sha256"], source.model_hash),
         )
     except (KeyError, TypeError, IndexError) as error:
-        raise ModelError(f"{sidecar_path(path)}: not the sidecar of an engine; delete both") from error
+        raise ModelError(
+            f"{sidecar_path(path)}: not the sidecar of an engine; delete the engine and its sidecar"
+        ) from error
     return [text.format(its, ours) for text, its, ours in pairs if its != ours]

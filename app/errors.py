@@ -1,13 +1,13 @@
-"""The failures a user can cause or mend. Each is one line that says what failed and what to do next.
+"""The failures that a user can cause or fix. Each is one line that says what failed and what to do next.
 
     NanoyoloError
-    +-- UsageError    2  an option or argument that makes no sense
-    +-- SourceError   3  a camera, video or image that cannot be read
+    +-- UsageError    2  an option or argument that is wrong
+    +-- SourceError   3  a camera, video, image or data set that cannot be read
     +-- ModelError    4  a model, its card or its backend
-    |   +-- ShapeError   its input has another shape than the model's
+    |   +-- ShapeError   a tensor whose shape the model does not take
     +-- OutputError   5  a file, disk or display that cannot be written to
 
-The number is the exit code of the command. Anything else that escapes is a bug, and ends with a traceback and code 1.
+The number is the exit code of the command. Any other exception is a bug: it ends with a traceback and exit code 1.
 """
 
 import sys
@@ -26,7 +26,7 @@ class UsageError(NanoyoloError, ValueError):
 
 
 class SourceError(NanoyoloError, OSError):
-    """The source cannot be opened, or broke while it was read."""
+    """The source cannot be opened, or failed while it was read."""
 
     exit_code = 3
 
@@ -38,7 +38,7 @@ class ModelError(NanoyoloError):
 
 
 class ShapeError(ModelError, ValueError):
-    """A tensor's shape is not the one that the model takes."""
+    """The model does not take a tensor of this shape."""
 
 
 class OutputError(NanoyoloError, OSError):
@@ -48,12 +48,12 @@ class OutputError(NanoyoloError, OSError):
 
 
 def warn(message: str) -> None:
-    """Say on standard error what was not as it should be, when the program can go on."""
+    """Print a warning on standard error: something is wrong, and the program continues."""
     say("warning: " + message)
 
 
 def say(message: str) -> None:
-    """Tell on standard error what has happened; or nobody, where the terminal has gone."""
+    """Print a line on standard error; where the terminal has gone, drop it."""
     try:
         print(message, file=sys.stderr, flush=True)
     except OSError:

@@ -1,20 +1,38 @@
-"""Files that are whole or not there."""
+"""Files that are complete or absent, outputs that overwrite no input, and names that libraries accept."""
 
 import os
+import sys
 import tempfile
+from contextlib import contextmanager
+from typing import Iterable, Iterator, Optional, Tuple
 
-from app.errors import OutputError
+from app.errors import OutputError, UsageError
+
+
+def reject_overwrites(outputs: Iterable[Tuple[str, Optional[str]]], inputs: Iterable[str]) -> None:
+    """Raise UsageError if an output would overwrite an input or another output.
+
+    outputs: pairs of option and path, as ("--report", "report.json"). None, `-` and what exists and is not a file
+    (a folder, a device, a pipe) overwrite nothing.
+    """
+    taken = {os.path.realpath(path): path for path in inputs}
+    for option, path in outputs:
+        if path and path != "-" and (os.path.isfile(path) or not os.path.exists(path)):
+            place = os.path.realpath(path)
+            if place in taken:
+                raise UsageError(f"{option} {path}: would overwrite {taken[place]}; choose another name")
+            taken[place] = path
 
 
 def check_writable(path: str) -> None:
-    """Raise OutputError if a file at `path` could not be made or replaced; makes nothing itself."""
+    """Raise OutputError if a file at `path` cannot be created or replaced. Creates nothing."""
     folder = os.path.dirname(os.path.abspath(path))
     if not path:
         raise OutputError("an output needs a name")
     if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder, not a file")
     if not os.path.isdir(folder):
-        raise OutputError(f"{path}: there is no folder {folder}; make it with: mkdir -p {folder}")
+        raise OutputError(f"{path}: there is no folder {folder}; create it with: mkdir -p {folder}")
     # A file is replaced, so its folder must be writable; a pipe or /dev/null is not.
     replaced = not os.path.exists(path) or os.path.isfile(path)
     if not os.access(folder if replaced else path, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
@@ -22,9 +40,9 @@ def check_writable(path: str) -> None:
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Write a file beside its place, then move it there, so that nobody ever sees half of it. Raises OutputError.
+    """Write a temporary file, then rename it, so that no reader ever sees half of it. Raises OutputError.
 
-    What is there and not a file, a pipe or /dev/null, is written to and stays what it is.
+    An existing device or pipe, such as /dev/null, is written to and not replaced.
     """
     folder, name = os.path.split(os.path.abspath(path))
     temporary = None
@@ -58,7 +76,7 @@ def remove_file(path: str) -> None:
 
 
 def opencv_path(path: str) -> str:
-    """A path as OpenCV and ONNX Runtime want it: UTF-8, whatever the locale. They crash on anything else.
+    """A path as OpenCV, ONNX Runtime and OpenVINO take it: UTF-8, whatever the locale. They crash on anything else.
 
     Raises ValueError for a name that is not UTF-8.
     """
@@ -66,6 +84,24 @@ def opencv_path(path: str) -> str:
         return os.fsencode(path).decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path!r}: its name is not UTF-8; rename it") from None
+
+
+@contextmanager
+def without_stderr() -> Iterator[None]:
+    """Discard what the process writes to file descriptor 2, for libraries that print whatever their log level is.
+
+    Such are TensorFlow 2.21 while it is imported, and the decoders of OpenCV 4.1.1 while they open a file.
+    It silences every thread, so use it for a short moment before the loop starts.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _umask() -> int:

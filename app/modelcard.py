@@ -1,21 +1,22 @@
-"""A model's card: the JSON file beside a model that says what goes in and what its outputs mean.
+"""A model's card: the JSON file beside a model that describes its input and its outputs.
 
 weights/yolov3-tiny.onnx
 weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
 
-A classifier's card says `"task": "classification"`: see `classifiercard.py`.
+A classifier's card says `"task": "classification"`: see `classification/card.py`.
 """
 
 import hashlib
 import json
 import os
-from typing import Any, Dict, NamedTuple, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, NamedTuple, Tuple
 
 from app.errors import ModelError
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 MAKER = "python -m tools.fetch yolov3-tiny && python -m tools.convert"
-CLASSIFICATION = "classification"  # a card's `task`; a detector's card has none
+CLASSIFICATION = "classification"  # a classifier card's `task`; a detector's card has no task
 
 
 class Head(NamedTuple):
@@ -26,10 +27,10 @@ class Head(NamedTuple):
 
 
 class ModelCard(NamedTuple):
-    """What is known of a model.
+    """A detector's card.
 
-    sha256: of the model file. multiple: input height and width are multiples of it. scale: what 0..255 is multiplied
-    by. The input is always RGB, NCHW.
+    sha256: of the model file. multiple: input height and width are multiples of it. scale: the factor for pixel values
+    0..255. The input is always RGB, NCHW.
     """
 
     name: str
@@ -58,52 +59,64 @@ def graph_path(model: str) -> str:
 
 
 def read_card(model: str) -> ModelCard:
-    """Read and check the card beside a model file.
+    """Read and check the card beside a detector's model file.
 
-    Raises ModelError when either file is missing, the card is not one of a detector, or it was written for another
-    model file.
+    Raises ModelError when either file is missing, the card is not a detector's, or it was written for another file.
     """
     fields = read_fields(model)
     if fields.get("task") == CLASSIFICATION:
         raise ModelError(f"{model}: is a classifier, not a detector; see python -m app.evaluate")
-    try:
+    with checking(card_path(model), "model card"):
         return _parse(fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{card_path(model)}: not a model card: {reason(error)}") from error
 
 
 def no_model(path: str, maker: str = MAKER) -> ModelError:
-    """The error for a model file that is not there: which ones are, and the command that makes such models."""
+    """The error for a missing model file. It lists the models in weights/ and names `maker`, the command for more."""
     try:
         files = os.listdir(WEIGHTS)
     except OSError:
         files = []
-    names = sorted(os.path.splitext(file)[0] for file in files if file.endswith(".onnx"))
-    there = ", ".join(names) or "none yet"
-    return ModelError(f"{path}: no such model; weights/ has: {there}; more are made with: {maker}")
+    names = ", ".join(sorted(os.path.splitext(file)[0] for file in files if file.endswith(".onnx"))) or "none yet"
+    return ModelError(f"{path}: no such model; weights/ has: {names}; create one with: {maker}")
 
 
 def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
-    """The fields of the card beside a model file of any kind, once its hash has been found to be the model's.
+    """The fields of the card beside a model file of any kind, after checking that the card has the model's hash.
 
-    maker: the command that makes such models, for errors to name.
+    maker: the command that makes such models, for errors to name. Raises ModelError.
     """
     if not os.path.isfile(model):
         raise no_model(model, maker)
     path = card_path(model)
-    try:
-        with open(path, encoding="utf-8") as file:
-            fields: Dict[str, Any] = json.load(file)
+    fields = read_json(path, "model card")
+    with checking(path, "model card"):
         expected = fields["sha256"]
-    except OSError as error:
-        raise ModelError(f"{path}: the model's card cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: not a model card: {reason(error)}") from error
     if hash_model(model) != expected:
-        raise ModelError(
-            f"{model}: its card {os.path.basename(path)} was written for another file; make both again with: {maker}"
-        )
+        name = os.path.basename(path)
+        raise ModelError(f"{model}: its card {name} was written for another file; make both again with: {maker}")
     return fields
+
+
+def read_json(path: str, kind: str) -> Dict[str, Any]:
+    """The fields of a JSON file that is a `kind`, as "model card". Raises ModelError."""
+    try:
+        with open(path, encoding="utf-8") as file, checking(path, kind):
+            fields = json.load(file)
+            if not isinstance(fields, dict):
+                raise TypeError("it should be a JSON object")
+            return fields
+    except OSError as error:
+        raise ModelError(f"{path}: the {kind} cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def checking(path: str, kind: str) -> Iterator[None]:
+    """Turn what wrong fields of a file raise, in the code that takes them, into a ModelError of one line."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ModelError(f"{path}: not a {kind}: {reason}") from error
 
 
 def hash_file(path: str) -> str:
@@ -116,11 +129,12 @@ def hash_file(path: str) -> str:
 
 
 def input_multiple(fields: Dict[str, Any], model: str) -> int:
-    """What a model's input height and width are multiples of, by the fields of its card; 1 where it says nothing."""
-    try:
+    """The number that a model's input height and width are multiples of, from its card's fields; 1 where it has none.
+
+    Raises ModelError.
+    """
+    with checking(card_path(model), "model card"):
         return max(1, int(positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
-    except (ValueError, AttributeError) as error:
-        raise ModelError(f"{card_path(model)}: not a model card: {error}") from error
 
 
 def hash_model(model: str) -> str:
@@ -132,10 +146,7 @@ def hash_model(model: str) -> str:
 
 
 def _parse(fields: Dict[str, Any]) -> ModelCard:
-    expected = {"layout": "NCHW", "colour": "RGB"}
-    for key, value in expected.items():
-        if fields["input"][key] != value:
-            raise ValueError("input {} should be {}, is {}".format(key, value, fields["input"][key]))
+    check_input(fields["input"])
     multiple = int(positive(fields["input"]["multiple"], "the input's multiple", 1024))
     heads = tuple(
         Head(
@@ -144,28 +155,46 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
         )
         for head in fields["heads"]
     )
+    if not heads:
+        raise ValueError("it should have heads")
     if any(multiple % head.stride for head in heads):
         raise ValueError(f"the input's multiple {multiple} is not a multiple of every stride")
-    labels = fields["labels"]
-    if not heads or not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
-        raise ValueError("it should have heads, and labels that are texts")
     return ModelCard(
         name=str(fields["name"]),
         sha256=str(fields["sha256"]),
-        labels=tuple(labels),
+        labels=names(fields["labels"], "labels"),
         heads=heads,
         multiple=multiple,
         scale=positive(fields["input"]["scale"], "the input's scale"),
     )
 
 
-def positive(value: Any, name: str, most: float = 1e4) -> float:
-    """A field that is a number above 0 and at most `most`. Raises ValueError, which calls it `name`, for another."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
-        raise ValueError(f"{name} should be above 0 and at most {most:g}, is {value!r}")
+# Checks of a card's fields. Each raises ValueError, which names the field.
+
+
+def check_input(fields: Dict[str, Any]) -> None:
+    """Check that a model's input is NCHW and RGB, the only layout and colour order there are."""
+    for key, value in (("layout", "NCHW"), ("colour", "RGB")):
+        if fields[key] != value:
+            raise ValueError(f"input {key} should be {value}, is {fields[key]}")
+
+
+def names(value: Any, field: str) -> Tuple[str, ...]:
+    """A field that is a list of at least one text, none of them empty."""
+    if not isinstance(value, list) or not value or not all(isinstance(name, str) and name for name in value):
+        raise ValueError(f"{field} should be a list of texts")
+    return tuple(value)
+
+
+def number(value: Any, field: str, low: float, high: float) -> float:
+    """A field that is a number from `low` to `high`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:  # also refuses NaN
+        raise ValueError(f"{field} should be from {low:g} to {high:g}, is {value!r}")
+    return value
+
+
+def positive(value: Any, field: str, most: float = 1e4) -> float:
+    """A field that is a number above 0 and at most `most`."""
+    if number(value, field, 0, most) == 0:
+        raise ValueError(f"{field} should be above 0, is 0")
     return float(value)
-
-
-def reason(error: Exception) -> str:
-    """What to say of an exception that reading a card has raised."""
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,4 +1,4 @@
-"""What is asked of the loop: to stop, by Ctrl-C, SIGTERM or a closed window; to reopen its files, by SIGHUP."""
+"""Requests to the loop: stop, by Ctrl-C, SIGTERM or a closed window; reopen its files, by SIGHUP."""
 
 import os
 import signal
@@ -6,10 +6,10 @@ from typing import Any, Dict
 
 
 class Stop:
-    """A context manager. Inside it the first SIGINT or SIGTERM only sets `requested`; a second one interrupts.
+    """A context manager: the first SIGINT or SIGTERM sets `requested`, the second raises KeyboardInterrupt.
 
-    SIGHUP asks for the outputs to be reopened. When it comes because the terminal has gone, as at the end of an SSH
-    session, it is a request to stop; where it is ignored, as under nohup, it stays so.
+    SIGHUP requests that outputs be reopened. Where the terminal has gone, as at the end of an SSH session, it requests
+    a stop instead. Where SIGHUP is ignored, as under nohup, it stays ignored.
     """
 
     def __init__(self) -> None:
@@ -20,11 +20,11 @@ class Stop:
         self._previous: Dict[int, Any] = {}
 
     def request(self) -> None:
-        """Ask the loop to end after the frame in hand."""
+        """Ask the loop to end after the current frame."""
         self.requested = True
 
     def take_hangup(self) -> bool:
-        """Whether a SIGHUP has come since this was last asked."""
+        """Whether a SIGHUP has arrived since the last call."""
         if not self._hangup:
             return False
         self._hangup = False
@@ -55,7 +55,7 @@ class Stop:
 
 
 def _has_terminal() -> bool:
-    """Whether there is a terminal that this process belongs to, and that has not hung up."""
+    """Whether this process has a controlling terminal that has not hung up."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
         return True

@@ -1,4 +1,4 @@
-"""What the threads beside the loop share."""
+"""What the threads beside the main loop share: a mailbox, limits, priority, and heaps."""
 
 import ctypes
 import os
@@ -9,15 +9,15 @@ from typing import Deque, Generic, Optional, TypeVar
 
 Item = TypeVar("Item")
 
-WAIT = 0.1  # seconds after which whoever waits looks whether the program is to end
+WAIT = 0.1  # seconds: how often a waiting thread checks whether the program is to stop
 M_ARENA_MAX = -8  # of mallopt(3), in malloc.h
-CLOSE_LIMIT = 0.8  # seconds that a thread has to end: SIGTERM is obeyed within two
+CLOSE_LIMIT = 0.8  # seconds that a thread has to stop, since the program obeys SIGTERM within two
 
 
 class Mailbox(Generic[Item]):
-    """Between two threads: the newest few of what one gives and the other takes.
+    """A queue between two threads that holds the newest `size` items.
 
-    Holds up to `size` items. What is put into a full one pushes the oldest out, so nobody ever waits to put.
+    An item put into a full mailbox displaces the oldest, so `put` never blocks.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,22 +27,22 @@ class Mailbox(Generic[Item]):
         self._closed = False
 
     def put(self, item: Item) -> Optional[Item]:
-        """Put an item; the one that had to go for it, or that came after the end."""
+        """Put an item; returns the item that was displaced: the oldest, or this one where the mailbox is closed."""
         with self._changed:
             if self._closed:
                 return item
-            pushed_out = self._items.popleft() if len(self._items) >= self._size else None
+            displaced = self._items.popleft() if len(self._items) >= self._size else None
             self._items.append(item)
             self._changed.notify_all()
-            return pushed_out
+            return displaced
 
     def wait_for_room(self, seconds: float) -> bool:
-        """Wait until an item would push nothing out; whether that came in time."""
+        """Wait until there is room, or the mailbox is closed; whether that happened within so many seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._items) < self._size or self._closed, seconds)
 
     def get(self, seconds: Optional[float] = None) -> Optional[Item]:
-        """The oldest item; None after so many seconds, or when there is none and none will come."""
+        """The oldest item, waiting for one; None after so many seconds, or where the mailbox is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed, seconds)
             item = self._items.popleft() if self._items else None
@@ -51,35 +51,35 @@ class Mailbox(Generic[Item]):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left and nothing will come."""
+        """Whether the mailbox is closed and empty."""
         with self._changed:
             return self._closed and not self._items
 
     def close(self) -> None:
-        """Take no more. What is in it can still be got."""
+        """Accept no more items. Those in it can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
 
 def yield_to_inference() -> None:
-    """Let this thread, and those that it will start, run where a core would be idle, and only there.
+    """Lower the priority of this thread, and of those it will start, so that it runs where a core is idle.
 
-    Inference fills every core, but between two inferences all but one are free: time enough to decode or encode a
-    frame. On Linux a thread has a priority of its own; elsewhere this would slow the whole process down.
+    Inference keeps every core busy, but between two inferences all cores but one are idle: time enough to decode or
+    encode a frame. Only on Linux, where each thread has its own priority; elsewhere it would slow the whole process.
     """
     if sys.platform.startswith("linux"):
         try:
             os.setpriority(os.PRIO_PROCESS, 0, 10)
         except OSError:
-            pass  # a sandbox that forbids it costs a little speed
+            pass  # forbidden in some sandboxes, which costs a little speed
 
 
 def share_heaps() -> None:
-    """Have all threads allocate from two heaps. For before there are threads.
+    """Let all threads allocate from two heaps. Call it before the first thread starts.
 
-    glibc gives each new thread a heap of its own, up to eight for each core, and memory that the readers of a camera
-    have freed stays in theirs. Measured by `python -m tools.soak faults --faults 100`: 50 faults of an RTSP camera grew
+    glibc gives each new thread its own heap, up to eight per core, and memory that a camera's reader threads have freed
+    stays in their heaps. Measured by `python -m tools.soak faults --faults 100`: 50 faults of an RTSP camera grew
     the process by 4.3 % without this, and by 0.4 % with it.
     """
     try:

@@ -11,8 +11,8 @@ import numpy as np
 
 from app.artefact import read_artefact, read_sidecar
 from app.backends import Backend, Shape, check_precision, check_tensor, importing, physical_cores, running
-from app.backends.quiet import without_stderr
 from app.errors import ModelError, warn
+from app.files import without_stderr
 from app.modelcard import graph_path, hash_model
 
 # For whatever else uses TensorFlow in this process, as the tools do: no more of a GPU's memory than is needed, and

@@ -1,4 +1,4 @@
-"""TensorRT: engines that `tools.build_engine` made of an ONNX file, one for each input shape, on an NVIDIA GPU."""
+"""TensorRT: engines that `tools.build_engine` built from an ONNX file, one for each input shape, on an NVIDIA GPU."""
 
 import traceback
 from typing import Any, List, Optional, Sequence, Tuple
@@ -14,29 +14,29 @@ from app.modelcard import hash_model
 
 
 class TensorRTBackend(Backend):
-    """A model in TensorRT. `path` is the ONNX file; its engines lie beside it, and are loaded when a tensor comes.
+    """A model in TensorRT. `path` is the ONNX file; its engines lie beside it, and are loaded for the first tensor.
 
-    Everything happens in the thread that makes the object: CUDA's contexts belong to threads.
+    Use it in the thread that created it: CUDA contexts belong to threads.
     """
 
-    input_shape: Shape = (None, None, None, None)  # any that there is an engine for
+    input_shape: Shape = (None, None, None, None)  # any shape that has an engine
     fills_cpu = False
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
-        """Find the GPU. Raises ModelError where there is none. `precision` auto takes FP16 engines before FP32 ones."""
+        """Find the GPU. Raises ModelError where there is none. `precision` auto prefers FP16 engines to FP32 ones."""
         if device == "cpu":
             raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
         if precision != "auto":
             check_precision("TensorRT", precision, ("fp32", "fp16"))
-        self._made = EngineSource(path, hash_model(path), (), precision)
+        self._source = EngineSource(path, hash_model(path), (), precision)
         self._session: Optional[_Session] = None
         self._gpu = Gpu()
-        self._place = EngineTarget(releases.RUNTIME, self._gpu.architecture)
+        self._target = EngineTarget(releases.RUNTIME, self._gpu.architecture)
         self.description = f"{releases.RUNTIME} {self._gpu.name}"
 
     def has_engine(self) -> bool:
-        """Whether there is an engine for the model that runs here, for an input of any shape."""
-        return has_engine(self._made, self._place)
+        """Whether the model has an engine that runs here, for an input of any shape."""
+        return has_engine(self._source, self._target)
 
     @staticmethod
     def about() -> str:
@@ -45,7 +45,7 @@ class TensorRTBackend(Backend):
         return f"{releases.RUNTIME.split()[1]}: {gpu.name}"
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
-        """See Backend. An engine is loaded for the first tensor, and for each of another shape than the last.
+        """See Backend. Loads an engine for the first tensor, and whenever the shape changes.
 
         Raises ModelError, with the command that builds it, when there is no engine for the shape.
         """
@@ -61,18 +61,18 @@ class TensorRTBackend(Backend):
             raise ModelError(f"CUDA failed: {one_line(error)}") from error
 
     def _loaded(self, shape: Tuple[int, ...]) -> "_Session":
-        """The engine for a shape, loaded now unless it is the one at hand."""
+        """The engine for a shape, loaded unless it is the current one."""
         if self._session is not None and self._session.shape == shape:
             return self._session
-        made = self._made._replace(shape=shape)
-        path, data, fields = find_engine(made, self._place)
+        source = self._source._replace(shape=shape)
+        path, data, fields = find_engine(source, self._target)
         if self._session is not None:
             self._session.close()
             self._session = None
         try:
             self._session = _Session(data, shape, fields["outputs"])
         except ModelError as error:
-            again = build_command(made.model, made.shape, fields["precision"])
+            again = build_command(source.model, source.shape, fields["precision"])
             raise ModelError(f"{path}: {error}; build it again with: {again}") from error
         self.description = "{} {} {}".format(releases.RUNTIME, self._gpu.name, fields["precision"])
         return self._session
@@ -86,7 +86,7 @@ class TensorRTBackend(Backend):
 
 
 def _let_go(error: Optional[BaseException]) -> None:
-    """Free what a failure's traceback holds on to, while the context is current that it was made in."""
+    """Free what an exception's traceback refers to, while the context is current in which it was allocated."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
@@ -96,7 +96,7 @@ class _Session:
     """One engine in the GPU's memory, its stream and its buffers. Used and closed with the GPU's context current."""
 
     def __init__(self, data: bytes, shape: Sequence[int], outputs: Sequence[str]) -> None:
-        """outputs: names in the order that the model has them, which need not be the engine's. Raises ModelError."""
+        """outputs: names in the model's order, which the engine may not keep. Raises ModelError."""
         self.shape = tuple(shape)
         self._buffers: List[Buffer] = []
         self._engine: Optional[releases.Engine] = None
@@ -104,7 +104,7 @@ class _Session:
         try:
             self._engine = releases.load_engine(data)
             self._prepare(self._engine, outputs)
-        except Exception:  # which keeps this object alive while it is on its way
+        except Exception:  # its traceback keeps this object alive
             self.close()
             raise
 
@@ -113,7 +113,7 @@ class _Session:
         places = {tensor.name: index for index, tensor in enumerate(tensors)}
         inputs = [index for index, tensor in enumerate(tensors) if tensor.is_input]
         if len(inputs) != 1 or len(outputs) != len(tensors) - 1 or not set(outputs) < set(places):
-            raise ModelError("its tensors are not those of the sidecar: {}".format(", ".join(places)))
+            raise ModelError("its tensors differ from its sidecar: {}".format(", ".join(places)))
         if not all(engine.is_float32(index) for index in places.values()):
             raise ModelError("its inputs and outputs are not all float32")
         if not engine.set_shape(inputs[0], self.shape):
@@ -137,11 +137,11 @@ class _Session:
         return [output.host for output in self._outputs]
 
     def close(self) -> None:
-        """Free everything, in the reverse order of its making."""
+        """Free everything, in reverse order of allocation."""
         try:
-            self._stream.synchronize()  # nothing may still be at work in what is freed next
+            self._stream.synchronize()  # no work may use the memory that is freed next
         except driver.Error:
-            pass  # the GPU has failed before this, and that was said
+            pass  # the GPU had failed before, which was reported
         self._input, self._outputs = None, []  # type: ignore[assignment]
         while self._buffers:
             self._buffers.pop().free()

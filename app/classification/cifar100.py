@@ -1,7 +1,7 @@
-"""CIFAR-100 in its official binary form, streamed: the archive, or the folder that it unpacks to.
+"""CIFAR-100 in its official binary version, read as a stream: the archive, or the folder that it unpacks to.
 
 A record is 3,074 bytes: the coarse label, the fine label, then 1,024 bytes each of red, green and blue, row by row.
-Nothing in it is code, unlike in the pickled form. Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
+Unlike the pickled version, it holds no code. Source: Krizhevsky, https://www.cs.toronto.edu/~kriz/cifar.html
 """
 
 import lzma
@@ -17,11 +17,11 @@ from app.errors import SourceError
 
 SIDE = 32  # height and width of an image in pixels
 RECORD = 2 + 3 * SIDE * SIDE  # bytes
-FINE, COARSE = 100, 20  # how many labels there are
+FINE, COARSE = 100, 20  # number of labels
 SPLITS = ("train", "test")
 FILES = ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt")
 BLOCK = 1000  # records read at once, 3 MB
-PIECE = 1 << 18  # bytes asked for at once: an archive holds what is asked for several times over
+PIECE = 1 << 18  # bytes per read: reading from an archive takes several times as much memory
 
 
 class Batch(NamedTuple):
@@ -35,19 +35,19 @@ class Batch(NamedTuple):
 class Cifar100:
     """The data set in a folder or an archive (.tar, .tar.gz, .tar.xz). `fine_names` and `coarse_names` are its labels.
 
-    An archive is decompressed anew for every pass and never unpacked to disk. Raises SourceError, here and while it is
-    read, for whatever is missing or wrong; says in which file and which record.
+    An archive is decompressed again for every pass and never unpacked to disk. Raises SourceError, here and while
+    reading, for missing and damaged files; the error names the file and the record.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         if not os.path.exists(path):
-            raise SourceError(f"{path}: is not there; get it with: python -m tools.fetch cifar-100")
+            raise SourceError(f"{path}: not found; get it with: python -m tools.fetch cifar-100")
         self.fine_names = self._names("fine_label_names.txt", FINE)
         self.coarse_names = self._names("coarse_label_names.txt", COARSE)
 
     def count(self, split: str) -> int:
-        """Number of images in a split, by the size of its file."""
+        """Number of images in a split, from the size of its file."""
         with self._open(split + ".bin") as (_, size):
             return self._count(split, size)
 
@@ -57,7 +57,7 @@ class Cifar100:
             left = self._count(split, length) if limit is None else min(limit, self._count(split, length))
             first = 0
             while left > 0:
-                # Whole batches: as many as fit into a block, at least one.
+                # Complete batches: as many as fit into a block, at least one.
                 wanted = min(left, max(1, BLOCK // size) * size)
                 block = self._read(split, file, first, wanted)
                 for start in range(0, wanted, size):
@@ -68,7 +68,7 @@ class Cifar100:
                 left -= wanted
 
     def load(self, split: str) -> Batch:
-        """A whole split at once: 154 MB for the training set."""
+        """A complete split at once: 154 MB for the training set."""
         with self._open(split + ".bin") as (file, length):
             records = self._read(split, file, 0, self._count(split, length))
         return Batch(records[:, 2:].reshape(-1, 3, SIDE, SIDE), records[:, 1], records[:, 0])
@@ -101,7 +101,7 @@ class Cifar100:
             try:
                 names = _read_exactly(file, min(size, 1 << 16)).decode("ascii").split()
             except UnicodeDecodeError:
-                raise SourceError(f"{self.path}: {name}: is not a list of names") from None
+                raise SourceError(f"{self.path}: {name}: not a list of names") from None
         if len(names) != expected:
             raise SourceError(f"{self.path}: {name}: has {len(names)} names instead of {expected}")
         return names
@@ -115,7 +115,7 @@ class Cifar100:
                     yield file, os.fstat(file.fileno()).st_size
             else:
                 # Not as a stream (r|*), which decompresses without limit: a small archive can fill the memory. And not
-                # with getmember(), which reads all of it first.
+                # with getmember(), which reads the complete archive first.
                 with tarfile.open(self.path) as archive:
                     for member in archive:
                         if member.isfile() and os.path.basename(member.name) == name:
@@ -123,20 +123,20 @@ class Cifar100:
                             assert content is not None  # it is a file
                             yield content, member.size
                             return
-                raise SourceError(f"{self.path}: has no {name} in it")
+                raise SourceError(f"{self.path}: contains no {name}")
         except FileNotFoundError:
-            raise SourceError(f"{self.path}: there is no {name} in it") from None
+            raise SourceError(f"{self.path}: contains no {name}") from None
         except SourceError:
             raise
         except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
             reason = str(error).split("\n")[0].rstrip(":")
-            raise SourceError(f"{self.path}: is damaged, or not an archive: {reason}") from error
+            raise SourceError(f"{self.path}: damaged, or not an archive: {reason}") from error
         except OSError as error:
             raise SourceError(f"{self.path}: {name}: {error.strerror or error}") from error
 
 
 def _read_exactly(file: IO[bytes], size: int) -> bytes:
-    """Up to `size` bytes, fewer only at the end of the file: an archive gives what it has decompressed."""
+    """Up to `size` bytes, fewer only at the end of the file: a read from an archive may return fewer."""
     pieces = []
     while size > 0:
         piece = file.read(min(size, PIECE))

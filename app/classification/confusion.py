@@ -1,4 +1,4 @@
-"""Which class was taken for which: counts only. `heatmap.py` draws them."""
+"""The confusion matrix: counts only. `heatmap.py` draws it."""
 
 from typing import List, Sequence, Tuple
 
@@ -21,9 +21,9 @@ class ConfusionMatrix:
         self.counts += np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
     def worst_classes(self, most: int = 5) -> List[Tuple[str, float]]:
-        """Name and accuracy of the classes that are least often recognised, the worst first; ties in label order.
+        """Name and accuracy of the classes with the lowest accuracy, lowest first; ties in label order.
 
-        Classes without any image are left out.
+        Classes without images are left out.
         """
         totals = self.counts.sum(axis=1)
         accuracy = self.counts.diagonal() / np.maximum(totals, 1)
@@ -31,7 +31,7 @@ class ConfusionMatrix:
         return [(self.labels[index], float(accuracy[index])) for index in order[:most]]
 
     def most_confused(self, most: int = 5) -> List[Tuple[str, str, int]]:
-        """(true, predicted, count) of the commonest mistakes, the commonest first; ties in label order."""
+        """(true, predicted, count) of the most frequent mistakes, most frequent first; ties in label order."""
         mistakes = self.counts.copy()
         np.fill_diagonal(mistakes, 0)
         order = np.argsort(-mistakes, axis=None, kind="stable")[:most].tolist()

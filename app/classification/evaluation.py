@@ -1,15 +1,15 @@
-"""What an evaluation has found: speed, the comparison with the model's card, and the summary in words."""
+"""The results of an evaluation: speed, the comparison with the model's card, and the summary."""
 
 from typing import Any, Dict, List, Optional, Tuple
 
 from app.classification.card import Accuracy
 from app.timing.histogram import Histogram
 
-LARGEST_DIFFERENCE = 0.1  # percentage points: more is not rounding, but another computation
+LARGEST_DIFFERENCE = 0.1  # percentage points; rounding explains no more than that
 
 
 def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
-    """The report's part about inference, with what makes images ready for it; None without images."""
+    """The report's speed fields, of inference with its preprocessing; None without images."""
     mean = batches.total / images if images else None
     median, slow = batches.percentile(50), batches.percentile(95)
     times = {"mean": mean, "p50": median and median / batch, "p95": slow and slow / batch}
@@ -20,20 +20,20 @@ def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
 
 
 def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optional[Dict[str, Any]], str]:
-    """The report's `card`, None where the two cannot be compared, and the outcome or the reason in one line.
+    """The report's `card`, None where the two cannot be compared, and the verdict or the reason in one line.
 
     fields: the report's `split`, `images`, `complete`, `top1` and `top5`.
     """
     if accuracy is None:
-        return None, "not compared with the card, which gives no accuracy"
+        return None, "not compared with the card, which states no accuracy"
     if not fields["complete"]:
-        return None, "not compared with the card: it was stopped early"
+        return None, "not compared with the card: stopped early"
     if fields["split"] != "test":
         return None, "not compared with the card, which is about the test set"
     if fields["images"] != accuracy.images:
         return None, f"not compared with the card, which is about {accuracy.images} images"
     pairs = [("top-1", fields["top1"], accuracy.top1), ("top-5", fields["top5"], accuracy.top5)]
-    # Rounded, for 0.621 - 0.620 is a little more than 0.001.
+    # Rounded, since 0.621 - 0.620 is slightly more than 0.001 in floating point.
     differences = [round(abs(100 * (here - there)), 6) for _, here, there in pairs]
     off = [pair for pair, difference in zip(pairs, differences) if difference > LARGEST_DIFFERENCE]
     outcome = {
@@ -42,19 +42,19 @@ def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optio
         "difference_points": max(differences),
         "agrees": not off,
     }
-    shown = ", ".join(f"{name} {percent(here)} here, {percent(there)} by the card" for name, here, there in off)
+    shown = ", ".join(f"{name} {percent(here)} here, {percent(there)} on the card" for name, here, there in off)
     if off:
-        return outcome, f"the accuracy on this device is not the card's: {shown}"
-    return outcome, f"as the card says: {percent(accuracy.top1)} top-1, {percent(accuracy.top5)} top-5"
+        return outcome, f"the accuracy differs from the card: {shown}"
+    return outcome, f"agrees with the card: {percent(accuracy.top1)} top-1, {percent(accuracy.top5)} top-5"
 
 
 def percent(fraction: float) -> str:
-    """A fraction from 0 to 1 as per cent with two digits."""
+    """A fraction from 0 to 1 as a percentage with two decimals."""
     return f"{100 * fraction:.2f} %"
 
 
 def summary(fields: Dict[str, Any], verdict: str) -> List[str]:
-    """The report in lines. verdict: the outcome of the comparison with the card."""
+    """The report in lines. verdict: of the comparison with the card."""
     what = "{} on {}".format(fields["model"], fields["backend"])
     if not fields["images"]:
         return [what, "stopped before the first image"]

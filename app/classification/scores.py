@@ -1,4 +1,4 @@
-"""How often a classifier is right, counted batch by batch in constant memory."""
+"""A classifier's accuracy and loss, counted batch by batch in constant memory."""
 
 from typing import Any, Dict, Sequence
 
@@ -11,7 +11,7 @@ BEST = 5
 
 
 class Scores:
-    """Counts over all images so far. `confusion` says what was taken for what."""
+    """Counts over all images so far. `confusion` is the confusion matrix."""
 
     def __init__(self, labels: Sequence[str], superclass_of: Sequence[int]) -> None:
         """superclass_of: the number of each label's superclass."""
@@ -24,7 +24,7 @@ class Scores:
     def add(self, logits: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> None:
         """Count a batch: logits (n, labels), finite; true labels and superclasses, (n,) of any integers.
 
-        Of equal logits, the lower label counts as the larger.
+        Of equal logits, the one of the lower label ranks first.
         """
         ranked = np.argsort(-logits, axis=1, kind="stable")[:, :BEST]
         predicted = ranked[:, 0]
@@ -36,7 +36,7 @@ class Scores:
         self.confusion.add(fine, predicted)
 
     def report(self) -> Dict[str, Any]:
-        """The report's part about accuracy: fractions from 0 to 1 and the mean cross-entropy, None without images."""
+        """The report's accuracy fields: fractions from 0 to 1 and the mean cross-entropy, None without images."""
         sums = {
             "top1": self._top1,
             "top5": self._top5,

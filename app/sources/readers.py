@@ -1,15 +1,13 @@
 """Reads images and videos from files, and draws synthetic ones. Generators, for whichever thread wants to wait."""
 
 import os
-import sys
-from contextlib import contextmanager
 from typing import Iterator, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 
 from app.errors import SourceError, warn
-from app.files import opencv_path
+from app.files import opencv_path, without_stderr
 from app.sources.container import is_cut_off
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -24,7 +22,7 @@ def probe_video(path: str) -> Tuple[Optional[float], Optional[int]]:
     """
     if os.path.getsize(path) == 0:
         raise SourceError(f"{path}: the file is empty")
-    with _quiet():
+    with without_stderr():
         capture = cv2.VideoCapture(_opencv_name(path))
     if not capture.isOpened():
         raise SourceError(f"{path}: damaged, or not a video that OpenCV can read")
@@ -38,23 +36,6 @@ def _opencv_name(path: str) -> str:
         return opencv_path(path)
     except ValueError as error:
         raise SourceError(str(error)) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Throw away what the decoders of OpenCV 4.1.1 write on standard error when a file is not to their liking.
-
-    It silences the whole process, so it is for the moment of opening, before the loop begins.
-    """
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def read_video(path: str, expected: Optional[int]) -> Images:

@@ -161,7 +161,7 @@ def test_a_port_on_which_somebody_listens():
         server.bind(("127.0.0.1", 0))
         server.listen(1)
         text = reason(f"127.0.0.1:{server.getsockname()[1]}")
-    assert text.startswith("the host answers")
+    assert text.startswith("the host responds")
     assert "path" in text
     assert "password" in text
 
@@ -172,7 +172,7 @@ def test_a_port_on_which_somebody_listens():
         pytest.param(
             socket.gaierror(-2, "Name or service not known: camera.example"), "no host of this name", id="DNS"
         ),
-        pytest.param(socket.timeout("timed out"), "does not answer", id="nothing comes"),
+        pytest.param(socket.timeout("timed out"), "does not respond", id="nothing comes"),
         pytest.param(OSError(113, "No route to host"), "no route to host", id="no route"),
         pytest.param(OSError("odd"), "odd", id="an error without a number"),
     ],
@@ -224,12 +224,12 @@ def test_the_host_that_is_asked(monkeypatch, uri, address):
     ],
 )
 def test_nonsense_for_an_address(host):
-    assert "is no address" in reason(host)
+    assert "not an address" in reason(host)
 
 
 @pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a/hunter2"])
 def test_a_password_that_has_to_be_escaped(password):
     """The address then seems to end in it."""
     text = why_no_video(f"rtsp://alice:{password}@127.0.0.1/live")
-    assert "is no address" in text
+    assert "not an address" in text
     assert not any(secret in text for secret in SECRETS)

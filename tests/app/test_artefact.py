@@ -71,7 +71,7 @@ def test_missing_file(path):
 def test_missing_sidecar(path):
     """A file that nothing is known of is not read: its making was interrupted, or it came from elsewhere."""
     os.remove(sidecar_path(path))
-    with pytest.raises(ModelError, match="small.pb.json: cannot be read"):
+    with pytest.raises(ModelError, match="small.pb.json: the sidecar cannot be read"):
         read_artefact(path, REMAKE)
 
 
@@ -97,7 +97,7 @@ def test_missing_sidecar(path):
 def test_not_a_sidecar(path, data):
     write(sidecar_path(path), data)
     for read in (read_sidecar, lambda path: read_artefact(path, REMAKE)):
-        with pytest.raises(ModelError, match="small.pb.json: not the sidecar") as caught:
+        with pytest.raises(ModelError, match="small.pb.json: not a sidecar") as caught:
             read(path)
         assert "\n" not in str(caught.value)
 

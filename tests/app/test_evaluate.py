@@ -1,4 +1,4 @@
-"""The command itself, in a process of its own, on small real models; its figures against a slow and plain oracle."""
+"""The command on small real models; its figures against a slow and plain oracle."""
 
 import json
 import math
@@ -20,6 +20,7 @@ from app.classification.cifar100 import RECORD
 from app.classification.evaluation import compare
 from app.classification.scores import Scores
 from app.errors import ModelError
+from app.modelcard import card_path
 
 KEYS = {
     "model", "backend", "data", "split", "images", "complete", "batch", "top1", "top5", "loss", "superclass_top1",
@@ -40,38 +41,53 @@ def model(tmp_path):
     return write_card(write_model(tmp_path / "small.onnx"))
 
 
-def run(*args, **options):
-    """Run the command to its end: (exit code, standard output, standard error)."""
+def in_a_process(*args, **options):
+    """Run the command in a process of its own: (exit code, standard output, standard error)."""
     command = [sys.executable, "-m", "app.evaluate"] + [str(arg) for arg in args]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
-    process = subprocess.Popen(command, cwd=ROOT, **dict(pipes, **options))
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-    return process.returncode, out, err
+    done = subprocess.run(command, cwd=ROOT, timeout=PATIENCE, **dict(pipes, **options))
+    return done.returncode, done.stdout, done.stderr
 
 
-def evaluated(tmp_path, model, data, *args):
-    """The report of a run that succeeds, on ONNX Runtime where nothing else is said."""
-    report = tmp_path / "report.json"
-    backend = () if "--backend" in args else ("--backend", "onnx", "--device", "cpu")
-    code, out, err = run("--model", model, "--data", data, "--report", report, *backend + args)
-    assert (code, err) == (0, ""), err
-    fields = json.loads(report.read_text())
-    assert set(fields) == KEYS
-    if fields["images"]:
+@pytest.fixture
+def run(capfd):
+    """Run the command here: (exit code, standard output, standard error). On ONNX Runtime, unless `args` say."""
+
+    def command(*args):
+        backend = [] if "--backend" in args else ["--backend", "onnx", "--device", "cpu"]
+        code = evaluate.main([str(arg) for arg in args] + backend)
+        return (code, *capfd.readouterr())
+
+    return command
+
+
+@pytest.fixture
+def evaluated(run, tmp_path):
+    """The report of a run that succeeds."""
+
+    def command(*args, by=None):
+        report = tmp_path / "report.json"
+        code, out, err = (by or run)("--report", report, *args)
+        assert (code, err) == (0, ""), err
+        fields = json.loads(report.read_text())
+        assert set(fields) == KEYS
         assert "{:.2f} %".format(100 * fields["top1"]) in out
-    return fields
+        return fields
+
+    return command
 
 
-def fails(code, args, *phrases):
+@pytest.fixture
+def fails(run):
     """The command ends with this code, one line on standard error that has the phrases, and nothing else."""
-    ended, out, err = run(*args)
-    assert (ended, out, len(err.splitlines())) == (code, "", 1), err
-    for phrase in phrases:
-        assert phrase in err
-    return err
+
+    def command(code, args, *phrases):
+        ended, out, err = run(*args)
+        assert (ended, out, len(err.splitlines())) == (code, "", 1), err
+        for phrase in phrases:
+            assert phrase in err
+
+    return command
 
 
 def read_slowly(data, split="test", limit=10**9):
@@ -119,45 +135,47 @@ def part(fields, expected):
     return {key: fields[key] for key in expected}
 
 
-@pytest.mark.parametrize("batch", [1, 7, 64])
-def test_against_the_oracle(tmp_path, model, data, batch):
+@pytest.mark.parametrize("batch, by", [(1, in_a_process), (7, None), (64, None)])
+def test_against_the_oracle(evaluated, model, data, batch, by):
     expected = oracle(data)
     assert 0 < expected["top1"] < expected["top5"] < 1  # else it would prove little
     assert expected["top1"] < expected["superclass_top1"]
-    fields = evaluated(tmp_path, model, data, "--batch", batch)
+    args = () if by is None else ("--backend", "onnx", "--device", "cpu")
+    fields = evaluated("--model", model, "--data", data, "--batch", batch, *args, by=by)
     assert part(fields, expected) == expected
     assert (fields["model"], fields["split"], fields["batch"], fields["complete"]) == ("small", "test", batch, True)
     assert fields["backend"].startswith("onnxruntime ")
     assert fields["card"] is None
     assert set(fields["ms_per_image"]) == {"mean", "p50", "p95"}
     assert all(value > 0 for value in fields["ms_per_image"].values())
-    assert fields["peak_memory_mb"] < 200
+    if by is not None:
+        assert fields["peak_memory_mb"] < 200
 
 
 @pytest.mark.parametrize("args, split, limit", [(("--split", "train"), "train", 100), (("--limit", 11), "test", 11)])
-def test_a_part_of_the_data(tmp_path, model, data, args, split, limit):
+def test_a_part_of_the_data(evaluated, model, data, args, split, limit):
     expected = oracle(data, split, limit)
-    assert part(evaluated(tmp_path, model, data, *args), expected) == expected
+    assert part(evaluated("--model", model, "--data", data, *args), expected) == expected
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_opencv(tmp_path, model, data, batch):
+def test_opencv(evaluated, model, data, batch):
     try:
         with open_backend(model, "opencv") as backend:
             backend.infer(np.zeros((batch, 3, 32, 32), np.float32))
     except ModelError as error:
         pytest.skip(str(error))
     expected = oracle(data)
-    fields = evaluated(tmp_path, model, data, "--backend", "opencv", "--batch", batch)
+    fields = evaluated("--model", model, "--data", data, "--backend", "opencv", "--batch", batch)
     assert part(fields, expected) == expected
 
 
-def test_a_fixed_batch(tmp_path, data):
+def test_a_fixed_batch(evaluated, fails, tmp_path, data):
     model = write_card(write_model(tmp_path / "fixed.onnx", batch=7))
     expected = oracle(data)
-    assert part(evaluated(tmp_path, model, data, "--batch", 7), expected) == expected  # 60 images are 8 batches and 4
-    args = ("--model", model, "--data", data, "--backend", "onnx")
-    fails(2, args, "--batch 1: the model takes batches of 7 only; use --batch 7")
+    here = ("--model", model, "--data", data)
+    assert part(evaluated("--batch", 7, *here), expected) == expected  # 60 images are 8 batches and 4
+    fails(2, here, "--batch 1: the model takes batches of 7 only; use --batch 7")
 
 
 def accuracy(data, **changes):
@@ -167,30 +185,30 @@ def accuracy(data, **changes):
     return dict(figures, **changes)
 
 
-def test_as_the_card_says(tmp_path, model, data):
-    write_card(model, accuracy=accuracy(data))
-    card = evaluated(tmp_path, model, data)["card"]
+def test_as_the_card_says(evaluated, model, data):
     right = accuracy(data)
+    write_card(model, accuracy=right)
+    card = evaluated("--model", model, "--data", data)["card"]
     assert card == {"top1": right["top1"], "top5": right["top5"], "difference_points": 0, "agrees": True}
 
 
 @pytest.mark.parametrize("figure, name", [("top1", "top-1"), ("top5", "top-5")])
-def test_not_as_the_card_says(tmp_path, model, data, figure, name):
+def test_not_as_the_card_says(run, tmp_path, model, data, figure, name):
     right = accuracy(data)[figure]
     write_card(model, accuracy=accuracy(data, **{figure: right - 0.002}))
-    report, picture = tmp_path / "report.json", tmp_path / "confusion.png"
-    code, out, err = run(
-        "--model", model, "--data", data, "--backend", "onnx", "--report", report, "--confusion", picture
-    )  # fmt: skip
+    report, picture = tmp_path / "report.json", tmp_path / "confusion.PNG"
+    code, out, err = run("--model", model, "--data", data, "--report", report, "--confusion", picture)
     assert code == 4
-    said = "the accuracy on this device is not the card's: {} {:.2f} % here, {:.2f} % by the card"
-    line = said.format(name, 100 * right, 100 * (right - 0.002))
-    assert err == f"error: {line}\n"
-    assert line in out
+    figures = f"{name} {100 * right:.2f} % here, {100 * (right - 0.002):.2f} % on the card"
+    assert err.startswith("error: ")
+    assert figures in err
+    assert err[len("error: ") :] in out
     card = json.loads(report.read_text())["card"]
     assert not card["agrees"]
     assert card["difference_points"] == pytest.approx(0.2)
-    assert picture.exists()
+    image = cv2.imread(str(picture))
+    assert image.shape[2] == 3
+    assert min(image.shape[:2]) > 1500
 
 
 @pytest.mark.parametrize(
@@ -201,9 +219,9 @@ def test_not_as_the_card_says(tmp_path, model, data, figure, name):
         ((), 10000, "is about 10000 images"),
     ],
 )
-def test_not_compared_with_the_card(model, data, args, images, phrase):
+def test_not_compared_with_the_card(run, model, data, args, images, phrase):
     write_card(model, accuracy=accuracy(data, images=images, top1=0.0))
-    code, out, err = run("--model", model, "--data", data, "--backend", "onnx", *args)
+    code, out, err = run("--model", model, "--data", data, *args)
     assert (code, err) == (0, "")
     assert "not compared with the card, which " + phrase in out
 
@@ -221,14 +239,6 @@ def test_equal_logits_rank_by_label():
     fields = scores.report()
     assert [3 * fields[key] for key in FIGURES] == pytest.approx([1, 2, 2])
     assert fields["loss"] == pytest.approx(math.log(100))
-
-
-def test_the_picture(tmp_path, model, data):
-    path = tmp_path / "confusion.PNG"
-    assert run("--model", model, "--data", data, "--backend", "onnx", "--confusion", path)[0] == 0
-    image = cv2.imread(str(path))
-    assert image.shape[2] == 3
-    assert min(image.shape[:2]) > 1500
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -257,7 +267,7 @@ def test_interrupted(tmp_path, model, number):
         process.kill()
     assert (process.returncode, err) == (0, "")
     assert "incomplete" in out
-    assert "not compared with the card: it was stopped early" in out
+    assert "not compared with the card: stopped early" in out
     fields = json.loads(report.read_text())
     expected = oracle(data, limit=fields["images"])
     assert part(fields, expected) == expected
@@ -265,7 +275,7 @@ def test_interrupted(tmp_path, model, number):
     assert 3 <= fields["images"] < 30
 
 
-def test_stopped_before_the_first_image(tmp_path, model, data, monkeypatch, capsys):
+def test_stopped_before_the_first_image(run, tmp_path, model, data, monkeypatch):
     class Stopped(evaluate.Stop):
         def __enter__(self):
             self.requested = True
@@ -273,87 +283,84 @@ def test_stopped_before_the_first_image(tmp_path, model, data, monkeypatch, caps
 
     monkeypatch.setattr(evaluate, "Stop", Stopped)
     report, picture = tmp_path / "report.json", tmp_path / "confusion.png"
-    args = ["--model", model, "--data", data, "--backend", "onnx"]
-    assert evaluate.main(args + ["--report", str(report), "--confusion", str(picture)]) == 0
-    assert "stopped before the first image" in capsys.readouterr().out
+    code, out, _ = run("--model", model, "--data", data, "--report", report, "--confusion", picture)
+    assert code == 0
+    assert "stopped before the first image" in out
     fields = json.loads(report.read_text())
     assert set(fields) == KEYS
     assert (fields["images"], fields["top1"], fields["ms_per_image"]["p50"]) == (0, None, None)
     assert picture.exists()
 
 
-@pytest.mark.parametrize(
-    "changes, phrase",
-    [
-        pytest.param({"outputs": 10}, "one output of shape (1, 100), has (1, 10)", id="ten classes"),
-        pytest.param({"twice": True}, "one output of shape (1, 100), has (1, 100), (1, 100)", id="two outputs"),
-        pytest.param({"side": 64}, "the card does not fit the model", id="another size"),
-        pytest.param({"bias": np.full(FINE, np.nan, np.float32)}, "not finite", id="not a number"),
-    ],
-)
-def test_a_model_that_does_not_fit(tmp_path, data, changes, phrase):
-    model = write_card(write_model(tmp_path / "wrong.onnx", **changes))
-    fails(4, ("--model", model, "--data", data, "--backend", "onnx"), phrase)
+LARGE = {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [64, 64]}
 
 
 @pytest.mark.parametrize(
-    "changes, phrases",
+    "model_changes, card_changes, phrase",
     [
-        pytest.param({"labels": LABELS[:-1], "superclass_of": SUPERCLASS_OF[:-1]}, ["99 label names"], id="labels"),
-        pytest.param({"labels": LABELS[::-1]}, ["label 0 is fine99 to it, fine0 in the data"], id="order"),
-        pytest.param({"superclasses": SUPERCLASSES[::-1]}, ["superclass 0 is coarse19"], id="superclasses"),
-        pytest.param({"sha256": "0" * 64}, ["another file"], id="hash"),
-        pytest.param({"task": "detection"}, ["should be classification"], id="task"),
+        pytest.param({"outputs": 10}, {}, "one output of shape (1, 100), has (1, 10)", id="ten classes"),
+        pytest.param({"twice": True}, {}, "one output of shape (1, 100), has (1, 100), (1, 100)", id="two outputs"),
+        pytest.param({"side": 64}, {}, "the card does not fit the model", id="another size than the card's"),
+        pytest.param({"side": 64}, {"input": LARGE}, "takes images of 64x64 pixels", id="another size than the data's"),
+        pytest.param({"bias": np.full(FINE, np.nan, np.float32)}, {}, "not finite", id="not a number"),
+        pytest.param(
+            {}, {"labels": LABELS[:-1], "superclass_of": SUPERCLASS_OF[:-1]}, "99 label names, the data have 100",
+            id="labels",
+        ),
+        pytest.param({}, {"labels": LABELS[::-1]}, "label 0 is fine99 on its card, and fine0 in", id="order"),
+        pytest.param({}, {"superclasses": SUPERCLASSES[::-1]}, "superclass 0 is coarse19", id="superclasses"),
+        pytest.param({}, {"sha256": "0" * 64}, "another file", id="hash"),
+        pytest.param({}, {"task": "detection"}, "should be classification", id="task"),
+    ],
+)  # fmt: skip
+def test_a_model_that_does_not_fit(fails, tmp_path, data, model_changes, card_changes, phrase):
+    model = write_card(write_model(tmp_path / "wrong.onnx", **model_changes), **card_changes)
+    fails(4, ("--model", model, "--data", data), phrase)
+
+
+@pytest.mark.parametrize(
+    "code, args, phrase",
+    [
+        (2, ("--limit", 0), "a limit should be from 1"),
+        (2, ("--batch", 0), "a batch should be from 1"),
+        (2, ("--batch", "many"), "a batch should be from 1"),
+        (2, ("--split", "validation"), "validation"),
+        (2, ("--confusion", "picture.jpg"), "picture.jpg: the picture is a PNG file"),
+        (2, ("--report", "x.png", "--confusion", "x.png"), "would overwrite"),
+        (2, ("--report", "{model}"), "would overwrite"),
+        (2, ("--report", "{card}"), "would overwrite"),
+        (2, ("--report", "{data}/test.bin"), "would overwrite"),
+        (3, ("--data", "absent"), "absent: not found; get it with: python -m tools.fetch cifar-100"),
+        (4, ("--model", "absent.onnx"), "absent.onnx: no such model"),
+        (5, ("--report", "absent/report.json"), "mkdir"),
+        (5, ("--report", "."), "is a folder"),
     ],
 )
-def test_a_card_that_does_not_fit(model, data, changes, phrases):
-    write_card(model, **changes)
-    fails(4, ("--model", model, "--data", data, "--backend", "onnx"), *phrases)
+def test_bad_options(fails, monkeypatch, tmp_path, model, data, code, args, phrase):
+    monkeypatch.chdir(str(tmp_path))
+    before = {name: os.stat(name) for name in os.listdir(".")}
+    paths = {"model": model, "card": card_path(model), "data": data}
+    given = [str(arg).format(**paths) for arg in args]
+    fails(code, ["--model", model, "--data", data] + given, phrase)
+    assert {name: os.stat(name) for name in os.listdir(".")} == before
 
 
-def test_a_model_for_larger_images(tmp_path, data):
-    size = {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [64, 64]}
-    model = write_card(write_model(tmp_path / "large.onnx", side=64), input=size)
-    fails(4, ("--model", model, "--data", data, "--backend", "onnx"), "takes images of 64x64 pixels", "32x32")
-
-
-def test_bad_options(tmp_path, model, data):
-    here = ("--model", model, "--data", data)
-    fails(2, here + ("--limit", 0), "a limit should be from 1")
-    fails(2, here + ("--batch", 0), "a batch should be from 1")
-    fails(2, here + ("--batch", "many"), "a batch should be from 1")
-    fails(2, here + ("--split", "validation"), "validation")
-    fails(2, here + ("--confusion", tmp_path / "picture.jpg"), ".png")
-    fails(3, ("--model", model, "--data", tmp_path / "absent"), "absent", "is not there")
-    fails(4, ("--model", tmp_path / "absent.onnx", "--data", data), "absent.onnx: no such model")
-    fails(5, here + ("--report", tmp_path / "absent" / "report.json"), "mkdir")
-    fails(5, here + ("--report", tmp_path), "is a folder")
-
-
-def test_outputs_overwrite_nothing(tmp_path, model, data):
-    before = {name: os.stat(str(tmp_path / name)) for name in os.listdir(str(tmp_path))}
-    here = ("--model", model, "--data", data, "--report")
-    for path in (model, model.replace(".onnx", ".json"), os.path.join(data, "test.bin")):
-        fails(2, here + (path,), "would overwrite")
-    fails(2, here + (tmp_path / "x.png", "--confusion", tmp_path / "x.png"), "would overwrite")
-    assert {name: os.stat(str(tmp_path / name)) for name in os.listdir(str(tmp_path))} == before
-
-
-def test_damaged_data(tmp_path, model):
+def test_damaged_data(fails, tmp_path, model):
     data = write_data(tmp_path / "data")
     path = os.path.join(data, "test.bin")
     with open(path, "r+b") as file:
         file.truncate(2 * RECORD + 5)
-    fails(3, ("--model", model, "--data", data, "--backend", "onnx"), "record 2 is cut off")
+    fails(3, ("--model", model, "--data", data), "record 2 is cut off")
 
 
-def test_nobody_reads_standard_output(tmp_path, model, data):
+def test_standard_output_is_closed(tmp_path, model, data):
     report = tmp_path / "report.json"
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as pipe:
-        code, _, err = run("--model", model, "--data", data, "--backend", "onnx", "--report", report, stdout=pipe)
-    assert (code, err) == (5, "error: standard output cannot be written to: Broken pipe\n")
+        args = ("--model", model, "--data", data, "--backend", "onnx", "--report", report)
+        code, _, err = in_a_process(*args, stdout=pipe)
+    assert (code, err) == (5, "error: cannot write to standard output: Broken pipe\n")
     assert json.loads(report.read_text())["images"] == 60
 
 
@@ -370,9 +377,11 @@ def test_what_is_imported(tmp_path, model, data):
     assert err == "[]\n"
 
 
-def test_help():
-    code, out, err = run("--help")
-    assert (code, err) == (0, "")
+def test_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        evaluate.main(["--help"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0
     assert out.count("  python -m app.evaluate") == 3
     assert ROOT not in out
     for default in ("nano_resnet_s", "weights/cifar-100-binary", "(default: test)", "(default: 1)", "(default: auto)"):

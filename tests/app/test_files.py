@@ -4,8 +4,50 @@ import stat
 
 import pytest
 
-from app.errors import OutputError
-from app.files import check_writable, write_file
+from app.errors import OutputError, UsageError
+from app.files import check_writable, reject_overwrites, without_stderr, write_file
+
+
+@pytest.mark.parametrize(
+    "report, picture, phrase",
+    [
+        pytest.param("clip.mp4", None, "--report clip.mp4: would overwrite clip.mp4", id="an input"),
+        pytest.param("./clip.mp4", None, "--report ./clip.mp4: would overwrite clip.mp4", id="in another spelling"),
+        pytest.param("link.mp4", None, "--report link.mp4: would overwrite clip.mp4", id="through a link"),
+        pytest.param("absent.onnx", None, "would overwrite absent.onnx", id="an input that does not exist yet"),
+        pytest.param("new", "new", "--picture new: would overwrite new", id="the other output"),
+        pytest.param("new", "newer", None, id="neither"),
+        pytest.param("-", "-", None, id="standard output"),
+        pytest.param("pipe", "pipe", None, id="a pipe takes both"),
+        pytest.param("folder", None, None, id="a folder"),
+        pytest.param(None, "", None, id="no output"),
+    ],
+)
+def test_reject_overwrites(tmp_path, monkeypatch, report, picture, phrase):
+    monkeypatch.chdir(str(tmp_path))
+    (tmp_path / "clip.mp4").write_text("")
+    (tmp_path / "folder").mkdir()
+    os.symlink("clip.mp4", "link.mp4")
+    os.mkfifo("pipe")
+    outputs, inputs = (("--report", report), ("--picture", picture)), ["clip.mp4", "absent.onnx", "folder", "pipe"]
+    if phrase is None:
+        reject_overwrites(outputs, inputs)
+    else:
+        with pytest.raises(UsageError, match=phrase + "; choose another name"):
+            reject_overwrites(outputs, inputs)
+
+
+@pytest.mark.parametrize("failure", [None, KeyError], ids=["after a normal end", "after an exception"])
+def test_without_stderr(capfd, failure):
+    try:
+        with without_stderr():
+            os.write(2, b"lost")
+            if failure:
+                raise failure
+    except KeyError:
+        pass
+    os.write(2, b"kept")
+    assert capfd.readouterr() == ("", "kept")
 
 
 @pytest.mark.parametrize(

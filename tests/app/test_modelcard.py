@@ -57,12 +57,12 @@ def test_good_card(model):
 
 def test_missing_model(tmp_path, monkeypatch):
     monkeypatch.setattr("app.modelcard.WEIGHTS", str(tmp_path / "weights"))
-    with pytest.raises(ModelError, match="absent.onnx: no such model; weights/ has: none yet; more are made with: "):
+    with pytest.raises(ModelError, match="absent.onnx: no such model; weights/ has: none yet; create one with: "):
         read_card(str(tmp_path / "absent.onnx"))
     (tmp_path / "weights").mkdir()
     for file in ("b.onnx", "a.onnx", "a.json"):
         (tmp_path / "weights" / file).write_bytes(b"")
-    with pytest.raises(ModelError, match="no such model; weights/ has: a, b; more are made with: "):
+    with pytest.raises(ModelError, match="no such model; weights/ has: a, b; create one with: "):
         read_card(str(tmp_path / "absent.onnx"))
 
 
@@ -116,8 +116,8 @@ def test_missing_field(model, path):
         pytest.param(("input", "multiple"), "many", "not a model card", id="a word for a number"),
         pytest.param(("heads", 0, "anchors"), [[1, 2, 3]], "not a model card", id="an anchor of three"),
         pytest.param(("heads",), [], "should have heads", id="no heads"),
-        pytest.param(("labels",), [], "should have heads", id="no labels"),
-        pytest.param(("labels",), "persons", "labels that are texts", id="labels in one text"),
+        pytest.param(("labels",), [], "labels should be", id="no labels"),
+        pytest.param(("labels",), "persons", "labels should be", id="labels in one text"),
         pytest.param(("input", "multiple"), 0, "multiple", id="multiple 0"),
         pytest.param(("input", "multiple"), 24, "a stride should be", id="stride above the multiple"),
         pytest.param(("heads", 0, "stride"), 12, "multiple of every stride", id="stride does not divide the multiple"),

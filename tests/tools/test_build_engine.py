@@ -405,7 +405,7 @@ def change(path):
     "spoil, phrase",
     [
         pytest.param(lambda path: path.unlink(), "no such model", id="no model"),
-        pytest.param(lambda path: path.with_suffix(".json").unlink(), "the model's card cannot be read", id="no card"),
+        pytest.param(lambda path: path.with_suffix(".json").unlink(), "the model card cannot be read", id="no card"),
         pytest.param(change, "was written for another file", id="changed model"),
         pytest.param(lambda path: path.with_suffix(".json").write_text("[]"), "not a model card", id="empty card"),
         pytest.param(lambda path: write_card(path, input=None), "not a model card", id="no input"),

@@ -3,8 +3,8 @@
 import os
 
 from app.backends import importing
-from app.backends.quiet import without_stderr
 from app.errors import UsageError
+from app.files import without_stderr
 
 BACKENDS = ("tensorflow", "jax", "torch")
 INSTALL = "python3 -m pip install -e '.[train]'"

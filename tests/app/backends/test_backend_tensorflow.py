@@ -90,7 +90,7 @@ def test_missing_graph(model):
 
 def test_missing_sidecar(model):
     (model.parent / "small.pb.json").unlink()
-    assert "small.pb.json: cannot be read" in failure(model)
+    assert "small.pb.json: the sidecar cannot be read" in failure(model)
 
 
 def test_a_damaged_graph(model):
@@ -114,9 +114,9 @@ def test_the_graph_of_another_model(model):
 @pytest.mark.parametrize(
     "change, phrase",
     [
-        pytest.param(lambda fields: fields.pop("sha256"), "not the sidecar", id="no hash"),
-        pytest.param(lambda fields: fields.pop("model"), "not the sidecar", id="no model"),
-        pytest.param(lambda fields: fields["model"].pop("sha256"), "not the sidecar", id="no hash of the model"),
+        pytest.param(lambda fields: fields.pop("sha256"), "not a sidecar", id="no hash"),
+        pytest.param(lambda fields: fields.pop("model"), "not a sidecar", id="no model"),
+        pytest.param(lambda fields: fields["model"].pop("sha256"), "not a sidecar", id="no hash of the model"),
         pytest.param(lambda fields: fields.pop("input"), "name its input and outputs", id="no input"),
         pytest.param(lambda fields: fields.pop("outputs"), "name its input and outputs", id="no outputs"),
         pytest.param(lambda fields: fields.update(outputs="out"), "name its input and outputs", id="one output"),
@@ -136,7 +136,7 @@ def test_a_sidecar_that_does_not_do(model, change, phrase):
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff"], ids=["empty", "cut off", "a list", "not UTF-8"])
 def test_a_broken_sidecar(model, data):
     replace(model.parent / "small.pb.json", data)
-    assert "small.pb.json: not the sidecar" in failure(model)
+    assert "small.pb.json: not a sidecar" in failure(model)
 
 
 def test_a_graph_that_is_none(model, capfd):

@@ -46,7 +46,10 @@ def write(folder, form, files):
         for name, content in files.items():
             (path / name).write_bytes(content)
         return str(path)
-    with tarfile.open(str(path), {"tar": "w", "tar.gz": "w:gz", "tar.xz": "w:xz"}[form]) as archive:
+    mode, options = {"tar": ("w", {}), "tar.gz": ("w:gz", {"compresslevel": 1}), "tar.xz": ("w:xz", {"preset": 0})}[
+        form
+    ]
+    with tarfile.open(str(path), mode, **options) as archive:
         parent = tarfile.TarInfo("cifar-100-binary")
         parent.type = tarfile.DIRTYPE
         archive.addfile(parent)
@@ -178,7 +181,7 @@ def wrong_label(number, column, label):
     return records.tobytes()
 
 
-@pytest.mark.parametrize("form", [FOLDER, "tar", "tar.xz"])
+@pytest.mark.parametrize("form", [FOLDER, "tar.gz"])
 @pytest.mark.parametrize(
     "changes, phrase",
     [
@@ -190,7 +193,7 @@ def wrong_label(number, column, label):
         pytest.param({"train": wrong_label(1000, 0, 99)}, "record 1000: coarse label 99", id="coarse label"),
         pytest.param({"fine_label_names": b"a\n" * 99}, "fine_label_names.txt: has 99 names instead of 100", id="99"),
         pytest.param({"coarse_label_names": b"a\n" * 21}, "has 21 names instead of 20", id="21 coarse names"),
-        pytest.param({"coarse_label_names": b"\xff\n" * 20}, "coarse_label_names.txt: is not a list", id="not ASCII"),
+        pytest.param({"coarse_label_names": b"\xff\n" * 20}, "coarse_label_names.txt: not a list", id="not ASCII"),
         pytest.param({"fine_label_names": b"a\n" * 10**6}, "fine_label_names.txt: has", id="two megabytes of names"),
     ],
 )

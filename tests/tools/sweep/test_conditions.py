@@ -48,11 +48,11 @@ def test_faults_of_the_machine(tmp_path, monkeypatch):
     (cpu / "scaling_max_freq").write_text("921600")
     (cpu / "cpuinfo_max_freq").write_text("1479000")
     monkeypatch.setattr("app.board.os.getloadavg", lambda: (99.0, 99.0, 99.0))  # of the measurement before this one
-    assert Conditions(str(tmp_path)).report()["faults"] == ["the CPU is held to 921 of its 1479 MHz"]
+    assert Conditions(str(tmp_path)).report()["faults"] == ["the CPU is limited to 921 of its 1479 MHz"]
 
 
 def test_what_is_said():
-    hot = ["it is {} C hot and slows down soon".format(degrees) for degrees in (86, 91)]
+    hot = ["it is at {} C and will throttle soon".format(degrees) for degrees in (86, 91)]
     told = [
         {"faults": [hot[0]], "others": 0.02},
         {"faults": [], "others": 0.314},

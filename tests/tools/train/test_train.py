@@ -106,7 +106,7 @@ def test_the_device_finds_the_accuracy_of_the_card(trained, data):
     command = [sys.executable, "-m", "app.evaluate", "--model", str(run / "report_fast.onnx"), "--data", data]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
-    assert "as the card says" in done.stdout
+    assert "agrees with the card" in done.stdout
 
 
 def test_same_seed_same_curve(trained, data, tmp_path):
