@@ -1,6 +1,6 @@
-"""Looks whether all is well on this machine, a board or a host: a line for each thing, and the command that mends it.
+"""Checks this machine, a board or a host: one line per check, and the command that fixes each problem.
 
-Imports neither numpy nor OpenCV, and so lives where they are broken: they are asked in processes of their own.
+Imports neither numpy nor OpenCV, so it also runs where they are broken: they are checked in processes of their own.
 """
 
 import argparse
@@ -16,33 +16,32 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 from app import __version__
 from app.checks import FAIL, PASS, SKIP, STATES, WARN, Result, cameras, failed, models, nvidia, software, speed, system
 from app.checks.machine import DEFAULT_MODEL, Machine
-from app.command import Parser, exit_code, leave
-from app.errors import ModelError, OutputError
+from app.command import Parser, exit_code, leave, print_lines
+from app.errors import ModelError
 
-DESCRIPTION = "Looks whether all is well on this machine, and says what to type where it is not."
+DESCRIPTION = "Check this machine, and print the command that fixes each problem."
 EXAMPLES = """examples:
   python -m app.doctor
   python -m app.doctor --cam csi://0 --model yolov3-tiny
   python -m app.doctor --all
   python -m app.doctor --json > doctor.json
 
-It changes nothing. Exit code 4 where something fails; warnings are no failure.
+It changes nothing. The exit code is 4 if a check fails; warnings do not count.
 """
-SUMMARY = "{pass} passed, {warn} to look at, {fail} failed, {skip} skipped (--all shows them)"
-BACKENDS = ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")  # those of app.backends, which imports numpy
+BACKENDS = ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")  # as in app.backends, which imports numpy
 COLOURS = {PASS: "32", WARN: "33", FAIL: "1;31", SKIP: "2"}
 KERNEL_LOG = "sudo dmesg | tail -n 20"
 
 
 class Check(NamedTuple):
-    """One thing to look at, and what it is called."""
+    """A check, and its name."""
 
     name: str
-    look: Callable[[Machine], Result]
+    run: Callable[[Machine], Result]
 
 
 def checks_for(machine: Machine) -> List[Check]:
-    """What is looked at, in this order: what comes first may be why the rest fails."""
+    """The checks, in their order: the first ones may explain why later ones fail."""
     checks = [
         Check("python", software.python),
         Check("numpy", software.numpy),
@@ -54,8 +53,7 @@ def checks_for(machine: Machine) -> List[Check]:
         Check("pycuda", nvidia.pycuda),
     ]
     for name in BACKENDS:
-        look = software.after_numpy(functools.partial(software.backend, name))
-        checks.append(Check(f"backend {name}", look))
+        checks.append(Check(f"backend {name}", software.after_numpy(functools.partial(software.backend, name))))
     checks += [
         Check("model", models.model),
         Check("engine", models.engine),
@@ -84,23 +82,23 @@ def checks_for(machine: Machine) -> List[Check]:
 
 
 def examine(machine: Machine, checks: Sequence[Check]) -> Iterator[Result]:
-    """The result of each check, as it comes. One that raises has failed, and the others go on."""
+    """The result of each check, one by one. A check that raises has failed, and the next ones still run."""
     for check in checks:
         try:
-            result = check.look(machine)
-        except Exception as error:  # whatever it is: this command is for machines on which nothing works
+            result = check.run(machine)
+        except Exception as error:  # of any kind: this command is for machines on which nothing works
             words = " ".join(str(error).split())
-            result = failed(f"cannot be looked at: {words or type(error).__name__}", KERNEL_LOG)
-        yield result._replace(name=check.name, found=typed(result.found), fix=result.fix and typed(result.fix))
+            result = failed(f"cannot be checked: {words or type(error).__name__}", KERNEL_LOG)
+        yield result._replace(name=check.name, message=typed(result.message), fix=result.fix and typed(result.fix))
 
 
 def typed(text: str) -> str:
-    """A text with this Python's name in its commands, and without the folder it is read in."""
+    """A text whose commands name this Python, and whose paths are relative to the current folder."""
     return re.sub(r"(?<![\w/])python3? -m\b", f"{_interpreter()} -m", text).replace(os.getcwd() + os.sep, "")
 
 
 def _interpreter() -> str:
-    """What to type for the Python that runs this."""
+    """The command that starts this Python."""
     for name in ("python3", "python"):
         found = shutil.which(name)
         if found and os.path.abspath(found) == os.path.abspath(sys.executable):
@@ -109,65 +107,63 @@ def _interpreter() -> str:
 
 
 def lines_of(result: Result, width: int, colours: bool) -> List[str]:
-    """A result for people. width: of the longest name."""
+    """A result as lines to print. width: of the longest name."""
     state = f"{result.state.upper() if result.state == FAIL else result.state:<4}"
     if colours:
         state = f"\033[{COLOURS[result.state]}m{state}\033[0m"
-    lines = ["{}  {:<{}}  {}".format(state, result.name, width, result.found)]
+    lines = ["{}  {:<{}}  {}".format(state, result.name, width, result.message)]
     return lines + ["{}{}".format(" " * 8, result.fix)] if result.fix else lines
 
 
 def wants_colours() -> bool:
-    """Whether standard output is a terminal whose user has nothing against colours."""
+    """Whether standard output is a terminal, and its user does not reject colours."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def count(results: Sequence[Result]) -> Dict[str, int]:
-    """How many there are of each state."""
+    """The number of results of each state."""
     return {state: sum(result.state == state for result in results) for state in STATES}
 
 
+def summary(results: Sequence[Result]) -> str:
+    """The numbers of results in one line: `30 passed, 2 warnings, 1 failed, 5 skipped (--all shows them)`."""
+    counts = count(results)
+    warnings = f"{counts[WARN]} warning{'' if counts[WARN] == 1 else 's'}"
+    hint = " (--all shows them)" if counts[SKIP] else ""
+    return f"{counts[PASS]} passed, {warnings}, {counts[FAIL]} failed, {counts[SKIP]} skipped{hint}"
+
+
 def as_json(results: Sequence[Result]) -> str:
-    """All results and their counts, for programs."""
-    fields = [{"name": r.name, "state": r.state, "found": r.found, "fix": r.fix} for r in results]
+    """All results and their counts, as JSON."""
+    fields = [{"name": r.name, "state": r.state, "found": r.message, "fix": r.fix} for r in results]
     return json.dumps({"checks": fields, "summary": count(results)}, indent=2)
 
 
 def diagnose(args: argparse.Namespace, machine: Machine) -> List[Result]:
-    """Look at everything, and print it; what was found."""
+    """Run all checks and print their results; the results."""
     checks = checks_for(machine)
     width = max(len(check.name) for check in checks)
     results = []
     for result in examine(machine, checks):
         results.append(result)
         if not args.json and (args.all or result.state != SKIP):
-            tell(lines_of(result, width, wants_colours()))
+            print_lines(lines_of(result, width, wants_colours()))
     if args.json:
-        tell([as_json(results)])
+        print_lines([as_json(results)])
     else:
-        tell(["", SUMMARY.format(**count(results))])
+        print_lines(["", summary(results)])
     return results
 
 
-def tell(lines: Sequence[str]) -> None:
-    """Print lines at once. Raises OutputError where nobody reads them."""
-    try:
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # what is left in it must not fail again at the end
-        raise OutputError(f"standard output cannot be written to: {error.strerror}") from error
-
-
 def make_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line of `python -m app.doctor`."""
     parser = Parser(prog="python -m app.doctor", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument(
-        "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or a file (default: %(default)s)"
+        "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or ONNX file (default: %(default)s)"
     )
-    parser.add_argument("--cam", metavar="SOURCE", help="also look for this source, as app.detect takes it")
-    parser.add_argument("--all", action="store_true", help="also say what is not needed here")
-    parser.add_argument("--json", action="store_true", help="print JSON, with everything, and nothing else")
+    parser.add_argument("--cam", metavar="SOURCE", help="also check this source, as app.detect takes it")
+    parser.add_argument("--all", action="store_true", help="also print the checks that were skipped")
+    parser.add_argument("--json", action="store_true", help="print all results as JSON")
     parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
     return parser
 

@@ -1,7 +1,7 @@
-"""What `python -m app.doctor` looks at. One function per check, each takes the Machine and returns a Result.
+"""The checks of `python -m app.doctor`: one function each, which takes the Machine and returns a Result.
 
-A check may raise: the doctor makes a fail of it. None of these modules imports numpy, OpenCV or a runtime; what does is
-run in a process of its own, which a broken one may kill.
+A check that raises counts as failed. None of these modules imports numpy, OpenCV or a runtime: checks of those run in
+a process of their own, since a broken one may kill it.
 """
 
 import re
@@ -11,40 +11,40 @@ PASS, WARN, FAIL, SKIP = STATES = ("pass", "warn", "fail", "skip")
 
 
 class Result(NamedTuple):
-    """What a check has found. fix: the command to type, which every warning and every failure has."""
+    """The result of a check. fix: the command to type, which every warning and every failure has."""
 
     state: str
-    found: str
+    message: str
     fix: Optional[str] = None
     name: str = ""
 
 
-def passed(found: str) -> Result:
-    """All is well."""
-    return Result(PASS, found)
+def passed(message: str) -> Result:
+    """It works."""
+    return Result(PASS, message)
 
 
-def warned(found: str, fix: str) -> Result:
-    """It works, but is slower than it might be, or may fail later."""
-    return Result(WARN, found, fix)
+def warned(message: str, fix: str) -> Result:
+    """It works, but more slowly than it could, or it may fail later."""
+    return Result(WARN, message, fix)
 
 
-def failed(found: str, fix: str) -> Result:
+def failed(message: str, fix: str) -> Result:
     """It does not work."""
-    return Result(FAIL, found, fix)
+    return Result(FAIL, message, fix)
 
 
-def skipped(found: str) -> Result:
-    """It is not needed here, or cannot be told before something else is mended."""
-    return Result(SKIP, found)
+def skipped(message: str) -> Result:
+    """It is not needed here, or cannot be checked until something else is fixed."""
+    return Result(SKIP, message)
 
 
 def advised(text: str, otherwise: str) -> Tuple[str, str]:
-    """Take one of this project's messages apart: what failed, and the command after `...; build it with: `.
+    """Split one of this project's error messages into what failed and the command after `...; build it with: `.
 
-    otherwise: the command, where the message has none.
+    otherwise: the command where the message has none.
     """
     parts = re.match(r"(.*); [^;]* with: (.+)$", text)
     if parts is None:
         return text, otherwise
-    return parts.group(1), re.sub(r" \([^()]*\)$", "", parts.group(2))  # a remark after a command is not typed
+    return parts.group(1), re.sub(r" \([^()]*\)$", "", parts.group(2))  # without a remark after the command

@@ -1,4 +1,4 @@
-"""Cameras: what is connected, what it gives, and whether it may be read. None is opened: a driver might hang."""
+"""Cameras: which are connected, their formats, and whether they can be read. None is opened: a driver might hang."""
 
 import glob
 import os
@@ -20,55 +20,55 @@ INSTALL_V4L = "sudo apt-get install v4l-utils"
 KERNEL_LOG = "sudo dmesg | tail -n 20"
 WITHOUT_CAMERA = "python3 -m app.detect --cam 'test://640x480@30?frames=300'"
 ARGUS = "nvargus-daemon"
-CSI_NODE = "vi-output"  # so begins the name of a /dev/video* behind which is a sensor on the ribbon cable
-REACHED = 2.0  # seconds to reach a camera in the network
+CSI_NODE = "vi-output"  # the name of a /dev/video* starts so where it is a CSI sensor
+REACHED = 2.0  # seconds to connect to a network camera
 
 Format = Tuple[int, int, float]  # width, height, frames per second
 
 
 def connected(machine: Machine) -> Result:
-    """How many /dev/video* there are."""
+    """The /dev/video* there are."""
     cameras = machine.cameras()
     if cameras:
         return passed(", ".join(f"/dev/video{number}" for number in cameras))
     if machine.cam is not None and not _is_camera(machine.cam):
-        return skipped("none is connected, and --cam asks for none")
-    return warned("none is connected; without one there are videos, streams, and moving shapes", WITHOUT_CAMERA)
+        return skipped("none is connected, and --cam names none")
+    return warned("none is connected; a video, a stream or the test picture works without one", WITHOUT_CAMERA)
 
 
 def camera(number: int, machine: Machine) -> Result:
-    """What one camera gives, by v4l2-ctl, which answers also while the camera is in use."""
+    """The formats of one camera, from v4l2-ctl, which also works while the camera is in use."""
     device = f"/dev/video{number}"
-    name = machine.camera_name(number) or "nameless"
+    name = machine.camera_name(number) or "unnamed"
     if machine.is_second_node(number):
-        return skipped(f"{name}: the same camera's metadata")
+        return skipped(f"{name}: metadata of the same camera")
     if not os.access(machine.path(device), os.R_OK | os.W_OK):
-        return failed(f"{name}: not yours to read", JOIN_VIDEO)
+        return failed(f"{name}: no permission to read it", JOIN_VIDEO)
     if name.startswith(CSI_NODE):
-        return passed(f"{name}: on the ribbon cable; ask for it as csi://0 or csi://1")
+        return passed(f"{name}: a CSI camera; use it as csi://0 or csi://1")
     try:
         output = machine.command("v4l2-ctl", "-d", machine.path(device), "--list-formats-ext")
     except Missing:
-        return warned(f"{name}: its formats are not known without v4l2-ctl", INSTALL_V4L)
+        return warned(f"{name}: its formats are unknown without v4l2-ctl", INSTALL_V4L)
     except Failure as failure:
-        return warned(f"{name}: does not answer ({failure})", KERNEL_LOG)
+        return warned(f"{name}: does not respond ({failure})", KERNEL_LOG)
     if output.code:
         return warned("{}: {}".format(name, last_words(output.err) or "v4l2-ctl fails"), f"v4l2-ctl -d {device} --all")
     formats = best_formats(output.out)
     if not formats:
-        return skipped(f"{name}: gives no pictures")
-    texts = ["{} to {}x{} at {:g} FPS".format(code, *best) for code, best in sorted(formats.items())]
+        return skipped(f"{name}: delivers no pictures")
+    texts = ["{} up to {}x{} at {:g} FPS".format(code, *best) for code, best in sorted(formats.items())]
     return passed("{}: {}".format(name, ", ".join(texts)))
 
 
 def best_formats(text: str) -> Dict[str, Format]:
-    """Of each pixel format that `v4l2-ctl --list-formats-ext` lists, the largest size and its highest rate."""
+    """The largest size and its highest rate for each pixel format in the output of `v4l2-ctl --list-formats-ext`."""
     found: Dict[str, Format] = {}
     code, size = "", (0, 0)
     for line in text.splitlines():
         # `[0]: 'MJPG' (...)`, and `Pixel Format: 'MJPG' (...)` on Ubuntu 18.04
         named = re.search(r": '([^']+)'", line)
-        sized = re.findall(r"(\d+)x(\d+)", line) if "Size: " in line else []  # of a range, the end is meant
+        sized = re.findall(r"(\d+)x(\d+)", line) if "Size: " in line else []  # of a range, its end
         rated = re.search(r"\((\d+\.?\d*)(?:-(\d+\.?\d*))? fps\)", line)
         if named:
             code = named.group(1).strip()
@@ -85,7 +85,7 @@ def _area_and_rate(best: Format) -> Tuple[int, float]:
 
 
 def csi(machine: Machine) -> Result:
-    """Whether the daemon runs through which cameras on the ribbon cable are read."""
+    """Whether the daemon runs that CSI cameras are read through."""
     if not machine.is_jetson():
         return skipped("not needed here")
     state = unit_state(machine, ARGUS)
@@ -95,17 +95,17 @@ def csi(machine: Machine) -> Result:
         return passed(f"{ARGUS} is active")
     wanted = machine.cam is not None and scheme(machine.cam) == "csi"
     return (failed if wanted else warned)(
-        f"{ARGUS} is {state}: no camera on the ribbon cable can be read",
+        f"{ARGUS} is {state}: CSI cameras cannot be read",
         f"sudo systemctl restart {ARGUS}",
     )
 
 
 def source(machine: Machine) -> Result:
-    """Whether what --cam names can be found. It is not read."""
+    """Whether the source that --cam names exists. It is not read."""
     uri = machine.cam or ""
     kind = scheme(uri)
     if kind == "test":
-        return passed(f"{uri}: made here")
+        return passed(f"{uri}: a generated test picture")
     if kind in ("csi", "gst"):
         try:
             has_gstreamer = machine.ask(OPENCV)[1]
@@ -117,16 +117,16 @@ def source(machine: Machine) -> Result:
     if kind in STREAMS:
         return _stream(uri)
     if kind:
-        return failed(f"{redacted(uri)}: no such kind of source", "python3 -m app.detect --help")
+        return failed(f"{redacted(uri)}: unknown kind of source", "python3 -m app.detect --help")
     if _is_camera(uri):
         device = f"/dev/video{int(uri)}" if uri.isdigit() else uri
         if not machine.is_there(device):
             return failed(f"there is no {device}", "ls -l /dev/video* /dev/v4l/by-id")
         if not os.access(machine.path(device), os.R_OK | os.W_OK):
-            return failed(f"{device}: not yours to read", JOIN_VIDEO)
-        return passed(f"{device} is there")
+            return failed(f"{device}: no permission to read it", JOIN_VIDEO)
+        return passed(f"{device} exists")
     if os.path.exists(uri) or glob.glob(uri):
-        return passed(f"{uri} is there")
+        return passed(f"{uri} exists")
     return failed(f"{redacted(uri)}: no such file, folder or camera", f"ls -l {_folder(uri)}")
 
 
@@ -150,4 +150,4 @@ def _stream(uri: str) -> Result:
         socket.create_connection((host, port), REACHED).close()
     except OSError:
         return failed(f"{redacted(uri)}: {why_no_video(uri)}", f"ping -c 3 {shlex.quote(host)}")
-    return passed(f"{redacted(uri)}: the host answers; whether it gives video was not tried")
+    return passed(f"{redacted(uri)}: the host responds; whether it sends video was not tested")

@@ -1,4 +1,4 @@
-"""The model that is asked for, its card, and its engines."""
+"""The model, its card, and its engines."""
 
 import os
 from typing import Tuple
@@ -25,10 +25,10 @@ SHAPE = (1, 3, 320, 416)  # of a 640x480 camera at the default size
 
 
 def model(machine: Machine) -> Result:
-    """Whether the model is the one its card was written for."""
+    """Whether the model and its card exist and belong together."""
     path = machine.model_path
     if not (os.path.exists(path) and os.path.exists(card_path(path))) and machine.model_name == DEFAULT_MODEL:
-        return warned(f"{path} is not here yet; app.detect fetches it (35 MB), unless --offline", FETCH)
+        return warned(f"{path}: not downloaded yet; app.detect fetches it (35 MB), unless --offline", FETCH)
     try:
         fields = read_fields(path)
         classifier = fields.get("task") == CLASSIFICATION
@@ -37,7 +37,7 @@ def model(machine: Machine) -> Result:
         is_default = machine.model_name == DEFAULT_MODEL
         return failed(*advised(str(error), FETCH if is_default else "ls -l {}".format(os.path.dirname(path) or ".")))
     kind = "classifier" if classifier else "detector"
-    return passed(f"{path}, a {kind} of {len(card.labels)} labels, as its card says")
+    return passed(f"{path}, a {kind} of {len(card.labels)} labels, which matches its card")
 
 
 @after_numpy
@@ -45,14 +45,14 @@ def engine(machine: Machine) -> Result:
     """Which engines fit the model, this TensorRT and this GPU."""
     path = machine.model_path
     if not os.path.exists(path):
-        return skipped("unknown as long as there is no model")
+        return skipped("unknown while there is no model")
     try:
         runtime, architecture, gpu = machine.ask(PLACE)
     except Failure as failure:
         return skipped("no TensorRT to load one ({})".format(advised(str(failure), "")[0]))
-    place = EngineTarget(runtime, architecture)
-    made = EngineSource(path, hash_model(path), SHAPE, "auto")
-    found = [_fit(engine_path, made, place) for engine_path in engines(path)]
+    target = EngineTarget(runtime, architecture)
+    source = EngineSource(path, hash_model(path), SHAPE, "auto")
+    found = [_fit(engine_path, source, target) for engine_path in engines(path)]
     fitting = [text for fits, text in found if fits]
     if fitting:
         return passed("{} for {} on {}".format(", ".join(fitting), runtime, gpu))
@@ -62,14 +62,14 @@ def engine(machine: Machine) -> Result:
     return warned(f"none for {runtime} on {gpu}: its GPU is not used", build)
 
 
-def _fit(path: str, made: EngineSource, place: EngineTarget) -> Tuple[bool, str]:
-    """Whether an engine fits, and its size and precision; or what is different."""
+def _fit(path: str, source: EngineSource, target: EngineTarget) -> Tuple[bool, str]:
+    """Whether an engine fits, and its size and precision, or how it differs."""
     try:
         fields = read_sidecar(path)
-        made = made._replace(shape=tuple(fields["input"]), precision=fields["precision"])
-        find_engine(made, place)
+        source = source._replace(shape=tuple(fields["input"]), precision=fields["precision"])
+        find_engine(source, target)
         return True, "{} {}".format(size_text(fields["input"]), fields["precision"])
     except ModelError as error:
         return False, str(error)
     except (KeyError, TypeError, IndexError):
-        return False, f"{path}: its sidecar is none"
+        return False, f"{path}: its sidecar is not an engine's"

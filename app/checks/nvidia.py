@@ -1,4 +1,4 @@
-"""What JetPack brings: its release, CUDA, TensorRT, and pycuda beside it. A host without a GPU needs none of them."""
+"""JetPack: its release, CUDA, TensorRT, and pycuda. A host without a GPU needs none of them."""
 
 import re
 import shutil
@@ -39,13 +39,13 @@ UPGRADE = (
 )
 JOIN_VIDEO = 'sudo usermod -aG video "$USER" && newgrp video'
 
-# L4T 32's minor release and revision -> JetPack 4's. The first that this project's TensorRT (8.0) is in is 4.6.
+# L4T 32's minor release and revision -> release of JetPack 4. JetPack 4.6 is the first with TensorRT 8.0.
 JETPACK4 = {(6, 1): "4.6", (5, 2): "4.5.1", (5, 1): "4.5", (4, 4): "4.4.1", (4, 3): "4.4"}
 JETPACKS = {35: "5", 36: "6", 38: "7"}
 
 
 def jetpack(machine: Machine) -> Result:
-    """The release of JetPack, by that of its Linux."""
+    """The release of JetPack, derived from that of L4T."""
     l4t = machine.l4t()
     if l4t is None and not machine.is_jetson():
         return skipped("not a Jetson")
@@ -56,37 +56,37 @@ def jetpack(machine: Machine) -> Result:
         )
     release = "L4T {}.{}.{}".format(*l4t)
     if l4t[0] > 32:
-        return passed("{}, JetPack {}, on {}".format(release, JETPACKS.get(l4t[0], "of that time"), machine.model()))
-    name = f"4.6.{l4t[2]}" if l4t[:2] == (32, 7) else JETPACK4.get(l4t[1:], "of that time")
-    found = f"{release}, JetPack {name}, on {machine.model()}"
-    return passed(found) if l4t >= (32, 6) else failed(f"{found}: its TensorRT is older than 8.0", UPGRADE)
+        return passed("{}, JetPack {}, on {}".format(release, JETPACKS.get(l4t[0], "unknown"), machine.model()))
+    name = f"4.6.{l4t[2]}" if l4t[:2] == (32, 7) else JETPACK4.get(l4t[1:], "unknown")
+    message = f"{release}, JetPack {name}, on {machine.model()}"
+    return passed(message) if l4t >= (32, 6) else failed(f"{message}: its TensorRT is older than 8.0", UPGRADE)
 
 
 def cuda(machine: Machine) -> Result:
-    """Whether the driver finds a GPU; and the compiler, which only pycuda's installation needs."""
+    """Whether the driver finds a GPU; and nvcc, which only the installation of pycuda needs."""
     jetson = machine.is_jetson()
     compiler = _compiler(machine)
     suffix = ", nvcc " + compiler if compiler else ", no nvcc"
     try:
         code, version, count = machine.ask(CUDA)
     except Failure as failure:
-        found = f"no driver ({failure}){suffix}"
-        return failed(found, "sudo apt-get install --reinstall nvidia-l4t-cuda") if jetson else skipped(found)
+        message = f"no driver ({failure}){suffix}"
+        return failed(message, "sudo apt-get install --reinstall nvidia-l4t-cuda") if jetson else skipped(message)
     if code or not count:
-        found = f"the driver finds no GPU (error {code}){suffix}"
+        message = f"the driver finds no GPU (error {code}){suffix}"
         if not jetson:
-            return warned(found, "nvidia-smi")
-        return failed(found, JOIN_VIDEO if not machine.in_group("video") else "sudo dmesg | grep -i nvgpu")
-    found = "driver for CUDA {}.{}, {} GPU{}{}".format(
+            return warned(message, "nvidia-smi")
+        return failed(message, JOIN_VIDEO if not machine.in_group("video") else "sudo dmesg | grep -i nvgpu")
+    message = "driver for CUDA {}.{}, {} GPU{}{}".format(
         version // 1000, version % 1000 // 10, count, "s" if count > 1 else "", suffix
     )
     if jetson and compiler is None:
-        return warned(found + ", without which pycuda cannot be installed", "sudo apt-get install cuda-toolkit-10-2")
-    return passed(found)
+        return warned(message + ", without which pycuda cannot be installed", "sudo apt-get install cuda-toolkit-10-2")
+    return passed(message)
 
 
 def _compiler(machine: Machine) -> Optional[str]:
-    """The release of nvcc, None where there is none."""
+    """The release of nvcc; None where it is not installed."""
     path = shutil.which("nvcc") or (machine.path(NVCC) if machine.is_there(NVCC) else None)
     if path is None:
         return None
@@ -99,22 +99,22 @@ def _compiler(machine: Machine) -> Optional[str]:
 
 @after_numpy
 def tensorrt(machine: Machine) -> Result:
-    """Whether it can be imported, and works with this numpy."""
+    """Whether TensorRT can be imported, and works with this numpy."""
     try:
         runtime, trap = machine.ask(TENSORRT)
     except Failure as failure:
-        found, fix = advised(str(failure), "python3 -m pip install tensorrt")
+        message, fix = advised(str(failure), "python3 -m pip install tensorrt")
         if not machine.is_jetson():
-            return failed(found, fix) if failure.signal else skipped(found)
-        return failed(found, OPEN_VENV if in_closed_venv() else "sudo apt-get install --reinstall python3-libnvinfer")
+            return failed(message, fix) if failure.signal else skipped(message)
+        return failed(message, OPEN_VENV if in_closed_venv() else "sudo apt-get install --reinstall python3-libnvinfer")
     if trap:
-        found = f"{runtime} is older than this numpy bears ({trap})"
-        return warned(found, "python3 -m pip install 'numpy<1.24'")
+        message = f"{runtime} does not work with this numpy ({trap})"
+        return warned(message, "python3 -m pip install 'numpy<1.24'")
     return passed(runtime)
 
 
 def pycuda(machine: Machine) -> Result:
-    """What the tensorrt backend copies with."""
+    """Whether pycuda can be imported, which the tensorrt backend needs."""
     try:
         return passed(machine.ask(PYCUDA))
     except Failure as failure:

@@ -1,6 +1,6 @@
-"""Other programs in processes of their own: what they print, within a time limit, or why they do not.
+"""Runs programs in processes of their own, within a time limit: their output, or why there is none.
 
-What a broken runtime does to the interpreter (on a Nano, numpy's "Illegal instruction") so happens to another one.
+So a broken runtime, such as numpy with its "Illegal instruction" on a Nano, kills another interpreter than this one.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIMIT = 5.0  # seconds for a command
-PYTHON_LIMIT = 120.0  # seconds for an import: a large runtime comes slowly from an SD card
-LAST_WORDS = 300  # characters of an error that are shown
+PYTHON_LIMIT = 120.0  # seconds for an import: a large runtime loads slowly from an SD card
+LAST_WORDS = 300  # characters of an error to show
 
 # Python 3.6 has no signal.strsignal().
 SIGNALS = {
@@ -25,12 +25,12 @@ SIGNALS = {
     "SIGFPE": "Floating point exception",
     "SIGKILL": "Killed, most likely for lack of memory",
 }
-ENGLISH = {"LC_ALL": "C", "LANGUAGE": "C"}  # for a command's answer to be understood
+ENGLISH = {"LC_ALL": "C", "LANGUAGE": "C"}  # since a command's output is parsed
 NO_CORE_FILE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
 
 
 class Failure(Exception):
-    """Why there is no answer, in one line. signal: the name of the one that killed the program, if one did."""
+    """Why there is no output, in one line. signal: the name of the signal that killed the program, if one did."""
 
     def __init__(self, message: str, killed_by: Optional[str] = None) -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class Missing(Failure):
 
 
 class Output(NamedTuple):
-    """How a program ended, and what it printed."""
+    """A program's exit code and output."""
 
     code: int
     out: str
@@ -50,8 +50,9 @@ class Output(NamedTuple):
 
 
 def run(command: Sequence[str], env: Dict[str, str], limit: float, cwd: Optional[str] = None) -> Output:
-    """Run a program to its end; env on top of this process's. Raises Failure where it hangs, Missing where it is not
-    installed.
+    """Run a program to its end. env: added to this process's environment.
+
+    Raises Failure where it takes longer than `limit` seconds, Missing where it is not installed.
     """
     try:
         child = subprocess.Popen(
@@ -70,14 +71,14 @@ def run(command: Sequence[str], env: Dict[str, str], limit: float, cwd: Optional
     try:
         out, err = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        raise Failure(f"{os.path.basename(command[0])} has not ended after {limit:g} s") from None
+        raise Failure(f"{os.path.basename(command[0])} did not finish within {limit:g} s") from None
     finally:
         _end(child)
     return Output(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
 def ask_python(code: str, *arguments: str, **env: str) -> Any:
-    """What a program in Python prints as JSON in its last line. Raises Failure with the reason why it prints none."""
+    """Run Python code; the JSON value that it prints in its last line. Raises Failure where there is none."""
     command = [sys.executable, "-c", NO_CORE_FILE + code] + list(arguments)
     output = run(command, env, PYTHON_LIMIT, PROJECT)
     if output.code < 0:
@@ -89,11 +90,11 @@ def ask_python(code: str, *arguments: str, **env: str) -> Any:
     try:
         return json.loads(lines[-1])
     except (IndexError, ValueError):
-        raise Failure("Python answered nonsense: {}".format(lines[-1][:LAST_WORDS] if lines else "nothing")) from None
+        raise Failure("Python printed no JSON: {}".format(lines[-1][:LAST_WORDS] if lines else "nothing")) from None
 
 
 def last_words(text: str) -> str:
-    """The last line of what a program wrote on standard error; without the class, where this project raised it."""
+    """The last line that a program wrote on standard error, without the class of an error of this project."""
     lines = _lines(text)
     return re.sub(r"^app\.errors\.\w+: ", "", lines[-1])[:LAST_WORDS] if lines else ""
 
@@ -110,7 +111,7 @@ def _signal_name(number: int) -> str:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    """See to it that a program and what it has started are gone, unless they hang in a driver: nothing ends these."""
+    """Kill a program and its children. Those that hang in a driver cannot be killed."""
     if child.returncode is None:
         try:
             os.killpg(child.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Whether the machine is at full speed: power mode, clocks, temperature, throttling, load."""
+"""Whether the machine runs at full speed: power mode, clocks, temperature, throttling, load."""
 
 from typing import Optional
 
@@ -6,11 +6,11 @@ from app.checks import Result, passed, skipped, warned
 from app.checks.machine import Machine
 from app.checks.system import SERVICE, is_installed, unit_state
 
-UNKNOWN = "unknown: the kernel does not say"
+UNKNOWN = "unknown: the kernel does not report it"
 
 
 def power_mode(machine: Machine) -> Result:
-    """The mode of nvpmodel."""
+    """The nvpmodel power mode."""
     if not machine.is_jetson():
         return skipped("not needed here")
     mode = machine.power_mode()
@@ -20,16 +20,16 @@ def power_mode(machine: Machine) -> Result:
 
 
 def cpu_clock(machine: Machine) -> Result:
-    """The clock that the CPUs may reach, and who sets it."""
+    """The highest clock the CPUs may reach, and the governor."""
     clock, governor = machine.cpu_clock(), machine.governor()
     if clock is None:
         return skipped(UNKNOWN)
-    found = "{} of {} MHz, governor {}".format(clock[0] // 1000, clock[1] // 1000, governor or "unknown")
-    return _fault(machine, "CPU clock") or passed(found)
+    message = "{} of {} MHz, governor {}".format(clock[0] // 1000, clock[1] // 1000, governor or "unknown")
+    return _fault(machine, "CPU clock") or passed(message)
 
 
 def gpu_clock(machine: Machine) -> Result:
-    """The GPU's clock at this moment."""
+    """The GPU's current clock."""
     clock = machine.gpu_clock()
     if not machine.is_jetson():
         return skipped("not needed here")
@@ -39,7 +39,7 @@ def gpu_clock(machine: Machine) -> Result:
 
 
 def temperature(machine: Machine) -> Result:
-    """Of the hottest part."""
+    """The temperature of the hottest part."""
     warmth = machine.temperature()
     if warmth is None:
         return skipped(UNKNOWN)
@@ -47,28 +47,28 @@ def temperature(machine: Machine) -> Result:
 
 
 def throttling(machine: Machine) -> Result:
-    """Whether the kernel holds anything back at this moment."""
+    """Whether the kernel throttles anything at this moment."""
     brakes = machine.throttled()
     if brakes is None:
         return skipped(UNKNOWN)
     if not brakes:
-        return passed("nothing is held back")
+        return passed("nothing is throttled")
     jetson = machine.is_jetson()
     return warned(
-        "held back by {}, for heat or a weak power supply".format(", ".join(brakes)),
+        "throttled by {}: too hot, or a weak power supply".format(", ".join(brakes)),
         "tegrastats" if jetson else "grep . /sys/class/thermal/cooling_device*/cur_state",
     )
 
 
 def load(machine: Machine) -> Result:
-    """What runs here beside this program."""
-    found = f"{machine.load():.2f} a core, over the last minute"
+    """The load by other programs."""
+    message = f"{machine.load():.2f} per core, over the last minute"
     if is_installed(machine) and unit_state(machine, SERVICE) == "active":
-        return passed(f"{found}; {SERVICE} is at work")
-    return _fault(machine, "load") or passed(found)
+        return passed(f"{message}; {SERVICE} is running")
+    return _fault(machine, "load") or passed(message)
 
 
 def _fault(machine: Machine, subject: str) -> Optional[Result]:
-    """What the board complains of."""
-    found = [warned(fault.what, fault.fix) for fault in machine.faults() if fault.subject == subject]
-    return found[0] if found else None
+    """The board's fault of this subject, if there is one."""
+    message = [warned(fault.what, fault.fix) for fault in machine.faults() if fault.subject == subject]
+    return message[0] if message else None

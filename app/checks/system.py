@@ -10,10 +10,10 @@ from app.checks import Result, failed, passed, skipped, warned
 from app.checks.machine import Machine
 from app.checks.process import PROJECT, Failure, Missing
 
-RELEASED = 2026  # a clock that shows an earlier year was never set: the Nano's has no battery
-SMALL_MEMORY = 5 << 30  # of the Nanos that were sold, 2 and 4 GB
-ENOUGH_SWAP = 2 * 10**9
-LITTLE_MEMORY = 400 << 20  # free; the loop with ONNX Runtime takes 240 MB
+RELEASED = 2026  # an earlier year means that the clock was never set: a Nano has no battery
+SMALL_MEMORY = 5 << 30  # bytes; above that of a Nano, 2 or 4 GB
+ENOUGH_SWAP = 2 * 10**9  # bytes
+LITTLE_MEMORY = 400 << 20  # bytes free; the loop with ONNX Runtime takes 240 MB
 LITTLE_DISK, NO_DISK = 10**9, 10**8  # bytes free; the model and its engine take 100 MB
 UNITS = ("etc/systemd/system/{}.service", "lib/systemd/system/{}.service", "usr/lib/systemd/system/{}.service")
 SERVICE = "nanoyolo"
@@ -27,39 +27,39 @@ DISPLAY = "import json\nfrom app.sinks.window import display_available\nprint(js
 
 
 def memory(machine: Machine) -> Result:
-    """What is free of it."""
+    """The free memory."""
     fields = machine.memory()
     if not {"MemTotal", "MemAvailable"} <= set(fields):
-        return skipped("unknown: the kernel does not say")
+        return skipped("unknown: the kernel does not report it")
     free = fields["MemAvailable"]
-    found = "{} free of {}".format(_size(free), _size(fields["MemTotal"]))
+    message = "{} free of {}".format(_size(free), _size(fields["MemTotal"]))
     if free >= LITTLE_MEMORY:
-        return passed(found)
-    return warned(found, NO_DESKTOP if machine.is_jetson() else "ps -eo rss,args --sort=-rss | head")
+        return passed(message)
+    return warned(message, NO_DESKTOP if machine.is_jetson() else "ps -eo rss,args --sort=-rss | head")
 
 
 def swap(machine: Machine) -> Result:
-    """What the building of an engine needs beside a Nano's memory."""
+    """Swap space, which building an engine needs beside a Nano's memory."""
     if not machine.is_jetson() or machine.memory().get("MemTotal", 0) > SMALL_MEMORY:
         return skipped("not needed here")
     disk, zram = machine.swap()
-    found = "{} on disk{}".format(_size(disk), f", {_size(zram)} in memory (zram)" if zram else "")
+    message = "{} on disk{}".format(_size(disk), f", {_size(zram)} in memory (zram)" if zram else "")
     if disk >= ENOUGH_SWAP:
-        return passed(found)
-    found += ": too little to build an engine"
-    return warned(found, ADD_SWAP) if disk or zram else failed(found, ADD_SWAP)
+        return passed(message)
+    message += ": too little to build an engine"
+    return warned(message, ADD_SWAP) if disk or zram else failed(message, ADD_SWAP)
 
 
 def disk(machine: Machine) -> Result:
-    """Whether weights and runs can be written, and how much."""
+    """Whether weights/ and runs/ can be written to, and the free space."""
     spaces = []
     for name in ("weights", "runs"):
         folder = os.path.join(PROJECT, name)
-        folder = folder if os.path.isdir(folder) else PROJECT  # it will be made
+        folder = folder if os.path.isdir(folder) else PROJECT  # it will be created
         facts = os.statvfs(folder)
         if facts.f_flag & os.ST_RDONLY:
             return failed(
-                f"{folder} is on a disk that is read-only; an SD card is made so when it fails",
+                f"{folder} the disk is read-only; Linux does that to an SD card that fails",
                 "sudo dmesg | grep -iE 'mmc|ext4' | tail; sudo mount -o remount,rw " + shlex.quote(_mount(folder)),
             )
         if not os.access(folder, os.W_OK):
@@ -67,11 +67,11 @@ def disk(machine: Machine) -> Result:
             return failed(f"{folder}: no permission to write there", fix)
         spaces.append(facts.f_bavail * facts.f_frsize)
     free = min(spaces)
-    found = f"{_size(free)} free for weights and runs"
+    message = f"{_size(free)} free for weights/ and runs/"
     if free >= LITTLE_DISK:
-        return passed(found)
+        return passed(message)
     fix = "sudo apt-get clean; du -xh --max-depth=2 ~ | sort -h | tail"
-    return (failed if free < NO_DISK else warned)(found, fix)
+    return (failed if free < NO_DISK else warned)(message, fix)
 
 
 def _mount(folder: str) -> str:
@@ -81,17 +81,17 @@ def _mount(folder: str) -> str:
 
 
 def clock(machine: Machine) -> Result:
-    """Whether it shows the time. Downloads fail where it does not, and recordings are of the wrong day."""
+    """Whether the clock is right. Otherwise downloads fail, and recordings have the wrong date."""
     now = time.localtime()
-    found = time.strftime("%Y-%m-%d %H:%M", now)
+    message = time.strftime("%Y-%m-%d %H:%M", now)
     if now.tm_year < RELEASED:
-        return failed(f"{found}: it was never set", SET_CLOCK)
+        return failed(f"{message}: it was never set", SET_CLOCK)
     synchronised = _is_synchronised(machine)
     if synchronised is None:
-        return passed(f"{found}; whether the network keeps it right is unknown")
+        return passed(f"{message}; whether it is synchronised with the network is unknown")
     if not synchronised:
-        return warned(f"{found}, and the network does not keep it right", SET_CLOCK)
-    return passed(f"{found}, kept right by the network")
+        return warned(f"{message}, not synchronised with the network", SET_CLOCK)
+    return passed(f"{message}, synchronised with the network")
 
 
 def _is_synchronised(machine: Machine) -> Optional[bool]:
@@ -105,7 +105,7 @@ def _is_synchronised(machine: Machine) -> Optional[bool]:
 
 
 def service(machine: Machine) -> Result:
-    """Whether the supervised program runs, and how often it had to be started again."""
+    """Whether the supervised program runs, and how often it was restarted."""
     if not is_installed(machine):
         return skipped("not installed")
     state = unit_state(machine, SERVICE)
@@ -120,17 +120,17 @@ def service(machine: Machine) -> Result:
     if restarts is None:
         return passed("active")
     times = int(restarts.group(1))
-    found = "active, started again {}".format("once" if times == 1 else f"{times} times")
-    return warned(found, log) if times else passed("active, and never had to be started again")
+    message = "active, restarted {}".format("once" if times == 1 else f"{times} times")
+    return warned(message, log) if times else passed("active, never restarted")
 
 
 def is_installed(machine: Machine) -> bool:
-    """Whether the supervised program has a unit."""
+    """Whether the supervised program's systemd unit is installed."""
     return any(machine.is_there(unit.format(SERVICE)) for unit in UNITS)
 
 
 def unit_state(machine: Machine, unit: str) -> Optional[str]:
-    """A unit's state in systemd's word: active, inactive, failed, activating. None where systemd does not run."""
+    """A unit's state as systemd calls it: active, inactive, failed, activating. None where systemd does not run."""
     try:
         state = machine.command("systemctl", "is-active", unit).out.strip()
     except Missing:
@@ -139,13 +139,13 @@ def unit_state(machine: Machine, unit: str) -> Optional[str]:
 
 
 def display(machine: Machine) -> Result:
-    """Whether there can be a window. Without one, nothing is wrong."""
+    """Whether a window can be opened. It is not an error if not."""
     name = os.environ.get("DISPLAY")
     if not name:
         return passed("none, so no window: DISPLAY is not set")
     try:
         return passed("{}{}".format(name, "" if machine.ask(DISPLAY) else " cannot be opened, so no window"))
-    except Failure as failure:  # of OpenCV, which has a line of its own
+    except Failure as failure:  # of OpenCV, which has its own check
         return skipped(f"{name}: unknown ({failure})")
 
 

@@ -124,7 +124,7 @@ def test_a_stream(nano):
         assert result.state == PASS
     closed = cameras.source(nano(uri))
     assert (closed.state, closed.fix) == (FAIL, "ping -c 3 127.0.0.1")
-    assert "connection refused" in closed.found
+    assert "connection refused" in closed.message
     for one in (result, closed):
         assert "secret" not in str(one)
 

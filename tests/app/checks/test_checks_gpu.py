@@ -41,8 +41,8 @@ def board(monkeypatch, tmp_path):
 
 def test_tensorrt(board):
     result = nvidia.tensorrt(board())
-    assert result.state == (PASS if "tensorrt 8.2" in result.found and not has_trap() else WARN)
-    assert "tensorrt 8.2.1" in result.found
+    assert result.state == (PASS if "tensorrt 8.2" in result.message and not has_trap() else WARN)
+    assert "tensorrt 8.2.1" in result.message
 
 
 def has_trap():
@@ -58,10 +58,10 @@ def test_pycuda(board):
 
 def test_the_backend_and_its_gpu(board):
     machine = board()
-    assert software.backend("tensorrt", machine).found.endswith(": " + fake_pycuda.NAME)
+    assert software.backend("tensorrt", machine).message.endswith(": " + fake_pycuda.NAME)
     result = models.engine(machine)
     assert result.state == WARN
-    assert f"on {fake_pycuda.NAME}: its GPU is not used" in result.found
+    assert f"on {fake_pycuda.NAME}: its GPU is not used" in result.message
     assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 
@@ -79,7 +79,7 @@ def test_no_gpu(board):
     machine = board(gpu="no_gpu=True")
     result = software.backend("tensorrt", machine)
     assert (result.state, bool(result.fix)) == (WARN, True)
-    assert "no GPU that CUDA can use" in result.found
+    assert "no GPU that CUDA can use" in result.message
     assert models.engine(machine).state == SKIP
 
 
@@ -92,7 +92,7 @@ def test_driver(monkeypatch, tmp_path, code, state):
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     result = nvidia.cuda(Machine(str(tmp_path)))
     assert result.state == state
-    assert ("driver for CUDA 10.2, 1 GPU, " in result.found) == (code == 0)
+    assert ("driver for CUDA 10.2, 1 GPU, " in result.message) == (code == 0)
 
 
 def test_a_driver_that_is_no_library(monkeypatch, tmp_path):

@@ -82,7 +82,7 @@ def test_a_gpu_with_all_that_it_needs(host):
     host.answers[models.PLACE] = ["tensorrt 10.13.0.35", "sm89", "GeForce"]
     found = results(host)
     assert [found[name].state for name in ("cuda", "tensorrt", "pycuda")] == [PASS] * 3
-    assert found["cuda"].found == "driver for CUDA 13.0, 2 GPUs, no nvcc"
+    assert found["cuda"].message == "driver for CUDA 13.0, 2 GPUs, no nvcc"
     assert found["engine"].state == WARN  # there is none
     assert "-m tools.build_engine " in found["engine"].fix
 

@@ -107,18 +107,18 @@ def test_healthy(nano):
 
 
 def test_what_is_said_of_a_healthy_one(nano):
-    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    found = {result.name: result.message for result in examine(nano, checks_for(nano))}
     assert found["jetpack"] == "L4T 32.7.1, JetPack 4.6.1, on NVIDIA Jetson Nano Developer Kit"
     assert found["opencv"] == "4.1.1, with GStreamer"
     assert found["cuda"] == "driver for CUDA 10.2, 1 GPU, nvcc 10.2"
     assert found["engine"] == "416x320 fp16 for tensorrt 8.2.1.8 on NVIDIA Tegra X1"
-    assert found["/dev/video0"] == "HD Pro Webcam C920: MJPG to 1920x1080 at 30 FPS, YUYV to 1280x720 at 10 FPS"
+    assert found["/dev/video0"] == "HD Pro Webcam C920: MJPG up to 1920x1080 at 30 FPS, YUYV up to 1280x720 at 10 FPS"
     assert found["power mode"] == "0 (MAXN)"
     assert found["cpu clock"] == "1479 of 1479 MHz, governor schedutil"
     assert found["temperature"] == "42 C"
     assert found["swap"] == "4.3 GB on disk, 0.5 GB in memory (zram)"
-    assert found["clock"] == f"{system.RELEASED}-03-01 12:30, kept right by the network"
-    assert found["service"] == "active, and never had to be started again"
+    assert found["clock"] == f"{system.RELEASED}-03-01 12:30, synchronised with the network"
+    assert found["service"] == "active, never restarted"
 
 
 FILE_FAULTS = {
@@ -237,12 +237,12 @@ def test_numpy_that_dies_because_a_variable_is_missing(nano, monkeypatch, with_i
     nano.answers.update({software.NUMPY: SIGILL, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): with_it})
     numpy, variable = troubles(nano)
     assert (numpy.name, numpy.state) == ("numpy", FAIL)
-    assert "SIGILL (Illegal instruction)" in numpy.found
+    assert "SIGILL (Illegal instruction)" in numpy.message
     assert fix in numpy.fix
     assert (variable.name, variable.state, variable.fix) == ("OPENBLAS_CORETYPE", WARN, software.SET_CORETYPE)
 
 
-def test_numpy_that_is_missing_is_not_mended_by_a_variable(nano, monkeypatch):
+def test_numpy_that_is_missing_is_not_fixed_by_a_variable(nano, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE")
     missing = Failure("No module named 'numpy'")
     nano.answers.update({software.NUMPY: missing, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): "1.19.4"})
@@ -252,7 +252,7 @@ def test_numpy_that_is_missing_is_not_mended_by_a_variable(nano, monkeypatch):
 def test_the_variable_for_another_processor(nano, monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "CORTEXA57")
     result = only_trouble(nano)
-    assert (result.name, result.state, result.found) == ("OPENBLAS_CORETYPE", WARN, "CORTEXA57, not ARMV8")
+    assert (result.name, result.state, result.message) == ("OPENBLAS_CORETYPE", WARN, "CORTEXA57, not ARMV8")
 
 
 def test_what_needs_numpy_waits_for_it(nano):
@@ -296,7 +296,7 @@ def test_a_user_who_may_not_read_the_camera(nano, monkeypatch, tmp_path):
 def test_a_camera_on_the_ribbon_cable(nano, tmp_path):
     put(tmp_path, {"sys/class/video4linux/video0/name": "vi-output, imx219 7-0010\n"})
     assert not troubles(nano)
-    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    found = {result.name: result.message for result in examine(nano, checks_for(nano))}
     assert "csi://0" in found["/dev/video0"]
 
 
@@ -319,7 +319,7 @@ def test_jetpack(nano, tmp_path, release, name):
     put(tmp_path, {"etc/nv_tegra_release": release})
     result = nvidia.jetpack(nano)
     assert result.state == PASS
-    assert result.found.startswith(name)
+    assert result.message.startswith(name)
 
 
 def test_other_boards_have_other_power_modes_and_more_memory(nano, tmp_path):
@@ -354,7 +354,7 @@ def test_another_model_is_not_here(nano, tmp_path):
     nano.model_path = str(tmp_path / "weights" / "other.onnx")
     result = only_trouble(nano)
     assert (result.name, result.state) == ("model", FAIL)
-    assert "no such model" in result.found
+    assert "no such model" in result.message
 
 
 @pytest.mark.parametrize("text, words", [("{}", "is missing"), ("{", "not a model card"), (None, "cannot be read")])
@@ -363,7 +363,7 @@ def test_a_card_that_is_none(nano, tmp_path, text, words):
     card.unlink() if text is None else card.write_text(text)
     result = only_trouble(nano)
     assert (result.name, result.state) == ("model", FAIL)
-    assert words in result.found
+    assert words in result.message
     assert result.fix.startswith("ls -l ")
 
 
@@ -371,17 +371,17 @@ def test_a_model_that_is_not_the_card_s(nano, tmp_path):
     (tmp_path / "weights" / "small.onnx").write_bytes(b"another model")
     model, engine = troubles(nano)
     assert (model.name, model.state) == ("model", FAIL)
-    assert "was written for another file" in model.found
+    assert "was written for another file" in model.message
     assert model.fix.endswith("-m tools.convert")
     assert (engine.name, engine.state) == ("engine", WARN)
-    assert "for another ONNX file" in engine.found
+    assert "for another ONNX file" in engine.message
 
 
 @pytest.mark.parametrize(
     "spoil, words",
     [
         (lambda engine, sidecar: engine.write_bytes(b"half an eng"), "damaged"),
-        (lambda engine, sidecar: sidecar.write_text("{"), "not the sidecar"),
+        (lambda engine, sidecar: sidecar.write_text("{"), "not a sidecar"),
         (lambda engine, sidecar: sidecar.unlink(), "none for tensorrt 8.2.1.8"),
     ],
     ids=["damaged", "its sidecar is none", "without a sidecar"],
@@ -391,7 +391,7 @@ def test_an_engine_that_cannot_be_used(nano, tmp_path, spoil, words):
     spoil(engine, engine.with_name(engine.name + ".json"))
     result = only_trouble(nano)
     assert (result.name, result.state) == ("engine", WARN)
-    assert words in result.found
+    assert words in result.message
     assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 
@@ -400,7 +400,7 @@ def test_one_engine_that_fits_is_enough(nano, tmp_path):
     for shape, runtime in (((1, 3, 128, 160), "tensorrt 8.2.1.8"), ((1, 3, 416, 416), "tensorrt 8.0.1.6")):
         made = EngineSource(model, hash_file(model), shape, "fp32")
         write_engine(b"another", made, EngineTarget(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
-    found = {result.name: result.found for result in examine(nano, checks_for(nano))}
+    found = {result.name: result.message for result in examine(nano, checks_for(nano))}
     assert found["engine"].startswith("160x128 fp32, 416x320 fp16 for tensorrt 8.2.1.8")
 
 
@@ -409,14 +409,14 @@ def test_a_damaged_engine_beside_one_of_the_same_size(nano):
     path = write_engine(b"another", made, EngineTarget(fake_nano.RUNTIME, fake_nano.SM), fake_nano.CHIP, ["out"])
     with open(path, "wb") as file:
         file.write(b"half")
-    assert models.engine(nano).found.startswith("416x320 fp16 for tensorrt 8.2.1.8")
+    assert models.engine(nano).message.startswith("416x320 fp16 for tensorrt 8.2.1.8")
 
 
 def test_a_classifier(nano):
     nano.model_path = find_model("nano_resnet_s")
     result = models.model(nano)
     assert result.state == PASS
-    assert "a classifier of 100 labels" in result.found
+    assert "a classifier of 100 labels" in result.message
 
 
 # Disk, clock, display
@@ -450,21 +450,21 @@ def test_a_clock_that_was_never_set(nano, monkeypatch):
     monkeypatch.setattr(system, "time", FakeTime(2018))
     result = only_trouble(nano)
     assert (result.name, result.state, result.fix) == ("clock", FAIL, "sudo timedatectl set-ntp true")
-    assert "2018-03-01" in result.found
+    assert "2018-03-01" in result.message
 
 
 def test_newer_systems_leave_a_file_when_the_clock_is_set(nano, tmp_path):
     put(tmp_path, {"run/systemd/timesync/synchronized": ""})
     fake_nano.write_commands(tmp_path / "fake_commands", {"timedatectl": "exit 1"})
     assert troubles(nano) == []
-    assert system.clock(nano).found.endswith(", kept right by the network")
+    assert system.clock(nano).message.endswith(", synchronised with the network")
 
 
 @pytest.mark.parametrize("answer, words", [(True, ":7"), (False, ":7 cannot be opened, so no window")])
 def test_display(nano, monkeypatch, answer, words):
     monkeypatch.setenv("DISPLAY", ":7")
     nano.answers[system.DISPLAY] = answer
-    assert (system.display(nano).state, system.display(nano).found) == (PASS, words)
+    assert (system.display(nano).state, system.display(nano).message) == (PASS, words)
 
 
 def test_commands_that_are_missing_end_nothing(nano, tmp_path):

@@ -34,7 +34,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
     pids = tmp_path / "pids"
     script = f"/bin/sleep 60 & echo $! > {pids}; echo $$ >> {pids}; wait"
     start = time.monotonic()
-    with pytest.raises(Failure, match="^sh has not ended after 0.5 s$"):
+    with pytest.raises(Failure, match="^sh did not finish within 0.5 s$"):
         run(["/bin/sh", "-c", script], {}, 0.5)
     assert time.monotonic() - start < 10
     for pid in pids.read_text().split():
@@ -43,7 +43,7 @@ def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path):
 
 def test_a_command_whose_child_keeps_the_pipe_open(tmp_path):
     pids = tmp_path / "pids"
-    with pytest.raises(Failure, match="has not ended"):
+    with pytest.raises(Failure, match="did not finish"):
         run(["/bin/sh", "-c", f"/bin/sleep 60 & echo $! > {pids}"], {}, 0.5)
     assert not is_running(int(pids.read_text()))
 
@@ -93,8 +93,8 @@ def test_no_core_file_is_left():
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("from app.errors import ModelError\nraise ModelError('it is no model')", "it is no model"),
         ("import sys\nsys.exit(3)", "Python ended with code 3"),
-        ("print('chatter')", "Python answered nonsense: chatter"),
-        ("pass", "Python answered nonsense: nothing"),
+        ("print('chatter')", "Python printed no JSON: chatter"),
+        ("pass", "Python printed no JSON: nothing"),
     ],
 )
 def test_python_without_an_answer(code, words):
@@ -106,7 +106,7 @@ def test_python_without_an_answer(code, words):
 
 def test_python_that_hangs(monkeypatch):
     monkeypatch.setattr(process, "PYTHON_LIMIT", 0.3)
-    with pytest.raises(Failure, match="has not ended after 0.3 s"):
+    with pytest.raises(Failure, match="did not finish within 0.3 s"):
         ask_python("import time\ntime.sleep(60)")
 
 
