@@ -13,7 +13,7 @@ from app.backends import list_backends
 from app.command import exit_code, leave
 from app.detector import load_detector
 from app.errors import ModelError, UsageError, say
-from app.files import check_writable, write_file
+from app.files import check_writable, reject_overwrites, write_file
 from app.frame import Source
 from app.modelcard import card_path, find_model
 from app.pipeline import Pipeline, configure_process
@@ -65,17 +65,11 @@ def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: S
 
 def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise UsageError if an output would overwrite an input, or another output."""
-    taken = {os.path.realpath(path): path for path in inputs}
     if args.save and os.path.isdir(args.save):
         for path in inputs:
             if os.path.dirname(os.path.realpath(path)) == os.path.realpath(args.save):
                 raise UsageError(f"--save {args.save}: would overwrite the input images; name another folder")
-    for option, path in (("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)):
-        if path and path != "-" and not (os.path.exists(path) and not os.path.isfile(path)):
-            place = os.path.realpath(path)
-            if place in taken:
-                raise UsageError(f"{option} {path}: would overwrite {taken[place]}; name another file")
-            taken[place] = path
+    reject_overwrites([("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)], inputs)
 
 
 def detect(args: argparse.Namespace) -> None:

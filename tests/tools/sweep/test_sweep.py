@@ -473,7 +473,7 @@ def test_where_nothing_was_measured_another_sweep_may_begin(video, tmp_path, cap
         (["--cam", "FOLDER/empty"], 3, "no images found"),
         (["--images", "FOLDER/empty"], 3, "no images found"),
         (["--images", "FOLDER/empty", "--labels", "FOLDER"], 3, "no images found"),
-        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images found"),
+        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images there"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/none"], 3, "none: no such folder of YOLO files"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/empty"], 3, "has a .txt for none of the images in"),
         (["--images", "FOLDER/bad", "--labels", "FOLDER/bad"], 3, "bad.png: not an image that OpenCV can read"),

@@ -1,0 +1,49 @@
+"""The `nanoyolo` command: `nanoyolo detect ...` is `python -m app.detect ...`, and so on."""
+
+import runpy
+import sys
+
+COMMANDS = {
+    "detect": ("app.detect", "detect objects in a camera, video or image"),
+    "evaluate": ("app.evaluate", "evaluate a CIFAR-100 classifier"),
+    "doctor": ("app.doctor", "check this machine, and print the command that fixes each problem"),
+    "fetch": ("tools.fetch", "download models, clips and data sets"),
+    "convert": ("tools.convert", "convert Darknet weights to ONNX"),
+    "build-engine": ("tools.build_engine", "build a TensorRT engine"),
+    "score": ("tools.score", "measure the accuracy of a detector on labelled images"),
+    "sweep": ("tools.sweep", "measure combinations of settings"),
+    "report": ("tools.report", "turn sweeps and reports into an HTML page"),
+    "bench": ("tools.bench", "measure the speed of this machine"),
+    "cost": ("tools.cost", "estimate the speed on a Jetson Nano"),
+    "train": ("tools.train", "train a CIFAR-100 classifier"),
+}
+
+
+def usage() -> str:
+    """The help text."""
+    lines = [f"  {name:<14}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        ["usage: nanoyolo COMMAND ...", "", *lines, "", "nanoyolo COMMAND --help lists the options of a command."]
+    )
+
+
+def main() -> None:
+    """Run a command; it ends the process with its exit code."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print(usage())
+        return
+    if name == "--version":
+        from app import __version__
+
+        print("nanoyolo " + __version__)
+        return
+    if name not in COMMANDS:
+        print(f"error: there is no command {name!r}; choose from: {', '.join(COMMANDS)}", file=sys.stderr)
+        sys.exit(2)
+    del sys.argv[1]
+    runpy.run_module(COMMANDS[name][0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
