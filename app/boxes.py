@@ -6,7 +6,7 @@ NMS_BLOCK = 256
 
 
 def area(boxes: np.ndarray) -> np.ndarray:
-    """Areas (N,) of boxes (N, 4). A box turned inside out has none."""
+    """Areas (N,) of boxes (N, 4). An inverted box has none."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1])
 
@@ -21,10 +21,10 @@ def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def nms(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, threshold: float, agnostic: bool) -> np.ndarray:
-    """Greedy non-maximum suppression: positions (K,) of the boxes (N, 4) that stay, highest score first.
+    """Greedy non-maximum suppression: positions (K,) of the boxes (N, 4) that remain, highest score first.
 
-    A box goes when a higher-scoring one that stays overlaps it with an IoU strictly above `threshold`; of equal
-    scores the earlier one is the higher. Boxes of different classes leave each other alone unless `agnostic`.
+    A box is dropped when a higher-scoring one that stays overlaps it with an IoU strictly above `threshold`; of equal
+    scores the earlier one counts as the higher. Boxes of different classes never suppress each other unless `agnostic`.
     """
 
     def suppresses(some: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -48,5 +48,5 @@ def nms(boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, threshold: f
 
 
 def clip(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Boxes (N, 4) with every corner moved into the picture."""
+    """Boxes (N, 4) with every corner moved into the image."""
     return np.asarray(np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype)))

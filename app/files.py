@@ -8,6 +8,13 @@ from typing import Iterable, Iterator, Optional, Tuple
 
 from app.errors import OutputError, UsageError
 
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def is_image(path: str) -> bool:
+    """Whether a file has the name of an image."""
+    return path.lower().endswith(IMAGE_SUFFIXES)
+
 
 def reject_overwrites(outputs: Iterable[Tuple[str, Optional[str]]], inputs: Iterable[str]) -> None:
     """Raise UsageError if an output would overwrite an input or another output.

@@ -1,4 +1,4 @@
-"""Fits a frame of any size into the network's input, and brings boxes back the same way.
+"""Fits a frame of any size into the network's input, and maps boxes back to the frame.
 
 letterbox = Letterbox.fit(640, 480, 416)     # geometry, computed once for a frame size
 tensor = preprocess(image, letterbox)        # (480, 640, 3) uint8 BGR -> (1, 3, 320, 416) float32 RGB
@@ -14,7 +14,7 @@ GREY = 128
 
 
 class Letterbox(NamedTuple):
-    """Where a frame lies in the network's input. Lengths are whole pixels, so nothing is rounded twice."""
+    """Where a frame lies in the network's input. All lengths are whole pixels, so nothing is rounded twice."""
 
     frame_width: int
     frame_height: int
@@ -31,8 +31,9 @@ class Letterbox(NamedTuple):
     ) -> "Letterbox":
         """Scale the frame's longer side to `size`.
 
-        The input is as long as the picture needs, rounded up to `multiple`, with a narrow grey bar at the bottom or
-        right; or, with `square`, size x size with the picture in the middle, as Darknet does: up to twice the work.
+        The other side is as long as the image needs, rounded up to `multiple`, with a narrow grey bar at the bottom or
+        right; or, with `square`, the input is size x size with the image in the middle, as in Darknet: up to twice the
+        work.
         """
         longer = max(frame_width, frame_height)
         # Rounded down, as Darknet does.
@@ -45,7 +46,7 @@ class Letterbox(NamedTuple):
 
     @classmethod
     def into(cls, frame_width: int, frame_height: int, width: int, height: int) -> "Letterbox":
-        """As large as it can be in the middle of an input of a given size."""
+        """Scale the frame to fill an input of a given size, with grey bars on two sides."""
         if width * frame_height < height * frame_width:
             scaled_width, scaled_height = width, max(1, frame_height * width // frame_width)
         else:
@@ -57,9 +58,9 @@ class Letterbox(NamedTuple):
         """The frame (frame_height, frame_width, 3) uint8 at its scaled size.
 
         Bilinear, which skips pixels when it shrinks by more than 2. So from 2 on the frame is first halved by
-        averaging; from 4 on nearest pixels make a picture of twice the scaled size, which is halved: as good there,
-        and no slower for a larger frame. Measured with YOLOv3-tiny on 64 images of COCO val2017, rectangular: mean
-        AP50 over sizes from 160 to 448, and milliseconds from 768x576 to 416, 320 and 160:
+        averaging; from 4 on it is first reduced to twice the scaled size by nearest neighbour, which is as accurate
+        there and no slower for a larger frame. Measured with YOLOv3-tiny on 64 images of COCO val2017, rectangular: the
+        mean AP50 over sizes from 160 to 448, and milliseconds from 768x576 to 416, 320 and 160:
 
             nearest 0.401        0.1 0.1 0.0        area 0.424                    2.2 1.8 1.4
             bicubic 0.409        0.3 0.2 0.1        halved, bilinear 0.422        0.3 0.3 0.2
@@ -79,28 +80,28 @@ class Letterbox(NamedTuple):
         return canvas
 
     def inside(self, canvas: np.ndarray) -> np.ndarray:
-        """The part of a (height, width, ...) array that the picture covers, as a view."""
+        """The part of a (height, width, ...) array that the image covers, as a view."""
         return canvas[self.top : self.top + self.scaled_height, self.left : self.left + self.scaled_width]
 
     def invert(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (N, 4) x1 y1 x2 y2 from pixels of the input to pixels of the frame; not clipped."""
+        """Map boxes (N, 4) x1 y1 x2 y2 from pixels of the input to pixels of the frame; not clipped."""
         offset = np.array([self.left, self.top] * 2, np.float32)
         scale = np.array([self.frame_width / self.scaled_width, self.frame_height / self.scaled_height] * 2, np.float32)
         return np.asarray((boxes - offset) * scale)
 
 
 def blank_tensor(letterbox: Letterbox, scale: float) -> np.ndarray:
-    """A tensor (1, 3, height, width) float32 that is grey all over."""
+    """A grey tensor (1, 3, height, width) float32."""
     return np.full((1, 3, letterbox.height, letterbox.width), GREY * scale, np.float32)
 
 
 def preprocess(
     image: np.ndarray, letterbox: Letterbox, scale: float = 1 / 255, tensor: Optional[np.ndarray] = None
 ) -> np.ndarray:
-    """Letterbox a frame and make it the network's tensor.
+    """Letterbox a frame and convert it to the network's input tensor.
 
-    image: (h, w, 3) uint8 BGR. Returns (1, 3, height, width) float32, RGB, times `scale`, C-contiguous. `tensor` is
-    one from `blank_tensor` to write into, which saves the memory of a new one.
+    image: (h, w, 3) uint8 BGR. scale: factor for the pixels' 0..255. tensor: one from `blank_tensor` with the same bars
+    to write into, which saves allocating one. Returns (1, 3, height, width) float32, RGB, C-contiguous.
     """
     if tensor is None:
         tensor = blank_tensor(letterbox, scale)

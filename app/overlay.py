@@ -32,7 +32,7 @@ class Style(NamedTuple):
     @classmethod
     @lru_cache(maxsize=8)
     def fit(cls, width: int, height: int) -> "Style":
-        """Text grows more slowly than the picture: scale 0.4 at 320x240, 0.8 at 720p, 1.5 at 4K."""
+        """Text grows more slowly than the image: scale 0.4 at 320x240, 0.8 at 720p, 1.5 at 4K."""
         scale = max(0.35, 0.4 * (min(width, height) / 240) ** 0.6)
         thickness = max(1, int(round(scale * 1.3)))
         text_height = cv2.getTextSize("Ag", FONT, scale, thickness)[0][1]
@@ -150,26 +150,27 @@ def text_colour(background: Colour) -> Colour:
 
 
 def status(timing: Timing) -> List[str]:
-    """The parts of the status line, all of the last seconds but for the counts.
+    """The parts of the status line. Rates and times are those of the last seconds.
 
-    Real FPS / configured FPS; of a camera its own FPS and the frames dropped; frames that slow sinks skipped, if any;
-    milliseconds per stage; the median and 95th percentile of the latency.
+    Real FPS / configured FPS; for a camera its own FPS and the dropped frames; frames that slow sinks skipped, if any;
+    milliseconds per stage; median and 95th percentile of the latency.
     """
-    configured = "max" if timing.configured_fps is None else "{:g}".format(timing.configured_fps)
-    parts = ["{} / {} FPS ".format(_number(timing.current_fps), configured)]
+    configured = "max" if timing.configured_fps is None else f"{timing.configured_fps:g}"
+    parts = [f"{_number(timing.current_fps)} / {configured} FPS "]
     if timing.live:
-        parts += ["camera {} ".format(_number(timing.current_capture_fps)), "dropped {} ".format(timing.dropped)]
+        parts += [f"camera {_number(timing.current_capture_fps)} ", f"dropped {timing.dropped} "]
     if timing.sink_dropped:
-        parts.append("skipped {} ".format(timing.sink_dropped))
+        parts.append(f"skipped {timing.sink_dropped} ")
     stages = timing.current_stages()
-    parts += ["{} {:.1f}".format(SHORT.get(name, name), 1000 * mean) for name, mean in stages.items()]
-    latency = [timing.current_latency(percent) for percent in (50, 95)]
-    parts.append(" latency {} p95 {}".format(*(_number(value and 1000 * value) for value in latency)))
+    parts += [f"{SHORT.get(name, name)} {1000 * mean:.1f}" for name, mean in stages.items()]
+    latencies = (timing.current_latency(percent) for percent in (50, 95))
+    median, slow = (_number(seconds and 1000 * seconds) for seconds in latencies)
+    parts.append(f" latency {median} p95 {slow}")
     return parts + ["ms"]
 
 
 def _number(value: Optional[float]) -> str:
-    return "-" if value is None else "{:.1f}".format(value)
+    return "-" if value is None else f"{value:.1f}"
 
 
 def wrap(parts: Sequence[str], style: Style, width: int) -> List[str]:

@@ -18,7 +18,7 @@ import numpy as np
 from app.errors import ModelError
 from app.modelcard import Head
 
-LARGEST_EXPONENT = 20.0  # far beyond any picture, but its square is still a float32
+LARGEST_EXPONENT = 20.0  # far beyond any image, but its square still fits a float32
 
 Candidates = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -33,12 +33,11 @@ def decode(
 ) -> Candidates:
     """Boxes (N, 4) x1 y1 x2 y2, scores (N,) and classes (N,) of every cell that scores at least `threshold`.
 
-    With `multi_label` a cell gives one candidate for each class that reaches the threshold, as scoring wants; without
-    it only for its best class, as a viewer wants. Raises ModelError when an output does not have the shape that its
-    card's head says.
+    With `multi_label` a cell yields a candidate for each class that reaches the threshold, for scoring; without it only
+    for its best class, for viewing. Raises ModelError when an output does not have the shape that the card describes.
     """
     if len(outputs) != len(heads):
-        raise ModelError("the card describes {} heads, the model has {} outputs".format(len(heads), len(outputs)))
+        raise ModelError(f"the card describes {len(heads)} heads, but the model has {len(outputs)} outputs")
     least = _logit(threshold)
     gathered = [_gather(output, head, classes, least) for output, head in zip(outputs, heads)]
     cells, places = (np.concatenate(parts) for parts in zip(*gathered))
@@ -66,8 +65,8 @@ def _gather(output: np.ndarray, head: Head, classes: int, least: float) -> Tuple
     count = len(head.anchors)
     if output.ndim != 4 or output.shape[0] != 1 or output.shape[1] != count * (5 + classes):
         raise ModelError(
-            "the card does not fit the model: a head of {} anchors and {} labels is (1, {}, rows, columns), the model "
-            "gave {}".format(count, classes, count * (5 + classes), output.shape)
+            f"the card does not fit the model: a head with {count} anchors and {classes} labels should be "
+            f"(1, {count * (5 + classes)}, rows, columns), the model returned {output.shape}"
         )
     grid = output.reshape(count, 5 + classes, -1)
     anchor, cell = np.nonzero(grid[:, 4] >= least)

@@ -1,9 +1,9 @@
-"""A Matroska file of JPEG pictures, one frame one write: what is recorded survives the process, whatever kills it.
+"""A Matroska file of JPEG images, one write per frame: what is recorded survives the process, whatever kills it.
 
-In come JPEG files and the times at which they were taken, in seconds; out goes Motion JPEG in Matroska. A container
-that keeps its index in memory until the end is worth nothing without that end. In this one, the sizes of the segment
+JPEG files and the times in seconds at which they were captured go in, Motion JPEG in Matroska comes out. A container
+that keeps its index in memory until the end cannot be played without that end. In this one, the sizes of the segment
 and of the last cluster stay "unknown", as in a live stream, until `close` fills them in, so the file can be played at
-any moment, up to its last whole frame.
+any moment, up to its last complete frame.
 
 The format: EBML is RFC 8794, Matroska RFC 9559, the codec id V_MJPEG draft-ietf-cellar-codec.
 """
@@ -13,7 +13,7 @@ import os
 import struct
 from typing import BinaryIO, List, Optional, Tuple, Union
 
-# The elements that are named more than once, or found again. The others stand in `_header`, each beside its name.
+# Elements that are used more than once. The others are in `_header`, each beside its name.
 SEGMENT, SEEK_HEAD, INFO, TRACKS, CLUSTER, CUES = 0x18538067, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1F43B675, 0x1C53BB6B
 SEEK, SEEK_ID, SEEK_POSITION = 0x4DBB, 0x53AB, 0x53AC
 DURATION, VOID = 0x4489, 0xEC
@@ -24,7 +24,7 @@ UNKNOWN = b"\x01" + b"\xff" * 7  # a size of eight bytes, to be overwritten
 SEEK_HEAD_BYTES, DURATION_BYTES = 68, 11  # kept free at the beginning, as Void
 TRACK, KEYFRAME = 1, 0x80
 CLUSTER_MS = 1000  # a block's time counts from its cluster's, in 16 bits: 32767 would be the limit
-MAX_CUES = 4096  # beyond it every second one is dropped: a recording of a week must not fill the memory
+MAX_CUES = 4096  # beyond that every second one is dropped: a recording of a week must not fill the memory
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -34,15 +34,15 @@ class MatroskaWriter:
     def __init__(self, file: BinaryIO, width: int, height: int, fps: Optional[float] = None) -> None:
         """Write the header.
 
-        file: empty, seekable and unbuffered, `open(path, "wb", buffering=0)`. width, height: of the pictures. fps:
-        the rate to name in the header, in frames per second; None if there is no constant one, and then players derive
-        one from the times. Raises OSError; the file is empty again after that.
+        file: empty, seekable and unbuffered, `open(path, "wb", buffering=0)`. width, height: of the images. fps:
+        frames per second, for the header; None if there is no constant rate: players then derive one from the times.
+        Raises OSError; the file is empty again after that.
         """
         self._file = file
         self._fps = fps
-        self._end = 0  # of what was written whole
+        self._end = 0  # of what was written completely
         self._frames, self._time = 0, -1  # of the last frame
-        self._clusters, self._cluster, self._cluster_time = 0, 0, 0  # how many; where the open one is, 0 if none is
+        self._clusters, self._cluster, self._cluster_time = 0, 0, 0  # how many; where the open one is, 0 for none
         self._cues: List[Tuple[int, int]] = []  # the time of a cluster, and its place
         self._cue_every = 1  # clusters
         self._closed = False
@@ -55,12 +55,12 @@ class MatroskaWriter:
         self._put(0, start + UNKNOWN + _void(SEEK_HEAD_BYTES) + info + tracks)
 
     def write(self, jpeg: bytes, seconds: float) -> None:
-        """Append a frame, a whole JPEG file, taken `seconds` after the beginning of the recording.
+        """Append a frame, a complete JPEG file, captured `seconds` after the start of the recording.
 
-        Times increase: one that does not, to the millisecond, is put 1 ms after the one before. The frame is in the
-        file when this returns. (To outlive a power cut, a file must also be synced, which is up to its owner.) Raises
-        OSError when it cannot be written, with errno ENOSPC for a disk that took a part of it; the file then still
-        ends with the frame before, and another one may be tried.
+        Times increase: one that does not, in milliseconds, becomes 1 ms after the one before. The frame is in the file
+        when this returns. (To survive a power cut, the file must also be synced, which is up to its owner.) Raises
+        OSError when it cannot be written, with errno ENOSPC if the disk took only a part; the file then still ends with
+        the previous frame, and the next one may be tried.
         """
         time = max(int(round(seconds * 1000)), self._time + 1)
         if self._cluster and time - self._cluster_time >= CLUSTER_MS:
@@ -78,9 +78,9 @@ class MatroskaWriter:
     def close(self) -> None:
         """Finish the file: the index of times, the duration, the sizes. A second call does nothing.
 
-        The duration ends with the last frame's, which is 1 / fps, or without fps the mean of the others. Raises OSError
-        for a failing disk, but not for a full one: the frames are all there, and what finds no room is left out. That
-        is the index, without which seeking is slower; the rest overwrites bytes that the file has already.
+        The last frame lasts 1 / fps, or without fps as long as the mean of the others. Raises OSError for a failing
+        disk, but not for a full one: all frames are there, and only the index is left out, without which seeking is
+        slower. The rest overwrites bytes that the file already has.
         """
         if self._closed:
             return
@@ -119,7 +119,7 @@ class MatroskaWriter:
         return True
 
     def _cluster_size(self) -> Tuple[int, bytes]:
-        """Where the open cluster's size belongs, and what it is by now."""
+        """Where the open cluster's size belongs, and its current value."""
         place = self._cluster + len(_id(CLUSTER))
         return place, _size(self._end - place - len(UNKNOWN), len(UNKNOWN))
 
@@ -135,12 +135,12 @@ class MatroskaWriter:
         return element(CUE_POINT, element(CUE_TIME, time), element(CUE_TRACK_POSITIONS, *where))
 
     def _seek(self, name: int, place: int) -> bytes:
-        position = (place - self._segment).to_bytes(8, "big")  # as wide as can be: the room for it is fixed
+        position = (place - self._segment).to_bytes(8, "big")  # always 8 bytes: the room for it is fixed
         return element(SEEK, element(SEEK_ID, _id(name)), element(SEEK_POSITION, position))
 
 
 def _header(width: int, height: int, fps: Optional[float]) -> Tuple[bytes, bytes, bytes]:
-    """The EBML header, the segment's information, which ends with room for the duration, and its one track."""
+    """The EBML header, the segment's information with room for the duration at its end, and its one track."""
     ebml = element(
         0x1A45DFA3,
         element(0x4286, 1),  # EBMLVersion
@@ -197,12 +197,12 @@ def _id(name: int) -> bytes:
 
 
 def _size(value: int, width: int = 1) -> bytes:
-    """A size in at least `width` bytes: as many bits are in front, the last of them set; all set means unknown."""
+    """A size in at least `width` bytes, with EBML's length marker; all bits set would mean unknown."""
     while value >= (1 << 7 * width) - 1:
         width += 1
     return ((1 << 7 * width) | value).to_bytes(width, "big")
 
 
 def _void(width: int) -> bytes:
-    """An element of `width` bytes that means nothing, to be overwritten."""
+    """A placeholder element of `width` bytes, to be overwritten."""
     return element(VOID, bytes(width - 2))

@@ -10,13 +10,12 @@ import numpy as np
 
 from app.detections import Detections
 from app.errors import OutputError, UsageError, say, warn
-from app.files import check_writable, opencv_path, remove_file
+from app.files import check_writable, is_image, opencv_path, remove_file
 from app.frame import Frame, Source
 from app.letterbox import Letterbox
 from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
 from app.sinks.stills import ImageSink
-from app.sources.readers import is_image
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 DEFAULT_FPS = 25.0
@@ -136,7 +135,7 @@ def free_name(path: str) -> str:
     number, name = 0, path
     while os.path.exists(name):
         number += 1
-        name = "{}-{}{}".format(stem, number, suffix)
+        name = f"{stem}-{number}{suffix}"
     return name
 
 

@@ -8,10 +8,9 @@ import numpy as np
 
 from app.detections import Detections
 from app.errors import OutputError
-from app.files import check_writable, write_file
+from app.files import check_writable, is_image, write_file
 from app.frame import Frame
 from app.sinks import DISK_QUEUE, Sink
-from app.sources.readers import is_image
 
 
 class ImageSink(Sink):
@@ -49,8 +48,8 @@ class ImageSink(Sink):
 
     def _name(self, frame: Frame) -> str:
         """The image's own name; numbered where another folder had one of the same name."""
-        stem, suffix = os.path.splitext(frame.name or "{:06d}.jpg".format(frame.index))
+        stem, suffix = os.path.splitext(frame.name or f"{frame.index:06d}.jpg")
         suffix = ".png" if suffix.lower() == ".pgm" else suffix  # a PGM is grey, and the overlay has colours
-        name = stem + suffix if stem + suffix not in self._names else "{}-{}{}".format(stem, frame.index, suffix)
+        name = stem + suffix if stem + suffix not in self._names else f"{stem}-{frame.index}{suffix}"
         self._names.add(name)
         return name

@@ -74,12 +74,12 @@ class SupervisorSink(Sink):
 
 def _status(timing: Timing) -> str:
     real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
-    parts = ["{:.1f} FPS".format(real)] if real else ["started"]
+    parts = [f"{real:.1f} FPS"] if real else ["started"]
     if real and timing.configured_fps:
-        parts[0] += " of {:g}".format(timing.configured_fps)
+        parts[0] += f" of {timing.configured_fps:g}"
     if camera and timing.live:
-        parts.append("camera {:.1f} FPS".format(camera))
-    parts.append("{} frames, {} dropped".format(timing.frames, timing.dropped))
+        parts.append(f"camera {camera:.1f} FPS")
+    parts.append(f"{timing.frames} frames, {timing.dropped} dropped")
     if latency:
-        parts.append("latency p95 {:.0f} ms".format(1000 * latency))
+        parts.append(f"latency p95 {1000 * latency:.0f} ms")
     return ", ".join(parts)

@@ -17,10 +17,11 @@ from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 from app.address import STREAMS, redacted, scheme
 from app.errors import SourceError, warn
+from app.files import IMAGE_SUFFIXES, is_image
 from app.frame import Frame, Source
 from app.sources.camera import Camera
 from app.sources.capture import CameraOptions, Shapes, find_device
-from app.sources.readers import IMAGE_SUFFIXES, Images, is_image, probe_video, read_images, read_video, synthesise
+from app.sources.readers import Images, probe_video, read_images, read_video, synthesise
 from app.threads import CLOSE_LIMIT, WAIT, yield_to_inference
 
 __all__ = ["CameraOptions", "open_source"]

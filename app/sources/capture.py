@@ -118,12 +118,10 @@ class UsbCamera(Device):
         code = _fourcc(capture.get(cv2.CAP_PROP_FOURCC))
         got = {name: capture.get(setting) for name, setting, _ in self._asked}
         self.fps = got["FPS"] if 0 < got["FPS"] < 1000 else None
-        self.note = "{:g}x{:g} {}".format(got["width"], got["height"], code)
+        self.note = f"{got['width']:g}x{got['height']:g} {code}"
         if self.fps:
-            self.note += " at {:g} FPS".format(self.fps)
-        differs = [
-            "{} {:g}".format(name, value) for name, _, value in self._asked if value and abs(got[name] - value) > 0.5
-        ]
+            self.note += f" at {self.fps:g} FPS"
+        differs = [f"{name} {value:g}" for name, _, value in self._asked if value and abs(got[name] - value) > 0.5]
         if self._compressed and code != "MJPG":
             differs.append("MJPG")
         if differs:
@@ -194,7 +192,7 @@ class Stream(Device):
             if hasattr(cv2, "CAP_PROP_N_THREADS"):  # each further thread holds a frame back
                 settings += [cv2.CAP_PROP_N_THREADS, 1]
         else:  # OpenCV 4.1.1, with FFmpeg 4: for RTSP and for HTTP, in microseconds
-            options += "|stimeout;{0}000|rw_timeout;{0}000".format(reading)
+            options += f"|stimeout;{reading}000|rw_timeout;{reading}000"
         os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)  # OpenCV reads it at every opening
         capture = cv2.VideoCapture(self._uri, cv2.CAP_FFMPEG, *([settings] if settings else []))
         if not capture.isOpened():

@@ -47,7 +47,7 @@ class Connection:
         except SourceError as error:
             self.reason = str(error)
         except BaseException as error:  # a bug: reported, and retried like any other failure
-            self.reason = redacted("{}: {}".format(type(error).__name__, " ".join(str(error).split())))
+            self.reason = redacted(f"{type(error).__name__}: {' '.join(str(error).split())}")
         finally:
             self.ended.set()
 

@@ -1,7 +1,6 @@
-"""Whether a video file is shorter than its own container says it is: the mark of a broken download or recording.
+"""Whether a video file is shorter than its container says: the sign of an incomplete download or recording.
 
-The frame count in a header is no such mark: in most containers it is an estimate from the duration, which may be that
-of the sound.
+The frame count in the header does not tell: in most containers it is estimated from the duration, possibly the sound's.
 """
 
 import os
@@ -31,14 +30,14 @@ def _mp4_end(file: BinaryIO, length: int) -> int:
         if size == 1:
             file.seek(end + 8)
             size = int.from_bytes(file.read(8), "big")
-        if size < 8:  # 0: up to the end of the file; less is nonsense
+        if size < 8:  # 0: up to the end of the file; 2 to 7 are invalid
             return length
         end += size
     return end
 
 
 def _matroska_end(file: BinaryIO) -> int:
-    """Where the segment ends: the second element, after the EBML header. 0 where its size is left open."""
+    """Where the segment, the second element after the EBML header, ends; 0 if its size is unknown."""
     end = 0
     for _ in range(2):
         file.seek(end)

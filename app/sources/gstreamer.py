@@ -1,7 +1,7 @@
 """GStreamer pipelines as text, for OpenCV built with GStreamer: on a Jetson, the one that JetPack brings.
 
-Every pipeline ends in an `appsink` that gives OpenCV BGR pictures and holds one only, so that nothing old is waiting.
-Source of the elements and their settings: NVIDIA, "Accelerated GStreamer", L4T 32.7; GStreamer 1.14 plugin reference.
+Every pipeline ends in an `appsink` that hands BGR images to OpenCV and holds only one, so that no old frame waits.
+Source of the elements and their properties: NVIDIA, "Accelerated GStreamer", L4T 32.7; GStreamer 1.14 plugin reference.
 """
 
 import ctypes
@@ -13,44 +13,46 @@ import cv2
 
 APPSINK = "video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
 TO_BGR = "videoconvert ! " + APPSINK
-# From the decoder's memory, which the CPU cannot read; nvvidconv knows no BGR.
+# Out of the decoder's memory, which the CPU cannot read; nvvidconv does not know BGR.
 NVIDIA_TO_BGR = "nvvidconv ! video/x-raw,format=BGRx ! " + TO_BGR
 TIMEOUT = 10  # seconds without data after which an element ends the stream
 PLUGINS = ("/usr/lib/*/gstreamer-1.0", "/usr/lib/gstreamer-1.0")
 
 
 def csi_pipeline(sensor: int, width: int, height: int, fps: float, flip: int) -> str:
-    """A camera on the ribbon cable. flip: 0 none, 2 upside down, 4 mirrored, and so on up to 7 (nvvidconv)."""
+    """A camera on the ribbon cable. flip: nvvidconv's flip-method, 0 none, 2 upside down, 4 mirrored, up to 7."""
     rate = _fraction(fps)
     return (
-        "nvarguscamerasrc sensor-id={} ! video/x-raw(memory:NVMM),width={},height={},format=NV12,framerate={}/{} ! "
-        "nvvidconv flip-method={} ! video/x-raw,format=BGRx ! {}"
-    ).format(sensor, width, height, rate.numerator, rate.denominator, flip, TO_BGR)
+        f"nvarguscamerasrc sensor-id={sensor} ! video/x-raw(memory:NVMM),width={width},height={height},format=NV12,"
+        f"framerate={rate.numerator}/{rate.denominator} ! "
+        f"nvvidconv flip-method={flip} ! video/x-raw,format=BGRx ! {TO_BGR}"
+    )
 
 
 def rtsp_pipeline(uri: str, nvidia: bool) -> str:
-    """The video of an RTSP stream, whatever its codec, over TCP. nvidia: whether to convert by Jetson's hardware.
+    """The video of an RTSP stream, whatever its codec, over TCP. nvidia: convert colours with the Jetson's hardware.
 
-    `decodebin` takes Jetson's hardware decoder where there is one, since it has the highest rank.
+    `decodebin` picks the Jetson's hardware decoder where there is one, since it has the highest rank.
     """
     return (
-        "rtspsrc location={} protocols=tcp latency=200 tcp-timeout={} ! application/x-rtp,media=video ! decodebin ! {}"
-    ).format(quote(uri), TIMEOUT * 1000000, NVIDIA_TO_BGR if nvidia else TO_BGR)
+        f"rtspsrc location={quote(uri)} protocols=tcp latency=200 tcp-timeout={TIMEOUT * 1000000} ! "
+        f"application/x-rtp,media=video ! decodebin ! {NVIDIA_TO_BGR if nvidia else TO_BGR}"
+    )
 
 
 def http_pipeline(uri: str, nvidia: bool) -> str:
     """Motion JPEG over HTTP (multipart/x-mixed-replace)."""
     decode = "jpegparse ! nvv4l2decoder mjpeg=1 ! " + NVIDIA_TO_BGR if nvidia else "jpegdec ! " + TO_BGR
-    return "souphttpsrc location={} is-live=true timeout={} ! multipartdemux ! {}".format(quote(uri), TIMEOUT, decode)
+    return f"souphttpsrc location={quote(uri)} is-live=true timeout={TIMEOUT} ! multipartdemux ! {decode}"
 
 
 def own_pipeline(text: str) -> str:
-    """Somebody's own pipeline; where it does not end in an appsink, it is given one that takes any video."""
-    return text if "appsink" in text else "{} ! {}".format(text.strip().rstrip("!").rstrip(), TO_BGR)
+    """A user's own pipeline; one that does not end in an appsink gets one that takes any video."""
+    return text if "appsink" in text else f"{text.strip().rstrip('!').rstrip()} ! {TO_BGR}"
 
 
 def _fraction(fps: float) -> Fraction:
-    """A rate as GStreamer wants it. That of 29.97 is 30000/1001."""
+    """A frame rate as GStreamer wants it: 29.97 is 30000/1001."""
     television = Fraction(int(round(fps * 1.001)) * 1000, 1001)
     return television if abs(fps - television) < 0.005 and fps != int(fps) else Fraction(fps).limit_denominator(1000)
 
@@ -61,15 +63,15 @@ def quote(value: str) -> str:
 
 
 def silence() -> None:
-    """Throw away what GLib would write on standard error, unless the user has asked for it.
+    """Discard what GLib writes to standard error, unless the user has asked for it.
 
-    OpenCV takes a pipeline that did not start apart in a way of which GStreamer complains, in thirty lines each time.
+    OpenCV tears down a pipeline that did not start in a way that GStreamer complains about, in thirty lines each time.
     """
     if os.environ.get("GST_DEBUG") or os.environ.get("G_MESSAGES_DEBUG"):
         return
     try:
-        # A handler has to be a C function: one of Python's would be called by threads that Python does not know. This
-        # one ignores its arguments, and does nothing.
+        # The handler has to be a C function: one of Python's would be called by threads that Python does not know. This
+        # one ignores its arguments and does nothing.
         ctypes.CDLL("libglib-2.0.so.0").g_log_set_default_handler(ctypes.CDLL(None).getpid, None)
     except (AttributeError, OSError):
         pass

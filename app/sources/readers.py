@@ -10,8 +10,6 @@ from app.errors import SourceError, warn
 from app.files import opencv_path, without_stderr
 from app.sources.container import is_cut_off
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-
 Images = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and the file name of a still, else empty
 
 
@@ -60,11 +58,6 @@ def read_video(path: str, expected: Optional[int]) -> Images:
     # The header's count may be an estimate, so it takes both to call a file truncated.
     if expected and count < expected and is_cut_off(path):
         raise SourceError(f"{path}: truncated; it ends after {count} of {expected} frames")
-
-
-def is_image(path: str) -> bool:
-    """Whether a file has the name of an image."""
-    return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def read_images(name: str, paths: Sequence[str]) -> Images:

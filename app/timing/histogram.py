@@ -1,4 +1,4 @@
-"""How long things took: a distribution in constant memory, however long a program runs."""
+"""A distribution of durations in constant memory."""
 
 import math
 from array import array

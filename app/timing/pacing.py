@@ -7,16 +7,16 @@ from app.timing import Now
 
 
 class Pacer:
-    """Keeps a rate by waiting for deadlines, so that time spent working is not added to the period.
+    """Keeps a rate by waiting for deadlines, so that working time is not added to the period.
 
-    A frame that is late by less than a period leaves the later deadlines where they are, so that the rate holds. One
-    that is later moves them: the time is lost, and no burst of frames makes up for it.
+    A frame that is late by less than a period leaves later deadlines as they are, so the rate holds. A longer delay
+    moves them: that time is lost, and no burst of frames makes up for it.
     """
 
     _SLICE = 0.05  # longest sleep, so that a request to stop is seen soon
 
     def __init__(
-        self, fps: Optional[float], now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self, fps: Optional[float], *, now: Now = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         """fps: None for as fast as possible."""
         self._period = 1 / fps if fps else 0.0

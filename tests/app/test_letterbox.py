@@ -11,7 +11,7 @@ sizes = st.integers(1, 40).map(lambda n: 32 * n)
 
 @given(sides, sides, sizes, st.booleans(), st.floats(0, 1), st.floats(0, 1))
 def test_a_point_comes_back(width, height, size, square, across, down):
-    box = Letterbox.fit(width, height, size, square)
+    box = Letterbox.fit(width, height, size, square=square)
     x, y = across * width, down * height
     inside_x = box.left + x * box.scaled_width / width
     inside_y = box.top + y * box.scaled_height / height
@@ -32,7 +32,7 @@ def test_rectangular_input_is_no_larger_than_needed(width, height, size):
 
 @given(sides, sides, sizes, st.booleans())
 def test_picture_keeps_its_shape(width, height, size, square):
-    box = Letterbox.fit(width, height, size, square)
+    box = Letterbox.fit(width, height, size, square=square)
     scale = size / max(width, height)
     assert max(1, width * scale) - 1 < box.scaled_width <= max(1, width * scale) + 1e-6
     assert max(1, height * scale) - 1 < box.scaled_height <= max(1, height * scale) + 1e-6
@@ -126,7 +126,7 @@ def test_grey_bars_on_both_sides():
     ],
 )
 def test_input_shape(frame, size, square, expected):
-    box = Letterbox.fit(frame[0], frame[1], size, square)
+    box = Letterbox.fit(frame[0], frame[1], size, square=square)
     assert (box.width, box.height) == expected
 
 
@@ -139,7 +139,7 @@ def test_multiple_of_the_model():
 @pytest.mark.parametrize("frame", [(640, 480), (33, 77), (1, 1), (10000, 1), (1, 10000)], ids=str)
 def test_grey_bars_round_the_picture(frame, square):
     width, height = frame
-    box = Letterbox.fit(width, height, 96, square)
+    box = Letterbox.fit(width, height, 96, square=square)
     canvas = box.apply(np.full((height, width, 3), (10, 20, 30), np.uint8))
     assert canvas.shape == (box.height, box.width, 3)
     assert canvas.dtype == np.uint8

@@ -10,7 +10,8 @@ from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from tqdm import tqdm
 
 from app.errors import SourceError, warn
-from app.sources.readers import is_image, read_image
+from app.files import is_image
+from app.sources.readers import read_image
 from tools.score.coco import LARGEST, Json, match_names, read_coco, some_of
 
 

@@ -16,9 +16,9 @@ from app.board import Board
 from app.command import exit_code
 from app.detector import nearest_sizes
 from app.errors import SourceError, UsageError, say, warn
+from app.files import is_image
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from app.sources.readers import is_image
 from tools.machine import machine
 from tools.score.labels import Truth, read_truth
 from tools.sweep.conditions import disturbances

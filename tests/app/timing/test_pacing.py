@@ -7,7 +7,7 @@ from app.timing.pacing import Pacer
 def paced(fps, work):
     """Times at which a loop that works so long is let go."""
     clock = FakeClock()
-    pacer = Pacer(fps, clock.now, clock.sleep)
+    pacer = Pacer(fps, now=clock.now, sleep=clock.sleep)
     times = []
     for seconds in work:
         pacer.wait()
@@ -48,7 +48,7 @@ def test_no_rate_no_wait():
 
 def test_a_stop_ends_the_wait():
     clock = FakeClock()
-    pacer = Pacer(0.1, clock.now, clock.sleep)
+    pacer = Pacer(0.1, now=clock.now, sleep=clock.sleep)
     pacer.wait()
     start = clock.time
     pacer.wait(lambda: clock.time - start >= 1)
