@@ -10,6 +10,7 @@ from documents import DOCUMENTS, ROOT, blocks, name, spans
 
 from app.command import Parser
 from app.errors import UsageError
+from nanoyolo.__main__ import COMMANDS
 
 DEPLOY = ROOT / "deploy/jetson"
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -95,7 +96,7 @@ def check(words):
     elif PYTHON.match(words[0]) and words[1:]:
         require((ROOT / words[1]).is_file(), f"{words[1]} does not exist")
     elif words[0] == "nanoyolo" and words[1:]:
-        parse(parser_of_main(lambda argv: entry_point()([*words[1:2], *argv])), words[2:])
+        check_nanoyolo(words[1:])
     elif words[0] == "make":
         for target in words[1:]:
             if "=" not in target and not target.startswith("-"):
@@ -114,11 +115,11 @@ def parse(parser, arguments):
         parser.parse_args(arguments)
 
 
-def entry_point():
-    """What the `nanoyolo` command calls, by pyproject.toml."""
-    script = re.search(r'^nanoyolo = "([\w.]+):(\w+)"$', PROJECT, re.MULTILINE)
-    require(script, "pyproject.toml has no script of that name")
-    return getattr(importlib.import_module(script.group(1)), script.group(2))
+def check_nanoyolo(words):
+    """`nanoyolo NAME ...` is a command of this project by a shorter name."""
+    if words != ["--help"]:
+        require(words[0] in COMMANDS, f"nanoyolo has no command {words[0]}")
+        parse(parser_of(COMMANDS[words[0]][0]), words[1:])
 
 
 def check_pip(words):
@@ -174,6 +175,11 @@ def test_documents(document):
     assert problems(lines) == []
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_of_nanoyolo(command):
+    assert parser_of(COMMANDS[command][0]).prog == f"python -m {COMMANDS[command][0]}"
+
+
 def test_documents_show_every_command():
     """Else a command could be documented nowhere, and the test above would have nothing to look at."""
     shown = " ".join(line for document in DOCUMENTS for line in lines_of(document.read_text(encoding="utf-8")))
@@ -210,6 +216,7 @@ def test_help(module):
         ("python -m tools.score", "--images"),
         ("nanoyolo detect --cam 0 --size 160", None),
         ("nanoyolo detect --size 161", "multiple of 32"),
+        ("nanoyolo see", "no command see"),
         ("python -m pip install -r nothing.txt", "nothing.txt does not exist"),
         ("python nothing.py", "nothing.py does not exist"),
         ("pip install '.[nothing]'", "no extra nothing"),

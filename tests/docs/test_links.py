@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from documents import DOCUMENTS, ROOT, anchors, blocks, links, name, spans
+from documents import DOCUMENTS, ROOT, anchors, links, name, spans
 
 FOLDERS = "app|models|tools|nanoyolo|tests|docs|examples|deploy"
 
@@ -60,12 +60,6 @@ def test_files_that_are_named_exist(document):
         span for span in spans(document.read_text(encoding="utf-8")) if re.match(rf"(?:{FOLDERS})/[\w./-]*$", span)
     ]
     assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
-def test_python_examples_are_python(document):
-    for block in blocks(document.read_text(encoding="utf-8"), "python"):
-        compile(block, name(document), "exec")
 
 
 def test_the_readme_is_short():
