@@ -24,7 +24,7 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/soak", "tools/train"]
 HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py", "tools/test_bench_classifier.py"]
 HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
-HOST_ONLY += ["deploy", "docs"]
+HOST_ONLY += ["deploy"]
 collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
