@@ -166,6 +166,7 @@ def evaluate(args: argparse.Namespace) -> None:
             scores, batches, seconds = run(classifier, data, args.split, total, stop)
             description = classifier.backend.description
         fields: Dict[str, Any] = {
+            "kind": "evaluate",
             "model": card.name,
             "backend": description,
             "data": args.data,

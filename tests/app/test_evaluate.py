@@ -25,7 +25,7 @@ from app.modelcard import card_path
 KEYS = {
     "model", "backend", "data", "split", "images", "complete", "batch", "top1", "top5", "loss", "superclass_top1",
     "worst_classes", "most_confused", "time_s", "warm_up_s", "ms_per_image", "images_per_s", "peak_memory_mb", "card",
-    "version",
+    "kind", "version",
 }  # fmt: skip
 FIGURES = ("top1", "top5", "superclass_top1")
 
@@ -71,6 +71,7 @@ def evaluated(run, tmp_path):
         assert (code, err) == (0, ""), err
         fields = json.loads(report.read_text())
         assert set(fields) == KEYS
+        assert fields["kind"] == "evaluate"
         assert "{:.2f} %".format(100 * fields["top1"]) in out
         return fields
 

@@ -151,6 +151,7 @@ def loop_figures():
 def detect():
     """A report of app.detect."""
     return {
+        "kind": "detect",
         "frames": 60,
         "duration_s": 3.006,
         "fps": {"configured": None, "real": 21.334, "capture": 21.23},
@@ -171,6 +172,7 @@ def detect():
 def evaluate():
     """A report of app.evaluate."""
     return {
+        "kind": "evaluate",
         "model": "nano_resnet_s",
         "backend": "openvino 1.2",
         "data": "/home/somebody/cifar-100-binary",

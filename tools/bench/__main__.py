@@ -23,6 +23,7 @@ import json
 import sys
 from typing import Callable, Optional, Sequence, Tuple
 
+from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import physical_cores
 from app.board import Board
@@ -68,6 +69,7 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
     threads = args.threads or physical_cores()
     report: Json = {
         "kind": KIND,
+        "version": __version__,
         "way": way,
         "source": args.cam,
         "model": {"name": card.name, "sha256": card.sha256},

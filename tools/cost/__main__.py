@@ -10,6 +10,7 @@ import sys
 import textwrap
 from typing import Any, Optional, Sequence
 
+from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.command import Parser, exit_code, number
 from app.files import check_writable, write_file
@@ -35,6 +36,7 @@ def cost(args: argparse.Namespace) -> Json:
     line = fitted()
     result: Json = {
         "kind": "cost",
+        "version": __version__,
         "frame": list(args.frame),
         "square": args.square,
         "models": {name: expectations(path, args.sizes, args.square, args.frame) for name, path in paths.items()},

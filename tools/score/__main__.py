@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from tqdm import tqdm
 
+from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code, number
@@ -110,6 +111,7 @@ def score(args: argparse.Namespace) -> Json:
     counts = mistakes(truth.dataset, detections, threshold)
     return {
         "kind": "score",
+        "version": __version__,
         **what,
         "source": {"images": args.images, "labels": args.labels},  # as typed
         "machine": machine(),

@@ -13,6 +13,7 @@ import json
 import os
 from typing import IO, Any, Dict, List, Optional, Sequence, Set
 
+from app import __version__
 from app.errors import OutputError, SourceError, UsageError, warn
 from app.files import remove_file, write_file
 from tools.sweep.grid import ACCURACY, Combination, Task, as_json, from_json
@@ -73,7 +74,7 @@ class Journal:
             write_file(truth_path, json.dumps(dataset).encode())
         else:
             remove_file(truth_path)
-        plan = {"kind": "sweep", "format": FORMAT, "options": options, "machine": machine}
+        plan = {"kind": "sweep", "version": __version__, "format": FORMAT, "options": options, "machine": machine}
         plan["grid"] = [as_json(combination) for combination in grid]
         write_file(os.path.join(folder, "sweep.json"), (json.dumps(plan, indent=2) + "\n").encode())
         return cls(folder, dict(plan, grid=list(grid)), [])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from app import __version__
 from app.errors import ModelError
 from app.modelcard import find_model
 from tools import demo
@@ -40,7 +41,7 @@ def test_figures(tmp_path, video, capsys):
     report = tmp_path / "bench.json"
     assert bench.main(["--cam", video, *QUICK, "--report", str(report)]) == 0
     result = json.loads(report.read_text())
-    assert result["kind"] == "bench"
+    assert (result["kind"], result["version"]) == ("bench", __version__)
     assert result["model"]["name"] == "yolov3-tiny"
     figures = result["sizes"]["64"]
     assert figures["input"] == [64, 64]

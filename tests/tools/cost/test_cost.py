@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from onnx import save
 
+from app import __version__
 from models.darknet import Convolution
 from models.yolov3_tiny import conv_shapes, emit_onnx
 from tools.cost import __main__ as cost
@@ -25,7 +26,7 @@ def test_report(yolo, tmp_path, capsys):
     report = tmp_path / "cost.json"
     assert cost.main([yolo, "nano_resnet_s", "--sizes", "160", "416", "--layers", "160", "--report", str(report)]) == 0
     result = json.loads(report.read_text())
-    assert result["kind"] == "cost"
+    assert (result["kind"], result["version"]) == ("cost", __version__)
     assert [row["input"] for row in result["models"][yolo]] == [[128, 160], [320, 416]]
     assert [row["input"] for row in result["models"]["nano_resnet_s"]] == [[32, 32]]
     assert len(result["published"]) == len(PUBLISHED)

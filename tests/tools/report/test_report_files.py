@@ -23,7 +23,7 @@ def read(folder, report, name="some.json"):
 @pytest.mark.parametrize("name", (None, 7, ["boy"]))
 def test_a_name_that_is_no_text(tmp_path, name):
     report = dict(reports.evaluate(), worst_classes=[{"label": name, "accuracy": 0.25}])
-    with pytest.raises(SourceError, match="some.json: not a report of this project, or a damaged one"):
+    with pytest.raises(SourceError, match="some.json: not a report of this project, or damaged"):
         read(tmp_path, report)
 
 
@@ -195,8 +195,9 @@ BAD = {
     "of a score only the kind": '{"kind": "score"}',
     "of a bench only the kind": '{"kind": "bench"}',
     "of a cost only the kind": '{"kind": "cost"}',
-    "of a run only the stages": '{"stages_ms": {}}',
-    "of an evaluation only one figure": '{"superclass_top1": 0.5}',
+    "of a run only the kind": '{"kind": "detect"}',
+    "of an evaluation only the kind": '{"kind": "evaluate"}',
+    "a list for a kind": '{"kind": [1]}',
     "words for figures": json.dumps(dict(reports.score(), ap="very good")),
     "a list for figures": json.dumps(dict(reports.detect(), fps=[])),
     "nothing for figures": json.dumps(dict(reports.bench(), sizes=None)),
@@ -214,9 +215,21 @@ def test_what_is_no_report_is_named_in_one_line(tmp_path, text):
 @pytest.mark.parametrize("data", (b"\xff\xd8\xff" * 50_000, b'{"kind": ' + b"x" * 100_000), ids=("no text", "no JSON"))
 def test_what_is_no_json_is_not_repeated(tmp_path, data):
     (tmp_path / "a.json").write_bytes(data)
-    with pytest.raises(SourceError, match="it is no JSON") as caught:
+    with pytest.raises(SourceError, match="not a report of this project") as caught:
         sections(str(tmp_path / "a.json"))
     assert len(str(caught.value)) < 200 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("report, command", [(reports.detect(), "app.detect"), (reports.evaluate(), "app.evaluate")])
+def test_a_report_from_before_there_were_kinds(tmp_path, report, command):
+    del report["kind"]
+    with pytest.raises(SourceError, match=f"older version; write it anew: python -m {command} --report"):
+        read(tmp_path, report)
+
+
+def test_the_plan_of_a_sweep_names_its_folder(tmp_path):
+    with pytest.raises(SourceError, match=f"part of a sweep; type: python -m tools.report {tmp_path}$"):
+        read(tmp_path, {"kind": "sweep"})
 
 
 TITLES = {

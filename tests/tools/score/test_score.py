@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from support.program import SHARED
 
+from app import __version__
 from app.detections import Detections
 from app.modelcard import find_model
 from tools.score import __main__ as score
@@ -52,7 +53,8 @@ def run(folder, labels, found, *args):
 def test_coco_labels_and_results_need_no_model(folder, capsys):
     code, report = run(folder, "labels.json", FOUND, "--model", "there-is-none")
     assert code == 0
-    assert (report["kind"], report["images"], report["objects"]) == ("score", 1, 2), "a crowd is no object"
+    assert (report["kind"], report["version"]) == ("score", __version__)
+    assert (report["images"], report["objects"]) == (1, 2), "a crowd is no object"
     assert report["ap"] == pytest.approx(0.5)
     assert report["per_class"]["dog"]["ap50"] == pytest.approx(1)
     assert report["best_f1"]["threshold"] == report["mistakes"]["threshold"] == 0.75

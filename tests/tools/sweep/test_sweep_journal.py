@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from app import __version__
 from app.errors import OutputError, SourceError, UsageError
 from tools.sweep.grid import ACCURACY, Combination, Task
 from tools.sweep.journal import Journal
@@ -33,7 +34,7 @@ def test_a_new_one(tmp_path):
         assert journal.measurements == []
         assert journal.done() == set()
     plan = json.loads((tmp_path / "new" / "sweep.json").read_text())
-    assert plan["kind"] == "sweep"
+    assert (plan["kind"], plan["version"]) == ("sweep", __version__)
     assert json.loads((tmp_path / "new" / "truth.json").read_text()) == TRUTH
 
 

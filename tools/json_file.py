@@ -1,0 +1,27 @@
+"""Read JSON files that this project wrote, and say in one line when one is damaged or something else."""
+
+import contextlib
+import json
+from typing import Any, Iterator
+
+from app.errors import NanoyoloError, SourceError
+
+
+@contextlib.contextmanager
+def expecting(path: str, what: str) -> Iterator[None]:
+    """Raise SourceError for anything that reading `path` as `what`, such as `a COCO file`, raises."""
+    try:
+        yield
+    except NanoyoloError:  # says already what is wrong
+        raise
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:100]
+        raise SourceError(f"{path}: not {what}, or damaged ({reason})") from error
+
+
+def read_json(path: str, what: str) -> Any:
+    """The content of a JSON file. Raises SourceError."""
+    with expecting(path, what), open(path, encoding="utf-8-sig") as file:
+        return json.load(file)
