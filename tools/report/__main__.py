@@ -1,7 +1,7 @@
-"""Makes one page of sweeps and reports: tables, plots, pictures, what they say, and what to expect on a Jetson Nano.
+"""Make one page of sweeps and reports: tables, plots, pictures, notes, and what to expect on a Jetson Nano.
 
 RUN is the folder of a sweep, or a --report of app.detect, app.evaluate, tools.score, tools.bench or tools.cost. The
-page is one file that needs no network, for screen, phone and paper; beside it lie the same tables as Markdown and CSV.
+page is one file for screen, phone and paper that needs no network; the same tables are written as Markdown and CSV.
 """
 
 import argparse
@@ -17,16 +17,15 @@ from app.command import Parser, exit_code
 from app.errors import ModelError, NanoyoloError, OutputError, SourceError, warn
 from app.files import check_writable, write_file
 
-if TYPE_CHECKING:  # it needs what is checked for below
+if TYPE_CHECKING:  # these need packages that may be missing; see make_report
     from tools.report.section import Section
+    from tools.report.sweeps import Swept
     from tools.tables import Table
 
 PAGE = "report.html"
 PLAN = "sweep.json"  # in each sweep's folder
 
-Frame = tuple[int, int]  # width, height
-Swept = tuple[str, str, list[int], bool, Frame]  # model's name and file, sizes, whether padded to a square, frame
-Model = tuple[str, Sequence[int], bool, Frame]  # the same without its name
+Model = tuple[str, Sequence[int], bool, tuple[int, int]]  # file, sizes, whether padded to a square, frame
 
 EXAMPLES = """examples:
   python -m tools.report runs/sweep
@@ -49,7 +48,7 @@ def make_report(args: argparse.Namespace) -> str:
     sources = {folder: sweeps.source_of(folder) for folder in folders}
     often = Counter(sources.values())
     sections: list["Section"] = []
-    swept: list[Swept] = []
+    swept: list["Swept"] = []
     for run in args.runs:
         if run in sources:
             found, model = sweeps.read(run, files.title(run, folders) if often[sources[run]] > 1 else "")
@@ -62,39 +61,38 @@ def make_report(args: argparse.Namespace) -> str:
         try:
             sections.append(costs.section(models))
         except NanoyoloError as error:  # the figures were measured elsewhere, and the model is not here
-            warn(f"nothing is said of what to expect on a Nano: {error}")
+            warn(f"left out what to expect on a Nano: {error}")
 
     title = args.title or "How good, how fast"
     today = datetime.date.today().isoformat()
     names = [os.path.basename(os.path.abspath(run)) for run in args.runs]
     outputs = {name: table.as_csv() for name, table in csv_names(sections).items()}
     outputs["report.md"] = as_markdown(title, sections)
-    outputs[PAGE] = as_html(title, sections, names, today)  # the last: where it is, all is
+    outputs[PAGE] = as_html(title, sections, names, today)  # written last: when it exists, all files do
     write(args.output, outputs)
     return os.path.join(args.output, PAGE)
 
 
 def check_sweep(folder: str) -> None:
-    """Raise SourceError for a folder that no sweep is in, with those in it that have one."""
+    """Raise SourceError for a folder without a sweep, naming the sweeps in its subfolders."""
     if os.path.exists(os.path.join(folder, PLAN)):
         return
     inside = sorted(glob.glob(os.path.join(glob.escape(folder), "*", PLAN)))
     hint = f"; there are sweeps in {', '.join(map(os.path.dirname, inside))}" if inside else ""
-    raise SourceError(f"{folder}: has no {PLAN}, so it is not the folder of a sweep, that of tools.sweep --run{hint}")
+    raise SourceError(f"{folder}: has no {PLAN}, so it is not the folder of a sweep (tools.sweep --run){hint}")
 
 
-def models_of(swept: Sequence[Swept]) -> dict[str, Model]:
-    """What was swept, once for each model and form of its input, with all sizes; by name, with the form where need be.
-
-    The same network costs less on wide frames than on square ones, so sweeps of both are two.
+def models_of(swept: Sequence["Swept"]) -> dict[str, Model]:
+    """The models that were swept, with all their sizes, by name; one for each shape of input, since a network costs
+    less on wide frames than on square ones. Where names would be equal, they include the shape.
     """
-    sizes: dict[tuple[str, str, bool, Frame], set[int]] = {}
+    sizes: dict[tuple[str, str, bool, tuple[int, int]], set[int]] = {}
     for name, path, some, square, frame in swept:
         sizes.setdefault((name, path, square, frame), set()).update(some)
     often = Counter(name for name, *_ in sizes)
     models: dict[str, Model] = {}
     for (name, path, square, frame), all_sizes in sizes.items():
-        form = f", {'square' if square else 'rectangular'}, of {frame[0]}x{frame[1]}" if often[name] > 1 else ""
+        form = f", {'square' if square else 'rectangular'}, {frame[0]}x{frame[1]}" if often[name] > 1 else ""
         known = name + form
         if known in models:  # files of one name in two folders
             known += f", {path}"
@@ -103,7 +101,7 @@ def models_of(swept: Sequence[Swept]) -> dict[str, Model]:
 
 
 def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:
-    """The tables, by the names of their CSV files."""
+    """The tables by the names of their CSV files."""
     named: dict[str, "Table"] = {}
     for table in (table for section in sections for table in section.tables):
         stem = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-")[:80] or "table"
@@ -115,26 +113,28 @@ def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:
 
 
 def write(folder: str, outputs: dict[str, str]) -> None:
-    """Write texts by their names, all of them or, where it can be known before, none. Raises OutputError."""
+    """Write texts by their file names: all of them or, if a problem shows beforehand, none. Raises OutputError."""
     if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{folder}: is a file; --output wants a folder, which is made if need be")
+        raise OutputError(f"{folder}: is a file; --output needs a folder, which is created if necessary")
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
     paths = {os.path.join(folder, name): text for name, text in outputs.items()}
     for path in paths:
         check_writable(path)
     for path, text in paths.items():
-        write_file(path, text.encode(errors="replace"))  # a name in a JSON file may be no text at all
+        write_file(path, text.encode(errors="replace"))  # a name in a JSON file may hold half a surrogate
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.report", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a sweep, or a JSON report")
-    parser.add_argument("--output", default="runs/report", metavar="DIR", help="(default: %(default)s)")
-    parser.add_argument("--title", help="of the page")
+    parser.add_argument(
+        "--output", default="runs/report", metavar="DIR", help="folder of the page (default: %(default)s)"
+    )
+    parser.add_argument("--title", help="title of the page")
 
     def work() -> None:
         page = make_report(parser.parse_args(argv))

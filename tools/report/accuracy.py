@@ -5,7 +5,7 @@ from typing import Any, Sequence
 from tools.report import plots
 from tools.report.looks import Look
 from tools.report.measured import data_name, file_name, machine_facts
-from tools.report.section import MOST, Plot, Section, of_how_many
+from tools.report.section import MOST, Plot, Section, number, of_how_many
 from tools.score.chance import in_words
 from tools.tables import Table
 
@@ -23,55 +23,56 @@ def of_score(report: Json, name: str) -> list[Section]:
         f"{title}, by class",
         ["class", "objects", "AP", "AP50", "best F1", "at score"],
         [
-            [label, str(row["objects"]), three(row["ap"]), three(row["ap50"]), *_best(row["best_f1"])]
+            [label, str(row["objects"]), number(row["ap"], 3), number(row["ap50"], 3), *_best(row["best_f1"])]
             for label, row in classes
         ],
     )
     facts = [("images", str(report["images"])), ("objects", str(report["objects"])), ("scored", what)]
     facts += [("backend", report["backend"])] if "backend" in report else []
-    # What older files do not say.
+    # Missing in older files.
     facts += [(f"{key} from", data_name(path)) for key, path in report.get("source", {}).items()]
     facts += machine_facts(report["machine"]) if "machine" in report else []
     scored = [(Look(what, what), report)]
     tables = [*accuracy_tables(title, scored), _confusions(title, report["mistakes"]), table]
-    compared = ["; ".join(map(str.strip, in_words(report["against"]))) + "."] if "against" in report else []
+    compared = [" ".join(in_words(report["against"]))] if "against" in report else []
     return [Section(title, compared, [table for table in tables if table.rows], accuracy_plots(scored), facts=facts)]
 
 
 def _confusions(title: str, mistakes: Json) -> Table:
-    """Which class was taken for which, the commonest first."""
+    """Which class was taken for which, the most frequent first."""
     return Table(
         f"{title}, confusions",
-        ["object", "taken for", "times"],
+        ["object", "detected as", "times"],
         [[pair["object"], pair["taken_for"], str(pair["count"])] for pair in mistakes["confusions"]],
-        f"The {len(mistakes['confusions'])} commonest, of what scores {mistakes['threshold']:.3f} or more: detections "
-        "that lie on an object of another class.",
+        f"The {len(mistakes['confusions'])} most frequent ones: detections on an object of another class, with a score "
+        f"of {mistakes['threshold']:.3f} or more.",
     )
 
 
 def accuracy_plots(scored: Scored) -> list[Plot]:
-    """Precision over recall of each, and what became of the objects; none without labelled objects."""
+    """Precision over recall, and how many objects were found; none without labelled objects."""
     known = [(look, score) for look, score in scored if score["curve"]["precision"] is not None]
     if not known:
         return []
     curves = [(look, score["curve"]["recall"], score["curve"]["precision"]) for look, score in known[:MOST]]
     svg = plots.lines(curves, "recall", "precision, mean over classes", (1.0, 1.02))
-    recall = Plot(svg, "Precision and recall at IoU 0.5, over all thresholds." + of_how_many(known))
+    recall = Plot(svg, "Precision and recall at IoU 0.5, over all confidence thresholds." + of_how_many(known))
     bars = [
         (look.name, {"found": score["mistakes"]["found"], **score["mistakes"]["lost"]}) for look, score in known[:MOST]
     ]
     svg = plots.stacked_bars(bars, "labelled objects")
-    return [recall, Plot(svg, "What became of the labelled objects, at the table's threshold." + of_how_many(known))]
+    caption = "Labelled objects that were found or lost, at the score threshold of the table."
+    return [recall, Plot(svg, caption + of_how_many(known))]
 
 
 def accuracy_tables(title: str, scored: Scored) -> list[Table]:
-    """COCO's figures, and the mistakes, one line for each."""
+    """COCO's figures and the mistakes, one line for each that was scored."""
     figures = Table(
         title,
         ["scored", "AP", "AP50", "AP small", "AP medium", "AP large", "best F1", "at score", "precision", "recall"],
         [[look.name, *_figures(score)] for look, score in scored],
-        "AP by the object's size: below 32x32 pixels, up to 96x96, above. Best F1: over all classes, at IoU 0.5, with "
-        "its precision and recall.",
+        "AP small, medium, large: objects below 32x32 pixels, up to 96x96, and above. Best F1: over all classes at IoU "
+        "0.5, with its score threshold, precision and recall.",
     )
     kinds = scored[0][1]["mistakes"]
     words = [*(f"lost: {kind}" for kind in kinds["lost"]), *(f"false: {kind}" for kind in kinds["false"])]
@@ -79,7 +80,7 @@ def accuracy_tables(title: str, scored: Scored) -> list[Table]:
         f"{title}, mistakes",
         ["scored", "found", *words],
         [[look.name, *_counts(score["mistakes"])] for look, score in scored],
-        f"Labelled objects found and lost, and false detections, of what scores {kinds['threshold']:.3f} or more.",
+        f"Labelled objects found and lost, and false detections, at a score of {kinds['threshold']:.3f} or more.",
     )
     return [figures, mistakes]
 
@@ -87,7 +88,9 @@ def accuracy_tables(title: str, scored: Scored) -> list[Table]:
 def _figures(score: Json) -> list[str]:
     best = score["best_f1"] or {}
     numbers = [score["ap"], score["ap50"], *(score["by_size"][size]["ap"] for size in ("small", "medium", "large"))]
-    return [three(number) for number in (*numbers, *(best.get(k) for k in ("f1", "threshold", "precision", "recall")))]
+    return [
+        number(value, 3) for value in (*numbers, *(best.get(k) for k in ("f1", "threshold", "precision", "recall")))
+    ]
 
 
 def _counts(mistakes: Json) -> list[str]:
@@ -95,9 +98,4 @@ def _counts(mistakes: Json) -> list[str]:
 
 
 def _best(best: Json | None) -> list[str]:
-    return [three(best["f1"]), three(best["threshold"])] if best else ["", ""]
-
-
-def three(value: float | None) -> str:
-    """With three decimals; empty for None."""
-    return "" if value is None else f"{value:.3f}"
+    return [number(best["f1"], 3), number(best["threshold"], 3)] if best else ["", ""]

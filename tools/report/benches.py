@@ -1,4 +1,4 @@
-"""A report of `tools.bench` as a section, whichever of its modes it is of."""
+"""A report of `tools.bench`, in any of its modes, as a section."""
 
 from typing import Any, Iterator
 
@@ -11,12 +11,12 @@ from tools.tables import Table
 
 Json = dict[str, Any]
 
-ABOUT = ("input", "frames", "what", "absent")  # what is no figure of speed
-WORDS = {  # first key of a figure -> how it is called, and its decimals
+ABOUT = ("input", "frames", "what", "absent")  # fields that are not figures of speed
+WORDS = {  # first key of a figure -> its name and its decimals
     "fps": ("FPS", 1),
     "stages_ms": ("ms", 2),
     "warm_up_ms": ("warm-up, ms", 0),
-    "share": ("share of the network's rate, where it takes", 3),
+    "share": ("share of the network's rate, if it takes", 3),
 }
 
 
@@ -27,21 +27,21 @@ def of_bench(report: Json, name: str) -> list[Section]:
     cells = {size: dict(_figures(figures)) for size, figures in sizes.items()}
     called = dict.fromkeys(figure for figures in cells.values() for figure in figures)
     rows = [[figure, *(figures.get(figure, "") for figures in cells.values())] for figure in called]
-    note = "Medians of the rounds, and their least and most."
+    note = "Medians of the rounds (least to most)."
     table = Table(title, ["figure", *(f"size {size}" for size in sizes)], rows, note)
 
-    sentences = [f"When this was measured: {warning}." for warning in report.get("warnings", [])]
-    facts = [("source", source_name(report["source"] or "") or "one tensor, again and again")]
+    sentences = [f"While this was measured: {warning}." for warning in report.get("warnings", [])]
+    facts = [("source", source_name(report["source"] or "") or "one tensor, repeated")]
     facts += [("model", report["model"]["name"]), ("rounds", str(report["rounds"]))]
     for figures in sizes.values():
         facts += [fact for fact in figures.get("what", {}).items() if fact not in facts]
-        facts += [(what, f"not here: {why}") for what, why in figures.get("absent", {}).items()]
+        facts += [(what, f"not available: {why}") for what, why in figures.get("absent", {}).items()]
     facts = [*dict.fromkeys(facts), *machine_facts(report["machine"])]
     return [Section(title, sentences, [table], [*_rates(sizes), *_paced(sizes), *_stages(sizes)], facts=facts)]
 
 
 def _figures(figures: Json) -> Iterator[tuple[str, str]]:
-    """Name and text of every figure of one size."""
+    """Name and cell of every figure of one size."""
     for key, value in figures.items():
         if key in ABOUT:
             continue
@@ -58,7 +58,7 @@ def _figures(figures: Json) -> Iterator[tuple[str, str]]:
 
 
 def _leaves(value: Any, way: str = "") -> Iterator[tuple[str, Any]]:
-    """Every spread or number in nested figures, with the way to it."""
+    """Every spread or number in nested figures, with the keys that lead to it."""
     if isinstance(value, dict) and "median" not in value:
         for key, inner in value.items():
             yield from _leaves(inner, f"{way}, {key}" if way else key)
@@ -85,7 +85,7 @@ def _paced(sizes: Json) -> list[Plot]:
                     plots.Rate(float(key), found["delay"]["median"], found["formula"], look[size], delayed=True)
                 )
                 rates.append(plots.Rate(float(key), found["deadline"]["median"], None, look[size]))
-    caption = "Configured and real rate. The formula is 1 / (work + delay)."
+    caption = "Real against configured rate. The formula is 1 / (work + delay)."
     return [Plot(plots.configured_against_real(rates), caption)] if rates else []
 
 
@@ -96,5 +96,5 @@ def _stages(sizes: Json) -> list[Plot]:
         for what, times in ({"": stages} if "infer" in stages else stages).items():
             kept = {stage: ms["median"] for stage, ms in times.items() if ms["median"] >= 0.005}
             bars.append((f"{size} {what}".strip(), kept))
-    caption = "Where the time of the loop goes."
+    caption = "Time per frame in the loop."
     return [Plot(plots.stacked_bars(bars[:MOST], "ms per frame"), caption)] if bars else []

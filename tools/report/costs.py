@@ -33,13 +33,13 @@ def _section(models: dict[str, list[Json]], published: Sequence[Json], frames: d
             "floor ms on the CPU", "network ms", "frame ms", "FPS",
         ],
         rows,
-        f"{_of_frames(frames)} On the GPU with TensorRT in FP16, in power mode 10 W where 5 W is not said. Floor: the "
-        "least time that the published peaks allow; on the CPU, that of all four cores in FP32, and no published "
-        "speed says how near to it one comes. Network and frame: expected on the GPU, from published speeds of "
-        "YOLOv3-tiny; * lies outside of their range.",
+        f"{_of_frames(frames)} On the GPU with TensorRT in FP16, in power mode 10 W unless 5 W is given. Floor: the "
+        "least time that the published peaks allow; on the CPU for all four cores in FP32, with no published speed to "
+        "compare it with. Network and frame: expected on the GPU, from published speeds of YOLOv3-tiny; * is outside "
+        "their range.",
     )  # fmt: skip
     points = Table(
-        "The cost model beside published speeds",
+        "The cost model against published speeds",
         ["network", "by", "published FPS", "ms", "floor ms", "model ms", "error", "use", "source"],
         [
             [
@@ -56,7 +56,7 @@ def _section(models: dict[str, list[Json]], published: Sequence[Json], frames: d
 
 
 def _of_frames(frames: dict[str, tuple[int, int]]) -> str:
-    """Which frames the inputs were letterboxed for: their shape decides how much the network has to do."""
+    """The frames for which the inputs were letterboxed: their shape decides how much work the network has."""
     shapes = dict.fromkeys(f"{width}x{height}" for width, height in frames.values())
     if len(shapes) == 1:
         return f"For frames of {next(iter(shapes))}."
@@ -64,13 +64,13 @@ def _of_frames(frames: dict[str, tuple[int, int]]) -> str:
 
 
 def _in_words(published: Sequence[Json]) -> str:
-    """How far to trust it: its errors on the published points that it was not fitted to."""
+    """How far to trust it: its errors on the published points that were not used to fit it."""
     errors = {use: [abs(row["error_percent"]) for row in published if row["use"] == use] for use in (TEST, FAR)}
     return (
-        "Nobody has run this project on a Nano yet. What follows is computed from the network's operations and bytes "
-        "and from the board's published peaks. The model was fitted to two published speeds; of others in that loop "
-        f"it is off by {min(errors[TEST]):.0f} to {max(errors[TEST]):.0f} %, and by {max(errors[FAR]):.0f} % of a "
-        "network of another kind."
+        "This project has not been run on a Nano yet: these figures are computed from the network's operations and "
+        "bytes and from the board's published peaks. The model was fitted to two published speeds; for others of the "
+        f"same loop its error is {min(errors[TEST]):.0f} to {max(errors[TEST]):.0f} %, and {max(errors[FAR]):.0f} % "
+        "for a network of another kind."
     )
 
 

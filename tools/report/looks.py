@@ -1,6 +1,6 @@
-"""What colour, marker and kind of line each combination has: the same in all plots of a section, and few in a legend.
+"""The colour, marker and line style of each combination: the same in all plots of a section, with a short legend.
 
-Colour tells one setting, marker and line tell the others, so that twenty combinations need no twenty colours.
+Colour shows one setting, marker and line style show the others, so that twenty combinations need no twenty colours.
 """
 
 import textwrap
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple, Sequence
 
 from matplotlib.lines import Line2D
 
-# Okabe and Ito's colours, which colour-blind people can tell apart.
+# The palette of Okabe and Ito, which colour-blind people can distinguish.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", ":", "-.", (0, (7, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 3)), (0, (9, 4)))
 GREY = "#777777"
 
-CHARACTER = 0.56  # width of one as a share of the font's size, on average
 LEGEND_FONT = 9.0  # points
-HANDLES = {False: 1.4, True: 3.6}  # lengths in a legend, in its font's size; lines: so long that the pattern repeats
+HANDLE = 3.6  # length in a legend, in its font's size: so long that the pattern of a line repeats
 WIDTH = 4.6  # of a figure, in inches: as wide as a phone, so that its labels can be read there
+COLUMNS = ((8, 3), (19, 2))  # the longest label of a legend -> its columns; else one
 
 
 class Look(NamedTuple):
-    """Of one combination. hue: in words, what its colour stands for; kind: what marker and line do, or empty."""
+    """How one combination is drawn. hue: what its colour stands for; kind: what marker and line stand for, or empty."""
 
     name: str
     hue: str
@@ -37,16 +37,14 @@ def looks(named: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
     kinds = list(dict.fromkeys(kind for _, _, kind in named))
     result = {}
     for name, hue, kind in named:
-        again, colour = divmod(hues.index(hue), len(COLOURS))  # once the colours are used up, others markers
-        mark = kinds.index(kind) + again * len(kinds)
-        result[name] = Look(
-            name, hue, kind, COLOURS[colour], MARKERS[mark % len(MARKERS)], LINES[mark % len(LINES)]
-        )  # fmt: skip
+        again, colour = divmod(hues.index(hue), len(COLOURS))  # when the colours run out, other markers follow
+        mark = (kinds.index(kind) + again * len(kinds)) % len(MARKERS)
+        result[name] = Look(name, hue, kind, COLOURS[colour], MARKERS[mark], LINES[mark])
     return result
 
 
 def key(drawn: Sequence[Look], lines: bool) -> list[Any]:
-    """Entries of a legend for what was drawn as lines or as markers; none for a single one, which is what it is."""
+    """Entries of a legend for what was drawn as lines or as markers; none for a setting with one value."""
     hues = {look.hue: look for look in drawn}
     kinds = {look.kind: look for look in drawn}
     entries: list[Any] = []
@@ -62,25 +60,17 @@ def key(drawn: Sequence[Look], lines: bool) -> list[Any]:
     return entries
 
 
-def legend(figure: Any, entries: Sequence[Any], lines: bool = False) -> None:
-    """Put the entries above the plot, row by row, where they hide nothing; the figure grows by as much. lines: whether
-    they are told apart by their dashes.
-    """
+def legend(figure: Any, entries: Sequence[Any], handle: float = 1.4) -> None:
+    """Put a legend above the plot, where it hides nothing; the figure grows by its height."""
     if not entries:
         return
     labels = [shortened(entry.get_label(), 30) for entry in entries]
-    beside = HANDLES[lines] + 1.8  # the handle and the gaps
-    wide = [(len(label) * CHARACTER + beside) * LEGEND_FONT for label in labels]  # in points
-    fitting = (n for n in range(len(entries), 1, -1) if sum(max(wide[i::n]) for i in range(n)) <= 72 * WIDTH)
-    columns = next(fitting, 1)
+    columns = next((count for longest, count in COLUMNS if max(map(len, labels)) <= longest), 1)
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + (1.35 * rows + 0.6) * LEGEND_FONT / 72)
-    # matplotlib fills column after column; people read row after row.
-    order = [index for column in range(columns) for index in range(column, len(entries), columns)]
     figure.legend(
-        [entries[index] for index in order], [labels[index] for index in order], loc="outside upper left",
-        ncols=columns, fontsize=LEGEND_FONT, handlelength=HANDLES[lines], handletextpad=0.5, columnspacing=1,
-        borderaxespad=0.2,
+        entries, labels, loc="outside upper left", ncols=columns, fontsize=LEGEND_FONT, handlelength=handle,
+        handletextpad=0.5, columnspacing=1, borderaxespad=0.2,
     )  # fmt: skip
 
 

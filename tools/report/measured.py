@@ -1,4 +1,4 @@
-"""What figures were measured on and of, in words."""
+"""The machine and the source of figures, as shown to people."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ from app.address import redacted
 
 
 def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of what `tools.machine` says, for the foot of a section."""
+    """Names and values from `tools.machine`, for the foot of a section."""
     facts = [("processor", f"{machine.get('processor', 'unknown')}, {machine.get('cores', '?')} cores")]
     for key, value in machine.get("board", {}).items():
         facts.append((key.replace("_", " "), f"{value} a core" if key == "load" else str(value)))
@@ -16,12 +16,12 @@ def machine_facts(machine: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def source_name(uri: str) -> str:
-    """A source for people: an address without its password; of a file its name, since folders differ."""
+    """A source as shown to people: an address without its password, or the name of a file without its folders."""
     return redacted(uri if "://" in uri else file_name(uri))
 
 
 def data_name(uri: str) -> str:
-    """A source for people, of a folder also the one that it is in: many are called `images`."""
+    """The same, but a folder with its parent: many are called `images`."""
     name = source_name(uri)
     if "://" in uri or os.path.splitext(name)[1]:
         return name
@@ -30,5 +30,5 @@ def data_name(uri: str) -> str:
 
 
 def file_name(path: str) -> str:
-    """The last part of a path, of whatever system."""
+    """The last part of a path, of any operating system."""
     return path.replace("\\", "/").rstrip("/").rpartition("/")[2] or path

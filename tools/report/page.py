@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else, and as Markdown."""
+"""A report as one self-contained HTML page, and as Markdown."""
 
 import base64
 import itertools
@@ -15,14 +15,14 @@ from tools.tables import Table
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-WORDS = 24  # characters: a column with longer cells is of words, which go on in a second line
+WORDS = 24  # characters: a column with longer cells is text, and may wrap
 
-# What Markdown would take for HTML, for an escape, or for the end of a line.
+# Characters that Markdown reads as HTML, as an escape, or as the end of a line.
 MARKDOWN = str.maketrans({"&": "&amp;", "<": "&lt;", "\\": "\\\\", "\r": " ", "\n": " "})
 
 
 def as_html(title: str, sections: Sequence[Section], runs: Sequence[str], made: str) -> str:
-    """The page. All that comes from files is escaped; drawings and pictures are in it. made: the day, for people."""
+    """The page, with drawings and pictures embedded. Text from files is escaped. made: the day, as shown."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
@@ -48,7 +48,7 @@ def as_html(title: str, sections: Sequence[Section], runs: Sequence[str], made: 
 
 
 def as_markdown(title: str, sections: Sequence[Section]) -> str:
-    """Sentences and tables; a program that shows Markdown finds no plots here, they are in the page."""
+    """Sentences and tables; the plots are only in the page."""
     parts = [f"# {_plain(title)}"]
     for section in sections:
         parts.append(f"## {_plain(section.title)}")
@@ -74,14 +74,14 @@ def _plain(text: str) -> str:
 
 
 def _side(table: Table, column: int) -> Markup:
-    """Numbers stand to the right, but what names the row to the left; words may be broken into lines."""
+    """The class of a cell: numbers are right-aligned, except in the first column; long texts wrap."""
     if column and table.is_numeric(column):
         return Markup(' class="number"')
     return Markup(' class="words"' if any(len(row[column]) > WORDS for row in table.rows) else "")
 
 
 def _named(plot: Plot, prefix: str) -> str:
-    """The drawing, with a name for those who cannot see it, and ids that no other drawing of the page has."""
+    """The drawing with a label for screen readers, and with ids that are unique in the page."""
 
     def renamed(tag: re.Match[str]) -> str:
         return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", tag[0])

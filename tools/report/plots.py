@@ -1,4 +1,4 @@
-"""Plots for the report: matplotlib's, as SVG text that stands in a page. Nothing here reads files."""
+"""Plots for the report, by matplotlib, as SVG text that a page can contain. Nothing here reads files."""
 
 import io
 import re
@@ -10,11 +10,10 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tools.report.looks import COLOURS, GREY, WIDTH, Look, key, legend, wrapped
-from tools.report.point_names import NAME_FONT, Point, name_beside, share
+from tools.report.looks import COLOURS, GREY, HANDLE, WIDTH, Look, key, legend, wrapped
 from tools.sweep.front import pareto
 
-# Tol's light colours for what makes up a bar, so that nobody takes a stage for a combination.
+# Tol's light colours for the parts of a bar, so that a stage does not look like a combination.
 PARTS = {
     "capture": "#99ddff", "preprocess": "#77aadd", "infer": "#ee8866", "postprocess": "#44bb99", "draw": "#ffaabb",
     "sink": "#aaaa00", "wait": "#dddddd",
@@ -37,13 +36,21 @@ STYLE: dict[Any, Any] = {
 SPREAD: dict[str, Any] = {"lw": 1, "marker": "|", "ms": 5, "alpha": 0.7, "zorder": 1.5}  # from least to most
 
 
-def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str, margin: float = 0.0) -> str:
-    """Every combination as a point, and the Pareto front through the best. The axes are called as given. margin: how
-    much more accurate what is slower has to be.
-    """
+class Point(NamedTuple):
+    """A combination in the plane of speed and accuracy. least, most: of the FPS over the rounds, if known."""
+
+    fps: float
+    accuracy: float
+    look: Look
+    least: Optional[float] = None
+    most: Optional[float] = None
+
+
+def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str, least_gain: float = 0.0) -> str:
+    """Every combination as a point, and the Pareto front. The axes are named as given. least_gain: see `pareto`."""
     with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
-        front = pareto(points, margin)[::-1]  # the fastest last
+        front = pareto(points, least_gain)[::-1]  # the fastest last
         xs, ys = [p.fps for p in front], [p.accuracy for p in front]
         steps = axes.plot(
             [0, *xs], [ys[0], *ys], color=GREY, lw=1.2, zorder=1, drawstyle="steps-pre", label="Pareto front"
@@ -52,18 +59,15 @@ def accuracy_against_speed(points: Sequence[Point], accuracy: str, speed: str, m
             axes.scatter(point.fps, point.accuracy, s=38, color=point.look.colour, marker=point.look.marker, zorder=2)
             if point.least is not None and point.most is not None:
                 axes.plot([point.least, point.most], [point.accuracy] * 2, color=point.look.colour, **SPREAD)
-        axes.set(xlabel=speed, ylabel=accuracy)
-        axes.margins(0, 0.12)
-        right = max(point.fps / max(0.4, 1 - share(point.look.name)) for point in front)
-        axes.set_xlim(0, max(right, 1.08 * max(point.most or point.fps for point in points)))
-        name_beside(axes, front, points)
+        axes.margins(y=0.12)
+        axes.set(xlabel=speed, ylabel=accuracy, xlim=(0, 1.08 * max(point.most or point.fps for point in points)))
         legend(figure, [*key([point.look for point in points], lines=False), *steps])
     return svg[0]
 
 
 class Rate(NamedTuple):
-    """A configured rate and what came of it. delayed: kept by a delay. predicted: by its formula, or None. least, most:
-    of the real rate over the rounds, where there were several.
+    """A configured rate and the real one. predicted: by the formula for delays, or None. delayed: paced by a delay.
+    least, most: of the real rate over the rounds, if there were several.
     """
 
     configured: float
@@ -76,7 +80,7 @@ class Rate(NamedTuple):
 
 
 def configured_against_real(rates: Sequence[Rate]) -> str:
-    """Real rates over the configured ones; a configured rate that is kept lies on the diagonal."""
+    """Real against configured rates; a configured rate that is reached lies on the diagonal."""
     with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
         most = 1.1 * max(rate.configured for rate in rates)
@@ -119,7 +123,7 @@ def stacked_bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str) -> 
         for index, end in enumerate(ends):
             axes.annotate(
                 f"{end:.{0 if whole or end >= 100 else 1}f}", (end, index), xytext=(3, 0),
-                textcoords="offset points", va="center", fontsize=NAME_FONT,
+                textcoords="offset points", va="center", fontsize=8.5,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [wrapped(name) for name, _ in rows], fontsize=9)
         axes.set_xlim(0, 1.12 * max(ends, default=0) or 1)
@@ -137,19 +141,19 @@ def lines(
     y: str,
     limits: tuple[Optional[float], Optional[float]] = (None, None),
 ) -> str:
-    """Curves, each of a look, its x and its y. limits: where the axes end, None where the curves do."""
+    """Curves, each with its look, x and y. limits: the ends of the axes, None for those of the curves."""
     with _drawing(0.64) as (figure, svg):
         axes = figure.subplots()
         for look, xs, ys in curves:
             axes.plot(xs, ys, lw=1.6, ls=look.line, color=look.colour)
         axes.set(xlabel=x, ylabel=y, xlim=(0, limits[0]), ylim=(0, limits[1]))
-        legend(figure, key([look for look, _, _ in curves], lines=True), lines=True)
+        legend(figure, key([look for look, _, _ in curves], lines=True), HANDLE)
     return svg[0]
 
 
 @contextmanager
 def _drawing(aspect: Optional[float], height: float = 0.0) -> Iterator[tuple[Any, list[str]]]:
-    """A figure to draw on, of that aspect or height in inches; afterwards the list holds its SVG."""
+    """A figure to draw on, with that aspect ratio or height in inches; afterwards the list holds its SVG."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # the reader's browser has other fonts
         figure = Figure(figsize=(WIDTH, WIDTH * aspect if aspect else height), layout="constrained")
@@ -161,6 +165,6 @@ def _drawing(aspect: Optional[float], height: float = 0.0) -> Iterator[tuple[Any
 
 
 def _without_header(svg: str) -> str:
-    """As it may stand in a page: without header, metadata, and a size of its own."""
+    """The SVG as a page may contain it: without header, metadata, and its own size."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     return re.sub(r"<svg [^>]*(viewBox=\"[^\"]*\")[^>]*>", rf"<svg {XML} \1>", svg, count=1)

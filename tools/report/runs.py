@@ -4,7 +4,7 @@ from typing import Any
 
 from tools.report import plots
 from tools.report.measured import source_name
-from tools.report.section import Plot, Section
+from tools.report.section import Plot, Section, number
 from tools.tables import Table
 
 Json = dict[str, Any]
@@ -15,16 +15,16 @@ def of_detect(report: Json, name: str) -> list[Section]:
     fps, latency, found = report["fps"], report["latency_ms"], report["detections"]
     title = f"A run: {name}"
     figures = [
-        ("frames", _number(report["frames"], 0)),
-        ("seconds", _number(report["duration_s"], 1)),
-        ("configured FPS", _number(fps["configured"], 1)),
-        ("real FPS", _number(fps["real"], 1)),
-        ("capture FPS", _number(fps.get("capture"), 1)),
-        ("dropped", _number(report["dropped"], 0)),
-        ("reconnects", _number(report.get("reconnects"), 0)),
-        *((f"latency {p}, ms", _number(latency[p], 1)) for p in ("p50", "p95", "p99")),
-        ("detections", _number(found["count"], 0)),
-        ("mean confidence", _number(found["mean_score"], 3)),
+        ("frames", number(report["frames"], 0)),
+        ("seconds", number(report["duration_s"], 1)),
+        ("configured FPS", number(fps["configured"], 1)),
+        ("real FPS", number(fps["real"], 1)),
+        ("capture FPS", number(fps.get("capture"), 1)),
+        ("dropped", number(report["dropped"], 0)),
+        ("reconnects", number(report.get("reconnects"), 0)),
+        *((f"latency {p}, ms", number(latency[p], 1)) for p in ("p50", "p95", "p99")),
+        ("detections", number(found["count"], 0)),
+        ("mean confidence", number(found["mean_score"], 3)),
     ]
     percentiles = ("mean", "p50", "p95", "p99")
     stages = {stage: times for stage, times in report["stages_ms"].items() if any(map(times.get, percentiles))}
@@ -33,7 +33,7 @@ def of_detect(report: Json, name: str) -> list[Section]:
         Table(
             f"{title}, ms per frame",
             ["stage", *percentiles],
-            [[stage, *(_number(times[p], 2) for p in percentiles)] for stage, times in stages.items()],
+            [[stage, *(number(times[p], 2) for p in percentiles)] for stage, times in stages.items()],
         ),
         Table(f"{title}, found", ["label", "count"], [[label, str(n)] for label, n in found["by_label"].items()]),
     ]
@@ -42,7 +42,7 @@ def of_detect(report: Json, name: str) -> list[Section]:
         for stage, times in stages.items()
         if stage not in ("wait", "capture") and (times["mean"] or 0) >= 0.005
     }
-    caption = "Where the time goes, without waiting for the source or for a deadline."
+    caption = "Work per frame, without waiting for a frame or for a deadline."
     drawn = [Plot(plots.stacked_bars([(name, work)], "ms per frame"), caption)] if work else []
     height, width = report["input"] or (0, 0)
     facts = [
@@ -61,27 +61,26 @@ def of_evaluate(report: Json, name: str) -> list[Section]:
         ("top-1", _percent(report["top1"])),
         ("top-5", _percent(report["top5"])),
         ("superclass top-1", _percent(report["superclass_top1"])),
-        ("loss", _number(report["loss"], 4)),
-        ("images per second", _number(report["images_per_s"], 1)),
-        *((f"ms per image, {key}", _number(times[key], 3)) for key in ("mean", "p50", "p95")),
-        ("seconds in all", _number(report["time_s"], 1)),
-        ("seconds of warm-up", _number(report["warm_up_s"], 2)),
-        ("peak memory, MB", _number(report["peak_memory_mb"], 0)),
+        ("loss", number(report["loss"], 4)),
+        ("images per second", number(report["images_per_s"], 1)),
+        *((f"ms per image, {key}", number(times[key], 3)) for key in ("mean", "p50", "p95")),
+        ("seconds in total", number(report["time_s"], 1)),
+        ("seconds of warm-up", number(report["warm_up_s"], 2)),
+        ("peak memory, MB", number(report["peak_memory_mb"], 0)),
     ]
     worst = [[row["label"], _percent(row["accuracy"])] for row in report["worst_classes"]]
     confused = [[row["true"], row["predicted"], str(row["images"])] for row in report["most_confused"]]
     tables = [
         Table(title, ["figure", "value"], [list(row) for row in figures if row[1]]),
-        Table(f"{title}, worst classes", ["class", "right"], worst),
-        Table(f"{title}, most confused", ["class", "taken for", "images"], confused),
+        Table(f"{title}, worst classes", ["class", "correct"], worst),
+        Table(f"{title}, most confused", ["class", "predicted as", "images"], confused),
     ]
-    sentences = [] if report["complete"] else ["The evaluation was stopped early: these are the figures so far."]
+    sentences = [] if report["complete"] else ["The evaluation was stopped early; these are the figures up to then."]
     card = report["card"]
     if card:
-        agrees = "As" if card["agrees"] else "Not as"
-        sentences.append(
-            f"{agrees} the model's card says: {_percent(card['top1'])} top-1, {_percent(card['top5'])} top-5."
-        )
+        agree = "which agrees" if card["agrees"] else "which does not agree"
+        stated = f"{_percent(card['top1'])} top-1 and {_percent(card['top5'])} top-5"
+        sentences.append(f"The model's card states {stated}, {agree} with this evaluation.")
     facts = [
         ("model", report["model"]),
         ("backend", report["backend"]),
@@ -90,10 +89,6 @@ def of_evaluate(report: Json, name: str) -> list[Section]:
         ("version", report["version"]),
     ]
     return [Section(title, sentences, [table for table in tables if table.rows], facts=facts)]
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _percent(fraction: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What a report consists of, before it is a page: sections of sentences, tables, plots and pictures."""
+"""The parts of a report before it is a page: sections of sentences, tables, plots and pictures."""
 
 from typing import NamedTuple, Sequence
 
@@ -8,22 +8,22 @@ MOST = 24  # bars, curves or pictures of a section
 
 
 class Plot(NamedTuple):
-    """svg: the drawing, without an XML header. caption: what it shows, and how to read it."""
+    """svg: the drawing, without an XML header. caption: what it shows and how to read it."""
 
     svg: str
     caption: str
 
 
 class Picture(NamedTuple):
-    """data: of a JPEG file. caption: what was set when it was taken."""
+    """data: a JPEG file. caption: the settings with which it was taken."""
 
     data: bytes
     caption: str
 
 
 class Section(NamedTuple):
-    """A part of a report under a title. notes: sentences that come after the tables. facts: such as machine and
-    versions, as name and value.
+    """A part of a report under a title. notes: sentences after the tables. facts: name and value, of machine and
+    versions for example.
     """
 
     title: str
@@ -35,6 +35,11 @@ class Section(NamedTuple):
     notes: Sequence[str] = ()
 
 
+def number(value: float | None, digits: int) -> str:
+    """A number with so many decimals; empty for None."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def of_how_many(things: Sequence[object]) -> str:
-    """The end of a caption: that not all are shown, where they are not."""
+    """The end of a caption, if not all are shown."""
     return f" The first {MOST} of {len(things)} are shown." if len(things) > MOST else ""

@@ -1,97 +1,84 @@
 """Plots of a sweep. Rows are of `tools.sweep.summary`."""
 
 import statistics
-from typing import Any, Callable, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from tools.report import plots
 from tools.report.looks import Look, looks
-from tools.report.point_names import Point
 from tools.report.section import MOST, Plot, of_how_many
-from tools.sweep.chance import margin
+from tools.sweep.front import SEEN, Choice, ap50, choices, margin, mean_confidence, median
 from tools.sweep.summary import WORK
 
 Json = dict[str, Any]
 
-SEEN = ("capture", "size", "backend")  # settings that decide what is found in a picture
 PERCENTAGES = [index * 2 for index in range(51)]  # of the journal's latency percentiles
 
 
-class Seen:
-    """The rows that differ in nothing but rate and pacing, and so in what is seen in no picture; how they are drawn."""
+class Seen(NamedTuple):
+    """Rows that differ only in rate and pacing, and so show the same detections; and how they are drawn."""
 
-    def __init__(self, rows: Sequence[Json], look: Look) -> None:
-        self.rows = rows
-        self.look = look
-
-    def median(self, figure: Callable[[Json], float | None]) -> float | None:
-        """Of a figure that rate and pacing should not change."""
-        values = [value for value in map(figure, self.rows) if value is not None]
-        return statistics.median(values) if values else None
-
-    def range(self, spread: Callable[[Json], Json | None]) -> tuple[float | None, float | None]:
-        """Least and most of a figure in all of the rows; None where it was not measured."""
-        known = [found for found in map(spread, self.rows) if found is not None]
-        return min((s["least"] for s in known), default=None), max((s["most"] for s in known), default=None)
+    rows: list[Json]
+    look: Look
+    choice: Choice
 
     @property
     def accuracy(self) -> Json | None:
+        """The figures of `tools.score`, without labels None."""
         return next((row["accuracy"] for row in self.rows if row["accuracy"]), None)
 
 
 def seen_in(rows: Sequence[Json]) -> list[Seen]:
-    """The rows by what is seen, each with its look: colour is the size, where that varies."""
+    """The rows by what is seen, each with its look: the colour is the size, if that varies.
+
+    Accuracy is AP50 against the labels, without labels mean confidence.
+    """
+    figure = ap50 if any(ap50(row) is not None for row in rows) else mean_confidence
     varying = [setting for setting in SEEN if len({row["words"][setting] for row in rows}) > 1] or ["size"]
     hue = "size" if "size" in varying else varying[0]
-    groups: dict[str, list[Json]] = {}
-    for row in rows:
-        groups.setdefault(" ".join(row["words"][setting] for setting in varying), []).append(row)
+    found = choices(rows, figure)
     named = []
-    for name, members in groups.items():
-        words = members[0]["words"]
-        kind = " ".join(words[setting] for setting in varying if setting != hue)
+    for choice in found:
+        words = choice.rows[0]["words"]
+        name, kind = (" ".join(words[s] for s in varying if s != without) for without in ("", hue))
         named.append((name, f"size {words[hue]}" if hue == "size" else words[hue], kind))
     look = looks(named)
-    return [Seen(members, look[name]) for name, members in groups.items()]
+    return [Seen(choice.rows, look[name], choice) for choice, (name, _, _) in zip(found, named)]
 
 
 def sweep_plots(rows: Sequence[Json], seen: Sequence[Seen]) -> list[Plot]:
-    """Accuracy against speed, rates, stages and latency; what there is nothing to compare of is left out."""
-    result = [*_accuracy_against_speed(seen, margin(rows)), *_rates(seen)]
+    """Accuracy against speed, rates, stages and latency, without those that have nothing to compare."""
     more = of_how_many(seen)
     bars = [(each.look.name, _stages(each)) for each in seen[:MOST]]
-    caption = "Where the time goes, without waiting for a picture or for a deadline."
-    result.append(Plot(plots.stacked_bars(bars, "ms of work for a frame"), caption + more))
+    caption = "Work per frame, without waiting for a frame or for a deadline."
+    stages = Plot(plots.stacked_bars(bars, "ms of work per frame"), caption + more)
     curves = []
     for each in seen[:MOST]:
         of_rows = zip(*(row["latency_percentiles_ms"] for row in each.rows))
         curves.append((each.look, [statistics.median(values) for values in of_rows], PERCENTAGES))
     svg = plots.lines(curves, "latency, ms from capture to the last sink", "% of frames", (None, 102))
     several = " Medians over rates and pacings." if len(rows) > len(seen) else ""
-    result.append(Plot(svg, "Latency: the share of frames that were done within a time." + several + more))
-    return result
+    latency = Plot(svg, "Latency: the share of frames that were done within a time." + several + more)
+    least_gain = margin(rows) if any(ap50(row) is not None for row in rows) else 0.0
+    return [*_accuracy_against_speed(seen, least_gain), *_rates(seen), stages, latency]
 
 
-def _accuracy_against_speed(seen: Sequence[Seen], chance: float) -> list[Plot]:
-    caption = (
-        "Accuracy against speed: up and to the right is better. No other combination beats those on the line in one "
-        "without losing in the other"
-    )
-    figure: Callable[[Json], float | None] = lambda row: (row["accuracy"] or {}).get("ap50")  # noqa: E731
-    called = "AP50 against the labels"
-    caption += f", where AP50 counts as higher from {chance:.3f} on: less may be chance." if chance else "."
-    if all(each.median(figure) is None for each in seen):
-        figure = lambda row: row["mean_confidence"] and row["mean_confidence"]["median"]  # noqa: E731
+def _accuracy_against_speed(seen: Sequence[Seen], least_gain: float) -> list[Plot]:
+    caption = "Accuracy against speed; up and to the right is better. The line is the Pareto front"
+    if least_gain:
+        called = "AP50 against the labels"
+        caption += f": going left along it, each step gains {least_gain:.3f} or more. A smaller gain may be chance."
+    else:
         called = "mean confidence (no labels)"
-        caption += " Mean confidence is not accuracy: it says nothing of what was missed."
+        caption += ". Mean confidence is not accuracy: objects that were missed do not count."
     points = []
     for each in seen:
-        speed = each.median(lambda row: row["possible_fps"] and row["possible_fps"]["median"])
-        accuracy = each.median(figure)
-        if speed is not None and accuracy is not None:
-            points.append(Point(speed, accuracy, each.look, *each.range(lambda row: row["possible_fps"])))
+        if each.choice.fps is not None and each.choice.accuracy is not None:
+            spreads = [row["possible_fps"] for row in each.rows if row["possible_fps"]]
+            least, most = min(s["least"] for s in spreads), max(s["most"] for s in spreads)
+            points.append(plots.Point(each.choice.fps, each.choice.accuracy, each.look, least, most))
     if len(points) < 2:  # nothing to compare
         return []
-    return [Plot(plots.accuracy_against_speed(points, called, "FPS that the work allows", chance), caption)]
+    return [Plot(plots.accuracy_against_speed(points, called, "FPS that the work allows", least_gain), caption)]
 
 
 def _rates(seen: Sequence[Seen]) -> list[Plot]:
@@ -111,16 +98,12 @@ def _rates(seen: Sequence[Seen]) -> list[Plot]:
     ]
     if not rates:
         return []
-    caption = "Configured and real rate. What lies below the dashed line is slower than it was told to be."
+    caption = "Real against configured rate. A point below the dashed line missed its configured rate."
     if any(rate.predicted for rate in rates):
-        caption += " The report's formula is 1 / (work + delay)."
+        caption += " The formula is 1 / (work + delay)."
     return [Plot(plots.configured_against_real(rates), caption)]
 
 
 def _stages(each: Seen) -> dict[str, float]:
-    found = {}
-    for stage in WORK:
-        ms = each.median(lambda row: row["stages_ms"][stage]["median"])  # noqa: B023
-        if ms is not None and ms >= 0.005:
-            found[stage] = ms
-    return found
+    found = {stage: median(each.rows, lambda row: row["stages_ms"][stage]["median"]) for stage in WORK}  # noqa: B023
+    return {stage: ms for stage, ms in found.items() if ms is not None and ms >= 0.005}

@@ -1,4 +1,4 @@
-"""The parts of `tools.score`: labels, average precision, and where the mistakes are."""
+"""The parts of `tools.score`: labels, average precision, and an analysis of the mistakes."""
 
-# Low enough that the whole precision-recall curve is seen; the same as for the reference detections.
+# Low enough for the complete precision-recall curve; the same as in the reference detections.
 LEAST_SCORE = 0.005

@@ -1,8 +1,8 @@
-"""Scores a detector on labelled images: average precision by pycocotools, the best threshold, and the mistakes.
+"""Score a detector on labelled images: average precision by pycocotools, the best threshold, and the mistakes.
 
 Labels are a folder of YOLO text files, one per image and named like it: `class cx cy w h` per line, as fractions of
-the picture; or a COCO annotation file, whose categories are matched with the model's classes by name. Detections are
-COCO results; for YOLO labels, an image's id is its name where all names are numbers, else its position, from 0, in the
+the image; or a COCO annotation file, whose categories are matched with the model's classes by name. Detections are
+COCO results; with YOLO labels, the id of an image is its name if all names are numbers, else its index, from 0, in the
 order of the names.
 """
 
@@ -43,7 +43,7 @@ Json = Dict[str, Any]
 
 
 def find_all(detector: Detector, truth: Truth) -> List[Json]:
-    """Detections in every image, as COCO's results; those of classes that are no category are left out."""
+    """Detections in every image as COCO results, without those of classes that have no category."""
     detections: List[Json] = []
     others = []
     for path, entry in zip(tqdm(truth.paths, unit=" images", leave=False, disable=None), truth.dataset["images"]):
@@ -59,29 +59,29 @@ def find_all(detector: Detector, truth: Truth) -> List[Json]:
                 box = [x1, y1, x2 - x1, y2 - y1]
                 detections.append({"image_id": entry["id"], "category_id": category, "bbox": box, "score": score})
     if others:
-        warn(f"{others[0]}: not of the size that its labels are for; {len(others)} of {len(truth.paths)} images are so")
+        warn(f"{others[0]}: its size differs from its labels'; so do {len(others)} of {len(truth.paths)} images")
     return detections
 
 
 def read_detections(path: str, truth: Truth) -> List[Json]:
-    """COCO results from a file. Raises SourceError for images and categories that are not among the labels."""
+    """COCO results from a file. Raises SourceError for images and categories that have no labels."""
     detections = read_results(path)
     for field, key in (("image_id", "images"), ("category_id", "categories")):
         listed = {entry["id"] for entry in truth.dataset[key]}
         unknown = {found[field] for found in detections} - listed
         if unknown:
             strange, known = (some_of([str(one) for one in ids]) for ids in (sorted(unknown), sorted(listed)))
-            raise SourceError(f"{path}: has {key} that are not among the labelled ones: {strange}; those are {known}")
+            raise SourceError(f"{path}: has {key} without labels: {strange}; those with labels are {known}")
     return detections
 
 
 def score(args: argparse.Namespace) -> Json:
-    """Do what the command line says; the report."""
+    """Score what the command line names; the report."""
     if not os.path.isdir(args.images):
-        raise SourceError(f"{args.images}: there is no such folder; --images wants a folder of images")
+        raise SourceError(f"{args.images}: no such folder; --images needs a folder of images")
     what: Json
     if args.detections:
-        # Results for a COCO file have its own category ids, so they are scored without a model.
+        # Results for a COCO file have its category ids, so they are scored without a model.
         names = read_card(find_model(args.model)).labels if os.path.isdir(args.labels) else None
         truth = read_truth(args.images, args.labels, names)
         detections = read_detections(args.detections, truth)
@@ -106,7 +106,7 @@ def score(args: argparse.Namespace) -> Json:
         what["against"] = {"detections": args.against, **compare(evaluation, other)}
     objects = sum(not entry["iscrowd"] for entry in truth.dataset["annotations"])
     threshold = args.conf
-    if threshold is None:  # where no threshold is best, whatever was detected counts
+    if threshold is None:  # without a best threshold, every detection counts
         threshold = (result["best_f1"] or {}).get("threshold") or 0.0
     counts = mistakes(truth.dataset, detections, threshold)
     return {
@@ -123,7 +123,7 @@ def score(args: argparse.Namespace) -> Json:
 
 
 def table(report: Json) -> str:
-    """A report in words, at most 100 columns wide: a line per class by AP50, then all, sizes, and mistakes."""
+    """A report as text, at most 100 columns wide: a line per class by AP50, then all, sizes, and mistakes."""
 
     def line(name: str, row: Json) -> str:
         best = row.get("best_f1") or {}
@@ -131,22 +131,20 @@ def table(report: Json) -> str:
         cells = ["-" if value is None else f"{value:.3f}" for value in values]
         return "{:30.30}{:>9}{:>9}{:>9}{:>9}{:>12}".format(name, row["objects"], *cells).rstrip("- ")
 
-    lines = ["{:30}{:>9}{:>9}{:>9}{:>9}{:>12}".format("class", "objects", "AP", "AP50", "best F1", "from score")]
+    lines = ["{:30}{:>9}{:>9}{:>9}{:>9}{:>12}".format("class", "objects", "AP", "AP50", "best F1", "at score")]
     lines += [line(*item) for item in sorted(report["per_class"].items(), key=lambda item: -item[1]["ap50"])]
     lines += ["", line(f"all, in {report['images']} images", report)]
     lines += [line(f"{size} objects", row) for size, row in report["by_size"].items()]
     best = report["best_f1"]
     if best and best["threshold"] is not None:
-        words = (
-            "best F1 {f1:.3f} of what scores {threshold:.3f} or more: precision {precision:.3f}, recall {recall:.3f}"
-        )
+        words = "best F1 {f1:.3f} at a score of {threshold:.3f} or more: precision {precision:.3f}, recall {recall:.3f}"
         lines += ["", words.format(**best)]
     counts = report["mistakes"]
     false, lost = (", ".join(f"{count} {kind}" for kind, count in counts[key].items()) for key in ("false", "lost"))
-    lines += ["", f"of what scores {counts['threshold']:.3f} or more"]
+    lines += ["", f"at a score of {counts['threshold']:.3f} or more"]
     lines += [f"  detections: {counts['correct']} correct; false: {false}"]
     lines += [f"  objects: {counts['found']} found; lost: {lost}"]
-    lines += ["  {object:.30} taken for {taken_for:.30}: {count}".format(**pair) for pair in counts["confusions"]]
+    lines += ["  {object:.30} detected as {taken_for:.30}: {count}".format(**pair) for pair in counts["confusions"]]
     if "against" in report:
         lines += ["", *in_words(report["against"])]
     return "\n".join(lines)
@@ -155,26 +153,31 @@ def table(report: Json) -> str:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.score", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("--images", required=True, metavar="DIR", help="folder of images")
-    parser.add_argument("--labels", required=True, metavar="DIR or FILE", help="folder of their labels, or COCO file")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder of labelled images")
+    parser.add_argument("--labels", required=True, metavar="DIR or FILE", help="folder of YOLO labels, or COCO file")
     size = number(int, 1, LARGEST_SIZE, "a size")
     parser.add_argument("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
-    parser.add_argument("--square", action="store_true", help="pad to a square")
-    parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
+    parser.add_argument("--square", action="store_true", help="pad the network's input to a square")
+    parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="name or path (default: %(default)s)")
     parser.add_argument("--backend", choices=BACKENDS, default="auto", help="(default: %(default)s)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="(default: fp32)")
-    parser.add_argument("--detections", metavar="FILE", help="score these COCO results, and run no model")
-    parser.add_argument("--save-detections", metavar="FILE", help="write what the model finds, as COCO results")
-    parser.add_argument("--against", metavar="FILE", help="also say whether AP50 differs from these COCO results'")
-    threshold = number(float, 0, 1, "the score")
-    parser.add_argument("--conf", type=threshold, metavar="SCORE", help="least score of a mistake (default: best F1's)")
+    parser.add_argument("--detections", metavar="FILE", help="score these COCO results without running a model")
+    parser.add_argument("--save-detections", metavar="FILE", help="write the model's detections as COCO results")
+    parser.add_argument("--against", metavar="FILE", help="compare AP50 with that of these COCO results")
+    threshold = number(float, 0, 1, "a confidence")
+    parser.add_argument(
+        "--conf",
+        type=threshold,
+        metavar="SCORE",
+        help="minimum confidence for the mistakes (default: that of the best F1)",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
 
     def work() -> None:
         args = parser.parse_args(argv)
         if args.detections and args.save_detections:
-            raise UsageError("--save-detections writes what a model finds, and --detections runs none")
+            raise UsageError("--save-detections needs a model to run, and --detections runs none")
         for path in (args.report, args.save_detections):
             if path is not None:
                 check_writable(path)

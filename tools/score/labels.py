@@ -1,7 +1,7 @@
 """Labelled images: a folder of them, with a folder of YOLO text files or with a COCO file.
 
-A YOLO file is named like its image and has a line `class cx cy w h` per object, in fractions of the picture; an image
-without one has no objects. See `coco.py` for the other.
+A YOLO file is named like its image and has a line `class cx cy w h` per object, as fractions of the image; an image
+without such a file has no objects. See `coco.py` for the other format.
 """
 
 import os
@@ -20,8 +20,8 @@ class Truth(NamedTuple):
 
     paths: of the images, as they are in `dataset["images"]`. dataset: COCO's dictionary: `images` [{id, file_name,
     width, height}], `categories` [{id, name}], `annotations` [{id, image_id, category_id, bbox, area, iscrowd}], the
-    annotations' ids from 1, `bbox` x y w h in pixels. category_ids: the category that each class of a model is, None
-    where the labels have no such category.
+    annotations' ids from 1, `bbox` x y w h in pixels. category_ids: the category of each class of a model, None if the
+    labels have no such category.
     """
 
     paths: List[str]
@@ -32,10 +32,9 @@ class Truth(NamedTuple):
 def read_truth(images: str, labels: str, names: Optional[Sequence[str]]) -> Truth:
     """All labels of a folder of images.
 
-    labels: a folder of YOLO files, whose classes are positions in `names`, the classes of a model; image ids are the
-    file names as numbers where all are numbers, else positions. Or a COCO file, whose ids of images and categories are
-    kept; names may then be None, where no model is asked. Raises SourceError when there are no images, or labels are
-    missing or malformed.
+    labels: a folder of YOLO files, whose classes are indices into `names`, the classes of a model; image ids are the
+    file names if all are numbers, else indices. Or a COCO file, whose ids of images and categories are kept; names may
+    then be None if there is no model. Raises SourceError if there are no images, or labels are missing or malformed.
     """
     files = _images_in(images)
     if names is not None and os.path.isdir(labels):
@@ -44,14 +43,14 @@ def read_truth(images: str, labels: str, names: Optional[Sequence[str]]) -> Trut
     else:
         dataset = read_coco(labels, images, files)
         category_ids = [] if names is None else match_names(labels, dataset["categories"], names)
-    # pycocotools takes annotation 0 for "no match", so they are counted from 1.
+    # For pycocotools, annotation 0 means "no match", so ids start at 1.
     dataset["annotations"] = [dict(entry, id=number) for number, entry in enumerate(dataset["annotations"], 1)]
     return Truth([os.path.join(images, name) for name in files], dataset, category_ids)
 
 
 def _images_in(folder: str) -> List[str]:
-    """The names of the images in a folder, sorted; it is said which of its own folders have more. Raises SourceError
-    where there are none.
+    """The names of the images in a folder, sorted; a warning names subfolders that have more. Raises SourceError if
+    there are none.
     """
     try:
         names = os.listdir(folder)
@@ -60,10 +59,10 @@ def _images_in(folder: str) -> List[str]:
     files = sorted(filter(is_image, names))
     inner = sorted(name for name in names if not is_image(name) and _has_images(os.path.join(folder, name)))
     if not files:
-        hint = "; those in its folders are not looked for, say one: " + ", ".join(inner[:3]) if inner else ""
-        raise SourceError("{}: no images there{}".format(folder, hint))
+        hint = "; its subfolders are not searched, name one: " + ", ".join(inner[:3]) if inner else ""
+        raise SourceError(f"{folder}: no images there{hint}")
     if inner:
-        warn("{}: the images in its folders are left out: {}".format(folder, some_of(inner)))
+        warn(f"{folder}: the images in its subfolders are left out: {some_of(inner)}")
     return files
 
 
@@ -71,26 +70,26 @@ def _has_images(folder: str) -> bool:
     try:
         return any(map(is_image, os.listdir(folder)))
     except OSError:
-        return False  # a file, or closed to us
+        return False  # a file, or without permission
 
 
 def _read_yolo(images: str, files: Sequence[str], labels: str, names: Sequence[str]) -> Json:
     stems = [os.path.splitext(name)[0] for name in files]
-    # Numbers are kept, for results in COCO's format name images so; 1.jpg beside 01.png would be one number.
+    # Numbers are kept, as results in COCO's format use them as ids; but 1.jpg and 01.png would be the same number.
     numbers = [int(stem) if stem.isdecimal() else LARGEST for stem in stems]
     image_ids = numbers if max(numbers) < LARGEST and len(set(numbers)) == len(stems) else list(range(len(stems)))
     labelled = {stem for stem in stems if os.path.exists(os.path.join(labels, stem + ".txt"))}
     if not labelled:
-        raise SourceError("{}: has a .txt for none of the images in {}".format(labels, images))
+        raise SourceError(f"{labels}: has no .txt for any of the images in {images}")
     others = [name for name, stem in zip(files, stems) if stem not in labelled]
-    if others:  # as trainers take it, which do not write empty files
-        warn("{}: {} images have no .txt there, and so no objects: {}".format(labels, len(others), some_of(others)))
+    if others:  # as trainers read it, since they do not write empty files
+        warn(f"{labels}: {len(others)} images have no .txt there, and so no objects: {some_of(others)}")
     entries, annotations = [], []
     for name, stem, image_id in zip(tqdm(files, unit=" images", leave=False, disable=None), stems, image_ids):
         path = os.path.join(images, name)
         image = read_image(path)
         if image is None:
-            raise SourceError("{}: not an image that OpenCV can read".format(path))
+            raise SourceError(f"{path}: not an image that OpenCV can read")
         height, width = image.shape[:2]
         entries.append({"id": image_id, "file_name": name, "width": width, "height": height})
         lines = _read_lines(os.path.join(labels, stem + ".txt"), len(names)) if stem in labelled else ()
@@ -103,12 +102,12 @@ def _read_yolo(images: str, files: Sequence[str], labels: str, names: Sequence[s
 
 
 def _read_lines(path: str, classes: int) -> Iterator[Tuple[int, float, float, float, float]]:
-    """Class, centre x and y, width and height of every object in a YOLO file."""
+    """Class, centre x and y, width and height of every object in a YOLO file, as fractions of the image."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             lines = file.readlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError("{}: not a text file that can be read: {}".format(path, error)) from error
+        raise SourceError(f"{path}: not a readable text file: {error}") from error
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -116,9 +115,9 @@ def _read_lines(path: str, classes: int) -> Iterator[Tuple[int, float, float, fl
             label, cx, cy, w, h = line.split()
             box = (int(label), float(cx), float(cy), float(w), float(h))
         except ValueError:
-            raise SourceError("{}:{}: should be: class cx cy w h".format(path, number)) from None
+            raise SourceError(f"{path}:{number}: should be: class cx cy w h") from None
         if not 0 <= box[0] < classes:
-            raise SourceError("{}:{}: class {} is not one of 0 to {}".format(path, number, box[0], classes - 1))
+            raise SourceError(f"{path}:{number}: class {box[0]} is not one of 0 to {classes - 1}")
         if not all(0 <= side <= 1 for side in box[1:]):  # also refuses NaN
-            raise SourceError("{}:{}: sides and centres should be from 0 to 1".format(path, number))
+            raise SourceError(f"{path}:{number}: centres and sides should be from 0 to 1")
         yield box

@@ -1,16 +1,16 @@
-"""What the false detections are, and what became of the objects that were not found, in the manner of TIDE (2020).
+"""Why detections are false and why objects were not found, in the manner of TIDE (Bolya et al., 2020).
 
 Detections are matched as COCO does at IoU 0.5: within an image and a class, the highest score first, each with the
-object that it overlaps most among those still free. Crowds are no objects, and a detection on a crowd of its class
-that no object is left for is ignored. A detection that is left over is the first of these that it can be:
+object that it overlaps most among those still free. Crowds are not objects; a detection on a crowd of its class that
+matches no object is ignored. A detection that is left over is the first of these that fits:
 
-  duplicate      IoU >= 0.5 with an object of its class, which has gone to a better detection
+  duplicate      IoU >= 0.5 with an object of its class, which a better detection has matched
   confusion      IoU >= 0.5 with an object of another class
   localisation   0.1 <= IoU < 0.5 with an object of its class
   background     none of these
 
-An object that is left over is lost to a confusion, if such a detection lies on it with IoU >= 0.5, else to a
-localisation, if such a one overlaps it by 0.1 or more, else it is missed.
+An object that is left over is lost to a confusion if such a detection has IoU >= 0.5 with it, else to a localisation
+if such a detection has IoU >= 0.1 with it, else it is missed.
 """
 
 from collections import Counter, defaultdict
@@ -21,14 +21,14 @@ from tqdm import tqdm
 
 Json = Dict[str, Any]
 
-ON, NEAR = 0.5, 0.1  # the IoU from which a detection lies on an object, and near it
-MOST = 100  # detections of a class in an image that count, as in COCO's metrics
+ON, NEAR = 0.5, 0.1  # the IoU from which a detection is on an object, and near it
+MOST = 100  # detections per class and image that count, as in COCO's metrics
 FALSE = ("duplicate", "confusion", "localisation", "background")
 LOST = ("confusion", "localisation", "missed")
 
 
 class Verdicts(NamedTuple):
-    """Of an image: what each detection is, what became of each object, and (object, detection) classes confused."""
+    """Of one image: what each detection is, what became of each object, and pairs (object, detection) of classes."""
 
     detections: np.ndarray
     objects: np.ndarray
@@ -36,10 +36,10 @@ class Verdicts(NamedTuple):
 
 
 def mistakes(dataset: Json, detections: Sequence[Json], threshold: float) -> Json:
-    """Counts of what the detections are that score at least `threshold`, and of what became of the objects.
+    """Counts of the detections with a score of at least `threshold`, and of the objects, by what they are.
 
     Both in COCO's formats, see `precision.py`. Detections are `correct`, `ignored` or one of `false`; objects are
-    `found` or one of `lost`. `confusions` are the five commonest, by the object that the detection overlaps most.
+    `found` or one of `lost`. `confusions`: the five most frequent, by the object that the detection overlaps most.
     """
     found, objects = defaultdict(list), defaultdict(list)
     for entry in detections:
@@ -66,7 +66,7 @@ def mistakes(dataset: Json, detections: Sequence[Json], threshold: float) -> Jso
 
 
 def _best(found: Sequence[Json]) -> List[Json]:
-    """Detections in an image by score, highest first; of no class more than count."""
+    """Detections in an image by score, highest first, and no more of a class than count."""
     seen: Counter = Counter()
     kept = []
     for entry in sorted(found, key=lambda entry: -entry["score"]):
@@ -78,7 +78,7 @@ def _best(found: Sequence[Json]) -> List[Json]:
 
 def judge(found: Sequence[Json], objects: Sequence[Json]) -> Verdicts:
     """The detections in one image, highest score first, against its objects."""
-    from pycocotools import mask  # here, so that only what needs pycocotools asks for it
+    from pycocotools import mask  # imported here, since only this function needs it
 
     crowd = np.array([entry["iscrowd"] for entry in objects], bool)
     labels = [np.array([entry["category_id"] for entry in entries], np.int64) for entries in (found, objects)]
@@ -90,7 +90,7 @@ def judge(found: Sequence[Json], objects: Sequence[Json]) -> Verdicts:
     for position in range(len(found)):
         on = same[position] & (iou[position] >= ON)
         if (on & free).any():
-            # Of equals the last, as in COCOeval.
+            # The last of equals, as in COCOeval.
             free[max(np.flatnonzero(on & free), key=lambda number: (iou[position, number], number))] = False
             verdicts[position] = "correct"
         elif (on & crowd).any():

@@ -1,8 +1,8 @@
-"""How well detections meet labelled objects: COCO's metrics, by pycocotools, and the threshold of the best F1.
+"""How well detections match labelled objects: COCO's metrics, by pycocotools, and the threshold of the best F1.
 
 Objects are COCO's dictionary, as `labels.py` reads it; detections are COCO's results: dictionaries of image_id,
-category_id, `bbox` x y w h in pixels, and score. All figures are of at most 100 detections of a class in an image,
-objects labelled as crowds count neither way, and a figure of nothing is None.
+category_id, `bbox` x y w h in pixels, and score. All figures consider at most 100 detections per class and image.
+Objects labelled as crowds are ignored. A figure is None if there is nothing to compute it from.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ SIZES = ("small", "medium", "large")  # by area: up to 32 x 32 pixels, up to 96 
 
 
 def evaluate(dataset: Json, detections: Sequence[Json]) -> Any:
-    """COCOeval of detections, whose images and categories should be in the dataset, evaluated and summarized.
+    """COCOeval of the detections, evaluated and summarized. Their images and categories must be in the dataset.
 
-    Neither argument is changed. Raises ModelError when pycocotools is not installed.
+    Neither argument is changed. Raises ModelError if pycocotools is not installed.
     """
     try:
         from pycocotools.coco import COCO
@@ -32,13 +32,13 @@ def evaluate(dataset: Json, detections: Sequence[Json]) -> Any:
 
     truth, found = COCO(), COCO()
     truth.dataset = {**dataset, "annotations": [dict(entry) for entry in dataset["annotations"]]}
-    # COCO.loadRes refuses to load nothing.
+    # COCO.loadRes refuses an empty list.
     entries = [
         dict(entry, id=number, area=entry["bbox"][2] * entry["bbox"][3], iscrowd=0)
         for number, entry in enumerate(detections, 1)
     ]
     found.dataset = {**dataset, "annotations": entries}
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         truth.createIndex()
         found.createIndex()
         evaluation = COCOeval(truth, found, "bbox")
@@ -58,12 +58,12 @@ def evaluate(dataset: Json, detections: Sequence[Json]) -> Any:
 
 
 def figures(evaluation: Any) -> Json:
-    """The figures of what `evaluate` returned.
+    """The figures of an evaluation by `evaluate`.
 
     `ap` (mean of IoU 0.50 to 0.95), `ap50`, `ap75`; `by_size`: small, medium, large: `ap`, `recall` and the number of
-    `objects`, where one on a bound is of both sizes; `recall`: with the best 1, 10 and 100 detections of an image and
-    class; `per_class`, by name, of the classes that occur: `ap`, `ap50`, `objects`, `best_f1`; `curve`: `recall` (101)
-    and the mean of these classes' `precision` (101) there, at IoU 0.50; `best_f1`: see below, of all classes pooled.
+    `objects` (one on a bound counts in both sizes); `recall`: with the best 1, 10 and 100 detections per image and
+    class; `per_class`, by name, for the classes that occur: `ap`, `ap50`, `objects`, `best_f1`; `curve`: `recall` (101)
+    and the mean `precision` (101) of these classes at IoU 0.50; `best_f1`: see below, over all classes pooled.
     """
     names = {entry["id"]: entry["name"] for entry in evaluation.cocoGt.dataset["categories"]}
     stats = [None if value == -1 else float(value) for value in evaluation.stats]
@@ -101,7 +101,7 @@ def figures(evaluation: Any) -> Json:
 
 
 def _images(evaluation: Any, index: int, size: int = 0) -> List[Json]:
-    """What COCOeval noted of every image, for a class and a size (0 for all), by their positions in its parameters."""
+    """COCOeval's records of every image, for a class and a size (0 for all), given by their indices."""
     count, sizes = len(evaluation.params.imgIds), len(evaluation.params.areaRng)
     start = (index * sizes + size) * count
     return [image for image in evaluation.evalImgs[start : start + count] if image is not None]
@@ -112,9 +112,9 @@ def _count(images: Sequence[Json]) -> int:
 
 
 def _best_f1(images: Sequence[Json]) -> Optional[Json]:
-    """The least score to keep that gives the best F1 at IoU 0.50, with its `f1`, `precision` and `recall`.
+    """The score threshold with the best F1 at IoU 0.50, with its `f1`, `precision` and `recall`.
 
-    Of equally good thresholds the highest. None without objects; where nothing is right, the threshold is None too.
+    Of equally good thresholds the highest. None without objects; if no detection is correct, the threshold is None.
     """
     objects = _count(images)
     if not objects:
@@ -123,7 +123,7 @@ def _best_f1(images: Sequence[Json]) -> Optional[Json]:
     scores = np.concatenate([image["dtScores"] for image in images])[counts]
     right = np.concatenate([image["dtMatches"][0] > 0 for image in images])[counts]
     order = np.argsort(-scores, kind="stable")
-    # No threshold parts detections of one score, so only the last of them is a place to stop.
+    # No threshold separates equal scores, so only the last of them is a place to stop.
     stops = np.flatnonzero(np.diff(scores[order], append=-np.inf))
     hits = np.cumsum(right[order])[stops]
     if not hits.any():

@@ -1,4 +1,4 @@
-"""Measures the program at every combination of settings: the grid, the measurements in turn, and what they say."""
+"""Measure the program at every combination of settings, and compare them."""
 
 import argparse
 import glob
@@ -21,11 +21,10 @@ from app.modelcard import find_model, read_card
 from app.sources import open_source
 from tools.machine import machine
 from tools.score.labels import Truth, read_truth
-from tools.sweep.conditions import disturbances
-from tools.sweep.findings import findings
-from tools.sweep.grid import ACCURACY, Task, as_json, combinations, tasks
+from tools.sweep.grid import Task, as_json, combinations, tasks
 from tools.sweep.journal import Journal
 from tools.sweep.measure import is_camera
+from tools.sweep.notes import notes
 from tools.sweep.options import make_parser
 from tools.sweep.process import measure_apart
 from tools.sweep.summary import rows
@@ -35,20 +34,20 @@ Json = Dict[str, Any]
 
 
 def sweep(args: argparse.Namespace) -> Journal:
-    """Measure what is missing; the whole sweep. Raises NanoyoloError, or KeyboardInterrupt where it was stopped."""
+    """Measure what is missing; the complete sweep. Raises NanoyoloError, or KeyboardInterrupt if it was stopped."""
     if (args.cam is None) == (args.images is None):
-        raise UsageError("say what to look at: either --cam SOURCE or --images DIR --labels DIR; see --help")
+        raise UsageError("name an input: either --cam SOURCE or --images DIR --labels DIR; see --help")
     if args.cam is not None and args.labels is not None:
-        raise UsageError("--labels needs --images, the folder of images that they are of")
+        raise UsageError("--labels needs --images, the folder of the labelled images")
     if not args.run:
-        raise UsageError("--run: say in which folder the sweep should be kept")
+        raise UsageError("--run: name the folder in which to keep the sweep")
     model = find_model(args.model)
     card = read_card(model)
     for size in args.sizes:
         if size % card.multiple:
-            raise UsageError("--sizes: {} is not {}".format(size, nearest_sizes(size, card.multiple)))
+            raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
     if args.labels is not None and not os.path.exists(args.labels):
-        raise SourceError("--labels {}: no such folder of YOLO files, and no such COCO file".format(args.labels))
+        raise SourceError(f"--labels {args.labels}: no such folder of YOLO files or COCO file")
     truth = read_truth(args.images, args.labels, card.labels) if args.labels else None
     grid = combinations(args.captures, args.sizes, args.fps, args.backends, args.pacing)
     options = {key: value for key, value in vars(args).items() if key not in ("rounds", "run")}
@@ -71,7 +70,7 @@ def sweep(args: argparse.Namespace) -> Journal:
     if truth:
         spec["example"] = _fullest(truth)
     complaints = Board().complaints()  # before the backends make load
-    # Each backend is opened once before anything is begun: one that cannot be had should not be found out hours later.
+    # Each backend is opened once at the start, so that one that is not available does not stop the sweep hours later.
     spec["backends"] = {named: measure_apart(dict(spec, backend=named), named)["backend"] for named in args.backends}
     with Journal.start(args.run, options, grid, machine(), truth.dataset if truth else {}) as journal:
         for complaint in complaints:
@@ -84,7 +83,7 @@ def sweep(args: argparse.Namespace) -> Journal:
             for named, description in spec["backends"].items():
                 journal.check_backend(named, description)
         if there:
-            say("{}: {} of {} measurements are there already".format(args.run, there, len(planned)))
+            say(f"{args.run}: {there} of {len(planned)} measurements are done already")
         with tqdm(total=len(planned), initial=there, unit=" measurements", leave=False, disable=None) as bar:
             for task in missing:
                 bar.set_postfix_str(" ".join(task.combination.words().values()))
@@ -94,8 +93,8 @@ def sweep(args: argparse.Namespace) -> Journal:
 
 
 def _state(uri: str) -> Optional[str]:
-    """A hash of the names, sizes and times of change of a source's files: other files are another sweep. None of what
-    is live.
+    """A hash of the names, sizes and modification times of a source's files: other files make another sweep. None for
+    a live source.
     """
     if is_camera(uri) or "://" in uri:
         return None
@@ -105,7 +104,7 @@ def _state(uri: str) -> Optional[str]:
         try:
             status = os.stat(path)
         except OSError:
-            continue  # whoever opens it says so
+            continue  # reported when it is opened
         state.update(repr((os.path.basename(path), status.st_size, status.st_mtime_ns)).encode(errors="replace"))
     return state.hexdigest()
 
@@ -117,19 +116,19 @@ def _fullest(truth: Truth) -> int:
 
 
 def _length(args: argparse.Namespace) -> Json:
-    """How many frames are measured, which of them is shown, and whether the source begins again meanwhile."""
+    """How many frames are measured, which of them is shown, and whether the source is repeated."""
     uri = args.cam or args.images
     if is_camera(uri) or "://" in uri:
         return {"frames": args.frames, "example": args.frames // 2, "loop": False}
     with open_source(uri) as source:
         first = next((frame for frame in source if frame is not None), None)
         if first is None:
-            raise SourceError("{}: has no frames".format(uri))
+            raise SourceError(f"{uri}: has no frames")
         height, width = first.image.shape[:2]
         count = source.count
     for capture in args.captures:
         if capture is not None and width < capture[0] and height < capture[1]:
-            warn("{}: is {}x{}, and says little of a capture of {}x{}".format(uri, width, height, *capture))
+            warn(f"{uri}: is {width}x{height}, too small to represent a capture of {capture[0]}x{capture[1]}")
     frames = args.frames
     if count and (os.path.isdir(uri) or is_image(uri)):
         frames = count * -(-frames // count)
@@ -137,12 +136,11 @@ def _length(args: argparse.Namespace) -> Json:
 
 
 def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
-    """Measure in a process of its own; what it says. Raises the NanoyoloError that it ended with."""
+    """Run a measurement in its own process; its result. Raises the NanoyoloError that it ended with."""
     spec = dict(spec, combination=as_json(task.combination), round=task.round)
     spec["detections"] = journal.detections_path(task.combination)
     spec["shown"] = journal.shown_path(task.combination)
-    # Without labels there is no round for accuracy; what is found is kept once, to see what the sizes have in common.
-    spec["keep_found"] = not spec["images"] and task.round == 1 and spec["loop"]
+    spec["keep_found"] = False
     spec["picture"] = journal.picture_path(task.combination)
     return measure_apart(spec, " ".join(task.combination.words().values()))
 
@@ -158,22 +156,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         try:
             journal = sweep(args)
         except KeyboardInterrupt:
-            say("stopped; what was measured is in {}, and the same command goes on from there".format(args.run))
-            code = 130  # told here already, so not raised
+            say(f"stopped; the measurements so far are in {args.run}: type the same command again to continue")
+            code = 130  # reported already, so not raised
             return
-        try:
-            found = rows(journal)
-        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-            what = "{}: not what tools.sweep writes, or damaged ({!r}); name another --run, or remove it"
-            raise SourceError(what.format(args.run, error)) from error
+        found = rows(journal)
         for part in tables(found):
-            print("{}\n{}\n".format(part.title, part.as_text()))
-        speed = [measurement for measurement in journal.measurements if measurement["round"] != ACCURACY]
-        for disturbance in disturbances(speed):
-            print("- When this was measured: {}.".format(disturbance))
-        for sentence in findings(found):
-            print("- " + sentence)
-        say("tables, plots and pictures: python -m tools.report {}".format(args.run))
+            print(f"{part.title}\n{part.as_text()}\n")
+        for note in notes(found, journal.measurements):
+            print("- " + note)
+        say(f"tables, plots and pictures: python -m tools.report {args.run}")
 
     return exit_code(work) or code
 

@@ -1,6 +1,6 @@
-"""What disturbs a measurement: faults of the machine, and the time that other programs take of its cores.
+"""What disturbs a measurement: faults of the machine, and other programs that use its cores.
 
-The load average cannot tell: it is of the last minute, and so of the measurements before this one.
+The load average does not show it: it covers the last minute, and so the measurements before this one.
 """
 
 import os
@@ -11,31 +11,31 @@ from app.board import Board
 
 Json = Dict[str, Any]
 
-OTHERS = 0.1  # share of the cores' time from which other programs are worth a word
+OTHERS = 0.1  # share of the cores' time from which other programs are reported
 
 
 class Conditions:
-    """Those of a measurement that begins now."""
+    """The conditions of a measurement that begins now."""
 
     def __init__(self, root: str = "/") -> None:
-        """root: where `proc` and `sys` are."""
+        """root: the folder of `proc` and `sys`."""
         self._stat = os.path.join(root, "proc", "stat")
         self._faults = [fault.what for fault in Board(root).faults() if fault.subject != "load"]
         self._began = self._times()
 
     def report(self) -> Json:
-        """`faults`, in words, and `others`: the share of the cores' time that other programs took since this began,
-        None where Linux does not say.
+        """`faults`, in words, and `others`: the share of the cores' time that other programs took since then, None
+        where Linux does not report it.
         """
         others = None
         if self._began is not None:
             now = self._times() or self._began
-            every, busy, own = (after - before for before, after in zip(self._began, now))
-            others = round(max(0.0, busy - own) / every, 3) if every > 0 else None
+            total, busy, own = (after - before for before, after in zip(self._began, now))
+            others = round(max(0.0, busy - own) / total, 3) if total > 0 else None
         return {"faults": self._faults, "others": others}
 
     def _times(self) -> Optional[Tuple[float, float, float]]:
-        """Seconds since the start, summed over the cores: all, those in which they were busy, and this process's."""
+        """Seconds since boot, summed over the cores: in all, busy, and in this process."""
         try:
             with open(self._stat) as file:
                 ticks = [int(word) for word in file.readline().split()[1:9]]
@@ -49,17 +49,17 @@ class Conditions:
 
 
 def disturbances(measurements: Sequence[Json]) -> List[str]:
-    """What was the matter in measurements of speed, a line each; those of old sweeps do not say."""
-    told = [measurement for measurement in measurements if "faults" in measurement]
-    shares = [measurement["others"] for measurement in told if (measurement["others"] or 0) >= OTHERS]
+    """What disturbed the measurements, a line each; those of old sweeps do not record it."""
+    known = [measurement for measurement in measurements if "faults" in measurement]
+    shares = [measurement["others"] for measurement in known if (measurement["others"] or 0) >= OTHERS]
     found = []
     if shares:
-        what = "other programs took up to {:.0%} of the cores' time".format(max(shares))
-        found.append("{}, in {} of {} measurements".format(what, len(shares), len(told)))
+        what = f"other programs took up to {max(shares):.0%} of the cores' time"
+        found.append(f"{what}, in {len(shares)} of {len(known)} measurements")
     kinds: Dict[str, List[str]] = {}
-    for measurement in told:
+    for measurement in known:
         for what in measurement["faults"]:
             kinds.setdefault(re.sub(r"\d+", "", what), []).append(what)
     for whats in kinds.values():
-        found.append("{}, in {} of {} measurements".format(whats[-1], len(whats), len(told)))
+        found.append(f"{whats[-1]}, in {len(whats)} of {len(known)} measurements")
     return found

@@ -1,20 +1,20 @@
-"""What a sweep tries: combinations of settings, and the order in which they take turns."""
+"""The grid of a sweep: combinations of settings, and the order in which they are measured."""
 
 import itertools
 import random
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-ACCURACY = 0  # the round in which accuracy is measured, where there are labels; the others measure speed
+ACCURACY = 0  # the round that measures accuracy, if there are labels; the others measure speed
 
 Resolution = Tuple[int, int]  # width and height
 
 
 class Combination(NamedTuple):
-    """One way to set the program.
+    """One setting of the program.
 
-    capture: resolution of the pictures, None for the source's own. size: longer side of the network's input. fps: the
-    configured rate, None for as fast as it goes. backend: its name, with a precision as `openvino:bf16` if it has one.
-    pacing: what keeps the rate, `deadline` or `delay`.
+    capture: resolution of the frames, None for the source's own. size: longer side of the network's input. fps: the
+    configured rate, None for as fast as possible. backend: its name, with a precision as in `openvino:bf16` if one is
+    given. pacing: what keeps the rate, `deadline` or `delay`.
     """
 
     capture: Optional[Resolution]
@@ -29,11 +29,11 @@ class Combination(NamedTuple):
         return "-".join(self.words().values()).replace(":", "_")
 
     def words(self) -> Dict[str, str]:
-        """Each setting as people call it, in the order of the table."""
+        """Each setting as it is written on the command line, in the order of the table."""
         return {
-            "capture": "{}x{}".format(*self.capture) if self.capture else "own",
+            "capture": f"{self.capture[0]}x{self.capture[1]}" if self.capture else "own",
             "size": str(self.size),
-            "fps": "max" if self.fps is None else "{:g}".format(self.fps),
+            "fps": "max" if self.fps is None else f"{self.fps:g}",
             "backend": self.backend,
             "pacing": self.pacing,
         }
@@ -48,7 +48,7 @@ class Task(NamedTuple):
     @property
     def key(self) -> str:
         """Its name in the journal."""
-        return "{}#{}".format(self.combination.key, self.round)
+        return f"{self.combination.key}#{self.round}"
 
 
 def combinations(
@@ -58,14 +58,14 @@ def combinations(
     backends: Sequence[str],
     pacings: Sequence[str],
 ) -> List[Combination]:
-    """All of them, once each. Without a rate there is nothing to pace, so `max` is tried once, as a deadline."""
+    """All of them, once each. Without a rate there is nothing to pace, so `max` is measured once, as a deadline."""
     every = itertools.product(captures, sizes, rates, backends, pacings)
     paced = (Combination(c, s, fps, b, pacing if fps else "deadline") for c, s, fps, b, pacing in every)
     return list({combination.key: combination for combination in paced}.values())
 
 
 def tasks(grid: Sequence[Combination], rounds: int, labelled: bool) -> List[Task]:
-    """All measurements, round by round, each round in another order: a machine that slows down favours nobody."""
+    """All measurements, round by round, each in another order, so that a machine that slows down favours none."""
     result = [Task(combination, ACCURACY) for combination in grid] if labelled else []
     for turn in range(1, rounds + 1):
         shuffled = list(grid)
@@ -80,7 +80,7 @@ def as_json(combination: Combination) -> Dict[str, Any]:
 
 
 def from_json(fields: Dict[str, Any]) -> Combination:
-    """What `as_json` wrote. Raises LookupError, TypeError, ValueError or OverflowError for anything else."""
+    """Invert `as_json`. Raises LookupError, TypeError, ValueError or OverflowError for anything else."""
     capture, fps = fields["capture"], fields["fps"]
     return Combination(
         None if capture is None else (int(capture[0]), int(capture[1])),

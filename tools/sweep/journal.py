@@ -1,10 +1,10 @@
-"""What a sweep has measured so far, in its folder: a sweep that was stopped at any moment goes on from there.
+"""What a sweep has measured so far, in its folder: a sweep that was stopped at any moment continues from there.
 
-sweep.json          what is swept, and on what machine
+sweep.json          what is swept, and on which machine
 measurements.jsonl  one line per measurement, added when it is done
-truth.json          the labels, in COCO's format, where there are any
-detections/         what was found in the labelled images, in COCO's results format: per combination a file of all
-                    and one of what is shown
+truth.json          the labels in COCO's format, if there are any
+detections/         what was found in the labelled images, as COCO results: per combination one file of all detections
+                    and one of those that are shown
 pictures/           one picture with its detections per combination
 """
 
@@ -14,18 +14,21 @@ import os
 from typing import IO, Any, Dict, List, Optional, Sequence, Set
 
 from app import __version__
-from app.errors import OutputError, SourceError, UsageError, warn
+from app.errors import OutputError, UsageError, warn
 from app.files import remove_file, write_file
+from tools.json_file import expecting, read_json
 from tools.sweep.grid import ACCURACY, Combination, Task, as_json, from_json
 
 Json = Dict[str, Any]
 
 FORMAT = 1
+WHAT = "a sweep's folder as tools.sweep writes it"
+OTHER_RUN = "name another --run, or remove it"
 
 
 class Journal:
-    """A sweep's folder. plan: sweep.json. measurements: what was measured, dicts with `key`, `combination`, `round` and
-    what `tools.sweep.measure` gave. A context manager where it was started: nobody else can measure there meanwhile.
+    """A sweep's folder. plan: sweep.json. measurements: dicts with `key`, `combination`, `round` and the results of
+    `tools.sweep.measure`. A context manager if it was started: no other sweep can run in the folder meanwhile.
     """
 
     def __init__(self, folder: str, plan: Json, measurements: List[Json]) -> None:
@@ -38,21 +41,21 @@ class Journal:
     def start(cls, folder: str, options: Json, grid: Sequence[Combination], machine: Json, dataset: Json) -> "Journal":
         """The sweep of these options in `folder`: the one begun there, or a new one.
 
-        options: all that decides what is measured. dataset: the labels, {} without. Raises UsageError where the folder
-        has another sweep, or one that is running, OutputError where it cannot be written.
+        options: everything that decides what is measured. dataset: the labels, {} without. Raises UsageError if the
+        folder has another sweep, or one that is running, OutputError if it is not writable.
         """
         try:
             for part in ("detections", "pictures"):
                 os.makedirs(os.path.join(folder, part), exist_ok=True)
             lock = open(os.path.join(folder, "measurements.jsonl"), "ab")  # noqa: SIM115
         except OSError as error:
-            raise OutputError("{}: cannot be made: {}".format(folder, error.strerror)) from error
+            raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             journal = cls._begin(folder, options, grid, machine, dataset)
         except BlockingIOError as error:
             lock.close()
-            raise UsageError("{}: a sweep is running there; name another --run, or wait".format(folder)) from error
+            raise UsageError(f"{folder}: a sweep is running there; name another --run, or wait") from error
         except BaseException:
             lock.close()
             raise
@@ -65,11 +68,11 @@ class Journal:
         if os.path.exists(os.path.join(folder, "sweep.json")):
             journal = cls.read(folder)
             journal._drop_partial_line()
-            if journal.measurements:  # else nothing is lost by beginning again, with other options too
+            if journal.measurements:  # else nothing is lost by starting again, even with other options
                 journal._check(options, machine, dataset)
                 return journal
         if os.path.getsize(os.path.join(folder, "measurements.jsonl")):
-            raise UsageError("{}: has measurements, but no sweep.json; name another --run, or remove it".format(folder))
+            raise UsageError(f"{folder}: has measurements, but no sweep.json; {OTHER_RUN}")
         if dataset:
             write_file(truth_path, json.dumps(dataset).encode())
         else:
@@ -80,37 +83,30 @@ class Journal:
         return cls(folder, dict(plan, grid=list(grid)), [])
 
     def _check(self, options: Json, machine: Json, dataset: Json) -> None:
-        """Raise UsageError where what was measured is not of these options and labels; warn of another machine."""
+        """Raise UsageError if the folder was measured with other options or labels; warn about another machine."""
         then = self.plan["options"]
         if then != options:
             differing = ", ".join(sorted(key for key in {*then, *options} if then.get(key) != options.get(key)))
-            raise UsageError(
-                "{}: has another sweep (it differs in: {}); name another --run, or remove it".format(
-                    self.folder, differing
-                )
-            )
-        if dataset and read_json(os.path.join(self.folder, "truth.json")) != dataset:
-            raise UsageError(
-                "{}: the images or their labels have changed since; name another --run, or remove it".format(
-                    self.folder
-                )
-            )
+            raise UsageError(f"{self.folder}: has another sweep (it differs in: {differing}); {OTHER_RUN}")
+        if dataset and read_json(os.path.join(self.folder, "truth.json"), WHAT) != dataset:
+            raise UsageError(f"{self.folder}: the images or their labels have changed since; {OTHER_RUN}")
         if self.plan["machine"].get("processor") != machine.get("processor"):
-            warn("{}: was begun on another machine; its figures do not compare".format(self.folder))
+            warn(f"{self.folder}: was begun on another machine; the figures are not comparable")
 
     @classmethod
     def read(cls, folder: str) -> "Journal":
-        """The sweep that is in `folder`. A line that was not written to its end is left out. Raises SourceError."""
+        """The sweep in `folder`, without a last line that was not written to its end. Raises SourceError."""
         path = os.path.join(folder, "sweep.json")
-        plan = read_json(path)
-        try:
+        plan = read_json(path, WHAT)
+        with expecting(path, WHAT):
             if plan["kind"] != "sweep" or plan["format"] != FORMAT:
-                raise ValueError("it is of another kind or version")
+                raise ValueError("it is of another kind or format")
             if not isinstance(plan["options"], dict) or not isinstance(plan["machine"], dict):
                 raise ValueError("its options or its machine are damaged")
             plan["grid"] = [from_json(fields) for fields in plan["grid"]]
-            path = os.path.join(folder, "measurements.jsonl")
-            measurements = []
+        path = os.path.join(folder, "measurements.jsonl")
+        measurements: List[Json] = []
+        with expecting(path, WHAT):
             if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
                     measurements = [json.loads(line) for line in file if line.endswith("\n")]
@@ -118,11 +114,7 @@ class Journal:
                 measurement["combination"] = from_json(measurement["combination"])
                 measurement["key"] = Task(measurement["combination"], measurement["round"]).key
                 if not isinstance(measurement.get("backend", ""), str):
-                    raise ValueError("the backend of {}".format(measurement["key"]))
-        except OSError as error:
-            raise SourceError("{}: {}".format(path, error.strerror)) from error
-        except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
-            raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error
+                    raise ValueError(f"the backend of {measurement['key']}")
         return cls(folder, plan, measurements)
 
     def __enter__(self) -> "Journal":
@@ -132,22 +124,22 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let others measure there. What was read stays."""
+        """Let other sweeps run there. What was read stays."""
         if self._lock is not None:
             self._lock.close()
 
     def _drop_partial_line(self) -> None:
-        """Cut off a last line that was not written to its end, so that the next one does not continue it."""
+        """Cut off a last line that was not written to its end, so that the next one starts a new line."""
         path = os.path.join(self.folder, "measurements.jsonl")
         try:
             if os.path.exists(path):
                 with open(path, "r+b") as file:
                     file.truncate(file.read().rfind(b"\n") + 1)
         except OSError as error:
-            raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+            raise OutputError(f"{path}: cannot write: {error.strerror}") from error
 
     def done(self) -> Set[str]:
-        """The keys of the tasks that were measured; but not those of accuracy whose detections are there no more."""
+        """The keys of the tasks that were measured, without those of accuracy whose detections are missing."""
         return {one["key"] for one in self.measurements if one["round"] != ACCURACY or self._has_found(one)}
 
     def _has_found(self, measurement: Json) -> bool:
@@ -155,23 +147,23 @@ class Journal:
         return all(map(os.path.exists, (self.detections_path(combination), self.shown_path(combination))))
 
     def check_backend(self, named: str, description: str, size: Optional[int] = None) -> None:
-        """Raise UsageError where the backend is not the one, or of the version, that was measured with before.
+        """Raise UsageError if the backend, or its version, is not the one that earlier measurements were made with.
 
-        named: in the options, as `auto`. description: what it is now; its beginning will do. size: of the network, if
-        only measurements of one count.
+        named: as in the options, such as `auto`. description: what it is now, or how that begins. size: of the
+        network, if only measurements of one size count.
         """
         for earlier in self.measurements:
             combination, then = earlier["combination"], earlier.get("backend", description)
             if combination.backend != named or size not in (None, combination.size) or then.startswith(description):
                 continue
             raise UsageError(
-                "{}: was begun with {} for the backend {}, which is {} now; install what it was begun with, or name "
-                "another --run".format(self.folder, then, named, description)
+                f"{self.folder}: was begun with {then} as backend {named}, which is now {description}; install the "
+                "former, or name another --run"
             )
 
     def add(self, task: Task, result: Json) -> None:
-        """Keep what a task has measured. Raises OutputError, and UsageError where it was with another backend than
-        what is there.
+        """Keep the result of a task. Raises OutputError, and UsageError if it was measured with another backend than
+        the earlier ones.
         """
         if "backend" in result:
             self.check_backend(task.combination.backend, result["backend"], task.combination.size)
@@ -183,28 +175,17 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise OutputError("{}: cannot be written: {}".format(path, error.strerror)) from error
+            raise OutputError(f"{path}: cannot write: {error.strerror}") from error
         self.measurements.append(dict(line, combination=task.combination))
 
     def detections_path(self, combination: Combination) -> str:
-        """Where the detections of a combination in the labelled images are."""
+        """The file of a combination's detections in the labelled images."""
         return os.path.join(self.folder, "detections", combination.key + ".json")
 
     def shown_path(self, combination: Combination) -> str:
-        """Where those of them are that the program shows: of a box its likeliest label, if it is likely enough."""
+        """The file of those that the program shows: the likeliest label of each box, if it is likely enough."""
         return os.path.join(self.folder, "detections", combination.key + ".shown.json")
 
     def picture_path(self, combination: Combination) -> str:
-        """Where a picture with a combination's detections is."""
+        """The file of a picture with a combination's detections."""
         return os.path.join(self.folder, "pictures", combination.key + ".jpg")
-
-
-def read_json(path: str) -> Any:
-    """What one of the files holds. Raises SourceError."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except OSError as error:
-        raise SourceError("{}: {}".format(path, error.strerror)) from error
-    except (ValueError, RecursionError) as error:
-        raise SourceError("{}: not what tools.sweep writes ({})".format(path, error)) from error

@@ -1,4 +1,4 @@
-"""A measurement's process, seen from outside: what it says, its warnings, and its failures as exceptions of here."""
+"""Run a measurement in its own process: its result, its warnings, and its failures as exceptions here."""
 
 import json
 import subprocess
@@ -11,17 +11,17 @@ from app.errors import ModelError, OutputError, SourceError, UsageError
 
 Json = Dict[str, Any]
 
-STOP_LIMIT = 5.0  # seconds that a measurement has to end
-# Exit code of a measurement -> what it stands for here.
+STOP_LIMIT = 5.0  # seconds that a measurement has to stop
+# Exit code of a measurement -> the exception it stands for.
 FAILURES = {2: UsageError, 3: SourceError, 4: ModelError, 5: OutputError}
 
-_said: Set[str] = set()  # warnings of measurements, which all of them give
+_said: Set[str] = set()  # warnings that are shown already; each measurement repeats them
 
 
 def measure_apart(spec: Json, words: str) -> Json:
-    """What `tools.sweep.measure` says of `spec`, in a process of its own. words: what is measured, for people.
+    """The result of `tools.sweep.measure` for `spec`, run in its own process. words: what is measured, for messages.
 
-    Raises the NanoyoloError that it ended with, and KeyboardInterrupt where it was interrupted.
+    Raises the NanoyoloError that it ended with, or KeyboardInterrupt if it was interrupted.
     """
     command = [sys.executable, "-m", "tools.sweep.measure"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -44,13 +44,13 @@ def measure_apart(spec: Json, words: str) -> Json:
         raise KeyboardInterrupt
     if process.returncode in FAILURES and lines:
         said = lines[-1][len("error: ") :] if lines[-1].startswith("error: ") else lines[-1]
-        raise FAILURES[process.returncode]("{} ({})".format(said, words))
+        raise FAILURES[process.returncode](f"{said} ({words})")
     if process.returncode < 0:
-        raise ModelError("a measurement was killed by signal {} ({})".format(-process.returncode, words))
+        raise ModelError(f"a measurement was killed by signal {-process.returncode} ({words})")
     if process.returncode:
-        raise ModelError("a measurement ended with {} ({}): {}".format(process.returncode, words, "\n".join(lines)))
+        raise ModelError(f"a measurement ended with {process.returncode} ({words}): " + "\n".join(lines))
     try:
         result: Json = json.loads(output.decode().splitlines()[-1])
     except (ValueError, IndexError) as error:
-        raise ModelError("a measurement said nothing that can be read: {!r}".format(output[-200:])) from error
+        raise ModelError(f"the output of a measurement is not JSON: {output[-200:]!r} ({words})") from error
     return result

@@ -1,25 +1,25 @@
-"""Combinations ranked by their real rate, so that running the sweep again gives the same ranking.
+"""Combinations ranked by their real rate, so that running the sweep again yields the same ranking.
 
-The few rounds of one combination cannot say how far its rate may be off: their range is wide or narrow by chance. But
-what varies is how long the work takes, and all combinations share the machine on which it does. So its variation is
-taken from all of them together, and each rate is let vary as its work and its pacing have it: one that waits for
-deadlines does not vary at all, unless the work nearly fills the period.
+The few rounds of one combination cannot show how far its rate may be off: their range is wide or narrow by chance. But
+what varies is how long the work takes, and all combinations share the machine on which it does. So the variation is
+pooled over all of them, and each rate varies as its work and its pacing allow: one that waits for deadlines does not
+vary at all, unless the work nearly fills the period.
 
-Rates that run into one another have one rank, as those at the two ends of such a chain have. Were each pair compared
-for itself, every pair that can just be told apart would be a chance for the ranks of two sweeps to differ.
+Rates whose spreads overlap share a rank, as do those at the two ends of a chain of such overlaps. If each pair were
+compared on its own, every pair that can just be told apart would be a chance for the ranks of two sweeps to differ.
 """
 
 import math
 from typing import Any, Dict, List, Sequence, Tuple
 
-from tools.sweep.chance import DRIFT
-
 Json = Dict[str, Any]
+
+DRIFT = 0.04  # share of a rate by which a shared machine drifts within a minute
 
 
 def variation(works: Sequence[Sequence[float]]) -> float:
-    """The factor by which the work may take longer, or less long: its pooled geometric standard deviation, 1 where
-    every combination was measured once. works: milliseconds, of each combination in its rounds.
+    """The factor by which the work may take longer or shorter: its pooled geometric standard deviation, 1 if every
+    combination was measured once. works: milliseconds, of each combination in its rounds.
     """
     squares = 0.0
     freedom = 0
@@ -33,11 +33,11 @@ def variation(works: Sequence[Sequence[float]]) -> float:
 
 
 def likely(row: Json, factor: float) -> Tuple[float, float]:
-    """The least and the most that a row's real rate would be were its work `factor` times as long, and as short."""
+    """The lowest and the highest real rate of a row if its work took `factor` times as long, or as short."""
     period = 1000 / row["fps"]["median"]
     work = min(row["work_ms"]["median"], period)
     combination = row["combination"]
-    idle = shortest = 0.0  # of the period, what longer work may take; and what shorter work does not fall below
+    idle = shortest = 0.0  # of the period, what longer work may use up; and the least that shorter work can make of it
     if combination.pacing != "delay":
         idle = row["stages_ms"]["capture"]["median"] + row["stages_ms"]["wait"]["median"]
         shortest = min(period, 1000 / combination.fps) if combination.fps else 0.0
@@ -46,9 +46,8 @@ def likely(row: Json, factor: float) -> Tuple[float, float]:
 
 
 def ranks(rates: Sequence[Tuple[float, float]]) -> List[int]:
-    """The rank of each rate, of which the least and the most that are likely are given: 1, and one more for each rate
-    of a higher group. A group ends where all that is likely of the next lower rate is below all that is likely of those
-    in it, by more than DRIFT.
+    """The rank of each rate, given its likely lowest and highest: 1, plus the number of rates in higher groups. A group
+    ends where the highest of the next rate is below the lowest of the group by more than DRIFT.
     """
     result = [0] * len(rates)
     rank, lowest = 1, 0.0

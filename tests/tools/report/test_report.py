@@ -56,7 +56,7 @@ def test_page_markdown_and_csv(sweep, tmp_path, capsys):
 
 def test_a_model_that_is_elsewhere_is_warned_of(sweep, tmp_path, capsys):
     assert run(sweep, "--output", tmp_path / "out") == 0
-    assert "nothing is said of what to expect on a Nano" in capsys.readouterr().err
+    assert "left out what to expect on a Nano" in capsys.readouterr().err
 
 
 def test_the_same_run_twice_gives_two_of_each(sweep, tmp_path):
@@ -89,7 +89,7 @@ def report_section(tables):
 def test_an_unfinished_sweep(tmp_path):
     reports.make_sweep(tmp_path / "sweep", measured=1)
     assert run(tmp_path / "sweep", "--output", tmp_path / "out") == 0
-    assert "The sweep is not complete: 7 of 8 combinations" in (tmp_path / "out" / "report.html").read_text()
+    assert "The sweep is incomplete: 7 of 8 combinations" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_an_empty_sweep(tmp_path):
@@ -149,12 +149,12 @@ def test_models_of_sweeps():
     }
     swept = [("a", "a.onnx", [160], False, wide), ("a", "a.onnx", [320], False, other), ("b", "b", [32], True, other)]
     assert report.models_of(swept) == {
-        "a, rectangular, of 1280x720": ("a.onnx", [160], False, wide),
-        "a, rectangular, of 640x480": ("a.onnx", [320], False, other),
+        "a, rectangular, 1280x720": ("a.onnx", [160], False, wide),
+        "a, rectangular, 640x480": ("a.onnx", [320], False, other),
         "b": ("b", [32], True, other),
     }
     both = report.models_of([("a", "1/a.onnx", [160], True, other), ("a", "2/a.onnx", [160], True, other)])
-    assert list(both) == ["a, square, of 640x480", "a, square, of 640x480, 2/a.onnx"]
+    assert list(both) == ["a, square, 640x480", "a, square, 640x480, 2/a.onnx"]
 
 
 def test_usage(capsys):
@@ -174,7 +174,7 @@ def test_where_it_cannot_be_written_nothing_is(tmp_path, capsys, blocked):
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     if blocked == "out":
-        assert "out: is a file; --output wants a folder" in err
+        assert "out: is a file; --output needs a folder" in err
     else:
         assert os.listdir(tmp_path / "out") == [os.path.basename(blocked)]
 

@@ -51,7 +51,7 @@ def test_score_says_which_classes_were_confused(tmp_path):
     (section,) = read(tmp_path, report)
     (table,) = (table for table in section.tables if table.title.endswith(", confusions"))
     assert table.rows == [["dog", reports.EVIL, "7"]]
-    assert "0.310 or more" in table.note
+    assert "of 0.310 or more" in table.note
 
 
 def test_score_says_what_was_scored_and_on_what(tmp_path):
@@ -68,8 +68,8 @@ def test_score_against_others_is_said(tmp_path):
     compared = {"detections": "a.json", "difference": 0.05, "deviation": 0.02, "low": -0.01, "high": 0.1, "images": 64}
     (section,) = read(tmp_path, {**reports.score(), "against": compared})
     assert section.sentences == [
-        "AP50 against a.json: +0.050, which may be chance; with images drawn anew: -0.010 to +0.100 in 95 %, deviation "
-        "0.020."
+        "AP50 against a.json: +0.050, which may be chance. With resampled images: -0.010 to +0.100 in 95 %, standard "
+        "deviation 0.020."
     ]
 
 
@@ -94,7 +94,7 @@ def test_score_of_nothing_labelled_has_no_empty_plots(tmp_path):
 def test_bench_of_the_loop(tmp_path):
     report = reports.bench(s160=reports.loop_figures(), s320=dict(reports.loop_figures(), more=reports.spread(1)))
     (section,) = read(tmp_path, report)
-    assert section.sentences == ["When this was measured: the cores have been busy."]
+    assert section.sentences == ["While this was measured: the cores have been busy."]
     assert section.tables[0].header == ["figure", "size 160", "size 320"]
     found = cells(section)
     assert found["FPS: bare"] == ["65.9 (59.3 to 72.5)"] * 2
@@ -115,8 +115,8 @@ def test_bench_of_backends(tmp_path):
     assert cells(section)["ms: onnx, infer"] == ["12.00 (10.80 to 13.20)"]
     facts = dict(section.facts)
     assert facts["onnx"] == "onnx 1.2, 2 threads"
-    assert facts["tensorrt"] == "not here: there is no GPU"
-    assert facts["source"] == "one tensor, again and again"
+    assert facts["tensorrt"] == "not available: there is no GPU"
+    assert facts["source"] == "one tensor, repeated"
     assert any("160 onnx" in plot.svg for plot in section.plots)
 
 
@@ -164,7 +164,9 @@ def test_detect_where_nothing_was_done(tmp_path):
 
 def test_evaluate(tmp_path):
     (section,) = read(tmp_path, reports.evaluate())
-    assert section.sentences == ["As the model's card says: 71.52 % top-1, 94.00 % top-5."]
+    assert section.sentences == [
+        "The model's card states 71.52 % top-1 and 94.00 % top-5, which agrees with this evaluation."
+    ]
     found = cells(section)
     assert found["top-1"] == ["71.52 %"]
     assert found["superclass top-1"] == ["82.00 %"]
@@ -181,8 +183,8 @@ def test_evaluate_that_was_stopped_before_the_first_image(tmp_path):
     report.update(dict.fromkeys(("top1", "top5", "superclass_top1", "loss", "images_per_s")))
     report["ms_per_image"] = dict.fromkeys(("mean", "p50", "p95"))
     (section,) = read(tmp_path, report)
-    assert section.sentences == ["The evaluation was stopped early: these are the figures so far."]
-    assert set(cells(section)) == {"seconds in all", "seconds of warm-up", "peak memory, MB"}
+    assert section.sentences == ["The evaluation was stopped early; these are the figures up to then."]
+    assert set(cells(section)) == {"seconds in total", "seconds of warm-up", "peak memory, MB"}
 
 
 BAD = {

@@ -91,4 +91,4 @@ def test_more_than_chance_and_chance():
 def test_more_than_chance_is_where_the_draws_agree(low, high, words):
     compared = {"detections": "a/b.json", "difference": (low + high) / 2, "deviation": 0.02, "images": 16}
     said = chance.in_words(dict(compared, low=low, high=high))[0]
-    assert said == f"AP50 against b.json: {(low + high) / 2:+.3f}, which {words}"
+    assert said == f"AP50 against b.json: {(low + high) / 2:+.3f}, which {words}."

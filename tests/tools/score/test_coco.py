@@ -101,23 +101,23 @@ def test_images_that_are_not_listed(folder):
 def test_category_that_is_no_class(folder, capsys):
     assert read(folder, CONTENT, ["dog"]).category_ids == [18]
     warning = capsys.readouterr().err
-    assert "labels.json: 1 of its categories are no class of the model" in warning
+    assert "labels.json: 1 of its categories are not classes of the model" in warning
     assert warning.endswith(" will be missed: couch\n")
     assert len(warning.splitlines()) == 1
 
 
 def test_no_category_is_a_class(folder):
-    with pytest.raises(SourceError, match="labels.json: no class of the model is any of its categories"):
+    with pytest.raises(SourceError, match="labels.json: none of its categories is a class of the model"):
         read(folder, CONTENT, ["cat"])
 
 
 @pytest.mark.parametrize(
     "content, phrase",
     [
-        pytest.param("", "not JSON", id="empty"),
-        pytest.param("no json", "not JSON", id="text"),
-        pytest.param("[" * 200000, "not JSON", id="deeply nested"),
-        pytest.param('{"a":' * 200000, "not JSON", id="deeply nested objects"),
+        pytest.param("", "not a COCO file", id="empty"),
+        pytest.param("no json", "not a COCO file", id="text"),
+        pytest.param("[" * 200000, "not a COCO file", id="deeply nested"),
+        pytest.param('{"a":' * 200000, "not a COCO file", id="deeply nested objects"),
         pytest.param([], "not a COCO file", id="a list"),
         pytest.param({}, "its images should be a list", id="no lists"),
         pytest.param(changed("annotations"), "its annotations should be a list", id="no annotations"),
@@ -148,11 +148,11 @@ def test_no_category_is_a_class(folder):
         pytest.param(
             changed("annotations", 0, "category_id", to=1), "annotations[0]: there is no category_id 1", id="category"
         ),
-        pytest.param(extended("annotations"), "the id of annotations is there twice: 9", id="annotation twice"),
-        pytest.param(extended("images", file_name="c.jpg"), "the id of images is there twice: 30", id="image id twice"),
-        pytest.param(extended("images", id=1), "an image is there twice: 'a.jpg'", id="image twice"),
-        pytest.param(extended("categories", name="x"), "the id of categories is there twice: 63", id="category id"),
-        pytest.param(extended("categories", id=1, name="sofa"), "a category is there twice: 'couch'", id="name twice"),
+        pytest.param(extended("annotations"), "the id of annotations occurs twice: 9", id="annotation twice"),
+        pytest.param(extended("images", file_name="c.jpg"), "the id of images occurs twice: 30", id="image id twice"),
+        pytest.param(extended("images", id=1), "an image occurs twice: 'a.jpg'", id="image twice"),
+        pytest.param(extended("categories", name="x"), "the id of categories occurs twice: 63", id="category id"),
+        pytest.param(extended("categories", id=1, name="sofa"), "a category occurs twice: 'couch'", id="name twice"),
     ],
 )  # fmt: skip
 def test_malformed(folder, content, phrase):
@@ -166,7 +166,7 @@ def test_malformed(folder, content, phrase):
 
 def test_not_a_text_file(folder):
     (folder / "labels.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SourceError, match="labels.json: not JSON"):
+    with pytest.raises(SourceError, match="labels.json: not a COCO file"):
         read_truth(str(folder), str(folder / "labels.json"), NAMES)
 
 

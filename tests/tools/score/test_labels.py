@@ -65,9 +65,9 @@ def test_image_ids(tmp_path, names, ids):
         pytest.param("dog 0.5 0.5 1 1", "7.txt:1: should be: class cx cy w h", id="a name"),
         pytest.param("2 0.5 0.5 1 1", "7.txt:1: class 2 is not one of 0 to 1", id="no such class"),
         pytest.param("-1 0.5 0.5 1 1", "7.txt:1: class -1 is not one of 0 to 1", id="negative class"),
-        pytest.param("1 0.5 0.5 1.5 1", "7.txt:1: sides and centres should be from 0 to 1", id="too wide"),
-        pytest.param("1 0.5 0.5 -0.5 1", "7.txt:1: sides and centres should be from 0 to 1", id="negative width"),
-        pytest.param("1 0.5 nan 1 1", "7.txt:1: sides and centres should be from 0 to 1", id="NaN"),
+        pytest.param("1 0.5 0.5 1.5 1", "7.txt:1: centres and sides should be from 0 to 1", id="too wide"),
+        pytest.param("1 0.5 0.5 -0.5 1", "7.txt:1: centres and sides should be from 0 to 1", id="negative width"),
+        pytest.param("1 0.5 nan 1 1", "7.txt:1: centres and sides should be from 0 to 1", id="NaN"),
     ],
 )
 def test_malformed_yolo(folder, labels, message):
@@ -79,7 +79,7 @@ def test_malformed_yolo(folder, labels, message):
 
 def test_yolo_labels_that_are_no_text(folder):
     (folder / "7.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SourceError, match="7.txt: not a text file that can be read"):
+    with pytest.raises(SourceError, match="7.txt: not a readable text file"):
         read(folder)
 
 
@@ -108,7 +108,7 @@ def test_as_many_as_are_named_are_all(folder, capsys):
 
 def test_a_folder_of_no_labels(folder):
     (folder / "7.txt").unlink()
-    with pytest.raises(SourceError, match="has a .txt for none of the images in "):
+    with pytest.raises(SourceError, match="has no .txt for any of the images in "):
         read(folder)
 
 
@@ -118,9 +118,9 @@ def test_images_in_inner_folders_are_told_of(folder, capsys):
     put(folder / "val", "1.png")
     put(folder / "train", "2.png")
     assert [entry["file_name"] for entry in read(folder).dataset["images"]] == ["7.png"]
-    assert "the images in its folders are left out: train, val\n" in capsys.readouterr().err
+    assert "the images in its subfolders are left out: train, val\n" in capsys.readouterr().err
     (folder / "7.png").unlink()
-    with pytest.raises(SourceError, match="no images there; .* say one: train, val$"):
+    with pytest.raises(SourceError, match="no images there; .* name one: train, val$"):
         read(folder)
 
 

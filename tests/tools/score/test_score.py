@@ -63,7 +63,7 @@ def test_coco_labels_and_results_need_no_model(folder, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 100
     assert lines[1].split() == ["dog", "1", "1.000", "1.000", "1.000", "0.750"], "the best class first"
-    assert "best F1 0.667 of what scores 0.750 or more: precision 1.000, recall 0.500" in lines
+    assert "best F1 0.667 at a score of 0.750 or more: precision 1.000, recall 0.500" in lines
 
 
 def test_what_was_scored_and_on_what(folder):
@@ -76,7 +76,7 @@ def test_what_was_scored_and_on_what(folder):
 @pytest.mark.parametrize(
     "images, model, code, words",
     [
-        ("none", "yolov3-tiny", 3, "none: there is no such folder; --images wants a folder"),
+        ("none", "yolov3-tiny", 3, "none: no such folder; --images needs a folder"),
         (".", "there-is-none", 4, "there-is-none.onnx: no such model; weights/ has: "),
     ],
 )
@@ -92,7 +92,7 @@ def test_conf_is_the_threshold_of_the_mistakes(folder, capsys):
     assert code == 0
     assert report["best_f1"]["threshold"] == 0.75
     assert report["mistakes"]["false"]["confusion"] == report["mistakes"]["lost"]["confusion"] == 1
-    assert "a class that no model knows taken for dog: 1" in capsys.readouterr().out
+    assert "a class that no model knows detected as dog: 1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,12 @@ def test_nothing_to_count(folder, capsys, content, objects, found):
 @pytest.mark.parametrize(
     "found, phrase",
     [
-        pytest.param("not json", "not JSON", id="no JSON"),
+        pytest.param("not json", "not COCO results", id="no JSON"),
         pytest.param('{"image_id": 7}', "should be a list", id="an object"),
         pytest.param("[{}]", "image_id", id="an empty result"),
         pytest.param('[{"image_id": 70}]', "category_id", id="fields are missing"),
-        pytest.param([dict(FOUND[0], image_id=1)], "labelled ones: 1; those are 70", id="another image"),
-        pytest.param([dict(FOUND[0], category_id=1)], "has categories that are not", id="another category"),
+        pytest.param([dict(FOUND[0], image_id=1)], "without labels: 1; those with labels are 70", id="another image"),
+        pytest.param([dict(FOUND[0], category_id=1)], "has categories without labels", id="another category"),
     ],
 )
 def test_bad_detections_are_one_line(folder, capsys, found, phrase):
@@ -174,7 +174,7 @@ def test_detections_that_were_saved_score_the_same(folder, capsys):
     assert again["against"]["difference"] == 0
     capsys.readouterr()
     assert score.main([*scored, "--detections", str(saved), "--save-detections", str(saved)]) == 2
-    assert "--save-detections writes what a model finds" in capsys.readouterr().err
+    assert "--save-detections needs a model" in capsys.readouterr().err
 
 
 class Seer:
@@ -200,7 +200,7 @@ def test_find_all(folder, capsys):
 
 def test_find_all_tells_of_images_of_another_size(folder, capsys):
     score.find_all(Seer(), truth(folder, 100))
-    assert "7.png: not of the size that its labels are for; 1 of 1 images are so" in capsys.readouterr().err
+    assert "7.png: its size differs from its labels" in capsys.readouterr().err
 
 
 @needs_model
@@ -260,8 +260,8 @@ def test_against_others(folder, capsys):
     assert report["against"]["low"] == report["against"]["high"] == pytest.approx(report["ap50"])  # of one image
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
-        "AP50 against fewer.json: +0.500, which says little of 1 images: to tell it from chance, 16 or more are needed",
-        "  with images drawn anew: +0.500 to +0.500 in 95 %, deviation 0.000",
+        "AP50 against fewer.json: +0.500, which may be chance: 16 images or more are needed to know, and there are 1.",
+        "With resampled images: +0.500 to +0.500 in 95 %, standard deviation 0.000.",
     ]
 
 

@@ -173,7 +173,6 @@ def test_accuracy(tmp_path):
     assert row["accuracy"]["ap50"] == pytest.approx(1)
     assert row["accuracy"]["mistakes"]["found"] == 1
     assert row["accuracy"]["mistakes"]["false"]["background"] == 0  # below what is shown
-    assert row["shown"] == [RIGHT]
     assert row["accuracy"]["images"] == 1
 
 
@@ -188,8 +187,27 @@ def test_what_is_shown_is_less_than_what_is_scored(tmp_path):
         with open(path, "w") as file:
             json.dump(found, file)
     (row,) = rows(journal)
-    assert row["shown"] == [RIGHT]
     assert row["accuracy"]["mistakes"]["false"]["background"] == 0
+
+
+def test_what_is_on_the_front(tmp_path):
+    """Rates and pacings of one choice are all on it, or none is."""
+    pytest.importorskip("pycocotools")
+    slow = FREE._replace(size=416)
+    journal = journal_of(
+        tmp_path,
+        *((one, 1, measured()) for one in (KEPT, DELAYED, FREE)),
+        (slow, 1, measured(stages={"infer": 99})),
+        grid=(KEPT, DELAYED, FREE, slow),
+        dataset=LABELLED,
+    )
+    for combination, found in ((KEPT, [RIGHT]), (DELAYED, [RIGHT]), (FREE, []), (slow, [RIGHT])):
+        with open(journal.detections_path(combination), "w") as file:
+            json.dump(found, file)
+    found = rows(journal)
+    assert [row["front"] for row in found] == [True, True, False, False]
+    table = tables(found)[0]
+    assert [line[table.header.index("front")] for line in table.rows] == ["yes", "yes", "", ""]
 
 
 class Terminal(io.StringIO):
@@ -227,18 +245,11 @@ def test_on_a_board_accuracy_is_left_to_the_report(tmp_path, monkeypatch):
     monkeypatch.setattr(summary.importlib.util, "find_spec", lambda name: None)
     row = labelled_row(tmp_path, [RIGHT])
     assert row["accuracy"] is None
-    assert row["shown"] == [RIGHT]
-
-
-def test_without_labels_what_was_found_is_kept_all_the_same(tmp_path):
-    row = labelled_row(tmp_path, [RIGHT, dict(RIGHT, score=0.2)], dataset={})
-    assert row["accuracy"] is None
-    assert row["shown"] == [RIGHT]
 
 
 @pytest.mark.parametrize("content", ["", "[{", "[" * 100000, "{}", '[{"image_id": 1}]'])
 def test_damaged_detections_are_one_line(tmp_path, content):
-    journal = journal_of(tmp_path, (KEPT, 1, measured()))
+    journal = journal_of(tmp_path, (KEPT, 1, measured()), dataset=LABELLED)
     with open(journal.detections_path(KEPT), "w") as file:
         file.write(content)
     with pytest.raises(SourceError) as caught:
@@ -319,7 +330,6 @@ def test_for_a_spreadsheet_figures_are_numbers(tmp_path):
 @pytest.mark.parametrize(
     "figures, expected",
     [
-        (None, ""),
         ({"median": 24.0, "least": 24.0, "most": 24.0}, "24.0"),
         ({"median": 24.04, "least": 24.01, "most": 24.0}, "24.0"),
         ({"median": 24.0, "least": 23.9, "most": 24.1}, "24.0 (23.9 to 24.1)"),
