@@ -17,7 +17,7 @@ GREY = "#777777"
 LEGEND_FONT = 9.0  # points
 HANDLE = 3.6  # length in a legend, in its font's size: so long that the pattern of a line repeats
 WIDTH = 4.6  # of a figure, in inches: as wide as a phone, so that its labels can be read there
-COLUMNS = ((8, 3), (19, 2))  # the longest label of a legend -> its columns; else one
+COLUMNS = ((11, 3), (19, 2))  # the longest label of a legend -> its columns; else one
 
 
 class Look(NamedTuple):

@@ -85,7 +85,7 @@ def _confidence(rows: Sequence[Json]) -> str:
     wrong = f", and prefers size {best} where AP50 prefers {right}" if right and best != right else ""
     return (
         f"Mean confidence ({listed}) is not accuracy{wrong}. It averages over what was found: objects that were missed "
-        "do not count, and each uncertain one that a better size adds lowers it."
+        "do not count, and each uncertain detection that a better size adds lowers it."
     )
 
 
@@ -97,7 +97,7 @@ def _rates(rows: Sequence[Json]) -> str:
     if paced:
         worst = ""
         if late:
-            what, fps, work = _named(late[0], rows, late[0]["words"]), late[0]["fps"], late[0]["work_ms"]
+            what, fps, work = _named(late[0], rows, (*SEEN, "fps")), late[0]["fps"], late[0]["work_ms"]
             worst = f"; {what or 'it'} reached {fps['median']:.1f}, as a frame takes {work['median']:.1f} ms of work"
         found.append(
             f"With deadlines {len(paced) - len(late)} of {len(paced)} settings reached the configured rate{worst}."

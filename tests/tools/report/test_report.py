@@ -1,14 +1,13 @@
 import csv
+import importlib
 import io
 import json
 import os
 import re
-import subprocess
 import sys
 
 import pytest
 from support import reports
-from support.program import ROOT
 
 from tools.report import __main__ as report
 from tools.tables import Table
@@ -192,25 +191,28 @@ def test_an_earlier_page_is_replaced(tmp_path):
     assert "<title>second</title>" in (tmp_path / "out" / "report.html").read_text()
 
 
+def imported_without(monkeypatch, *modules):
+    """The command, imported anew as where these are not installed."""
+    import tools.report
+
+    for name in [name for name in sys.modules if name.startswith("tools.report.")]:
+        monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr(tools.report, name.rpartition(".")[2], raising=False)
+    for name in modules:
+        monkeypatch.setitem(sys.modules, name, None)
+    return importlib.import_module("tools.report.__main__")
+
+
 @pytest.mark.parametrize("module", ("matplotlib", "jinja2"))
-def test_a_missing_package_is_named(tmp_path, module):
-    write(tmp_path / "run.json", reports.detect())
-    code = f"import sys; sys.modules[{module!r}] = None; from tools.report.__main__ import main; "
-    code += "sys.exit(main(sys.argv[1:]))"
-    found = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "run.json"), "--output", str(tmp_path / "out")],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert found.returncode == 4
-    assert found.stderr == f"error: {module} is needed for reports: python -m pip install -e '.[report]'\n"
+def test_a_missing_package_is_named(tmp_path, monkeypatch, capsys, module):
+    arguments = [str(write(tmp_path / "run.json", reports.detect())), "--output", str(tmp_path / "out")]
+    assert imported_without(monkeypatch, module).main(arguments) == 4
+    error = f"error: {module} is needed for reports: python -m pip install -e '.[report]'\n"
+    assert capsys.readouterr().err == error
     assert not (tmp_path / "out").exists()
 
 
-def test_help_needs_neither():
-    code = (
-        "import sys; sys.modules['matplotlib'] = sys.modules['jinja2'] = None; "
-        "from tools.report.__main__ import main; main(['--help'])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert found.returncode == 0
-    assert "examples:" in found.stdout
+def test_help_needs_neither(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        imported_without(monkeypatch, "matplotlib", "jinja2").main(["--help"])
+    assert "examples:" in capsys.readouterr().out
