@@ -63,7 +63,7 @@ def make_report(args: argparse.Namespace) -> str:
         except NanoyoloError as error:  # the figures were measured elsewhere, and the model is not here
             warn(f"left out what to expect on a Nano: {error}")
 
-    title = args.title or "How good, how fast"
+    title = args.title or "Accuracy and speed"
     today = datetime.date.today().isoformat()
     names = [os.path.basename(os.path.abspath(run)) for run in args.runs]
     outputs = {name: table.as_csv() for name, table in csv_names(sections).items()}

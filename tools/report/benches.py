@@ -47,9 +47,9 @@ def _figures(figures: Json) -> Iterator[tuple[str, str]]:
             continue
         if key.replace(".", "").isdigit():  # a configured rate
             yield f"at {key} FPS: work, ms", f"{value['work_ms']:.2f}"
-            yield f"at {key} FPS: real FPS by a delay", spread_text(value["delay"], 1)
+            yield f"at {key} FPS: real FPS with a delay", spread_text(value["delay"], 1)
             yield f"at {key} FPS: 1 / (work + delay)", f"{value['formula']:.1f}"
-            yield f"at {key} FPS: real FPS by deadlines", spread_text(value["deadline"], 1)
+            yield f"at {key} FPS: real FPS with deadlines", spread_text(value["deadline"], 1)
             continue
         words, digits = WORDS.get(key, (key, 3))
         for way, found in _leaves(value):

@@ -99,7 +99,7 @@ def configured_against_real(rates: Sequence[Rate]) -> str:
             formula = [(r.configured, r.predicted) for r in members if r.predicted is not None]
             axes.plot([c for c, _ in formula], [p for _, p in formula], ls="none", marker="_", ms=15, color=look.colour)
         if len({rate.delayed for rate in rates}) > 1:
-            for label, face in (("by deadlines", GREY), ("by a delay", "white")):
+            for label, face in (("with deadlines", GREY), ("with a delay", "white")):
                 entries.append(Line2D([], [], marker="o", ls="none", color=GREY, mfc=face, label=label))
         if any(rate.predicted is not None for rate in rates):
             entries.append(Line2D([], [], marker="_", ms=13, ls="none", color=GREY, label="formula"))

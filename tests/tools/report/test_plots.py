@@ -77,7 +77,7 @@ def test_rates(count):
     rates = [Rate(fps, min(fps, 500 / (i + 5)), None, look) for i, look in enumerate(MANY[:count]) for fps in (24, 40)]
     texts = drawn(plots.configured_against_real(rates))
     assert "real = configured" in texts
-    assert not {"formula", "by a delay"} & set(texts), "nothing of the kind is drawn"
+    assert not {"formula", "with a delay"} & set(texts), "nothing of the kind is drawn"
 
 
 def test_delays_beside_deadlines():
@@ -88,7 +88,7 @@ def test_delays_beside_deadlines():
         Rate(24, 24, None, one),
         Rate(12, 11, 10, one, True),
     ]
-    assert {"formula", "by a delay", "by deadlines"} <= set(drawn(plots.configured_against_real(rates)))
+    assert {"formula", "with a delay", "with deadlines"} <= set(drawn(plots.configured_against_real(rates)))
 
 
 @pytest.mark.parametrize("count", (1, 24))

@@ -126,7 +126,7 @@ def test_bench_of_pacing(tmp_path):
     found = cells(section)
     assert found["at 24 FPS: work, ms"] == ["7.82"]
     assert found["at 12.5 FPS: 1 / (work + delay)"] == ["20.2"]
-    assert found["at 24 FPS: real FPS by deadlines"] == ["23.9 (21.5 to 26.3)"]
+    assert found["at 24 FPS: real FPS with deadlines"] == ["23.9 (21.5 to 26.3)"]
     (plot,) = section.plots
     assert "formula" in plot.svg
 

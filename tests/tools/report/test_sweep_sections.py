@@ -13,6 +13,20 @@ def colours(plot):
     return set(re.findall(r"(?:fill|stroke): (#0072b2|#d55e00|#009e73|#cc79a7)", plot.svg))
 
 
+def change_measurements(folder, change=lambda number, line: {}, without=None):
+    """change: a measurement's new fields, given its number and itself. without: a field that none has."""
+    path = folder / "measurements.jsonl"
+    changed = [{**line, **change(n, line)} for n, line in enumerate(map(json.loads, path.read_text().splitlines()))]
+    for line in changed:
+        line.pop(without, None)
+    path.write_text("".join(json.dumps(line) + "\n" for line in changed))
+
+
+def change_plan(folder, change):
+    plan = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps({**plan, **change(plan)}))
+
+
 def test_without_labels(tmp_path):
     reports.make_sweep(tmp_path)
     (section,), model = sweeps.read(str(tmp_path))
@@ -83,26 +97,18 @@ def test_many_combinations(tmp_path):
     assert len(section.pictures) == sweeps.MOST
     for plot in section.plots[2:]:
         assert plot.caption.endswith("The first 24 of 32 are shown.")
-    assert "by a delay" in section.plots[1].svg
+    assert "with a delay" in section.plots[1].svg
 
 
 def test_medians_over_rates(tmp_path):
     """Speed does not depend on the configured rate, so the plots take all of them."""
-    reports.make_sweep(tmp_path, captures=[None], sizes=[160], fps=[10, 20, 30])
-    path = tmp_path / "measurements.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line, infer in zip(lines, (8.7, 58.7, 18.7)):
-        line["stages_ms"]["infer"]["mean"] = infer
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    grid = reports.make_sweep(tmp_path, captures=[None], sizes=[160], fps=[10, 20, 30])
+    stages = [
+        dict(reports.measurement(grid[0])["stages_ms"], infer=reports.percentiles(ms)) for ms in (8.7, 58.7, 18.7)
+    ]
+    change_measurements(tmp_path, lambda n, line: {"stages_ms": stages[n]})
     (section,), _ = sweeps.read(str(tmp_path))
     assert ">19.9<" in section.plots[1].svg, "the median of infer, with 1.2 for the rest"
-
-
-def change_measurements(folder, change):
-    """change: what becomes of a measurement, given its number too."""
-    path = folder / "measurements.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(dict(line, **change(n, line))) + "\n" for n, line in enumerate(lines)))
 
 
 def test_the_frame_is_the_largest_that_was_captured(tmp_path):
@@ -189,51 +195,34 @@ def test_a_damaged_picture_is_left_out(tmp_path, capsys):
     assert "not a JPEG" in capsys.readouterr().err
 
 
-def without_a_field(folder, name):
-    path = folder / "measurements.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    for line in lines:
-        del line[name]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+DAMAGED = {
+    "a rate of nothing": lambda folder: change_measurements(folder, lambda n, line: {"fps": {"real": 0}}),
+    **{
+        f"no {field}": lambda folder, field=field: change_measurements(folder, without=field)
+        for field in ("stages_ms", "latency_percentiles_ms", "fps", "detections", "combination")
+    },
+    "no options": lambda folder: change_plan(folder, lambda plan: {"options": {}}),
+    **{
+        f"sizes {sizes}": lambda folder, sizes=sizes: change_plan(
+            folder, lambda plan: {"options": dict(plan["options"], sizes=sizes)}
+        )
+        for sizes in (["a"], [[]], [1e999], 7)
+    },
+}
 
 
-@pytest.mark.parametrize("name", ("stages_ms", "latency_percentiles_ms", "fps", "detections", "combination"))
-def test_measurements_without_a_field(tmp_path, name):
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_damage_is_one_line(tmp_path, damage):
     reports.make_sweep(tmp_path)
-    without_a_field(tmp_path, name)
-    with pytest.raises(SourceError, match="not a sweep's folder"):
+    damage(tmp_path)
+    with pytest.raises(SourceError, match="not a sweep's folder") as caught:
         sweeps.read(str(tmp_path))
+    assert "\n" not in str(caught.value)
 
 
-def test_a_rate_of_nothing(tmp_path):
+def test_a_plan_without_a_grid_or_a_machine(tmp_path):
     reports.make_sweep(tmp_path)
-    path = tmp_path / "measurements.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(dict(line, fps={"real": 0})) + "\n" for line in lines))
-    with pytest.raises(SourceError, match="not a sweep's folder"):
-        sweeps.read(str(tmp_path))
-
-
-@pytest.mark.parametrize("sizes", (["a"], [[]], [1e999], 7))
-def test_a_plan_whose_sizes_are_none(tmp_path, sizes):
-    reports.make_sweep(tmp_path)
-    plan = json.loads((tmp_path / "sweep.json").read_text())
-    plan["options"]["sizes"] = sizes
-    (tmp_path / "sweep.json").write_text(json.dumps(plan))
-    with pytest.raises(SourceError, match="not a sweep's folder"):
-        sweeps.read(str(tmp_path))
-
-
-@pytest.mark.parametrize("field", ("options", "grid", "machine"))
-def test_a_plan_without_a_field(tmp_path, field):
-    reports.make_sweep(tmp_path)
-    plan = json.loads((tmp_path / "sweep.json").read_text())
-    plan[field] = {}
-    (tmp_path / "sweep.json").write_text(json.dumps(plan))
-    if field == "machine":
-        assert ("processor", "unknown, ? cores") in sweeps.read(str(tmp_path))[0][0].facts
-    elif field == "grid":
-        assert sweeps.read(str(tmp_path))[0][0].sentences == ["No combination has been measured yet."]
-    else:
-        with pytest.raises(SourceError, match="not a sweep's folder"):
-            sweeps.read(str(tmp_path))
+    change_plan(tmp_path, lambda plan: {"grid": [], "machine": {}})
+    (section,), _ = sweeps.read(str(tmp_path))
+    assert ("processor", "unknown, ? cores") in section.facts
+    assert section.sentences == ["No combination has been measured yet."]
