@@ -22,7 +22,7 @@ from app.modelcard import card_path, find_model
 from app.sources.readers import synthesise
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.sweep import __main__ as sweep
-from tools.sweep import measure, process
+from tools.sweep import measure, plan, process
 from tools.sweep.grid import Combination, as_json
 from tools.sweep.journal import Journal
 from tools.sweep.options import make_parser
@@ -312,10 +312,10 @@ def test_labels_that_changed_since(scored, tmp_path, capsys):
 def test_an_input_that_changed_since_is_another_one(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"some")
-    before = [sweep._state(str(place)) for place in (tmp_path, path)]
+    before = [plan.state(str(place)) for place in (tmp_path, path)]
     os.utime(str(path), ns=(0, 1))
-    assert not set(before) & {sweep._state(str(place)) for place in (tmp_path, path)}
-    assert sweep._state("0") is sweep._state("rtsp://host/x") is None
+    assert not set(before) & {plan.state(str(place)) for place in (tmp_path, path)}
+    assert plan.state("0") is plan.state("rtsp://host/x") is None
 
 
 def test_no_password_is_kept(tmp_path, capsys):
@@ -469,7 +469,7 @@ def test_a_video_of_one_frame(tmp_path):
 
 
 def test_a_capture_that_is_larger_than_the_video_is_a_warning(video, capsys):
-    sweep._length(make_parser().parse_args(["--cam", video, "--captures", "320x240", "own"]))
+    plan.length(make_parser().parse_args(["--cam", video, "--captures", "320x240", "own"]))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: ")
     assert "is 96x64, too small to represent a capture of 320x240" in line

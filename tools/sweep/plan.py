@@ -1,0 +1,97 @@
+"""What a sweep measures: its options, which make it this sweep and no other, and the specification of a measurement."""
+
+import argparse
+import glob
+import hashlib
+import os
+from collections import Counter
+from typing import Any, Dict, Optional
+
+from app.address import redacted
+from app.errors import SourceError, UsageError, warn
+from app.sources import open_source
+from app.files import is_image
+from tools.score.labels import Truth
+from tools.sweep.measure import is_camera
+
+Json = Dict[str, Any]
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that contradict each other, and SourceError for labels that do not exist."""
+    if (args.cam is None) == (args.images is None):
+        raise UsageError("name an input: either --cam SOURCE or --images DIR --labels DIR; see --help")
+    if args.cam is not None and args.labels is not None:
+        raise UsageError("--labels needs --images, the folder of the labelled images")
+    if not args.run:
+        raise UsageError("--run: name the folder in which to keep the sweep")
+    if args.labels is not None and not os.path.exists(args.labels):
+        raise SourceError(f"--labels {args.labels}: no such folder of YOLO files or COCO file")
+
+
+def options(args: argparse.Namespace, sha256: str) -> Json:
+    """Everything that decides what is measured. sha256: of the model."""
+    found = {key: value for key, value in vars(args).items() if key not in ("rounds", "run", "conf")}
+    found["captures"] = [None if capture is None else list(capture) for capture in args.captures]
+    found.update(confidence=args.conf, sha256=sha256, cam=args.cam and redacted(args.cam))
+    found["input_files"] = state(args.cam or args.images)
+    return found
+
+
+def spec(args: argparse.Namespace, model: str, truth: Optional[Truth]) -> Json:
+    """What `tools.sweep.measure` needs to know for every measurement."""
+    found: Json = {
+        "model": model,
+        "source": args.cam or args.images,
+        "device": args.device,
+        "square": args.square,
+        "parent": os.getpid(),
+        "confidence": args.conf,
+        "category_ids": truth.category_ids if truth else [],
+        "images": {image["file_name"]: image for image in truth.dataset["images"]} if truth else {},
+        **length(args),
+    }
+    return dict(found, example=_fullest(truth)) if truth else found
+
+
+def state(uri: str) -> Optional[str]:
+    """A hash of the names, sizes and modification times of a source's files: other files make another sweep. None for
+    a live source.
+    """
+    if is_camera(uri) or "://" in uri:
+        return None
+    inside = os.path.join(glob.escape(uri), "*") if os.path.isdir(uri) else uri
+    state = hashlib.sha256()
+    for path in sorted(glob.glob(inside)) or [uri]:
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue  # reported when it is opened
+        state.update(repr((os.path.basename(path), status.st_size, status.st_mtime_ns)).encode(errors="replace"))
+    return state.hexdigest()
+
+
+def _fullest(truth: Truth) -> int:
+    """The position of the image with the most labelled objects: the one to show."""
+    counts = Counter(entry["image_id"] for entry in truth.dataset["annotations"])
+    return max(range(len(truth.paths)), key=lambda index: counts[truth.dataset["images"][index]["id"]])
+
+
+def length(args: argparse.Namespace) -> Json:
+    """How many frames are measured, which of them is shown, and whether the source is repeated."""
+    uri = args.cam or args.images
+    if is_camera(uri) or "://" in uri:
+        return {"frames": args.frames, "example": args.frames // 2, "loop": False}
+    with open_source(uri) as source:
+        first = next((frame for frame in source if frame is not None), None)
+        if first is None:
+            raise SourceError(f"{uri}: has no frames")
+        height, width = first.image.shape[:2]
+        count = source.count
+    for capture in args.captures:
+        if capture is not None and width < capture[0] and height < capture[1]:
+            warn(f"{uri}: is {width}x{height}, too small to represent a capture of {capture[0]}x{capture[1]}")
+    frames = args.frames
+    if count and (os.path.isdir(uri) or is_image(uri)):
+        frames = count * -(-frames // count)
+    return {"frames": frames, "example": min(frames, count or frames) // 2, "loop": True}
