@@ -60,7 +60,7 @@ def _images_in(folder: str) -> List[str]:
     inner = sorted(name for name in names if not is_image(name) and _has_images(os.path.join(folder, name)))
     if not files:
         hint = "; its subfolders are not searched, name one: " + ", ".join(inner[:3]) if inner else ""
-        raise SourceError(f"{folder}: no images there{hint}")
+        raise SourceError(f"{folder}: no images found{hint}")
     if inner:
         warn(f"{folder}: the images in its subfolders are left out: {some_of(inner)}")
     return files

@@ -66,7 +66,6 @@ def run_measurement(journal: Journal, spec: Json, task: Task) -> Json:
     spec = dict(spec, combination=as_json(task.combination), round=task.round)
     spec["detections"] = journal.detections_path(task.combination)
     spec["shown"] = journal.shown_path(task.combination)
-    spec["keep_found"] = False
     spec["picture"] = journal.picture_path(task.combination)
     return measure_apart(spec, " ".join(task.combination.words().values()))
 

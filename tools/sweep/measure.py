@@ -67,9 +67,7 @@ def measure(spec: Json) -> Json:
         if not detector.backend.description.startswith(expected):
             raise UsageError(f"the backend was {expected} when the sweep began, and is {detector.backend.description}")
         watch, found = Watch(spec["example"]), _found(spec, detector)
-        observers = [found.observe] if accuracy else [watch.observe]
-        if spec["keep_found"] and not accuracy:
-            observers.append(found.observe)
+        observers = [found.observe if accuracy else watch.observe]
         pacer = DelayPacer(combination.fps) if combination.pacing == "delay" and combination.fps else None
         pipeline = Pipeline(source, detector, fps=combination.fps, pacer=pacer, observers=observers)
         conditions = Conditions()
@@ -86,9 +84,8 @@ def measure(spec: Json) -> Json:
         overlapped=not detector.backend.fills_cpu,
         live=source.live,
     )
-    if accuracy or spec["keep_found"]:
-        write_file(spec["detections"], json.dumps(found.results).encode())
     if accuracy:
+        write_file(spec["detections"], json.dumps(found.results).encode())
         write_file(spec["shown"], json.dumps(found.shown).encode())
         return fields
     picture = watch.picture()
@@ -110,12 +107,9 @@ def measure(spec: Json) -> Json:
 
 
 def _found(spec: Json, detector: Detector) -> Found:
-    """The collector of detections; where accuracy is measured, also of what the program would show."""
-    shown = None
-    if spec["round"] == ACCURACY:
-        options = {"size": detector.size, "square": spec["square"], "confidence": spec["confidence"]}
-        shown = Detector(detector.backend, detector.card, **options)
-    return Found(spec["images"], spec["category_ids"] or range(len(detector.card.labels)), as_shown=shown)
+    """The collector of detections where accuracy is measured."""
+    options = {"size": detector.size, "square": spec["square"], "confidence": spec["confidence"]}
+    return Found(spec["images"], spec["category_ids"], Detector(detector.backend, detector.card, **options))
 
 
 def describe(spec: Json) -> Json:

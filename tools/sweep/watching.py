@@ -60,13 +60,10 @@ class Watch(Sink):
 class Found:
     """Keeps the detections in COCO's results format. `observe` is an observer of the pipeline."""
 
-    def __init__(
-        self, images: Json, category_ids: Sequence[Optional[int]], *, as_shown: Optional[Detector] = None
-    ) -> None:
-        """images: of labelled ones, file name -> `id`, `width`, `height`: boxes are in pixels of these. Without, the
-        frames' numbers are the ids, and boxes are in pixels of the frame. category_ids: of the model's classes.
-        as_shown: where accuracy is measured, the loop reports every label of a box, however unlikely; this detector
-        then reports what the program would show, in `shown`.
+    def __init__(self, images: Json, category_ids: Sequence[Optional[int]], as_shown: Detector) -> None:
+        """images: the labelled ones, file name -> `id`, `width`, `height`; boxes are in their pixels. category_ids: of
+        the model's classes. as_shown: where accuracy is measured, the loop reports every label of a box, however
+        unlikely; this detector reports what the program would show, in `shown`.
         """
         self._images = images
         self._category_ids = category_ids
@@ -77,12 +74,12 @@ class Found:
     def observe(self, frame: Frame) -> None:
         """Keep what was found in a frame."""
         self.results += self._in_image(frame, frame.detections)
-        if self._as_shown is not None and frame.letterbox is not None:
+        if frame.letterbox is not None:
             self.shown += self._in_image(frame, self._as_shown.decode(frame.outputs, frame.letterbox))
 
     def _in_image(self, frame: Frame, detections: Detections) -> Iterator[Json]:
         height, width = frame.image.shape[:2]
-        image = self._images.get(frame.name) if self._images else {"id": frame.index, "width": width, "height": height}
+        image = self._images.get(frame.name)
         if image is None:
             raise SourceError(f"{frame.name}: was added to the folder after the sweep began, and has no labels")
         scale = (image["width"] / width, image["height"] / height) * 2

@@ -120,7 +120,7 @@ def test_images_in_inner_folders_are_told_of(folder, capsys):
     assert [entry["file_name"] for entry in read(folder).dataset["images"]] == ["7.png"]
     assert "the images in its subfolders are left out: train, val\n" in capsys.readouterr().err
     (folder / "7.png").unlink()
-    with pytest.raises(SourceError, match="no images there; .* name one: train, val$"):
+    with pytest.raises(SourceError, match="no images found; .* name one: train, val$"):
         read(folder)
 
 
@@ -133,7 +133,7 @@ def test_broken_image(folder):
 @pytest.mark.parametrize("images", [".", "nowhere", "file.txt"])
 def test_no_images(tmp_path, images):
     (tmp_path / "file.txt").write_text("")
-    with pytest.raises(SourceError, match="no images there"):
+    with pytest.raises(SourceError, match="no images found"):
         read_truth(str(tmp_path / images), str(tmp_path), NAMES)
 
 

@@ -398,7 +398,6 @@ def camera_spec(folder):
         "combination": as_json(Combination((64, 48), 32, None, "onnx", "deadline")),
         "backends": {"onnx": "onnxruntime "},
         "round": 1,
-        "keep_found": False,
         "picture": str(folder / "picture.jpg"),
     }
 
