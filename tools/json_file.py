@@ -1,4 +1,4 @@
-"""Read JSON files that this project wrote, and say in one line when one is damaged or something else."""
+"""Read JSON files, with an error of one line for one that is damaged or something else."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ def expecting(path: str, what: str) -> Iterator[None]:
     """Raise SourceError for anything that reading `path` as `what`, such as `a COCO file`, raises."""
     try:
         yield
-    except NanoyoloError:  # says already what is wrong
+    except NanoyoloError:  # it names the problem already
         raise
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error

@@ -138,7 +138,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
     def work() -> None:
         page = make_report(parser.parse_args(argv))
-        print(f"{page}; the same tables as Markdown and CSV are beside it")
+        print(f"{page}; the same tables as Markdown and CSV are in the same folder")
 
     return exit_code(work)
 

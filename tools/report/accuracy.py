@@ -39,7 +39,7 @@ def of_score(report: Json, name: str) -> list[Section]:
 
 
 def _confusions(title: str, mistakes: Json) -> Table:
-    """Which class was taken for which, the most frequent first."""
+    """Which class was detected as which, the most frequent first."""
     return Table(
         f"{title}, confusions",
         ["object", "detected as", "times"],

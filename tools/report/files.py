@@ -48,9 +48,7 @@ def kind_of(path: str, report: Any) -> str:
         raise SourceError(f"{path}: part of a sweep; type: python -m tools.report {os.path.dirname(path) or '.'}")
     for field, command in OLDER.items():
         if "kind" not in report and field in report:
-            raise SourceError(
-                f"{path}: written by an older version; write it anew: python -m {command} --report {path}"
-            )
+            raise SourceError(f"{path}: written by an older version; recreate it: python -m {command} --report {path}")
     return str(report.get("kind", ""))
 
 

@@ -98,7 +98,7 @@ def _rates(rows: Sequence[Json]) -> str:
         worst = ""
         if late:
             what, fps, work = _named(late[0], rows, (*SEEN, "fps")), late[0]["fps"], late[0]["work_ms"]
-            worst = f"; {what or 'it'} reached {fps['median']:.1f}, as a frame takes {work['median']:.1f} ms of work"
+            worst = f"; {what or 'it'} reached {fps['median']:.1f}, with {work['median']:.1f} ms of work per frame"
         found.append(
             f"With deadlines {len(paced) - len(late)} of {len(paced)} settings reached the configured rate{worst}."
         )

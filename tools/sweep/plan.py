@@ -9,8 +9,8 @@ from typing import Any, Dict, Optional
 
 from app.address import redacted
 from app.errors import SourceError, UsageError, warn
-from app.sources import open_source
 from app.files import is_image
+from app.sources import open_source
 from tools.score.labels import Truth
 from tools.sweep.measure import is_camera
 

@@ -6,7 +6,7 @@ pooled over all of them, and each rate varies as its work and its pacing allow: 
 vary at all, unless the work nearly fills the period.
 
 Rates whose spreads overlap share a rank, as do those at the two ends of a chain of such overlaps. If each pair were
-compared on its own, every pair that can just be told apart would be a chance for the ranks of two sweeps to differ.
+compared on its own, every pair that is barely distinguishable would be a chance for the ranks of two sweeps to differ.
 """
 
 import math

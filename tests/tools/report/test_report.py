@@ -32,7 +32,10 @@ def test_page_markdown_and_csv(sweep, tmp_path, capsys):
     others = [write(tmp_path / "run.json", reports.detect()), write(tmp_path / "cifar.json", reports.evaluate())]
     out = tmp_path / "new" / "folder"
     assert run(sweep, *others, "--output", out, "--title", "For the gate") == 0
-    assert capsys.readouterr().out == f"{out / 'report.html'}; the same tables as Markdown and CSV are beside it\n"
+    assert (
+        capsys.readouterr().out
+        == f"{out / 'report.html'}; the same tables as Markdown and CSV are in the same folder\n"
+    )
     page, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     assert "<title>For the gate</title>" in page
     assert "made on" in page

@@ -225,7 +225,7 @@ def test_what_is_no_json_is_not_repeated(tmp_path, data):
 @pytest.mark.parametrize("report, command", [(reports.detect(), "app.detect"), (reports.evaluate(), "app.evaluate")])
 def test_a_report_from_before_there_were_kinds(tmp_path, report, command):
     del report["kind"]
-    with pytest.raises(SourceError, match=f"older version; write it anew: python -m {command} --report"):
+    with pytest.raises(SourceError, match=f"older version; recreate it: python -m {command} --report"):
         read(tmp_path, report)
 
 

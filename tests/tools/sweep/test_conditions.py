@@ -53,14 +53,14 @@ def test_faults_of_the_machine(tmp_path, monkeypatch):
 
 def test_what_is_said():
     hot = ["it is at {} C and will throttle soon".format(degrees) for degrees in (86, 91)]
-    told = [
+    known = [
         {"faults": [hot[0]], "others": 0.02},
         {"faults": [], "others": 0.314},
         {"faults": [hot[1]], "others": None},
         {"faults": [], "others": 0.1},
         {},  # of a sweep before there was this
     ]
-    assert disturbances(told) == [
+    assert disturbances(known) == [
         "other programs took up to 31% of the cores' time, in 2 of 4 measurements",
         hot[1] + ", in 2 of 4 measurements",
     ]
