@@ -485,7 +485,7 @@ def test_a_capture_that_is_larger_than_the_video_is_a_warning(video, capsys):
         (["--cam", "FOLDER/empty"], 3, "no images found"),
         (["--images", "FOLDER/empty"], 3, "no images found"),
         (["--images", "FOLDER/empty", "--labels", "FOLDER"], 3, "no images found"),
-        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images there"),
+        (["--images", "none", "--labels", "FOLDER"], 3, "none: no images found"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/none"], 3, "none: no such folder of YOLO files"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/empty"], 3, "has no .txt for any of the images in"),
         (["--images", "FOLDER/bad", "--labels", "FOLDER/bad"], 3, "bad.png: not an image that OpenCV can read"),
