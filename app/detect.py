@@ -39,10 +39,9 @@ def ensure_default_model(path: str, offline: bool) -> None:
         )
     # The one place where app needs tools: the first run on a fresh machine.
     from tools import convert
-    from tools.fetch import __main__ as fetch
+    from tools.fetch.manifest import fetch
 
-    weights = fetch.fetch(DEFAULT_MODEL)
-    convert.convert(weights, path)
+    convert.convert(fetch(DEFAULT_MODEL), path)
 
 
 def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: Stop) -> List[Sink]:

@@ -1,4 +1,4 @@
-"""A web server on this machine, for tests of what downloads."""
+"""A web server on this machine, for tests of downloads."""
 
 import http.server
 import threading
@@ -6,13 +6,38 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def serving(handler):
-    """The address of a server of requests to this handler class."""
-    running = http.server.HTTPServer(("127.0.0.1", 0), handler)
+def serving(files):
+    """Serve files, a dictionary of bytes by path, which may change meanwhile; yields (address, stalled).
+
+    Of /truncated and /stalled only the first half is sent. The first then hangs up; the second sets the event `stalled`
+    and waits until the client leaves.
+    """
+    stalled = threading.Event()
+
+    class Files(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            content = files.get(self.path)
+            if content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            half = self.path in ("/truncated", "/stalled")
+            self.wfile.write(content[: len(content) // 2] if half else content)
+            if self.path == "/stalled":
+                self.wfile.flush()
+                stalled.set()
+                self.rfile.read(1)
+
+        def log_message(self, *arguments):
+            pass
+
+    running = http.server.HTTPServer(("127.0.0.1", 0), Files)
     thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield "http://127.0.0.1:{}".format(running.server_port)
+        yield f"http://127.0.0.1:{running.server_port}", stalled
     finally:
         running.shutdown()
         thread.join()

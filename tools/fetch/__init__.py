@@ -1,1 +1,1 @@
-"""Fetches models, clips and data sets."""
+"""Downloads models, clips and data sets; `from tools.fetch.manifest import fetch` from Python."""

@@ -1,4 +1,4 @@
-"""What everything that is fetched has in common: sources tried in turn, the web, and folders for what is unfinished."""
+"""What all downloads share: trying sources in turn, HTTP, and temporary folders that are swept after a kill."""
 
 import errno
 import os
@@ -11,48 +11,48 @@ from typing import Callable, Dict, Iterator, List
 from app.errors import ModelError, say
 
 CONNECT_LIMIT, READ_LIMIT = 5, 20  # seconds for a host to answer, and between two pieces of an answer
-PARTIAL = ".fetch-"  # the folders that hold unfinished downloads are called .fetch-PROCESS-RANDOM
+PARTIAL = ".fetch-"  # temporary folders are called .fetch-PROCESS-RANDOM
 
 Source = Dict[str, str]
 
 
 class SourceFailed(Exception):
-    """One source did not give what it should; the next may."""
+    """One source did not deliver what it should; the next may."""
 
 
-def from_the_first(sources: List[Source], path: str, title: str, get: Callable[[Source], None], advice: str) -> None:
-    """Call `get` with one source after another until one does not fail.
+def try_sources(sources: List[Source], path: str, title: str, get: Callable[[Source], None], advice: str) -> None:
+    """Call `get` with one source after another until one succeeds.
 
-    title: what is fetched, for the user. Raises ModelError when all fail; `advice` says what to do then.
+    title: what is fetched, for progress messages. Raises ModelError, with `advice` on what to do, when all fail.
     """
     failures = []
     for source in sources:
         label = _label(source)
-        say("fetching {} from {}".format(title, label))
+        say(f"fetching {title} from {label}")
         try:
             get(source)
             return
         except SourceFailed as error:
-            failures.append("{}: {}".format(label, error))
+            failures.append(f"{label}: {error}")
             if len(failures) < len(sources):
                 say(failures[-1])
         except OSError as error:
-            raise ModelError("{}: cannot be written: {}".format(short(path), error.strerror)) from error
-    raise ModelError("{} could not be fetched ({}); {}".format(os.path.basename(path), "; ".join(failures), advice))
+            raise ModelError(f"{short(path)}: cannot write it: {error.strerror}") from error
+    raise ModelError(f"could not fetch {os.path.basename(path)} ({'; '.join(failures)}); {advice}")
 
 
 @contextmanager
-def unfinished(weights: str, space: int) -> Iterator[str]:
-    """A folder beside what is fetched, removed in the end. Raises OSError if the disk lacks `space` bytes."""
+def working_folder(weights: str, space: int) -> Iterator[str]:
+    """A temporary folder in weights/. Raises OSError if the disk has less than `space` bytes free."""
     _sweep(weights)
     if shutil.disk_usage(weights).free < space:
         raise OSError(errno.ENOSPC, "the disk is full")
-    with tempfile.TemporaryDirectory(prefix="{}{}-".format(PARTIAL, os.getpid()), dir=weights) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{os.getpid()}-", dir=weights) as folder:
         yield folder
 
 
 def download(url: str, path: str) -> None:
-    """Get a file from the web, with a progress bar where there is a terminal. Raises SourceFailed."""
+    """Download a file, with a progress bar where there is a terminal. Raises SourceFailed."""
     import pooch
     import requests
 
@@ -64,7 +64,7 @@ def download(url: str, path: str) -> None:
 
 
 def short(path: str) -> str:
-    """A path as the user would write it."""
+    """A path relative to the working directory where it lies below it, else as it is."""
     relative = os.path.relpath(path)
     return path if relative.startswith("..") else relative
 
@@ -74,16 +74,16 @@ def _network_reason(error: Exception) -> str:
 
     response = getattr(error, "response", None)
     if response is not None:
-        return "the server answered {}".format(response.status_code)
+        return f"the server answered {response.status_code}"
     if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
+        return "timed out"
     if isinstance(error, requests.exceptions.ConnectionError):
-        return "cannot be reached"
+        return "cannot connect"
     return "the download broke off"
 
 
 def _sweep(weights: str) -> None:
-    """Remove what killed runs left behind: the folders of processes that are no more."""
+    """Remove the temporary folders of processes that no longer run."""
     for name in os.listdir(weights):
         process = name[len(PARTIAL) :].split("-")[0]
         if name.startswith(PARTIAL) and not (process.isdigit() and _is_running(int(process))):
@@ -96,11 +96,11 @@ def _is_running(process: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        pass  # it runs, and is somebody else's
+        pass  # it runs, as another user
     return True
 
 
 def _label(source: Source) -> str:
     if "url" in source:
         return source["url"].split("/")[2]
-    return source["folder"] if "folder" in source else "the Python package index ({})".format(source["package"])
+    return source["folder"] if "folder" in source else f"the Python package index ({source['package']})"

