@@ -1,3 +1,3 @@
-"""Commands for the developer's machine: one file each, with a main()."""
+"""Commands for the developer's machine: a file with a main() each, or a package with a __main__.py."""
 
-import app  # noqa: F401  (first: it says how quiet OpenCV is to be, which is read when that is imported)
+import app  # noqa: F401  (first: it sets how much OpenCV logs, which OpenCV reads on import)

@@ -1,6 +1,6 @@
-"""Converts Darknet weights to one ONNX file with free height and width, and writes its card beside it.
+"""Convert Darknet weights of YOLOv3-tiny to an ONNX file for any input size, with its model card beside it.
 
-Where TensorFlow is installed, the frozen graph that the TensorFlow backend loads is written too.
+Where TensorFlow is installed, the frozen graph for `--backend tensorflow` is written too.
 """
 
 import importlib.util
@@ -33,12 +33,12 @@ def convert(weights: str, output: str, opset: int = 13) -> None:
     OutputError when the files cannot be written.
     """
     try:
-        import onnx  # noqa: F401  (the emitter needs it; said here in words that help)
+        import onnx  # noqa: F401  (the emitter needs it; this error tells how to install it)
     except ImportError as error:
-        raise ModelError("onnx is needed to convert ({}): python3 -m pip install onnx".format(error)) from error
+        raise ModelError(f"cannot convert without onnx ({error}): python3 -m pip install onnx") from error
     check_writable(output)
     convolutions = read_convolutions(weights)
-    # The card comes last and goes first: where there is one, the model is whole.
+    # The old card is removed first and the new one written last: where there is a card, the model is complete.
     remove_file(card_path(output))
     write_file(output, yolov3_tiny.emit_onnx(convolutions, opset).SerializeToString())
     card = {
@@ -53,7 +53,7 @@ def convert(weights: str, output: str, opset: int = 13) -> None:
 
 
 def convert_graph(weights: str, model: str) -> str:
-    """Write TensorFlow's graph of the network beside the ONNX file made from the same weights; its path.
+    """Write TensorFlow's graph of the network beside the ONNX file made from the same weights, and return its path.
 
     Raises ModelError when TensorFlow cannot be loaded, and OutputError when the files cannot be written.
     """
@@ -75,7 +75,7 @@ def convert_graph(weights: str, model: str) -> str:
 def freeze(model: Any) -> Any:
     """A Keras model with one input, channels last, as a TensorFlow function with its weights as constants.
 
-    Its input and its outputs are NCHW, float32, and free where the model's are.
+    Input and outputs are NCHW float32; their dimensions are free where the model's are.
     """
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -99,35 +99,39 @@ def read_convolutions(weights: str) -> Sequence[Convolution]:
     except WeightsError as error:
         raise ModelError(str(error)) from error
     except OSError as error:
-        raise ModelError(
-            "{}: {}; fetch it with: python -m tools.fetch {}".format(weights, error.strerror, NAME)
-        ) from error
+        raise ModelError(f"{weights}: {error.strerror}; fetch it with: python -m tools.fetch {NAME}") from error
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.convert", description=__doc__, epilog=EXAMPLES)
     weights = os.path.relpath(os.path.join(WEIGHTS, NAME + ".weights"))
-    parser.add_argument("--weights", metavar="FILE", default=weights, help="(default: %(default)s)")
+    parser.add_argument("--weights", metavar="FILE", default=weights, help="Darknet weights (default: %(default)s)")
     output = os.path.relpath(find_model(NAME))
-    parser.add_argument("--output", metavar="FILE", default=output, help="an .onnx file (default: %(default)s)")
     parser.add_argument(
-        "--opset", type=int, choices=(8, 13), default=13, help="of the ONNX file (default: %(default)s)"
+        "--output", metavar="FILE", default=output, help="the .onnx file to write (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--opset",
+        type=int,
+        choices=(8, 13),
+        default=13,
+        help="ONNX opset; 8 is for OpenCV before 4.6 (default: %(default)s)",
     )
 
     def work() -> None:
         args = parser.parse_args(argv)
         if not args.output.endswith(".onnx"):
-            raise UsageError("--output {}: should end in .onnx".format(args.output))
+            raise UsageError(f"--output {args.output}: should end in .onnx")
         convert(args.weights, args.output, args.opset)
-        print("{} and {}".format(args.output, os.path.basename(card_path(args.output))))
+        print(f"{args.output} and {os.path.basename(card_path(args.output))}")
         if importlib.util.find_spec("tensorflow") is not None:
             try:
                 graph = convert_graph(args.weights, args.output)
-            except ModelError as error:  # a broken TensorFlow is no reason to do without the rest
-                warn("no file for --backend tensorflow: {}".format(error))
+            except ModelError as error:  # a broken TensorFlow does not make the ONNX file useless
+                warn(f"no file for --backend tensorflow: {error}")
             else:
-                print("{} and {}, for --backend tensorflow".format(graph, os.path.basename(sidecar_path(graph))))
+                print(f"{graph} and {os.path.basename(sidecar_path(graph))}, for --backend tensorflow")
 
     return exit_code(work)
 

@@ -1,4 +1,4 @@
-"""The demonstration: fetches a street clip, detects in it, and leaves an annotated video, a still and the report."""
+"""Fetch a street clip, detect objects in it, and write an annotated video, a still, the detections and the report."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from app import arguments, detect
 from app.command import exit_code
 from app.errors import OutputError, SourceError
 from app.files import write_file
-from tools.fetch.__main__ import fetch
+from tools.fetch.manifest import fetch
 
 FOLDER = os.path.join("runs", "demo")
 VIDEO, STILL, REPORT, LINES = (
@@ -19,7 +19,7 @@ VIDEO, STILL, REPORT, LINES = (
 
 
 def fullest_frame(lines: str) -> int:
-    """Number of the frame whose detections are the most, and of those the surest."""
+    """Number of the frame with the highest sum of scores, in a file of JSON lines."""
     with open(lines, encoding="utf-8") as file:
         frames = [json.loads(line) for line in file]
     best = max(frames, key=lambda frame: sum(found["score"] for found in frame["detections"]))
@@ -33,7 +33,7 @@ def save_still(video: str, number: int, path: str) -> None:
     good, image = capture.read()
     capture.release()
     if not good:
-        raise SourceError(f"{video}: frame {number} cannot be read")
+        raise SourceError(f"{video}: cannot read frame {number}")
     write_file(path, cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
 
 

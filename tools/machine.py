@@ -1,4 +1,4 @@
-"""What figures were measured on: processor, board and versions, to be written beside them."""
+"""The machine that figures were measured on: processor, board and versions, to be saved with them."""
 
 import importlib
 import platform
@@ -12,7 +12,7 @@ from app import __version__
 from app.backends import physical_cores
 from app.board import Board
 
-# Runtimes, by their modules, and the packages that bring them.
+# Runtimes: the module of each, and the packages that may provide it.
 RUNTIMES = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "openvino": ("openvino",),
@@ -23,12 +23,12 @@ RUNTIMES = {
 
 
 def machine() -> Dict[str, Any]:
-    """Processor, physical cores, what the board says of itself, and versions; ready for JSON."""
+    """Processor, physical cores, `Board.describe()` and versions, as JSON."""
     return {"processor": processor(), "cores": physical_cores(), "board": Board().describe(), "versions": versions()}
 
 
 def processor() -> str:
-    """The processor's name."""
+    """Name of the processor."""
     try:
         with open("/proc/cpuinfo") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
@@ -38,7 +38,7 @@ def processor() -> str:
 
 
 def versions() -> Dict[str, str]:
-    """Of Python, this project, the libraries, and the runtimes that are installed, which are not imported for it."""
+    """Versions of Python, this project, its libraries and the installed runtimes, which are not imported for this."""
     found = {
         "python": platform.python_version(),
         "nanoyolo": __version__,
@@ -54,10 +54,10 @@ def versions() -> Dict[str, str]:
 
 
 def package_version(name: str) -> Optional[str]:
-    """The version of an installed package, None where it is not installed."""
+    """Version of an installed package, else None."""
     try:
         if sys.version_info >= (3, 8):
             return str(importlib.import_module("importlib.metadata").version(name))
         return str(importlib.import_module("pkg_resources").get_distribution(name).version)
-    except Exception:  # not installed, installed badly, or no setuptools: classes of three modules
+    except Exception:  # not installed, damaged, or no setuptools: exceptions of three modules
         return None

@@ -1,4 +1,4 @@
-"""Tables of figures, for the terminal, for Markdown and for spreadsheets."""
+"""Tables of figures, as text, Markdown and CSV."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from typing import List, NamedTuple
 
 
 class Table(NamedTuple):
-    """title, header and rows of text; every row is as long as the header. note: what has to be known to read it."""
+    """Header and rows of text; every row is as long as the header. note: what a reader needs to know."""
 
     title: str
     header: List[str]
@@ -14,11 +14,11 @@ class Table(NamedTuple):
     note: str = ""
 
     def is_numeric(self, column: int) -> bool:
-        """Whether a column holds numbers, and so is set to the right."""
+        """Whether a column holds numbers, and so is aligned right."""
         return all(row[column][:1].isdigit() or row[column][:1] in ("", "-", "+") for row in self.rows)
 
     def as_text(self) -> str:
-        """Columns of equal width, numbers to the right, but for the first, which names the row."""
+        """Aligned columns, numbers to the right except in the first column, which names the row."""
         widths = [max(len(row[column]) for row in [self.header, *self.rows]) for column in range(len(self.header))]
         left = [not column or not self.is_numeric(column) for column in range(len(self.header))]
         return "\n".join(
@@ -29,20 +29,20 @@ class Table(NamedTuple):
         )
 
     def as_markdown(self) -> str:
-        """A table of GitHub's Markdown under its title."""
+        """A table in GitHub's Markdown under its title."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         body = "\n".join("| {} |".format(" | ".join(cell.replace("|", "\\|") for cell in line)) for line in lines)
         return "\n\n".join(part for part in ("### " + self.title, body, self.note) if part)
 
     def as_csv(self) -> str:
-        """Comma-separated values, as RFC 4180 has them."""
+        """Comma-separated values as in RFC 4180."""
         text = io.StringIO()
         csv.writer(text).writerows([self.header, *self.rows])
         return text.getvalue()
 
 
 class FigureTable(Table):
-    """A table whose cells are made for people, as `24.0 (23.9 to 24.1)`; as CSV it has other columns, of numbers."""
+    """A table with cells for people, such as `24.0 (23.9 to 24.1)`; its CSV has columns of plain numbers instead."""
 
     csv_header: List[str]
     csv_rows: List[List[str]]
