@@ -1,9 +1,9 @@
 """The parts of `tools.bench`.
 
-rivals.py, naive.py  what is measured, each called with a number of frames
-turns.py             how: in turns, round after round
-loops.py             the loop, beside bare session and naive loop
+rivals.py, naive.py  what is measured: each is called with a number of frames
+turns.py             how: rivals take turns within each round
+loops.py             the loop, beside the bare session and a naive loop
 networks.py          the backends, without a loop
-comparison.py        a saved report beside a new one
-wording.py           the figures for people
+comparison.py        a saved report compared with a new one
+results.py           the results for the terminal
 """

@@ -1,21 +1,20 @@
-"""Measures speed. With `--cam`, the loop against the two things it should be measured against, on the same video:
+"""Measure the speed of the detection loop and of the backends on this machine.
 
-  bare    the ONNX Runtime session alone, fed one tensor again and again: what no loop can beat
-  naive   a plain sequential loop of OpenCV and ONNX Runtime: what one would write first
+With --cam, the loop is measured on that video beside two references with the same input shape and number of threads:
 
-and the loop once more with a recording. All decode, infer at the same input shape and with as many threads. With
-`--cam` and
-  --backends the loop on each backend, and each backend alone, beside bare and naive
-  --overlap  the loop with overlay and recording, on a fake network that waits and uses no CPU, as a GPU's would be
-  --pacing   a rate set by a delay after each frame, beside one kept by deadlines
+  bare    an ONNX Runtime session alone, fed one tensor again and again: the upper limit for any loop
+  naive   a plain sequential loop of OpenCV and ONNX Runtime, as one would write it first
 
-With `--backends` but no `--cam`, the network alone, square, in every backend that is installed here, and in Keras's
-predict().
+and once more with a recording. Or, with --cam and one of
+  --backends the loop on each backend and each backend alone, beside bare and naive
+  --overlap  the loop with overlay and recording, on a fake network that waits without using the CPU, like a GPU's
+  --pacing   a rate kept by deadlines, beside one set by a delay after each frame
 
-Rivals take turns within each round, so that a machine whose speed drifts favours none; figures are medians over the
-rounds, with the least and the most; ratios are taken within a round. The warm-up is in none of them: loading a model
-and its first inference are given apart. `--compare` says what got slower since a saved report. A machine that is not
-at its full clock, or busy, is warned of.
+With --backends but no --cam, the network alone, on square input, in every installed backend and in Keras's predict().
+
+Rivals take turns within each round, so that a drift of the machine's speed favours none. Figures are medians over the
+rounds, with minimum and maximum; ratios are taken within a round. Warm-up (loading the model and its first inference)
+is reported separately. A machine that is hot, busy or below its full clock causes a warning.
 """
 
 import argparse
@@ -33,10 +32,10 @@ from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from tools.bench import wording
 from tools.bench.comparison import KIND, changes, complaints, differences, read_report, unmatched
 from tools.bench.loops import compare_backends, compare_loops, compare_overlap, compare_pacing
 from tools.bench.networks import BACKENDS, KERAS, compare_networks
+from tools.bench.results import change_lines, machine_line, overlap_lines, pacing_lines, rate_lines
 from tools.bench.turns import Json, Setting
 from tools.machine import machine
 
@@ -48,18 +47,18 @@ EXAMPLES = """examples:
   python -m tools.bench --backends
 """
 
-# What is measured, by the options that ask for it; what measures it at one size, and what words its figures.
-Way = Tuple[str, Callable[[Setting], Json], wording.Wording]
+# The options that select a measurement, the function that measures at one size, and the one that prints its figures.
+Way = Tuple[str, Callable[[Setting], Json], Callable[[int, Json], str]]
 
 
 def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
-    """Do what the command line says; the report. saved: the one to compare it with, or None."""
-    way, compare, words = choose(args)
+    """Run the benchmark that the options select, and return its report. saved: the one to compare with, or None."""
+    way, compare, lines = choose(args)
     if saved is not None and saved.get("way", way) != way:
-        raise UsageError(f"--compare {args.compare}: was measured with other options: {saved['way']}, and not {way}")
-    warnings = Board().complaints()  # before this program makes the machine busy
+        raise UsageError(f"--compare {args.compare}: was measured with {saved['way']}, not {way}")
+    warnings = Board().complaints()  # before this program keeps the machine busy
     model = find_model(args.model)
-    card = read_card(model)  # a model that does not match its card is not run
+    card = read_card(model)  # refuses a model that does not match its card
     for size in args.sizes:
         if size % card.multiple:
             raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
@@ -80,34 +79,34 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
         "warnings": warnings,
         "sizes": {},
     }
-    print(wording.machine_line(report["machine"]), flush=True)
+    print(machine_line(report["machine"]), flush=True)
     for size in args.sizes:
         setting = Setting(model, size, args.rounds, args.seconds, threads, args.cam or "", frame, args.backends or ())
         figures = compare(setting)
-        print(words(size, figures), flush=True)
+        print(lines(size, figures), flush=True)
         report["sizes"][str(size)] = figures
     return report
 
 
 def choose(args: argparse.Namespace) -> Way:
-    """What the options ask for. Raises UsageError where they contradict each other."""
+    """The measurement that the options select. Raises UsageError where they contradict each other."""
     if args.cam is None and args.backends is None:
-        raise UsageError("say what to measure: --cam FILE, --backends, or both; see --help")
+        raise UsageError("choose what to measure: --cam FILE, --backends, or both; see --help")
     if (args.overlap or args.pacing) and (args.cam is None or args.backends is not None):
         raise UsageError("--overlap and --pacing need a video, --cam FILE, and no --backends")
     if args.backends is not None and args.threads:
-        raise UsageError("--threads is for --cam alone: each backend has its own")
+        raise UsageError("--threads is for --cam without --backends: each backend has its own")
     if args.cam is not None and KERAS in (args.backends or ()):
-        raise UsageError("--backends keras: is not for --cam: there is no loop on it")
+        raise UsageError("--backends keras: only without --cam, since no loop runs on it")
     if args.cam is None:
-        return "--backends", compare_networks, wording.network_lines
+        return "--backends", compare_networks, rate_lines
     if args.overlap:
-        return "--cam --overlap", compare_overlap, wording.overlap_line
+        return "--cam --overlap", compare_overlap, overlap_lines
     if args.pacing:
-        return "--cam --pacing", compare_pacing, wording.pacing_lines
+        return "--cam --pacing", compare_pacing, pacing_lines
     if args.backends is not None:
-        return "--cam --backends", compare_backends, wording.backend_lines
-    return "--cam", compare_loops, wording.loop_line
+        return "--cam --backends", compare_backends, rate_lines
+    return "--cam", compare_loops, rate_lines
 
 
 def frame_size(uri: str) -> Tuple[int, int]:
@@ -121,13 +120,13 @@ def frame_size(uri: str) -> Tuple[int, int]:
 
 
 def compare_with(saved: Json, report: Json, path: str) -> None:
-    """Print what changed since a saved report, and warn of what makes the two hard to compare."""
+    """Print what changed since a saved report, and warn of differences that make the two hard to compare."""
     for difference in differences(saved, report):
-        warn(f"not as in {path}: {difference}")
+        warn(f"differs from {path}: {difference}")
     for complaint in complaints(saved):
         warn(f"when {path} was measured: {complaint}")
     print(f"since {path}:")
-    print(wording.change_lines(changes(saved, report), unmatched(saved, report)), flush=True)
+    print(change_lines(changes(saved, report), unmatched(saved, report)), flush=True)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -136,24 +135,37 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     positive = number(int, 1, 1000, "a number")
     seconds = number(float, 0.01, 600, "a time")
     size, sizes = number(int, 1, LARGEST_SIZE, "a size"), [160, 320, 416]
-    parser.add_argument("--cam", metavar="FILE", help="measure the loop on this video")
+    parser.add_argument("--cam", metavar="FILE", help="a video file to measure the loop on (default: no loop)")
     parser.add_argument(
         "--backends",
         nargs="*",
         choices=(*BACKENDS, KERAS),
         metavar="NAME",
-        help="measure the networks, or with --cam the loop on them (default: all there are)",
+        help="measure these backends, as openvino or openvino:bf16, without a name all that are installed",
     )
     way = parser.add_mutually_exclusive_group()
-    way.add_argument("--overlap", action="store_true", help="with --cam: what the loop costs beside a busy GPU")
-    way.add_argument("--pacing", action="store_true", help="with --cam: a configured rate by delay and by deadline")
-    parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="(default: %(default)s)")
-    parser.add_argument("--sizes", type=size, nargs="+", default=sizes, metavar="N", help="(default: 160 320 416)")
-    parser.add_argument("--rounds", type=positive, default=7, help="(default: %(default)s)")
-    parser.add_argument("--seconds", type=seconds, default=3, help="length of one turn (default: %(default)s)")
-    parser.add_argument("--threads", type=positive, help="threads of the session (default: one per physical core)")
-    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
-    parser.add_argument("--compare", metavar="FILE", help="an earlier --report: say what got slower since")
+    way.add_argument("--overlap", action="store_true", help="with --cam: the loop's share of a GPU's rate")
+    way.add_argument("--pacing", action="store_true", help="with --cam: rates kept by delay and by deadlines")
+    parser.add_argument(
+        "--model",
+        default="yolov3-tiny",
+        metavar="NAME",
+        help="name in weights/, or an .onnx file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sizes", type=size, nargs="+", default=sizes, metavar="N", help="network input sizes (default: 160 320 416)"
+    )
+    parser.add_argument(
+        "--rounds", type=positive, default=7, metavar="N", help="turns of each rival (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seconds", type=seconds, default=3, metavar="S", help="length of one turn (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="threads of ONNX Runtime (default: one per physical core)"
+    )
+    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
+    parser.add_argument("--compare", metavar="FILE", help="print what got slower since this earlier --report")
 
     def work() -> None:
         args = parser.parse_args(argv)

@@ -1,8 +1,7 @@
-"""A saved report beside a new one: what got slower, what faster, and whether the two may be compared at all.
+"""Compares a saved report with a new one: what got slower or faster, and whether the two are comparable.
 
-A figure is a spread, {"median", "least", "most"}, anywhere in a report's `sizes`. It has changed only where the median
-is off by more than `THRESHOLD` and the spreads have no value in common. A ratio that changed because its reference did
-is no news of its own.
+A figure is a spread, {"median", "least", "most"}, anywhere in a report's `sizes`. It has changed if its median differs
+by more than `THRESHOLD` and the spreads do not overlap. A ratio that changed only because its reference did is marked.
 """
 
 import json
@@ -13,11 +12,11 @@ from tools.bench.turns import Json
 
 KIND = "bench"  # a report's `kind`
 THRESHOLD = 5.0  # percent
-LEAST_MS = 0.02  # a change of a stage by less is of no interest, whatever its share
-STAGES = "stages_ms"  # below it, less is better
+LEAST_MS = 0.02  # a stage that changed by less counts as unchanged
+STAGES = "stages_ms"  # below it are times: less is better
 RATES = "fps"  # below it are the rates that ratios are of
 
-# Of the machine, what does not change from minute to minute.
+# Properties of the machine that do not change from minute to minute.
 MACHINE = ("processor", "cores")
 BOARD = ("model", "power_mode", "governor", "cpu_clock_khz")
 
@@ -25,9 +24,9 @@ Path = Tuple[str, ...]
 
 
 class Change(NamedTuple):
-    """A figure then and now. path: where in `sizes`, the size first.
+    """A figure then and now. path: its place in `sizes`, the size first.
 
-    verdict: slower, faster or same; of a ratio also reference, where it changed because its reference did.
+    verdict: slower, faster or same; of a ratio also reference, if it changed because its reference did.
     """
 
     path: Path
@@ -47,12 +46,12 @@ def read_report(path: str) -> Json:
     except (ValueError, RecursionError):
         report = None
     if not isinstance(report, dict) or report.get("kind") != KIND or not isinstance(report.get("sizes"), dict):
-        raise UsageError(f"--compare {path}: is not a report of: python -m tools.bench --report FILE")
+        raise UsageError(f"--compare {path}: not a report of: python -m tools.bench --report FILE")
     return report
 
 
 def changes(then: Json, now: Json) -> List[Change]:
-    """Every figure that is in both reports, in the order of the new one."""
+    """Every figure that both reports have, in the order of the new one."""
     old = dict(_figures(then["sizes"]))
     found = [_change(path, old[path], figure) for path, figure in _figures(now["sizes"]) if path in old]
     verdicts = {change.path: change.verdict for change in found}
@@ -60,16 +59,16 @@ def changes(then: Json, now: Json) -> List[Change]:
 
 
 def unmatched(then: Json, now: Json) -> List[str]:
-    """What cannot be compared: sizes that one report lacks, and figures at sizes that both have."""
+    """What only one report has: sizes, and figures at the sizes of both."""
     old, new = _by_size(then), _by_size(now)
     lines = [f"size {size} is in the saved report only" for size in old if size not in new]
     lines += [f"size {size} is not in the saved report" for size in new if size not in old]
     missing = sum(len(old[size] ^ new[size]) for size in old if size in new)
-    return lines + ([f"{missing} figures are in one of the reports only"] if missing else [])
+    return lines + ([f"{missing} figures are in one report only"] if missing else [])
 
 
 def differences(then: Json, now: Json) -> List[str]:
-    """What was not the same when the two were measured, so that their figures say little of each other."""
+    """Conditions that differed, and so make the figures hard to compare."""
     found = [(key, then.get(key), now.get(key)) for key in ("source", "model", "threads", "rounds", "seconds")]
     old, new = _part(then, "machine"), _part(now, "machine")
     found += [(key, old.get(key), new.get(key)) for key in MACHINE]
@@ -80,18 +79,18 @@ def differences(then: Json, now: Json) -> List[str]:
 
 
 def complaints(saved: Json) -> List[str]:
-    """What was the matter with the machine when a saved report was measured, such as that it was busy or hot."""
+    """Warnings about the machine when a saved report was measured, such as that it was busy or hot."""
     found = saved.get("warnings")
     return [str(warning) for warning in found] if isinstance(found, list) else []
 
 
 def rate_paths(ratio: Path) -> List[Path]:
-    """Where the two rates of a ratio are, what it is of first and its reference second; none of what is no ratio."""
+    """The paths of the two rates of a ratio, the reference second; empty if it is not a ratio."""
     return [(*ratio[:-1], RATES, name) for name in ratio[-1].split("/", 1)] if "/" in ratio[-1] else []
 
 
 def _by_reference(change: Change, verdicts: Dict[Path, str]) -> bool:
-    """Whether a ratio fell since its reference became faster, or rose since that became slower, and not by itself."""
+    """Whether a ratio fell only because its reference became faster, or rose only because that became slower."""
     paths = rate_paths(change.path)
     if change.verdict == "same" or not paths:
         return False

@@ -1,4 +1,4 @@
-"""The loop to beat: what one would write first."""
+"""The naive loop: a plain sequential one, as one would write it first."""
 
 import time
 from typing import List
@@ -12,7 +12,7 @@ from tools.bench.rivals import CONFIDENCE, OVERLAP, session
 
 
 class Naive:
-    """The loop one would write first, written well: step after step, OpenCV's own functions where it has them."""
+    """A sequential loop, written well: one step after another, with OpenCV's own functions where it has them."""
 
     def __init__(self, model: str, card: ModelCard, uri: str, size: int, threads: int) -> None:
         self._session = session(model, threads)

@@ -10,8 +10,8 @@ from tools.bench.turns import Json, Setting, rates, ratio, take_turns
 
 # Backends, and backends in a precision.
 BACKENDS = ("onnx", "openvino", "openvino:bf16", "tensorflow", "opencv", "tensorrt")
-KERAS = "keras"  # no backend, but what one would use first
-PROBE = 10  # frames that tell how many make a turn
+KERAS = "keras"  # not a backend, but the obvious alternative
+PROBE = 10  # frames from which the length of a turn is estimated
 
 
 def compare_networks(setting: Setting) -> Json:
@@ -36,9 +36,9 @@ def compare_networks(setting: Setting) -> Json:
 def open_networks(
     setting: Setting, shape: Tuple[int, int], all_names: Sequence[str]
 ) -> Tuple[Dict[str, Any], Dict[str, str]]:
-    """The setting's backends, else those of `all_names` that run here; and why the others do not, by name.
+    """The setting's backends, else those of `all_names` that run here; and the reasons of those that do not, by name.
 
-    Raises ModelError where a backend that was asked for by name does not run, or none does.
+    Raises ModelError if a backend that was named does not run, or none does.
     """
     networks: Dict[str, Any] = {}
     absent: Dict[str, str] = {}
@@ -60,7 +60,7 @@ def open_networks(
 
 
 def about(networks: Dict[str, Any], absent: Dict[str, str]) -> Json:
-    """What runs, what does not and why, and how long the warm-up took."""
+    """What runs and on what, what does not and why, and the warm-up times."""
     return {
         "what": {name: network.description for name, network in networks.items()},
         "absent": absent,
@@ -75,7 +75,7 @@ def _open(model: str, name: str, shape: Tuple[int, int]) -> Any:
 
 
 def opening(model: str, name: str) -> Callable[[], Backend]:
-    """What loads a model in the backend of that name. Imports the runtime at once. Raises ModelError."""
+    """A function that loads a model in a backend. Imports the runtime at once. Raises ModelError."""
     backend, _, precision = name.partition(":")
     backend_class(backend)
     return lambda: open_backend(model, backend, "auto", precision or "auto")

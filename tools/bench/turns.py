@@ -1,4 +1,4 @@
-"""What is measured and how: rivals take turns within each round, so that a machine whose speed drifts favours none."""
+"""Rivals take turns within each round, so that a drift of the machine's speed favours none."""
 
 import statistics
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
@@ -6,18 +6,18 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 from tqdm import tqdm
 
 Json = Dict[str, Any]
-Runner = Callable[[int], float]  # given a number of frames, it gives frames per second without the warm-up
-Rounds = List[Dict[str, float]]  # of each round: frames per second by runner
+Runner = Callable[[int], float]  # takes a number of frames, returns frames per second without the warm-up
+Rounds = List[Dict[str, float]]  # for each round, frames per second by runner
 
-FEWEST = 30  # frames of a turn with a loop
+FEWEST = 30  # frames of a loop's turn
 
 
 class Setting(NamedTuple):
     """What is measured.
 
-    model: path of an ONNX file. size: longer side of the network's input. rounds: how often each has its turn. seconds:
-    about how long a turn takes. threads: of ONNX Runtime's sessions. video: a file. frame: height and width of its
-    frames. backends: names as `openvino` or `openvino:bf16`; none for all that run here.
+    model: path of an ONNX file. size: longer side of the network's input. rounds: turns of each rival. seconds: length
+    of a turn, roughly. threads: of ONNX Runtime's sessions. video: a file. frame: height and width of its frames.
+    backends: names such as `openvino` or `openvino:bf16`; empty for all that run here.
     """
 
     model: str
@@ -31,7 +31,7 @@ class Setting(NamedTuple):
 
 
 def take_turns(runners: Dict[str, Runner], frames: Dict[str, int], setting: Setting) -> Rounds:
-    """Frames per second of each runner in each round. Each round starts with another one."""
+    """Frames per second of each runner in each round. Each round starts with a different runner."""
     results = []
     turns = range(setting.rounds)
     for turn in tqdm(turns, desc=f"size {setting.size}", unit=" rounds", leave=False, disable=None):
@@ -42,7 +42,7 @@ def take_turns(runners: Dict[str, Runner], frames: Dict[str, int], setting: Sett
 
 
 def spread(values: Sequence[float]) -> Json:
-    """Median, least and most."""
+    """Median, minimum and maximum."""
     return {
         "median": round(statistics.median(values), 4),
         "least": round(min(values), 4),
@@ -51,10 +51,10 @@ def spread(values: Sequence[float]) -> Json:
 
 
 def rates(rounds: Rounds) -> Json:
-    """The spread of each runner's frames per second, by runner in the first round's order."""
+    """The spread of each runner's frames per second, in the order of the first round."""
     return {name: spread([each[name] for each in rounds]) for name in rounds[0]}
 
 
 def ratio(rounds: Rounds, name: str, base: str) -> Json:
-    """The spread of how many times as fast one is as the other, taken within each round."""
+    """The spread of a runner's rate divided by another's, taken within each round."""
     return spread([each[name] / each[base] for each in rounds])

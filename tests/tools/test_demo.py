@@ -1,0 +1,24 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import SourceError
+from tools import demo
+
+
+def test_the_still_is_the_fullest_frame(tmp_path):
+    video, lines, still = (str(tmp_path / name) for name in ("video.avi", "lines.jsonl", "still.jpg"))
+    writer = cv2.VideoWriter(video, cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
+    for index in range(3):
+        writer.write(np.full((64, 96, 3), 10 * index, np.uint8))
+    writer.release()
+    with open(lines, "w") as file:
+        for number, count in enumerate([0, 2, 1]):
+            file.write(json.dumps({"frame": number, "detections": [{"score": 0.5}] * count}) + "\n")
+    assert demo.fullest_frame(lines) == 1
+    demo.save_still(video, 1, still)
+    assert abs(float(cv2.imread(still).mean()) - 10) < 5
+    with pytest.raises(SourceError, match="cannot read frame 99"):
+        demo.save_still(video, 99, still)
