@@ -1,1 +1,1 @@
-"""A cost model of the Jetson Nano: what a network must do, and the time that the board's peaks allow for it."""
+"""Estimates a network's speed on a Jetson Nano from its ONNX file and published figures."""

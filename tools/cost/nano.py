@@ -1,12 +1,12 @@
-"""What to expect of a network on a Jetson Nano, before one has it: a roofline, and a line fitted to published speeds.
+"""A model of the Jetson Nano: a roofline, and a line fitted to published speeds.
 
-A layer cannot take less than its operations at the unit's peak, nor less than its bytes at the memory's peak (Williams,
-Waterman, Patterson: "Roofline", 2009). The sum of the larger of the two over all layers is the network's *floor*.
-With TensorRT in FP16 a frame is then expected to take
+A layer takes at least the time of its operations at the unit's peak, and at least that of its bytes at the memory's
+peak (Williams, Waterman, Patterson: "Roofline", 2009). The sum of the larger of the two over all layers is the
+network's *floor*. With TensorRT in FP16 a frame is then expected to take
 
     overhead + floor / efficiency
 
-where both unknowns come from the published points whose use is "fit". `errors()` says how wrong that is elsewhere.
+where both unknowns come from the published points whose use is "fit". `errors()` shows the error on the others.
 Times are in milliseconds.
 """
 
@@ -40,7 +40,7 @@ BANDWIDTH = 25.6  # GB/s, shared by CPU and GPU; the same in both power modes
 
 
 class Line(NamedTuple):
-    """Milliseconds of the loop beside the network, and the share of its peaks that the GPU reaches in the network."""
+    """Milliseconds of the loop besides the network, and the share of its peaks that the GPU reaches in the network."""
 
     overhead: float
     efficiency: float
@@ -53,19 +53,19 @@ class Line(NamedTuple):
 
 
 def layer_floor(layer: Layer, unit: str = "GPU FP16") -> tuple[float, bool]:
-    """The least time of a layer on a unit of PEAKS, and whether its operations take it, not its bytes."""
+    """The minimum time of a layer on a unit of PEAKS, and whether its operations or its bytes determine it."""
     size = FP16 if "FP16" in unit else FP32
     operations, moved = layer.operations / PEAKS[unit] / 1e6, layer.moved(size) / BANDWIDTH / 1e6
     return max(operations, moved), operations >= moved
 
 
 def floor(network: Network, unit: str = "GPU FP16") -> float:
-    """The least time of a network on a unit."""
+    """The minimum time of a network on a unit."""
     return sum(layer_floor(layer, unit)[0] for layer in network.layers)
 
 
 def fit(floors: Sequence[float], times: Sequence[float]) -> Line:
-    """The line with the least sum of squared relative errors; through two points, it has none."""
+    """The line with the least sum of squared relative errors; it passes through two points exactly."""
     relative = np.array([[1 / time, least / time] for least, time in zip(floors, times)])
     overhead, slope = np.linalg.lstsq(relative, np.ones(len(times)), rcond=None)[0]
     return Line(float(overhead), float(1 / slope))
@@ -74,7 +74,7 @@ def fit(floors: Sequence[float], times: Sequence[float]) -> Line:
 def expectations(
     path: str, sizes: Sequence[int], square: bool = False, frame: tuple[int, int] = (640, 480)
 ) -> list[dict[str, Any]]:
-    """A row per size, or one for a network that takes only its own: see `networks`."""
+    """A row per size, or one for a network with a fixed size: see `networks`."""
     return [_row(size, network) for size, network in networks(path, sizes, square, frame)]
 
 
@@ -83,7 +83,7 @@ def networks(
 ) -> list[tuple[int, Network]]:
     """The network of a file at each size of its longer side, letterboxed for frames of (width, height) as `app` does.
 
-    A network that takes only its own size comes once. Raises ModelError, and UsageError for a size that it cannot take.
+    A network with a fixed size is returned once. Raises ModelError, and UsageError for a size that it cannot take.
     """
     for size in sizes:
         if size <= 0 or size % MULTIPLE:
@@ -96,12 +96,32 @@ def networks(
     return [(size, measure(model, box.height, box.width)) for size, box in zip(sizes, boxes)]
 
 
+def layer_rows(path: str, size: int, square: bool, frame: tuple[int, int]) -> list[dict[str, Any]]:
+    """A row per layer of a network at one size, on the GPU in FP16."""
+    ((_, network),) = networks(path, [size], square, frame)
+    rows = []
+    for layer in network.layers:
+        least, by_operations = layer_floor(layer)
+        rows.append(
+            {
+                "layer": layer.name,
+                "operator": layer.operator,
+                "output": list(layer.output),
+                "operations_g": round(layer.operations / 1e9, 5),
+                "moved_mb": round(layer.moved(FP16) / 1e6, 4),
+                "floor_ms": round(least, 4),
+                "bound": "operations" if by_operations else "bytes",
+            }
+        )
+    return rows
+
+
 def _row(size: int, network: Network) -> dict[str, Any]:
     line, least = fitted(), floor(network)
     times = [layer_floor(layer) for layer in network.layers]
     by_operations = sum(time for time, operations in times if operations) / least
     known = [floor_of(point) for point in PUBLISHED if point.use == FIT]
-    expected = line.frame(least) if network.detector else None  # the line is that of a detector's loop
+    expected = line.frame(least) if network.detector else None  # the line was fitted to a detector's loop
     return {
         "size": size,
         "input": [network.height, network.width],
@@ -120,24 +140,30 @@ def _row(size: int, network: Network) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=None)
-def yolov3_tiny_network(side: int) -> Network:
-    """YOLOv3-tiny at side x side, from its table: to count it, its weights need not be there."""
+def yolov3_tiny_model() -> Any:
+    """YOLOv3-tiny from its table, an `onnx.ModelProto` with zeros for weights, which counting does not need."""
     empty = [
         Convolution(np.zeros((s.filters, s.channels, s.size, s.size), np.float32), np.zeros(s.filters, np.float32))
         for s in yolov3_tiny.conv_shapes()
     ]
-    return measure(yolov3_tiny.emit_onnx(empty), side, side)
+    return yolov3_tiny.emit_onnx(empty)
+
+
+@lru_cache(maxsize=None)
+def yolov3_tiny_network(side: int) -> Network:
+    """YOLOv3-tiny at side x side."""
+    return measure(yolov3_tiny_model(), side, side)
 
 
 def floor_of(point: Point) -> float:
-    """The least time of what was published; of other networks than YOLOv3-tiny, by their operations alone."""
+    """The floor of a published network; of networks other than YOLOv3-tiny, by their operations alone."""
     if point.operations is not None:
         return point.operations / PEAKS[point.unit] * 1e3
     return floor(yolov3_tiny_network(point.size), point.unit)
 
 
 def fitted() -> Line:
-    """The line that expectations come from."""
+    """The line from which expectations are computed."""
     return _line([point for point in PUBLISHED if point.use == FIT])
 
 
@@ -146,10 +172,10 @@ def _line(points: Sequence[Point]) -> Line:
 
 
 def errors() -> list[dict[str, Any]]:
-    """A row per published point: what was measured, its floor, and the model's time where it has one.
+    """A row per published point: its speed, its floor, and the model's time where there is one.
 
     error_percent: of the model's time. left_out_percent: of the time by a line through the other three of the four
-    small networks in that loop. of_peak: floor by published time; above 1 where the peak was beaten.
+    small networks in that loop. of_peak: floor / published time; above 1 where the published speed exceeds the peak.
     """
     line, small = fitted(), [point for point in PUBLISHED if _is_small(point)]
     rows = []

@@ -1,12 +1,12 @@
-"""What an ONNX network must do for one image, layer by layer, read from its file: nothing is run.
+"""Counts the operations and bytes of an ONNX network for one image, layer by layer, without running it.
 
 network = measure(load("weights/yolov3-tiny.onnx"), 320, 416)     height, width of the input
 network.operations                                                2 per multiply-add, as Darknet counts its BFLOPs
 network.moved(2)                                                  bytes, at 2 bytes a value
 
-Multiply-adds are those of convolutions and matrix products; all other arithmetic is neglected. What is moved is each
-layer's weights, inputs and outputs, once. Activations, batch norms, additions and changes of shape are taken as done in
-passing by the layer before them, and move nothing; a shortcut's second reading is not counted either.
+Multiply-adds are counted in convolutions and matrix products; all other arithmetic is neglected. Each layer's weights,
+inputs and outputs are moved once. Activations, batch norms, additions and changes of shape are assumed to be fused
+into the layer before them and move nothing; a shortcut's second read is not counted either.
 """
 
 import math
@@ -25,9 +25,9 @@ Shape = tuple[int, ...]
 
 
 class Layer(NamedTuple):
-    """One layer that takes time. The rest is counted in values (numbers), not in bytes.
+    """One layer that takes time.
 
-    output: its shape, NCHW. macs: multiply-adds.
+    output: its shape, NCHW. macs: multiply-adds. weights, read, written: counts of values, not bytes.
     """
 
     name: str
@@ -94,8 +94,7 @@ def fixed_size(model: Any) -> Optional[tuple[int, int]]:
 def measure(model: Any, height: int, width: int) -> Network:
     """Count for one image of height x width pixels.
 
-    Raises UsageError where the network's input has another size, and ModelError where it has an operator that is not
-    known here: it would be counted as nothing.
+    Raises UsageError where the network's input has another size, and ModelError for an operator of unknown cost.
     """
     fixed = fixed_size(model)
     if fixed not in (None, (height, width)):
@@ -112,7 +111,7 @@ def measure(model: Any, height: int, width: int) -> Network:
 def _known(node: Any) -> bool:
     """Whether a node is a layer of its own."""
     if node.op_type not in (*MULTIPLY, *MOVE, *FREE):
-        raise ModelError(f"{node.name}: what a {node.op_type} costs is not known here")
+        raise ModelError(f"{node.name}: the cost of operator {node.op_type} is not known")
     return node.op_type not in FREE
 
 
@@ -130,7 +129,7 @@ def _layer(node: Any, shapes: dict[str, Shape], constants: set[str]) -> Layer:
 
 
 def _products(node: Any, shapes: dict[str, Shape]) -> int:
-    """How many products are added up for each value of the output."""
+    """Number of products that are summed for each value of the output."""
     if node.op_type == "Conv":
         return math.prod(shapes[node.input[1]][1:])  # (filters, channels / groups, height, width)
     transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
@@ -148,14 +147,13 @@ def _shapes(model: Any, height: int, width: int) -> dict[str, Shape]:
     for size, value in zip((sizes[0], *sizes[2:]), (1, height, width)):
         size.ClearField("dim_param")
         size.dim_value = value
-    for output in filled.graph.output:  # what is written there is of any size
+    for output in filled.graph.output:  # declared for any size
         output.type.tensor_type.ClearField("shape")
     try:
         inferred = shape_inference.infer_shapes(filled, strict_mode=True, data_prop=True).graph
     except shape_inference.InferenceError as error:
-        raise ModelError(
-            f"its shapes at {width}x{height} cannot be inferred: {' '.join(str(error).split())}"
-        ) from error
+        reason = " ".join(str(error).split())
+        raise ModelError(f"cannot infer its shapes at {width}x{height}: {reason}") from error
     shapes = {
         tensor.name: tuple(size.dim_value for size in tensor.type.tensor_type.shape.dim)
         for tensor in (*inferred.input, *inferred.value_info, *inferred.output)
@@ -166,7 +164,7 @@ def _shapes(model: Any, height: int, width: int) -> dict[str, Shape]:
 
 
 def _image(model: Any) -> Any:
-    """The network's input, which in old files stands among its weights."""
+    """The network's input, which old files list among the weights."""
     constants = {constant.name for constant in model.graph.initializer}
     inputs = [tensor for tensor in model.graph.input if tensor.name not in constants]
     if len(inputs) != 1 or len(inputs[0].type.tensor_type.shape.dim) != 4:

@@ -1,7 +1,7 @@
-"""What others have published of speeds on a Jetson Nano, with sources, and what each is used for; and what is assumed.
+"""Speeds on a Jetson Nano that others have published, with sources and what each is used for; and the assumptions.
 
 Operations are in billions, 2 per multiply-add. Where none are given, the network is YOLOv3-tiny, and they are counted.
-At other sizes than the published one they are scaled with the area, which is exact for such networks.
+At sizes other than the published one they are scaled with the area, which is exact for such networks.
 """
 
 from typing import NamedTuple, Optional
@@ -11,14 +11,14 @@ USES = {
     FIT: "the model was fitted to it",
     TEST: "the same loop, not used for the fit",
     FAR: "another loop, and a network of another kind, not used for the fit",
-    NETWORK: "a loop without Python: the model's time of the network alone",
-    FLOOR: "another runtime: only its floor",
+    NETWORK: "a loop without Python: compared with the model's time of the network alone",
+    FLOOR: "another runtime: its floor only",
     OTHER: "not comparable",
 }
 
 
 class Point(NamedTuple):
-    """One published speed. unit: of `tools.cost.nano.PEAKS`. size: of the square input, 0 where that is not said."""
+    """One published speed. unit: of `tools.cost.nano.PEAKS`. size: of the square input, 0 where not stated."""
 
     network: str
     size: int
@@ -36,7 +36,7 @@ def _scaled(billions: float, at: int, size: int) -> float:
 
 
 # README of the repository, "FPS on Nano", JetPack 4.4, TensorRT 7, FP16. By its issue 343 the loop had one still image:
-# it prepares, infers, decodes (in a TensorRT plugin), draws and shows, but has no camera and no video to decode.
+# it preprocesses, infers, decodes (in a TensorRT plugin), draws and shows, but reads no camera and no video.
 DEMOS = "jkjung-avt/tensorrt_demos, README"
 # "BFlops" in the README of AlexeyAB/darknet: YOLOv4-tiny and YOLOv3 at 416; YOLOv4 at 416 and at 608.
 V4_TINY, V3, V4, V4_608 = 6.9, 65.9, 60.1, 128.5
@@ -95,7 +95,7 @@ PUBLISHED = (
         None,
         FLOOR,
         "AlexeyAB/darknet, issue 4209",
-        "about 12, from a network camera: it may have been what was waited for",
+        "about 12, from a network camera, which may have been the limit",
     ),
     Point(
         "report_cnn",
@@ -106,7 +106,7 @@ PUBLISHED = (
         2 * 0.290,  # models/cifar.py
         FLOOR,
         "the original report",
-        "whether on the GPU is not said; if so, it idled",
+        "not stated whether on the GPU; if so, the GPU idled",
     ),
     Point(
         '"YoloV3 tiny"',
@@ -117,32 +117,32 @@ PUBLISHED = (
         None,
         OTHER,
         "Qengineering/YoloV3-ncnn-Jetson-Nano, README",
-        "said to be on the CPU, but its program loads mobilenetv2_yolov3 (20 classes) and turns Vulkan on; the same "
+        "published as on the CPU, but its program loads mobilenetv2_yolov3 (20 classes) and enables Vulkan; the same "
         "figure was published for 2015 and for 1479 MHz. The floor is that of YOLOv3-tiny on the CPU",
     ),
 )
 
 # Winograd: F(2x2, 3x3) and F(4x4, 3x3) in Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.
 ASSUMPTIONS = (
-    "Floor: every layer takes what its operations take at the unit's peak, or its bytes at the memory's, whichever is "
-    "longer; one layer after the other, and nothing else.",
+    "Floor: each layer takes the time of its operations at the unit's peak or of its bytes at the memory's peak, "
+    "whichever is longer; layers run one after the other, and nothing else takes time.",
     "Peaks: GPU 472 GFLOPS in FP16 and 236 in FP32 (921.6 MHz: power mode 10 W, after jetson_clocks), CPU 46 GFLOPS "
-    "in FP32, memory 25.6 GB/s. In power mode 5 W the GPU has 640 MHz: 328 and 164.",
-    "Operations are two per multiply-add of convolutions and matrix products; the rest is neglected. Weights, inputs "
-    "and outputs of each layer move once. Activations, batch norms and additions are fused and move nothing; pools, "
-    "upsampling and joining do move.",
-    "The floor is that of direct convolution, and no hard bound: Winograd's method multiplies 2.25 to 4 times less in "
-    "3x3 layers, and ncnn, cuDNN and TensorRT may use it.",
-    "Expected is the whole loop of tensorrt_demos, in Python, fed with one still image: overhead + floor / "
-    "efficiency. A loop that does the rest while the GPU works lies between that and the network alone; none is "
-    "faster than its camera.",
-    "Overhead and efficiency come from two points, YOLOv3-tiny at 288 and 416, and so fit them exactly; no other was "
-    "used. What grows with the size is counted as the network's, also where the CPU does it.",
-    "Where the floor is outside of those two (marked *), expected is extrapolated. What it takes to launch a layer is "
-    "in no floor; in small networks and in depthwise layers it can be most of the time.",
-    "Floors of networks that are not here are of their operations alone; for YOLOv3-tiny that would be 5 % too low.",
-    "Larger networks use the GPU better: for them the model gives too much time. Software weighs as much: earlier the "
-    "same table said 28.2 and 21.4 FPS for 288 and 416, and on JetPack 4.3 20.9 and 14.2; a user of that program saw "
-    "12 to 13 with YOLOv4-tiny 416 (its issue 403), where the table says 25.5.",
-    "Nobody has run this project on a Nano yet: these are expectations, not measurements.",
+    "in FP32, memory 25.6 GB/s. In power mode 5 W the GPU runs at 640 MHz: 328 and 164.",
+    "Operations: two per multiply-add of convolutions and matrix products; the rest is neglected. Weights, inputs and "
+    "outputs of each layer move once. Activations, batch norms and additions are fused and move nothing; pools, "
+    "upsampling and concatenation do.",
+    "The floor is for direct convolution, so it is not a hard bound: Winograd's method multiplies 2.25 to 4 times less "
+    "in 3x3 layers, and ncnn, cuDNN and TensorRT may use it.",
+    "Expected: the complete loop of tensorrt_demos, in Python, on one still image: overhead + floor / efficiency. A "
+    "loop that does the rest while the GPU works lies between that and the network alone; none is faster than its "
+    "camera.",
+    "Overhead and efficiency are fitted to two points only, YOLOv3-tiny at 288 and 416, and so match them exactly. "
+    "Time that grows with the size counts as the network's, even where the CPU spends it.",
+    "Where the floor lies outside those two (marked *), expected is extrapolated. Launching layers is not in the "
+    "floor; in small networks and depthwise layers it can be most of the time.",
+    "Floors of other networks are from their operations alone; for YOLOv3-tiny that would be 5 % too low.",
+    "Larger networks use the GPU better: for them the model predicts too much time. Software matters as much: an "
+    "earlier version of the same table lists 28.2 and 21.4 FPS for 288 and 416, and on JetPack 4.3 20.9 and 14.2; a "
+    "user of that program saw 12 to 13 with YOLOv4-tiny 416 (its issue 403), where the table lists 25.5.",
+    "This project has not run on a Nano yet: these are expectations, not measurements.",
 )
