@@ -9,7 +9,7 @@ import lzma
 import os
 import tarfile
 import zlib
-from typing import IO, Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Dict, Iterator, Optional, Tuple
 
 from app.classification.cifar100 import FILES, RECORD, Cifar100
 from app.errors import ModelError, SourceError, say
@@ -123,8 +123,7 @@ def _contents(place: str) -> Iterator[Tuple[str, bytes]]:
         raise SourceFailed(f"cannot read {name} there: {error.strerror or error}") from error
 
 
-def _chunks(file: Optional[IO[bytes]]) -> Iterator[bytes]:
-    assert file is not None  # tarfile's types allow for it
+def _chunks(file: Any) -> Iterator[bytes]:
     return iter(lambda: file.read(CHUNK), b"")
 
 

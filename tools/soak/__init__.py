@@ -1,1 +1,1 @@
-"""Soaks: the program under long and bad treatment. See `__main__.py`."""
+"""Stress tests of the real command: see `python -m tools.soak --help`."""

@@ -1,11 +1,11 @@
-"""Runs the program for as long, and treats it as badly, as a user would, and says whether it bore it.
+"""Stress-test the program, and check what it must withstand.
 
-  faults     cameras that fail in every way, over and over: real servers for HTTP and RTSP, and the real command
-  memory     an hour of frames in a few minutes: does the memory grow?
-  overload   a camera that is three times as fast as the detector: how old is what is on the screen?
+  faults     HTTP and RTSP cameras that fail in every way, again and again, on real servers
+  memory     an hour of frames in a few minutes: does memory grow?
+  overload   a camera three times as fast as the detector: how old are the pictures on the screen?
   kill       kill -9 in the middle of a recording: what is lost?
 
-Each prints what was asked and what was measured, and ends with 1 if something was not reached.
+Each prints what was measured and what is required, and exits with 1 if a requirement is not met.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import List, Optional, Sequence
 from app.command import Parser, exit_code, leave, number
 from app.files import check_writable, write_file
 from tools.soak import faults, kill, memory, overload
-from tools.soak.figure import Figure
+from tools.soak.figure import Figure, as_text
 
 EXAMPLES = """examples:
   python -m tools.soak faults --cam street.mp4
@@ -29,20 +29,20 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python -m tools.soak", description=__doc__, epilog=EXAMPLES)
     count = number(int, 1, 10**9, "a number")
-    soaks = parser.add_subparsers(dest="soak", metavar="SOAK", required=True)
-    for name, soak, option, kind, default in (
-        ("faults", faults.soak, "--faults", count, 200),
-        ("memory", memory.soak, "--frames", count, 100000),
-        ("overload", overload.soak, "--seconds", number(float, 5, 10**6, "a time"), 60.0),
-        ("kill", kill.soak, "--kills", count, 50),
+    soaks = parser.add_subparsers(dest="soak", metavar="TEST", required=True, help="faults, memory, overload or kill")
+    for name, module, option, kind, default, what in (
+        ("faults", faults, "--faults", count, 200, "number of faults, half of them for each camera"),
+        ("memory", memory, "--frames", count, 100000, "number of frames to process"),
+        ("overload", overload, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to run"),
+        ("kill", kill, "--kills", count, 50, "number of recordings to kill"),
     ):
-        one = soaks.add_parser(name)
-        one.add_argument(option, type=kind, default=default, help="(default: %(default)s)")
+        one = soaks.add_parser(name, description=module.__doc__, epilog=EXAMPLES)
+        one.add_argument(option, type=kind, default=default, metavar="N", help=what + " (default: %(default)s)")
         if name in ("faults", "kill"):
-            one.add_argument("--cam", metavar="FILE", required=True, help="a video, which the cameras show")
-            one.add_argument("--seed", type=int, default=0, help="of what is chance (default: %(default)s)")
-        one.add_argument("--report", metavar="FILE", help="write the figures as JSON")
-        one.set_defaults(run=soak)
+            one.add_argument("--cam", metavar="FILE", required=True, help="a video file to film (required)")
+            one.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)")
+        one.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
+        one.set_defaults(run=module.soak)
     return parser
 
 
@@ -55,8 +55,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if args.report is not None:
             check_writable(args.report)
         figures.extend(args.run(args))
-        for figure in figures:
-            print(figure.line())
+        print(as_text(figures))
         if args.report is not None:
             write_file(args.report, (json.dumps([figure._asdict() for figure in figures], indent=2) + "\n").encode())
 

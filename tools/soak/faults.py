@@ -1,7 +1,7 @@
-"""Faults: a camera by HTTP and one by RTSP, which fail in every way while the real command films them.
+"""Let an HTTP and an RTSP camera fail in every way while the real command films them.
 
-The two run at once, each with half of the faults. Every frame that was processed is recorded, and carries a number that
-the camera wrote into the picture, so that the recording tells whether one was processed twice.
+Both run at once, each with half of the faults. Every processed frame is recorded and carries a number that the camera
+drew into the picture, so that the recording shows whether a frame was processed twice.
 """
 
 import argparse
@@ -25,23 +25,23 @@ from tools.camera_servers.stamp import read_stamp
 from tools.soak.figure import Figure
 from tools.soak.program import PATIENCE, Program, Usage
 
-SIZES = ("384x288", "256x192")  # of one shape, so that the number lies in one place of the recording
+SIZES = ("384x288", "256x192")  # of one shape, so that the number has the same place in the recording
 SHORTEST, LONGEST = 0.2, 3.0  # seconds that a fault lasts
 HEALTHY = 1.0  # seconds of frames between two faults
-SETTLE = 13.0  # seconds after which what hung has timed out
+SETTLE = 13.0  # seconds after which whatever hung has timed out
 RECOVERY_LIMIT = 20.0  # seconds after which a camera counts as lost
-SEED_FAULT = 10  # the fault after which the memory is looked at first
+BASELINE_FAULT = 10  # the fault after which memory, files and threads are measured first
 
 
 class Fault(NamedTuple):
-    """How to break a camera, and how to mend it."""
+    """How to break a camera, and how to restore it."""
 
     begin: Callable[[], None]
     end: Callable[[], None]
 
 
 class Camera(NamedTuple):
-    """A camera that fails on command."""
+    """A camera with faults that can be switched on."""
 
     name: str
     uri: str
@@ -49,7 +49,7 @@ class Camera(NamedTuple):
 
 
 class Outcome:
-    """What became of one camera."""
+    """What was observed with one camera."""
 
     def __init__(self) -> None:
         self.recoveries: List[float] = []
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def soak(args: argparse.Namespace) -> List[Figure]:
-    """Do what the command line says."""
+    """Run the test."""
     reason = available()
     if reason:
         raise SourceError(f"the RTSP server cannot run here: {reason}")
@@ -72,7 +72,7 @@ def soak(args: argparse.Namespace) -> List[Figure]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         cameras = [stack.enter_context(http_camera(args.cam)), stack.enter_context(rtsp_camera(args.cam))]
         outcomes = {camera.name: Outcome() for camera in cameras}
-        progress = stack.enter_context(tqdm(total=2 * count, unit=" faults", leave=False))
+        progress = stack.enter_context(tqdm(total=2 * count, unit=" faults", leave=False, disable=None))
         threads = [
             threading.Thread(
                 target=watch,
@@ -89,13 +89,13 @@ def soak(args: argparse.Namespace) -> List[Figure]:
 
 @contextlib.contextmanager
 def http_camera(video: str) -> Iterator[Camera]:
-    """Motion JPEG, by a server of ours."""
+    """Motion JPEG, from this project's server."""
     with MjpegServer(video, size=_size(SIZES[0]), password=("user", "secret")) as server:
 
         def set_fault(name: Optional[str]) -> None:
             server.fault = name
 
-        def anew(name: str) -> None:  # for what a new connection meets
+        def on_connecting(name: str) -> None:  # a fault that only new connections meet
             set_fault(name)
             server.cut()
 
@@ -103,9 +103,9 @@ def http_camera(video: str) -> Iterator[Camera]:
             server.size = _size(SIZES[server.size == _size(SIZES[0])])
             server.cut()
 
-        mend = partial(set_fault, None)
-        faults = {name: Fault(partial(set_fault, name), mend) for name in ("freeze", "garbage", "half")}
-        faults.update({name: Fault(partial(anew, name), mend) for name in ("slow", "deny")})
+        restore = partial(set_fault, None)
+        faults = {name: Fault(partial(set_fault, name), restore) for name in ("freeze", "garbage", "half")}
+        faults.update({name: Fault(partial(on_connecting, name), restore) for name in ("slow", "deny")})
         faults.update(
             refuse=Fault(server.refuse, server.listen), cut=Fault(server.cut, _nothing), size=Fault(resize, _nothing)
         )
@@ -114,7 +114,7 @@ def http_camera(video: str) -> Iterator[Camera]:
 
 @contextlib.contextmanager
 def rtsp_camera(video: str) -> Iterator[Camera]:
-    """H.264, by GStreamer's RTSP server behind a proxy that spoils the connection."""
+    """H.264, from GStreamer's RTSP server behind a proxy that disturbs the connection."""
     with RtspServer(video, size=SIZES[0]) as server, FaultProxy(server.port) as proxy:
 
         def set_fault(name: Optional[str]) -> None:
@@ -131,8 +131,8 @@ def rtsp_camera(video: str) -> Iterator[Camera]:
             if name == "slow":
                 proxy.cut()
 
-        mend = partial(set_fault, None)
-        faults = {name: Fault(partial(begin, name), mend) for name in ("freeze", "garbage", "slow")}
+        restore = partial(set_fault, None)
+        faults = {name: Fault(partial(begin, name), restore) for name in ("freeze", "garbage", "slow")}
         faults.update(
             refuse=Fault(proxy.refuse, proxy.listen), cut=Fault(proxy.cut, _nothing), size=Fault(resize, _nothing)
         )
@@ -140,40 +140,40 @@ def rtsp_camera(video: str) -> Iterator[Camera]:
 
 
 def watch(camera: Camera, count: int, chance: random.Random, folder: str, outcome: Outcome, progress: Any) -> None:
-    """Film a camera through its faults."""
+    """Film a camera through its faults, and note the outcome."""
     recording = os.path.join(folder, camera.name + ".mkv")
     try:
         with Program("--cam", camera.uri, "--size", "160", "--backend", "onnx", "--save", recording) as program:
             if not program.wait_for_lines(25, PATIENCE):
-                raise NanoyoloError(f"no picture at all: {program.errors}")
+                raise NanoyoloError(f"received no frame: {program.errors}")
             for turn in range(1, count + 1):
                 name = _pick(camera, turn, chance)
                 if not endure(camera, name, program, chance, outcome):
                     raise NanoyoloError(f"fault {turn}, {name}: {program.errors[-3:]}")
-                if turn == min(SEED_FAULT, count // 2):
+                if turn == min(BASELINE_FAULT, count // 2):
                     time.sleep(SETTLE)
                     outcome.early = program.usage()
                 progress.update()
             time.sleep(SETTLE)
             outcome.late = program.usage()
             if not program.indices_grow:
-                outcome.troubles.append("the numbers of the frames do not grow")
+                outcome.troubles.append("frame numbers did not increase")
             code, outcome.stop_seconds = program.stop()
             if code:
-                outcome.troubles.append(f"ended with {code}: {program.errors[-3:]}")
+                outcome.troubles.append(f"exit code {code}: {program.errors[-3:]}")
         outcome.stamps, outcome.repeated = repeats(recording)
-    except Exception as error:  # judged, so that the other camera goes on
+    except Exception as error:  # part of the result, so that the other camera continues
         outcome.troubles.append(str(error))
 
 
 def _pick(camera: Camera, turn: int, chance: random.Random) -> str:
-    """Every kind in turn first, then by chance."""
+    """Every kind of fault once, then a random one."""
     names = sorted(camera.faults)
     return names[turn - 1] if turn <= len(names) else chance.choice(names)
 
 
 def endure(camera: Camera, name: str, program: Program, chance: random.Random, outcome: Outcome) -> bool:
-    """One fault; whether the frames came again."""
+    """Cause one fault; whether frames arrived again after it."""
     fault = camera.faults[name]
     fault.begin()
     if fault.end is not _nothing:
@@ -191,7 +191,7 @@ def endure(camera: Camera, name: str, program: Program, chance: random.Random, o
 
 
 def repeats(recording: str) -> "tuple[int, int]":
-    """How many frames of a recording have a number that can be read, and how many of them that of the one before."""
+    """How many frames of a recording have a legible number, and how many of them repeat the one before."""
     capture = cv2.VideoCapture(recording)
     stamps, repeated, before = 0, 0, -1
     while True:
@@ -213,17 +213,22 @@ def judge(name: str, count: int, outcome: Outcome) -> List[Figure]:
         Figure(
             f"{name}: faults survived",
             f"{len(outcome.recoveries)}" + (f"; {'; '.join(outcome.troubles)}" if outcome.troubles else ""),
-            f"{count}, and no trouble",
+            f"{count}, and no errors",
             len(outcome.recoveries) == count and not outcome.troubles,
         ),
-        Figure(f"{name}: slowest recovery", f"{slowest:.2f} s ({outcome.slowest})", "2 s at most", slowest <= 2),
+        Figure(f"{name}: slowest recovery", f"{slowest:.2f} s ({outcome.slowest})", "at most 2 s", slowest <= 2),
         Figure(
             f"{name}: frames processed twice",
-            f"{outcome.repeated} of {outcome.stamps} numbered ones",
+            f"{outcome.repeated} of {outcome.stamps} numbered",
             "none",
             outcome.stamps > 0 and outcome.repeated == 0,
         ),
-        Figure(f"{name}: from SIGTERM to the end", f"{outcome.stop_seconds:.2f} s", "2 s", outcome.stop_seconds <= 2),
+        Figure(
+            f"{name}: time to stop after SIGTERM",
+            f"{outcome.stop_seconds:.2f} s",
+            "at most 2 s",
+            outcome.stop_seconds <= 2,
+        ),
     ]
     if outcome.early and outcome.late:
         early, late = outcome.early, outcome.late
@@ -231,10 +236,13 @@ def judge(name: str, count: int, outcome: Outcome) -> List[Figure]:
         held = [f"{usage.open_files} files, {usage.threads} threads" for usage in (early, late)]
         figures += [
             Figure(
-                f"{name}: held at fault {SEED_FAULT} and at the end", "; ".join(held), "the same", held[0] == held[1]
+                f"{name}: held at fault {BASELINE_FAULT} and at the end",
+                "; ".join(held),
+                "the same",
+                held[0] == held[1],
             ),
             Figure(
-                f"{name}: memory then",
+                f"{name}: memory at the same moments",
                 f"{early.resident / 1e6:.1f} MB, {late.resident / 1e6:.1f} MB ({growth:+.1%})",
                 "within 5 %",
                 abs(growth) <= 0.05,
@@ -249,4 +257,4 @@ def _size(text: str) -> "tuple[int, int]":
 
 
 def _nothing() -> None:
-    """A fault that is over at once."""
+    """Restores a fault that is over at once."""

@@ -1,17 +1,22 @@
-"""What a soak measured, beside what it had to reach."""
+"""What a stress test measured, beside what it requires."""
 
-from typing import NamedTuple
+from typing import List, NamedTuple, Sequence
+
+from tools.tables import Table
 
 
 class Figure(NamedTuple):
-    """One line of a soak's result."""
+    """One line of a result. asked: the requirement, in words. reached: whether it was met."""
 
     what: str
     measured: str
     asked: str
     reached: bool
 
-    def line(self) -> str:
-        """For people."""
-        verdict = "reached" if self.reached else "NOT REACHED"
-        return f"{self.what:<44} {self.measured:<40} asked: {self.asked:<34} {verdict}"
+
+def as_text(figures: Sequence[Figure]) -> str:
+    """The figures as a table."""
+    rows: List[List[str]] = [
+        [what, measured, asked, "pass" if met else "FAIL"] for what, measured, asked, met in figures
+    ]
+    return Table("", ["", "measured", "required", ""], rows).as_text()

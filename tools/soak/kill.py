@@ -1,4 +1,4 @@
-"""Kill: kill -9 at a moment of chance while the real command records a camera or a file. What is left?"""
+"""Kill the real command with SIGKILL at random moments while it records, and check what is left."""
 
 import argparse
 import json
@@ -17,14 +17,14 @@ from app.errors import NanoyoloError
 from tools.soak.figure import Figure
 from tools.soak.program import PATIENCE, ROOT
 
-SOURCES = ("test://640x480@30?live", "test://160x120@5?live")  # beside the file
+SOURCES = ("test://640x480@30?live", "test://160x120@5?live")  # besides the file
 
 
 def soak(args: argparse.Namespace) -> List[Figure]:
-    """Do what the command line says."""
+    """Run the test."""
     chance = random.Random(args.seed)
     bad_lines, unreadable, lost, lines = 0, 0, [], 0
-    for turn in tqdm(range(args.kills), unit=" kills", leave=False):
+    for turn in tqdm(range(args.kills), unit=" kills", leave=False, disable=None):
         source = (args.cam, *SOURCES)[turn % (1 + len(SOURCES))]
         with tempfile.TemporaryDirectory() as folder:
             texts, video = record_and_kill(source, folder, chance)
@@ -37,14 +37,14 @@ def soak(args: argparse.Namespace) -> List[Figure]:
             rate = (len(good) - 1) / seconds if seconds else 1.0
             lost.append(max(0, len(good) - frames) / rate)
     return [
-        Figure("JSON lines that are not whole", f"{bad_lines} of {lines + bad_lines}", "none", bad_lines == 0),
-        Figure("recordings that do not open", f"{unreadable} of {args.kills}", "none", unreadable == 0),
-        Figure("most that one lacks", f"{max(lost):.2f} s", "its last second", max(lost) <= 1),
+        Figure("incomplete JSON lines", f"{bad_lines} of {lines + bad_lines}", "none", bad_lines == 0),
+        Figure("unreadable recordings", f"{unreadable} of {args.kills}", "none", unreadable == 0),
+        Figure("most that a recording lost", f"{max(lost):.2f} s", "at most 1 s", max(lost) <= 1),
     ]
 
 
 def record_and_kill(source: str, folder: str, chance: random.Random) -> "tuple[List[bytes], str]":
-    """The lines that were written until the kill, and the recording's path."""
+    """The lines written until the kill, and the recording's path."""
     video, path = os.path.join(folder, "kill.mkv"), os.path.join(folder, "kill.jsonl")
     arguments = ["--cam", source, "--loop", "--size", "160", "--backend", "onnx", "--save", video, "--jsonl", path]
     command = [sys.executable, "-m", "app.detect", "--no-show", "--offline", *arguments]
@@ -53,18 +53,13 @@ def record_and_kill(source: str, folder: str, chance: random.Random) -> "tuple[L
     while not (os.path.exists(path) and os.path.getsize(path)):
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            raise NanoyoloError(f"{source}: does not start: {process.communicate()[1].decode()}")
+            raise NanoyoloError(f"{source}: did not start: {process.communicate()[1].decode()}")
         time.sleep(0.01)
     time.sleep(chance.uniform(0.5, 4))
     process.kill()
     process.communicate()
     with open(path, "rb") as file:
-        return file.read().split(b"\n")[:-1] if _ends_whole(path) else file.read().split(b"\n"), video
-
-
-def _ends_whole(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read().endswith(b"\n")
+        return file.read().splitlines(), video
 
 
 def _parse(text: bytes) -> "dict | None":

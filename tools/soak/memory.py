@@ -1,4 +1,4 @@
-"""Memory: so many frames of the synthetic source through the real command, with overlay, recording and JSON lines."""
+"""Process many synthetic frames with overlay, recording and JSON lines, and check that memory does not grow."""
 
 import argparse
 import os
@@ -15,14 +15,14 @@ SAMPLES = 100
 
 
 def soak(args: argparse.Namespace) -> List[Figure]:
-    """Do what the command line says. The memory after a tenth of the frames, and what it grew to after that."""
+    """Run the test: memory after a tenth of the frames, and the most that it grew to after that."""
     sizes: List[int] = []
     with tempfile.TemporaryDirectory() as folder:
         source = ["--cam", "test://320x240@30", "--size", "64", "--backend", "onnx", "--max-frames", str(args.frames)]
         with Program(*source, "--save", os.path.join(folder, "soak.mkv")) as program:
-            for sample in tqdm(range(1, SAMPLES), desc="frames", unit=" %", leave=False):
+            for sample in tqdm(range(1, SAMPLES), desc="frames", unit=" %", leave=False, disable=None):
                 if not program.wait_for_lines(args.frames * sample // SAMPLES, 10 * PATIENCE):
-                    raise NanoyoloError(f"it stopped after {program.lines} frames: {program.errors[-3:]}")
+                    raise NanoyoloError(f"stopped after {program.lines} frames: {program.errors[-3:]}")
                 sizes.append(program.usage().resident)
     early, late = sizes[SAMPLES // 10 - 1], max(sizes[SAMPLES // 10 :])
     growth = late / early - 1

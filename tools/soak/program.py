@@ -1,4 +1,4 @@
-"""The real command in a process of its own, watched through its JSON lines and through /proc."""
+"""The real command in a child process, observed through its JSON lines and /proc."""
 
 import json
 import os
@@ -10,11 +10,11 @@ import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PATIENCE = 30.0  # seconds for the program to start, or to end
+PATIENCE = 30.0  # seconds for the program to start or stop
 
 
 class Usage(NamedTuple):
-    """What a process holds."""
+    """Resources of a process."""
 
     open_files: int
     threads: int
@@ -22,7 +22,7 @@ class Usage(NamedTuple):
 
 
 class Program:
-    """`python -m app.detect` with these arguments and `--jsonl -`. A context manager that kills it in the end."""
+    """`python -m app.detect` with these arguments and `--jsonl -`. A context manager that kills it on exit."""
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "app.detect", "--no-show", "--offline", "--jsonl", "-", *arguments]
@@ -30,7 +30,7 @@ class Program:
         self._news = threading.Condition()
         self.lines = 0
         self.last: Dict[str, Any] = {}
-        self._arrivals: List[Tuple[float, int]] = []  # when a line came, and its frame, of the last few
+        self._arrivals: List[float] = []  # of the last lines
         self.errors: List[str] = []
         self.indices_grow = True
         self._threads = [threading.Thread(target=target, daemon=True) for target in (self._read, self._listen)]
@@ -44,7 +44,7 @@ class Program:
                 self.indices_grow = self.indices_grow and line["frame"] > self.last.get("frame", -1)
                 self.last = line
                 self.lines += 1
-                self._arrivals = self._arrivals[-100:] + [(time.monotonic(), line["frame"])]
+                self._arrivals = self._arrivals[-100:] + [time.monotonic()]
                 self._news.notify_all()
 
     def _listen(self) -> None:
@@ -52,27 +52,27 @@ class Program:
             self.errors.append(text.rstrip())
 
     def wait_for_frame(self, after: float, seconds: float) -> Optional[float]:
-        """When the first line came after a time on the monotonic clock; None where none did, within so many seconds."""
+        """Arrival of the first line after a time on the monotonic clock; None if none arrives within `seconds`."""
 
         def first() -> Optional[float]:
-            return next((at for at, _ in self._arrivals if at > after), None)
+            return next((at for at in self._arrivals if at > after), None)
 
         with self._news:
             self._news.wait_for(lambda: first() is not None, seconds)
             return first()
 
     def wait_for_lines(self, count: int, seconds: float) -> bool:
-        """Wait until so many lines have come in all."""
+        """Wait until `count` lines have arrived in all; False if that takes more than `seconds`."""
         with self._news:
             return self._news.wait_for(lambda: self.lines >= count, seconds)
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it still runs."""
         return self._process.poll() is None
 
     def usage(self) -> Usage:
-        """What it holds now."""
+        """Its resources now."""
         place = f"/proc/{self._process.pid}"
         with open(f"{place}/status") as file:
             status = dict(line.split(":", 1) for line in file)
@@ -80,7 +80,7 @@ class Program:
         return Usage(len(os.listdir(f"{place}/fd")), int(status["Threads"]), resident)
 
     def stop(self) -> Tuple[int, float]:
-        """Ask it to end as a supervisor does; its exit code, and the seconds it took."""
+        """Stop it with SIGTERM, as a supervisor does; its exit code, and the seconds it took."""
         start = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(PATIENCE)
@@ -90,7 +90,7 @@ class Program:
         return code, seconds
 
     def kill(self) -> None:
-        """End it as `kill -9` does."""
+        """End it with SIGKILL."""
         self._process.kill()
         self._process.wait(PATIENCE)
 

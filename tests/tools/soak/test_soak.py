@@ -1,4 +1,4 @@
-"""That the soaks measure, not what they measure: that depends on the machine."""
+"""That the stress tests measure; what they measure depends on the machine."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def test_overload(tmp_path):
 
 def test_kill(tmp_path):
     result = figures(tmp_path, "kill", "--kills", "1", "--cam", CLIP)
-    assert result["JSON lines that are not whole"]["reached"]
-    assert result["recordings that do not open"]["reached"]
+    assert result["incomplete JSON lines"]["reached"]
+    assert result["unreadable recordings"]["reached"]
 
 
 def test_memory(tmp_path):
@@ -43,7 +43,8 @@ def test_memory(tmp_path):
 
 @pytest.mark.skipif(available() is not None, reason=str(available()))
 def test_faults(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.soak.faults.SETTLE", 0.1)
+    for name, seconds in {"SETTLE": 0.1, "HEALTHY": 0.3, "LONGEST": 0.4}.items():
+        monkeypatch.setattr("tools.soak.faults." + name, seconds)
     result = figures(tmp_path, "faults", "--faults", "2", "--cam", CLIP)
     for camera in ("http", "rtsp"):
         assert result[camera + ": faults survived"]["reached"], result
@@ -52,5 +53,5 @@ def test_faults(tmp_path, monkeypatch):
 
 def test_help_and_nonsense(capsys):
     assert main(["--nonsense"]) == 2
-    assert main(["faults"]) == 2, "a video is wanted"
+    assert main(["faults"]) == 2, "--cam is required"
     assert len(capsys.readouterr().err.splitlines()) == 2
