@@ -1,1 +1,1 @@
-"""Cameras on the network that tests and soaks start: RTSP, Motion JPEG, and a proxy that spoils connections."""
+"""Network cameras for tests and stress tests: RTSP, Motion JPEG, and a proxy that disturbs connections."""

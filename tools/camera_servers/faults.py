@@ -1,4 +1,4 @@
-"""A TCP proxy on 127.0.0.1 whose faults can be commanded, for a camera that speaks RTSP over TCP.
+"""A TCP proxy on 127.0.0.1 with faults that can be switched on, for a camera that speaks RTSP over TCP.
 
 with FaultProxy(8554) as proxy: ...  # rtsp://127.0.0.1:{proxy.port}/live; proxy.fault = "freeze"
 """
@@ -14,14 +14,14 @@ CHUNK = 65536
 
 
 class FaultProxy(LoopbackServer):
-    """Forwards each connection to `upstream_port`, as well as its `fault` lets it.
+    """Forwards each connection to `upstream_port`, unless `fault`, which may be changed at any time, prevents it.
 
-    fault, at any time: None; "freeze": nothing passes in either direction, and connections are kept and taken until
-    it is over; "garbage": what comes from the server is replaced by as many random bytes; "slow": nothing passes in
-    the first `slow_seconds` of a connection. Beside these there are cut(), refuse() and listen().
+    fault: None; "freeze": nothing passes in either direction, and connections are kept and accepted; "garbage": data
+    from the server are replaced by as many random bytes; "slow": nothing passes in the first `slow_seconds` of a
+    connection. See also cut(), refuse() and listen().
     """
 
-    def __init__(self, upstream_port: int, port: int = 0, slow_seconds: float = 2.0) -> None:
+    def __init__(self, upstream_port: int, port: int = 0, *, slow_seconds: float = 2.0) -> None:
         super().__init__(port)
         self.fault: Optional[str] = None
         self.slow_seconds = slow_seconds
@@ -35,7 +35,7 @@ class FaultProxy(LoopbackServer):
                 pass
 
     def _forward(self, connection: Connection, upstream: socket.socket) -> bool:
-        """What has arrived on both sides, or a moment's rest. False when a side has closed."""
+        """Forward what has arrived on either side within a moment. False when a side has closed."""
         if self.fault == "freeze":
             connection.wait(POLL)
             return True

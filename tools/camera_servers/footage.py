@@ -1,4 +1,4 @@
-"""What the camera servers show: the pictures of a video over and over, in any size, each with its number drawn in.
+"""The pictures that the camera servers send: those of a video, repeated, in any size, each with its number drawn in.
 
 for number, image in enumerate(endless("video.avi")): show(picture(image, (640, 480), number))
 """
@@ -18,20 +18,20 @@ from app.sources.readers import probe_video
 from tools.camera_servers.stamp import write_stamp
 
 Footage = Union[str, Sequence[np.ndarray]]  # a video's path, or pictures (h, w, 3) uint8 BGR
-Size = Optional[Tuple[int, int]]  # width, height; None for that of the footage
+Size = Optional[Tuple[int, int]]  # width, height; None to keep that of the footage
 Password = Optional[Tuple[str, str]]  # user, secret
 
 
 def endless(footage: Footage) -> Iterator[np.ndarray]:
-    """The pictures of the footage, over and over. Raises SourceError at once for a video that cannot be read.
+    """The pictures of the footage, repeated without end. Raises SourceError at once for an unreadable video.
 
-    A video is opened here, and only here: FFmpeg in OpenCV opens one thing at a time, so a camera that opened its
-    video again would wait for a client in the same process, which is opening the camera and so waits for it.
+    The video is opened only once: OpenCV's FFmpeg opens one source at a time, so reopening it while a client in the
+    same process is connecting to this camera would be a deadlock.
     """
     if not isinstance(footage, str):
         return itertools.cycle(footage)
     if not os.path.isfile(footage):
-        raise SourceError("{}: no such file".format(footage))
+        raise SourceError(f"{footage}: no such file")
     probe_video(footage)
     return _repeat(cv2.VideoCapture(opencv_path(footage)), footage)
 
@@ -43,34 +43,38 @@ def _repeat(capture: cv2.VideoCapture, path: str) -> Iterator[np.ndarray]:
         if good:
             yield image
         elif rewound:
-            raise SourceError("{}: not one frame of it can be read".format(path))
+            raise SourceError(f"{path}: no frame of it can be read")
         else:
             capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
         rewound = not good
 
 
 def picture(image: np.ndarray, size: Size, stamp: int) -> np.ndarray:
-    """A stamped copy of the image, in that size."""
+    """A stamped copy of the image, resized."""
     image = image.copy() if size is None else np.array(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     write_stamp(image, stamp)
     return image
 
 
 def make_parser(command: str, description: str, port: int) -> Parser:
-    """The options of a camera server, with examples."""
-    examples = """examples:
-  python -m {0} video.avi
-  python -m {0} video.avi --port {1} --size 320x240 --fps 10
-  python -m {0} video.avi --password user:secret
-""".format(command, port)
-    parser = Parser(prog=command, description=description, epilog=examples)
-    parser.add_argument("video", metavar="VIDEO", help="a video file; it is repeated without end")
+    """The command line of a camera server."""
+    examples = f"""examples:
+  python -m {command} video.avi
+  python -m {command} video.avi --port {port} --size 320x240 --fps 10
+  python -m {command} video.avi --password user:secret
+"""
+    parser = Parser(prog="python -m " + command, description=description, epilog=examples)
+    parser.add_argument("video", metavar="VIDEO", help="a video file, which is repeated without end")
+    port_number = number(int, 0, 65535, "a port")
     parser.add_argument(
-        "--port", type=number(int, 0, 65535, "a port"), default=port, help="0 takes a free one; default %(default)s"
+        "--port", type=port_number, default=port, metavar="N", help="port, 0 for a free one (default: %(default)s)"
     )
-    parser.add_argument("--size", type=parse_size, metavar="WxH", help="default: that of the video")
-    parser.add_argument("--fps", type=number(float, 0.1, 240, "a rate"), default=25.0, help="default %(default)g")
-    parser.add_argument("--password", type=parse_password, metavar="USER:SECRET", help="default: none is asked for")
+    parser.add_argument("--size", type=parse_size, metavar="WxH", help="frame size (default: the video's)")
+    rate = number(float, 0.1, 240, "a rate")
+    parser.add_argument("--fps", type=rate, default=25.0, metavar="N", help="frames per second (default: %(default)g)")
+    parser.add_argument(
+        "--password", type=parse_password, metavar="USER:SECRET", help="require this login (default: none)"
+    )
     return parser
 
 
@@ -78,7 +82,7 @@ def parse_size(text: str) -> Tuple[int, int]:
     """A size as 640x480. Raises ArgumentTypeError."""
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit() and 128 <= int(width) <= 4096 and 16 <= int(height) <= 4096):
-        raise argparse.ArgumentTypeError("a size should be like 640x480, at least 128 wide, is {}".format(text))
+        raise argparse.ArgumentTypeError(f"a size should be as 640x480, at least 128 wide, is {text}")
     return int(width), int(height)
 
 
@@ -86,5 +90,5 @@ def parse_password(text: str) -> Tuple[str, str]:
     """A password as user:secret. Raises ArgumentTypeError."""
     user, _, secret = text.partition(":")
     if not (user and secret):
-        raise argparse.ArgumentTypeError("a password should be like user:secret, is {}".format(text))
+        raise argparse.ArgumentTypeError(f"a password should be as user:secret, is {text}")
     return user, secret

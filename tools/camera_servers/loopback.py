@@ -1,6 +1,6 @@
-"""A TCP server on 127.0.0.1 that breaks when it is told to: the port closes and opens again, connections are reset.
+"""A TCP server on 127.0.0.1 that fails on command: it closes and reopens its port, and resets connections.
 
-What is said over a connection is a subclass's business:
+A subclass talks to the client:
 
     class Echo(LoopbackServer):
         def serve(self, connection):
@@ -14,12 +14,12 @@ import threading
 from typing import Any, Optional, Set
 
 HOST = "127.0.0.1"
-LIMIT = 5.0  # seconds in which a thread has to end
-POLL = 0.05  # seconds until something that waits looks whether it should end
+LIMIT = 5.0  # seconds that a thread may take to end
+POLL = 0.05  # seconds between two checks whether to end
 
 
 class Connection:
-    """A client. Its own thread ends it, the others only say so: a socket closed under a thread may become another's."""
+    """A client. Only its own thread closes it: a socket closed by another thread could be reused under this one."""
 
     def __init__(self, client: socket.socket) -> None:
         self.socket = client
@@ -27,20 +27,20 @@ class Connection:
         self.thread: Optional[threading.Thread] = None
 
     def cut(self) -> None:
-        """Have it reset as soon as its thread notices."""
+        """Ask its thread to reset it."""
         self.ended.set()
         try:
-            self.socket.shutdown(socket.SHUT_RD)  # wakes a thread that reads, and the client does not see it
+            self.socket.shutdown(socket.SHUT_RD)  # wakes a thread that reads, without the client noticing
         except OSError:
-            pass  # is closed already
+            pass  # it is closed already
 
     def wait(self, seconds: float) -> None:
-        """Do nothing for so long. Raises ConnectionAbortedError when the connection is cut."""
+        """Sleep. Raises ConnectionAbortedError when the connection is cut."""
         if self.ended.wait(seconds):
             raise ConnectionAbortedError
 
     def send(self, data: bytes, target: Optional[socket.socket] = None) -> None:
-        """Send everything to the client, or another target. Raises ConnectionAbortedError if cut while it is stuck."""
+        """Send all data to the client, or another target. Raises ConnectionAbortedError if cut meanwhile."""
         target = target or self.socket
         left = memoryview(data)
         before = target.gettimeout()
@@ -53,16 +53,16 @@ class Connection:
         target.settimeout(before)
 
     def close(self) -> None:
-        """Close it for the client: with a reset where it was cut."""
+        """Close it, with a reset if it was cut."""
         if self.ended.is_set():
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
 
 class LoopbackServer:
-    """A context manager that listens, and serves each connection in a thread. Methods may be called by any thread.
+    """A context manager that listens, and serves each connection in a thread. Any thread may call its methods.
 
-    port: 0 takes a free one, which stays this server's until it is closed.
+    port: 0 takes a free one, which is kept until close().
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -70,8 +70,8 @@ class LoopbackServer:
         self._lock = threading.Lock()
         self._listener: Optional[_Listener] = None
         self._accepting: Optional[threading.Thread] = None
-        # Bound but not listening, it refuses connections and keeps others off the port, such as a client which, on
-        # trying to connect again and again, would get this port for its own end and so be connected with itself.
+        # Bound but not listening, it refuses connections and reserves the port. Otherwise a client that keeps trying to
+        # connect could get this port for its own end, and be connected with itself.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -89,11 +89,11 @@ class LoopbackServer:
         self.close()
 
     def serve(self, connection: Connection) -> None:
-        """Talk to a client until it goes. Runs in a thread of its own; an OSError ends it."""
+        """Talk to a client until it leaves. Runs in its own thread; an OSError ends it."""
         raise NotImplementedError
 
     def listen(self) -> None:
-        """Take connections, on the same port as ever."""
+        """Accept connections, on the same port as before."""
         if self._listener is None:
             self._listener = _Listener(self)
             # shutdown() takes one poll interval.
@@ -101,7 +101,7 @@ class LoopbackServer:
             self._accepting.start()
 
     def refuse(self) -> None:
-        """Stop listening, so that connections are refused, and cut those that there are."""
+        """Stop listening, so that connections are refused, and cut the open ones."""
         if self._listener is not None and self._accepting is not None:
             self._listener.shutdown()
             self._listener.server_close()
@@ -110,7 +110,7 @@ class LoopbackServer:
         self.cut()
 
     def cut(self) -> None:
-        """Reset all connections; they are when this returns. Raises RuntimeError where one's thread does not end."""
+        """Reset all connections before returning. Raises RuntimeError if the thread of one does not end."""
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -119,10 +119,10 @@ class LoopbackServer:
             if connection.thread is not None:
                 connection.thread.join(LIMIT)
                 if connection.thread.is_alive():
-                    raise RuntimeError("port {}: the thread of a connection does not end".format(self.port))
+                    raise RuntimeError(f"port {self.port}: the thread of a connection does not end")
 
     def close(self) -> None:
-        """End everything, and give the port back."""
+        """End all connections and release the port."""
         self.refuse()
         self._reserved.close()
 
@@ -135,7 +135,7 @@ class LoopbackServer:
             connection.thread.start()
 
     def clients(self) -> int:
-        """How many connections there are."""
+        """Number of open connections."""
         with self._lock:
             return len(self._connections)
 
@@ -143,7 +143,7 @@ class LoopbackServer:
         try:
             self.serve(connection)
         except OSError:
-            pass  # the client has gone, or it was cut
+            pass  # the client has left, or was cut
         finally:
             connection.close()
             with self._lock:

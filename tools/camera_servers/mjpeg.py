@@ -1,9 +1,9 @@
-"""A camera for tests: MJPEG over HTTP on 127.0.0.1, with faults that can be commanded while it runs.
+"""A camera for tests: Motion JPEG over HTTP on 127.0.0.1, with faults that can be switched on while it runs.
 
     python -m tools.camera_servers.mjpeg video.avi --port 8080   # http://127.0.0.1:8080/video
 
-It is live: a frame is there for one tick, for all clients alike; who is slow misses some. Frames carry their number
-(tools.camera_servers.stamp), which counts ticks and goes on through all faults.
+It is live: all clients get the same frame at each tick, and slow ones miss frames. Frames carry their number
+(tools.camera_servers.stamp), which counts ticks and continues through all faults.
 """
 
 import base64
@@ -29,20 +29,21 @@ BOUNDARY = "frame"
 class MjpegServer(LoopbackServer):
     """The camera. These may be changed at any time, by any thread:
 
-    size, fps: of the frames from the next on.
-    fault: None; "freeze": no data, for connections that there are and for new ones, until it is over; "garbage":
-        random bytes in place of parts; "half": parts whose JPEG breaks off in the middle; "slow": the first byte of a
-        new connection comes after `slow_seconds`; "deny": new connections get status 401.
+    size, fps: from the next frame on.
+    fault: None; "freeze": no data, on old and new connections; "garbage": random bytes instead of parts; "half": parts
+        whose JPEG breaks off in the middle; "slow": new connections get their first byte after `slow_seconds`; "deny":
+        new connections get status 401.
     password: user and secret, without which the answer is 401.
 
-    Beside these there are cut(), which is in the middle of a JPEG where one is streamed, refuse() and listen(). Raises
-    SourceError for a video that cannot be read, OSError for a port that is taken.
+    See also cut(), which breaks off in the middle of a JPEG, refuse() and listen(). Raises SourceError for an
+    unreadable video, OSError for a port that is taken.
     """
 
     def __init__(
         self,
         footage: Footage,
         port: int = 0,
+        *,
         fps: float = 25.0,
         size: Size = None,
         password: Password = None,
@@ -62,8 +63,8 @@ class MjpegServer(LoopbackServer):
         self._capturing = threading.Thread(target=self._capture, daemon=True)
 
     def url(self, user: str = "", secret: str = "") -> str:
-        """The address of the stream, with a password where one is given."""
-        return "http://{}{}:{}/video".format("{}:{}@".format(user, secret) if user else "", HOST, self.port)
+        """The address of the stream, with a login if one is given."""
+        return f"http://{user}:{secret}@{HOST}:{self.port}/video" if user else f"http://{HOST}:{self.port}/video"
 
     def listen(self) -> None:
         super().listen()
@@ -92,7 +93,7 @@ class MjpegServer(LoopbackServer):
         return authorization == "Basic " + base64.b64encode(":".join(self.password).encode()).decode()
 
     def stream(self, connection: Connection) -> None:
-        """Send frame after frame, until the client goes or it is cut."""
+        """Send frame after frame until the client leaves or is cut."""
         seen = self.number
         while True:
             with self._tick:
@@ -127,12 +128,12 @@ def _encode(image: np.ndarray) -> bytes:
 
 
 def _part(jpeg: bytes) -> bytes:
-    head = "--{}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n".format(BOUNDARY, len(jpeg))
+    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
     return head.encode() + jpeg + b"\r\n"
 
 
 class _Request(http.server.BaseHTTPRequestHandler):
-    timeout = LIMIT  # for a client that does not say what it wants
+    timeout = LIMIT  # for a client that sends no request
 
     def __init__(self, connection: Connection, camera: Any) -> None:
         self._client, self._camera = connection, camera
@@ -154,7 +155,7 @@ class _Request(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def serve(arguments: Optional[List[str]] = None) -> None:
@@ -163,18 +164,18 @@ def serve(arguments: Optional[List[str]] = None) -> None:
         "tools.camera_servers.mjpeg", "Serve a video as a live MJPEG camera on 127.0.0.1.", 8080
     ).parse_args(arguments)
     try:
-        server = MjpegServer(options.video, options.port, options.fps, options.size, options.password)
+        server = MjpegServer(options.video, options.port, fps=options.fps, size=options.size, password=options.password)
     except SourceError:
         raise
     except OSError as error:
-        raise SourceError("{}, port {}: {}".format(options.video, options.port, error.strerror)) from error
+        raise SourceError(f"{options.video}, port {options.port}: {error.strerror}") from error
     with server:
         print(server.url(*options.password or ()), flush=True)
         threading.Event().wait()
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Entry point."""
+    """Run the command; its exit code."""
     return exit_code(lambda: serve(arguments))
 
 

@@ -1,14 +1,13 @@
-"""A camera for tests: H.264 over RTSP and TCP on 127.0.0.1, by GStreamer's own RTSP server.
+"""A camera for tests: H.264 over RTSP and TCP on 127.0.0.1, from GStreamer's RTSP server.
 
     python3 -m tools.camera_servers.rtsp video.avi --port 8554   # rtsp://127.0.0.1:8554/live
 
-It needs what `available()` names.
+It prints `ready PORT` and reads commands from standard input, one per line, which it answers with `ok`: `size 640x480`
+drops all clients, and new ones get that size; `quit`, like the end of standard input, ends it. It is live, and frames
+carry their number (tools.camera_servers.stamp), like those of tools.camera_servers.mjpeg.
 
-It prints `ready PORT`, and takes commands from standard input, a line each, which it answers with `ok`: `size 640x480`
-drops the clients, and new ones get that size; `quit` ends it, as the end of standard input does. It is live, and
-frames carry their number (tools.camera_servers.stamp), as those of tools.camera_servers.mjpeg.
-
-GStreamer's Python is the system's, so `RtspServer` runs this file under an interpreter that has it.
+GStreamer's Python bindings belong to the system's interpreter, so `RtspServer` runs this file under that one.
+`available()` names what is missing.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from gi.repository import Gst, GstRtspServer
 Gst.init(None)
 assert all(Gst.ElementFactory.find(name) for name in "appsrc videoconvert x264enc rtph264pay".split())
 """
-# Two frames at most wait for the encoder: a live camera does not queue.
+# At most two frames wait for the encoder: a live camera does not queue.
 PIPELINE = (
     "( appsrc name=source is-live=true do-timestamp=true format=time max-buffers=2 leaky-type=downstream"
     " ! videoconvert ! video/x-raw,format=I420 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12"
@@ -42,13 +41,19 @@ START_LIMIT = 20.0  # seconds; loading GStreamer and OpenCV takes a few on a slo
 
 
 class RtspServer:
-    """A context manager round the server in a process of its own.
+    """A context manager that runs the server in a child process, at `rtsp://127.0.0.1:{port}/live`.
 
-    It is `rtsp://127.0.0.1:{port}/live`. Raises RuntimeError where it cannot run, or does not start.
+    Raises RuntimeError if it cannot run, or does not start.
     """
 
     def __init__(
-        self, video: str, port: int = 0, fps: float = 25.0, size: str = "", password: Optional[Tuple[str, str]] = None
+        self,
+        video: str,
+        port: int = 0,
+        *,
+        fps: float = 25.0,
+        size: str = "",
+        password: Optional[Tuple[str, str]] = None,
     ) -> None:
         reason = available()
         if reason:
@@ -75,11 +80,12 @@ class RtspServer:
         self.close()
 
     def url(self, user: str = "", secret: str = "", port: int = 0) -> str:
-        """The address of the stream, with a password where one is given, through a proxy where its port is given."""
-        return "rtsp://{}{}:{}/live".format("{}:{}@".format(user, secret) if user else "", HOST, port or self.port)
+        """The address of the stream, with a login if one is given. port: of a proxy in front of it."""
+        login = f"{user}:{secret}@" if user else ""
+        return f"rtsp://{login}{HOST}:{port or self.port}/live"
 
     def command(self, line: str) -> None:
-        """Give it a command, and wait until it is done."""
+        """Send it a command, and wait until it is done."""
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
         self._answer("ok", LIMIT)
@@ -98,23 +104,23 @@ class RtspServer:
         self._process = None
 
     def _answer(self, expected: str, seconds: float) -> str:
-        # A line comes whole, and only after a command, so nothing of it is hidden in a buffer.
+        # The server writes complete lines, each after a command, so none is hidden in a buffer.
         readable = select.select([self._process.stdout], [], [], seconds)[0]
         line = self._process.stdout.readline() if readable else "nothing\n"
         word, _, rest = line.strip().partition(" ")
         if word != expected:
-            raise RuntimeError("the RTSP server said {!r} instead of {}".format(line.strip(), expected))
+            raise RuntimeError(f"the RTSP server answered {line.strip()!r} instead of {expected}")
         return str(rest)
 
 
 def available() -> Optional[str]:
-    """Why the server cannot run here; None where it can."""
+    """Why the server cannot run here; None if it can."""
     return None if _python() else "no Python with GStreamer's RTSP server: apt-get install " + PACKAGES
 
 
 @functools.lru_cache(maxsize=None)
 def _python() -> Optional[str]:
-    """The first interpreter that has what the server needs."""
+    """The first interpreter with everything that the server needs."""
     for python in PYTHONS:
         try:
             quiet: Dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -126,7 +132,7 @@ def _python() -> Optional[str]:
 
 
 class _Camera:
-    """The server itself. Its main loop belongs to the main thread; frames come from another."""
+    """The server itself. Its main loop runs in the main thread; another thread supplies the frames."""
 
     def __init__(self, options: Any) -> None:
         import gi
@@ -142,7 +148,7 @@ class _Camera:
         self._tcp = GstRtsp.RTSPLowerTrans.TCP
         self._options = options
         self._pictures = endless(options.video)
-        self._sources: Dict[Any, Tuple[Any, Any]] = {}  # of the running media: its appsrc, and the size of its frames
+        self._sources: Dict[Any, Tuple[Any, Any]] = {}  # appsrc and frame size of each running medium
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._loop = GLib.MainLoop()
@@ -152,11 +158,11 @@ class _Camera:
         self._mount(options.size)
 
     def run(self) -> None:
-        """Serve until the commands end. Raises SourceError where the port is taken."""
+        """Serve until the commands end. Raises SourceError if the port is taken."""
         from app.errors import SourceError
 
         if not self._server.attach(None):
-            raise SourceError("port {}: cannot listen on it".format(self._options.port))
+            raise SourceError(f"port {self._options.port}: cannot listen on it")
         print("ready", self._server.get_bound_port(), flush=True)
         capturing = threading.Thread(target=self._capture, daemon=True)
         capturing.start()
@@ -165,7 +171,7 @@ class _Camera:
             self._loop.run()
         finally:
             self._stop.set()
-            capturing.join(LIMIT)  # OpenCV aborts a process that ends while it decodes
+            capturing.join(LIMIT)  # OpenCV aborts a process that exits while it decodes
 
     def _ask_for(self, user: str, secret: str) -> None:
         token = self._rtsp.RTSPToken()
@@ -175,7 +181,7 @@ class _Camera:
         self._server.set_auth(auth)
 
     def _mount(self, size: Optional[Tuple[int, int]]) -> None:
-        """Show frames of this size from now on. A new factory makes new media."""
+        """Send frames of this size from now on, through a new factory, which makes new media."""
         factory = self._rtsp.RTSPMediaFactory(launch=PIPELINE, shared=True, protocols=self._tcp)
         if self._options.password:
             permissions = self._rtsp.RTSPPermissions()
@@ -183,7 +189,7 @@ class _Camera:
                 permissions.add_permission_for_role("user", "media.factory." + right, True)
             factory.set_permissions(permissions)
         factory.connect("media-configure", lambda _, media: self._add(media, size))
-        self._server.get_mount_points().add_factory("/live", factory)  # replaces the one there was
+        self._server.get_mount_points().add_factory("/live", factory)  # replaces the old one
 
     def _add(self, media: Any, size: Optional[Tuple[int, int]]) -> None:
         with self._lock:
@@ -195,7 +201,7 @@ class _Camera:
             self._sources.pop(media, None)
 
     def _capture(self) -> None:
-        """Give each running medium a frame per tick, whether anybody looks or not."""
+        """Push a frame per tick to each running medium; frames are counted even without one."""
         from tools.camera_servers.footage import picture
 
         due = time.monotonic()
@@ -203,8 +209,8 @@ class _Camera:
             with self._lock:
                 sources = list(self._sources.values())
             for source, size in sources:
-                # Before it has its pipeline's base time, a frame would be stamped with the time since the machine
-                # started, and the sink would wait for as long again before it sends it and all that follow.
+                # Before its pipeline has a base time, a frame would be stamped with the machine's uptime, and the sink
+                # would hold it and all later frames back for as long.
                 if source.get_base_time():
                     self._push(source, picture(image, size, number))
             due = max(due + 1 / self._options.fps, time.monotonic())
@@ -215,15 +221,14 @@ class _Camera:
         import cv2
 
         height, width = image.shape[:2]
-        caps = "video/x-raw,format=BGRx,width={},height={},framerate={}/1000".format(
-            width, height, round(1000 * self._options.fps)
-        )
+        rate = round(1000 * self._options.fps)
+        caps = f"video/x-raw,format=BGRx,width={width},height={height},framerate={rate}/1000"
         source.set_property("caps", self._gst.Caps.from_string(caps))
-        # Four bytes a pixel, since GStreamer's rows begin at multiples of four.
+        # Four bytes per pixel, since GStreamer aligns rows to four bytes.
         source.emit("push-buffer", self._gst.Buffer.new_wrapped(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA).tobytes()))
 
     def _obey(self) -> None:
-        """Carry out the commands on standard input, in the main loop's thread."""
+        """Read commands from standard input, and run each in the main loop's thread."""
         for line in iter(sys.stdin.readline, ""):
             if line.split() == ["quit"]:
                 break
@@ -236,12 +241,12 @@ class _Camera:
         word, _, value = line.strip().partition(" ")
         try:
             if word != "size":
-                raise argparse.ArgumentTypeError("size WxH, or quit; not {}".format(line.strip()))
+                raise argparse.ArgumentTypeError(f"commands are size WxH and quit; not {line.strip()}")
             self._mount(parse_size(value))
             self._server.client_filter(lambda *_: self._rtsp.RTSPFilterResult.REMOVE)
             print("ok", flush=True)
         except argparse.ArgumentTypeError as error:
-            print("error: {}".format(error), flush=True)
+            print(f"error: {error}", flush=True)
 
 
 def serve(arguments: Optional[List[str]] = None) -> None:
@@ -256,7 +261,7 @@ def serve(arguments: Optional[List[str]] = None) -> None:
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
-    """Entry point."""
+    """Run the command; its exit code."""
     from app.command import exit_code
 
     return exit_code(lambda: serve(arguments))

@@ -1,10 +1,9 @@
-"""Numbers drawn into pictures as a row of black and white blocks, to tell which frame came out of a camera's stream.
+"""Numbers drawn into pictures as a row of black and white blocks, to identify a camera's frames after decoding.
 
     write_stamp(image, 1234); assert read_stamp(decoded) == 1234
 
-A number has 24 bits and wraps round. The row is the whole width of the picture, and reading measures by the width of
-what it is given, so that a stamp survives a JPEG, H.264, and scaling by the same factor both ways. Images are
-(h, w, 3) uint8; numpy only.
+A number has 24 bits and wraps round. The row is as wide as the picture, and its blocks are found by that width, so a
+stamp survives JPEG, H.264 and uniform scaling. Images are (h, w, 3) uint8; numpy only.
 """
 
 from typing import Optional
@@ -12,36 +11,36 @@ from typing import Optional
 import numpy as np
 
 BITS, CHECK_BITS = 24, 6
-BLOCKS = 2 + BITS + CHECK_BITS  # the first two are white and black: what the others are compared with
-PRIME = 61  # the check is the remainder; 61 divides no power of two, so one wrong bit is always found
+BLOCKS = 2 + BITS + CHECK_BITS  # the first two are white and black, as references
+PRIME = 61  # the check is the remainder; 61 divides no power of two, so a single wrong bit is always detected
 LEAST_WIDTH = 4 * BLOCKS  # smaller blocks do not survive H.264
 LEAST_CONTRAST = 60
 
 
 def write_stamp(image: np.ndarray, number: int) -> None:
-    """Draw the number over the top of the image, in place. Raises ValueError where the image is too small."""
+    """Draw the number over the top of the image, in place. Raises ValueError if the image is too small."""
     height, width = image.shape[:2]
     side = width // BLOCKS
     if width < LEAST_WIDTH or height < side:
-        raise ValueError("a stamp needs {} columns and a row of blocks, not {}x{}".format(LEAST_WIDTH, width, height))
+        raise ValueError(f"a stamp needs {LEAST_WIDTH} columns and a row of blocks, not {width}x{height}")
     number %= 1 << BITS
     bits = np.array([1, 0, *_bits(number, BITS), *_bits(number % PRIME, CHECK_BITS)], np.uint8)
     image[:side] = 255 * bits[np.arange(width) * BLOCKS // width][None, :, None]
 
 
 def read_stamp(image: np.ndarray) -> Optional[int]:
-    """The number that is drawn into the image; None where there is none, or it is damaged."""
+    """The number drawn into the image; None if there is none, or it is damaged."""
     height, width = image.shape[:2]
     side = width / BLOCKS
     if width < LEAST_WIDTH or height < side:
         return None
-    # The middle half of each block; what is beyond its edges has bled into the rest.
+    # The middle half of each block, since neighbours bleed into its edges.
     rows = image[int(side / 4) : int(np.ceil(side * 3 / 4))].astype(np.float32).mean(axis=(0, 2))
     starts = np.arange(BLOCKS) * side + side / 4
     levels = np.array([rows[int(start) : int(np.ceil(start + side / 2))].mean() for start in starts])
     contrast = levels[0] - levels[1]
     from_middle = (levels - (levels[0] + levels[1]) / 2) / max(contrast, 1)
-    if contrast < LEAST_CONTRAST or np.abs(from_middle).min() < 0.2:  # grey is neither
+    if contrast < LEAST_CONTRAST or np.abs(from_middle).min() < 0.2:  # grey: neither
         return None
     bits = from_middle[2:] > 0
     number, check = _number(bits[:BITS]), _number(bits[BITS:])
