@@ -1,8 +1,8 @@
-"""Times app.evaluate against keras.Model.evaluate, one image at a time as in the original report, and compares them.
+"""Time app.evaluate against keras.Model.evaluate, one image at a time as in the original report.
 
-Rounds are interleaved: each has every rival once, on the same images; figures are medians, ratios are taken within a
-round. Keras is timed twice, as it compiles a model by default and without XLA, which is slow on some CPUs. Then both
-classify the whole test set, and the images are counted on which they differ.
+Rivals take turns within each round, on the same images; figures are medians, ratios are taken within a round. Keras is
+timed as it compiles a model by default, and without XLA, which is slow on some CPUs. Then all classify the complete
+test set, and the images on which they disagree are counted.
 """
 
 import argparse
@@ -25,22 +25,24 @@ from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
 from app.stop import Stop
+from tools.tables import Table
 from tools.train.frameworks import import_keras
 from tools.train.options import DATA, MODELS
 
 EXAMPLES = """examples:
   python -m tools.bench_classifier report_cnn
+  python -m tools.bench_classifier nano_resnet_s --data cifar-100-binary.tar.gz
   python -m tools.bench_classifier nano_resnet_s --run runs/nano_resnet_s --images 500 --rounds 7
 """
-ENGINES = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))  # backends, and what they compute in
-WHOLE_BATCH = 100  # images at once where time is not measured
+ENGINES = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"))  # backends and precisions
+WHOLE_BATCH = 100  # images per batch where time is not measured
 BEST = 5
 
-Rival = Callable[[], float]  # one round; its seconds
+Rival = Callable[[], float]  # runs one turn and returns its seconds
 
 
 def bench(args: argparse.Namespace) -> None:
-    """Do what the command line says."""
+    """Run the comparison and print its results."""
     data = Cifar100(args.data)
     model = load(args)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,20 +66,20 @@ def bench(args: argparse.Namespace) -> None:
 
 
 def load(args: argparse.Namespace) -> Any:
-    """The network: of a training run, else with the weights it starts from."""
+    """The network, with the weights of a training run, else its initial ones."""
     import_keras()
     import keras
 
     from models.cifar import NETWORKS
-    from tools.train.__main__ import build_model
     from tools.train.journal import Journal
+    from tools.train.network import build_model
 
     keras.utils.set_random_seed(0)
     model = NETWORKS[args.model]()
     if args.run is not None:
         journal = Journal.read(args.run)
         if journal.options.model != args.model:
-            raise UsageError(f"--run {args.run}: is one of {journal.options.model}")
+            raise UsageError(f"--run {args.run}: trained {journal.options.model}, not {args.model}")
         trained = build_model(journal.options, on_gpu=False)
         journal.restore(trained)
         if journal.options.ema:
@@ -87,14 +89,14 @@ def load(args: argparse.Namespace) -> Any:
 
 
 def card(name: str, data: Cifar100) -> ClassifierCard:
-    """A card for a model that has none. The superclasses are not compared."""
+    """A card for a model that has none. Superclasses are not compared."""
     fine, coarse = tuple(data.fine_names), tuple(data.coarse_names)
     superclass_of = tuple(label % COARSE for label in range(len(fine)))
     return ClassifierCard(name, "", fine, coarse, superclass_of, SIDE, SIDE, 1.0, None)
 
 
 def keras_rivals(model: Any, data: Cifar100, images: int) -> dict[str, Rival]:
-    """`Model.evaluate` with the report's metrics and batches of one, as compiled by default and without XLA."""
+    """`Model.evaluate` with the original report's metrics and batches of one, compiled by default and without XLA."""
     import keras
 
     batch: Batch = next(data.batches("test", images))
@@ -119,7 +121,7 @@ def keras_rivals(model: Any, data: Cifar100, images: int) -> dict[str, Rival]:
 
 
 def evaluate_rival(classifier: Classifier, data: Cifar100, images: int) -> Rival:
-    """What `app.evaluate` does, from the data's file to the scores."""
+    """The work of `app.evaluate`, from the data file to the scores."""
 
     def round_of() -> float:
         with Stop() as stop:
@@ -130,7 +132,7 @@ def evaluate_rival(classifier: Classifier, data: Cifar100, images: int) -> Rival
 
 
 def rounds(rivals: dict[str, Rival], count: int) -> dict[str, list[float]]:
-    """Seconds of every rival in every round, after one that is not counted."""
+    """Seconds of every rival in every round, after one round of warm-up."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for number_of in tqdm(range(count + 1), unit=" rounds", leave=False, disable=None):
         for name, rival in rivals.items():
@@ -141,20 +143,18 @@ def rounds(rivals: dict[str, Rival], count: int) -> dict[str, list[float]]:
 
 
 def table(seconds: dict[str, list[float]], images: int) -> str:
-    """Milliseconds an image, and how many times as fast as the faster of Keras' two in the same round."""
+    """Milliseconds per image, and speed relative to the faster of the two Keras rivals in the same round."""
     fastest = [min(pair) for pair in zip(*(seconds[name] for name in seconds if name.startswith("keras")))]
-    lines = []
+    rows = []
     for name, times in seconds.items():
         ratios = [reference / own for reference, own in zip(fastest, times)]
-        lines.append(
-            f"{name:30}{statistics.median(times) / images * 1e3:8.2f} ms an image"
-            f"{statistics.median(ratios):8.2f} times as fast as Keras ({min(ratios):.2f} to {max(ratios):.2f})"
-        )
-    return "\n".join(lines)
+        per_image = f"{statistics.median(times) / images * 1e3:.2f}"
+        rows.append([name, per_image, f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"])
+    return Table("", ["", "ms per image", "x keras"], rows).as_text()
 
 
 def differences(model: Any, classifiers: dict[str, Classifier], data: Cifar100) -> str:
-    """On how many images of the test set each classifier and Keras are not both right, or both wrong."""
+    """Number of test images on which a classifier is right and Keras wrong, or the reverse."""
     import keras
 
     differing = {name: np.zeros(2, int) for name in classifiers}
@@ -181,11 +181,17 @@ def right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.bench_classifier", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("model", choices=MODELS, metavar="MODEL", help=", ".join(MODELS))
-    parser.add_argument("--run", metavar="DIR", help="take the weights of this training run (default: random ones)")
-    parser.add_argument("--data", metavar="DIR", default=DATA, help="CIFAR-100 (default: %(default)s)")
-    parser.add_argument("--images", type=number(int, 10, 10000, "images"), default=200, help="a round (default: 200)")
-    parser.add_argument("--rounds", type=number(int, 1, 99, "rounds"), default=5, help="(default: 5)")
+    parser.add_argument("model", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
+    parser.add_argument("--run", metavar="DIR", help="use the weights of this training run (default: random ones)")
+    parser.add_argument(
+        "--data", metavar="DIR", default=DATA, help="folder or archive with CIFAR-100 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--images", type=number(int, 10, 10000, "images"), default=200, metavar="N", help="per round (default: 200)"
+    )
+    parser.add_argument(
+        "--rounds", type=number(int, 1, 99, "rounds"), default=5, metavar="N", help="turns of each (default: 5)"
+    )
     return exit_code(lambda: bench(parser.parse_args(argv)))
 
 

@@ -24,8 +24,7 @@ def test_rivals_take_turns_and_the_first_round_does_not_count():
 def test_ratios_are_to_the_faster_keras_of_the_same_round():
     seconds = {"keras": [4.0, 8.0], "keras, no XLA": [6.0, 6.0], "app.evaluate, onnx": [2.0, 2.0]}
     *_, ours = table(seconds, images=100).splitlines()
-    assert "20.00 ms an image" in ours
-    assert "2.50 times as fast as Keras (2.00 to 3.00)" in ours
+    assert ours.split()[-5:] == ["20.00", "2.50", "(2.00", "to", "3.00)"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The parts of `tools.train`: schedules, augmentation, the data, the journal of a run, curves, and the export."""
+"""The parts of `tools.train`: options, data and augmentation, network, schedule and pace, journal, export."""

@@ -1,6 +1,5 @@
-"""Trains a CIFAR-100 classifier: options, wiring, run. The way of an image: data -> augmentation -> network -> loss."""
+"""The training command. An image takes this way: data -> augmentation -> network -> loss."""
 
-import argparse
 import os
 import shlex
 import signal
@@ -13,73 +12,28 @@ from app.files import check_writable
 from tools.train.frameworks import import_keras
 from tools.train.options import parse
 
-UNLIMITED = 10**6  # epochs, where the time is what ends a run
-
-
-def make_optimiser(options: argparse.Namespace) -> Any:
-    """Keras' optimiser. Its learning rate is set before every step by the schedule."""
-    from keras import optimizers
-
-    common = {
-        "learning_rate": options.lr,
-        "weight_decay": options.weight_decay or None,
-        "use_ema": options.ema > 0,
-        "ema_momentum": options.ema or None,
-    }
-    optimiser = {
-        "sgd": lambda: optimizers.SGD(**common),
-        "momentum": lambda: optimizers.SGD(momentum=options.momentum, **common),
-        "nesterov": lambda: optimizers.SGD(momentum=options.momentum, nesterov=True, **common),
-        "adam": lambda: optimizers.Adam(**common),
-        "adamw": lambda: optimizers.AdamW(**{**common, "weight_decay": options.weight_decay}),
-        "rmsprop": lambda: optimizers.RMSprop(momentum=options.momentum, **common),
-        "adagrad": lambda: optimizers.Adagrad(**common),
-        "nadam": lambda: optimizers.Nadam(**common),
-    }[options.optimiser]()
-    if options.weight_decay:
-        optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimiser
-
-
-def build_model(options: argparse.Namespace, on_gpu: bool) -> Any:
-    """The network, compiled, with weights by the seed."""
-    import keras
-
-    from models.cifar import NETWORKS
-
-    keras.utils.set_random_seed(options.seed)
-    precision = options.precision
-    keras.mixed_precision.set_dtype_policy(precision if precision == "float32" else "mixed_" + precision)
-    dropout = {} if options.dropout is None else {"dropout": options.dropout}
-    model = NETWORKS[options.model](**dropout)
-    model.compile(
-        make_optimiser(options),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy("top1"), keras.metrics.TopKCategoricalAccuracy(5, "top5")],
-        # With TensorFlow on a CPU, XLA's convolutions are many times slower than its own; JAX has nothing else.
-        jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
-    )
-    return model
+UNLIMITED = 10**6  # epochs of a run that ends with its time budget
 
 
 def train(journal: Any, resume: bool) -> tuple[Any, Any]:
-    """Train until the run's end; the network, with the average of its weights where one is kept, and the data."""
+    """Train until the run's end; returns the network, with averaged weights if an average is kept, and the data."""
     import keras
 
     from tools.train.data import load_data
+    from tools.train.network import build_model
     from tools.train.pace import Pace
     from tools.train.precision import has_gpu, resolve
     from tools.train.progress import Progress
 
     options = journal.options
     data = load_data(options, epoch=len(journal.epochs))
-    options.precision = resolve(options.precision, has_gpu())  # a state for one does not fit another
+    options.precision = resolve(options.precision, has_gpu())  # a checkpoint fits one precision only
     model = build_model(options, has_gpu())
     if resume:
         if data.sha256 != journal.data_sha256:
-            raise UsageError(f"{options.data}: is not the data that {journal.folder} was started with")
+            raise UsageError(f"{options.data}: not the data that {journal.folder} was started with")
         journal.restore(model)
-        journal.publish()  # a kill may have come before that
+        journal.publish()  # the run may have been killed before that
     else:
         journal.data_sha256 = data.sha256
     journal.sweep()
@@ -98,7 +52,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
             epochs=epochs,
             callbacks=[pace, *averages, journal, Progress(pace)],
             verbose=0,
-            shuffle=False,  # the data shuffle themselves
+            shuffle=False,  # the data set shuffles itself
         )
     elif options.ema:  # else fit() has done it
         model.optimizer.finalize_variable_values(model.trainable_variables)
@@ -130,12 +84,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         except KeyboardInterrupt:
             done = len(journal.epochs)
             if done:
-                say(f"stopped after epoch {done}; go on with: python -m tools.train --resume {journal.folder}")
+                say(f"stopped after epoch {done}; continue with: python -m tools.train --resume {journal.folder}")
             raise
         finally:
-            journal.leave()
+            journal.remove_if_empty()
         export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
-        say(f"measure it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
+        say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)
 

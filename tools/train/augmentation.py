@@ -1,6 +1,6 @@
-"""Augmentation by Keras' layers, on whole batches: (n, 32, 32, 3) float32 RGB 0..255 and one-hot labels (n, classes).
+"""Augmentation with Keras' layers, on batches: (n, 32, 32, 3) float32 RGB 0..255 and one-hot labels (n, classes).
 
-What differs between the images of a batch differs from image to image.
+Random choices are made for each image separately.
 """
 
 import argparse
@@ -12,8 +12,8 @@ VALUES = (0, 255)
 
 
 def make_augmentation(options: argparse.Namespace, seed: int) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """A function for `tf.data.Dataset.map` over batches, by the options of `tools.train`; in their order."""
-    import tensorflow as tf  # whatever Keras computes with, tf.data runs on TensorFlow
+    """A function for `tf.data.Dataset.map` over batches, with the options of `tools.train`, in their order."""
+    import tensorflow as tf  # tf.data runs on TensorFlow, whatever Keras' backend
 
     images_only = []
     if options.flip:
@@ -47,7 +47,7 @@ def make_augmentation(options: argparse.Namespace, seed: int) -> Callable[[Any, 
         for layer in images_only:
             images = layer(images, training=True)
         if options.jitter:
-            images = tf.clip_by_value(images, *VALUES)  # saturation leaves the range
+            images = tf.clip_by_value(images, *VALUES)  # saturation can leave the range
         for layer in mixed:
             both = layer({"images": images, "labels": labels}, training=True)
             images, labels = both["images"], both["labels"]
@@ -57,9 +57,9 @@ def make_augmentation(options: argparse.Namespace, seed: int) -> Callable[[Any, 
 
 
 def padded_crop(pixels: int, seed: int) -> Any:
-    """Each image mirrored at its borders by so many pixels, and cropped to its size again at a random place.
+    """A layer that pads each image by reflecting `pixels` at its borders, and crops it to its size at a random place.
 
-    That is a shift by whole pixels (nearest neighbour), other than Keras' RandomCrop, which takes one place a batch.
+    Keras' RandomCrop would use one place for the whole batch. This shifts by whole pixels (nearest neighbour).
     """
     share = (pixels + 0.49) / 32  # so that the outermost shift is as likely as the others
     return layers.RandomTranslation(

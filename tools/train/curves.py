@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, as a picture."""
+"""A plot of loss and accuracy over the epochs."""
 
 import io
 from typing import Any, Sequence
@@ -7,7 +7,7 @@ from app.files import write_file
 
 
 def draw_curves(epochs: Sequence[dict[str, Any]], path: str, title: str) -> None:
-    """Write a PNG of the curves of training and, where there is one, validation. Raises OutputError."""
+    """Write a PNG with the curves of training and, if there is one, validation. Raises OutputError."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained", dpi=120)

@@ -1,4 +1,4 @@
-"""The training set as Keras wants it: shuffled, augmented batches, and a validation split that is never trained on."""
+"""The training set for Keras: shuffled, augmented batches, and a validation split that is never trained on."""
 
 import argparse
 import hashlib
@@ -17,8 +17,8 @@ EPOCH_SEEDS = 10  # more than an epoch uses
 class Data(NamedTuple):
     """training, validation: tf.data.Dataset of images (n, 32, 32, 3) float32 RGB 0..255 and one-hot labels (n, 100).
 
-    validation is None where no share is split off. steps: batches in an epoch. sha256: of the records' content.
-    superclass_of: the coarse label of every fine one.
+    validation is None if no share is split off. steps: batches per epoch. sha256: of the records. superclass_of: the
+    coarse label of every fine one.
     """
 
     training: Any
@@ -31,20 +31,20 @@ class Data(NamedTuple):
 def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
     """Read the training set and split it. Raises SourceError.
 
-    epoch: the number of epochs done. A resumed run has the same split, but not once more the order and the augmentation
-    that it began with.
+    epoch: the number of epochs done. A resumed run keeps the split, but does not repeat the order and augmentation of
+    its first epochs.
     """
     data = Cifar100(options.data)
     batch = data.load("train")
     superclasses = superclass_of(data, batch)
-    data.count("test")  # better said now than after the training
+    data.count("test")  # an error is better now than after the training
     digest = hashlib.sha256(batch.fine.tobytes())
     digest.update(batch.images.tobytes())
     order = np.random.default_rng(options.seed).permutation(len(batch.fine))[: options.limit]
     held_out = round(len(order) * options.validation)
     training, validation = order[held_out:], order[:held_out]
     if len(training) < options.batch:
-        raise SourceError(f"{options.data}: {len(training)} images to train on are fewer than a batch; lower --batch")
+        raise SourceError(f"{options.data}: {len(training)} training images are fewer than a batch; lower --batch")
     images = batch.images.transpose(0, 2, 3, 1)
     return Data(
         training=_batches(
@@ -58,7 +58,7 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
 
 
 def superclass_of(data: Cifar100, batch: Batch) -> list[int]:
-    """The coarse label of every fine label, as the training set has them. Raises SourceError if they contradict."""
+    """The coarse label of every fine label, from the training set. Raises SourceError for contradictions or gaps."""
     table = [-1] * FINE
     for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
         if table[fine] >= 0:
@@ -71,7 +71,7 @@ def superclass_of(data: Cifar100, batch: Batch) -> list[int]:
 
 
 def _batches(images: np.ndarray, labels: np.ndarray, size: int, options: Any = None, seed: int = 0) -> Any:
-    """Batches for training where there are options, else for validation."""
+    """Batches for training if options are given, else for validation."""
     import tensorflow as tf
 
     def take(index: Any) -> tuple[Any, Any]:
@@ -83,5 +83,5 @@ def _batches(images: np.ndarray, labels: np.ndarray, size: int, options: Any = N
         if options is None:
             return indices.batch(size).map(take).prefetch(1)
         shuffled = indices.shuffle(len(labels), seed=seed).batch(size, drop_remainder=True).map(take)
-        # One thread, so that a seed gives the same run; a batch takes 3 % of the time of the step that uses it.
+        # One thread, so that a seed reproduces a run; a batch takes 3 % of the time of the step that uses it.
         return shuffled.map(make_augmentation(options, seed)).prefetch(2)

@@ -1,4 +1,4 @@
-"""The end of a run: an ONNX file, its accuracy on the test set, and the card that says so."""
+"""Exports a trained network: an ONNX file, its accuracy on the test set, and the card that states it."""
 
 import json
 import os
@@ -30,13 +30,12 @@ def export(
 ) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
-    training: what the card says of how it was trained. The accuracy is that of the file just written, as ONNX Runtime
-    computes it on the CPU, over the whole test set: the only time that a run touches it. Raises OutputError,
-    SourceError.
+    training: the card's record of the training. The accuracy is that of the file just written, with ONNX Runtime on the
+    CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
     """
     check_writable(output)
     data = Cifar100(data_path)
-    # The card comes last and goes first: where there is one that states an accuracy, the model is whole.
+    # The old card is removed first and the accuracy written last: where a card states one, the model is complete.
     remove_file(card_path(output))
     write_file(output, emit_onnx(model).SerializeToString())
     card: dict[str, Any] = {

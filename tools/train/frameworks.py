@@ -1,4 +1,4 @@
-"""Imports Keras, what it computes with, and TensorFlow, which reads the data, all without their notes on starting."""
+"""Imports Keras, its backend, and TensorFlow, which reads the data, without their start-up messages."""
 
 import os
 
@@ -11,10 +11,10 @@ INSTALL = "python3 -m pip install -e '.[train]'"
 
 
 def import_keras() -> None:
-    """Import them all, with TensorFlow to compute where KERAS_BACKEND does not say. Raises ModelError."""
+    """Import them all; the backend is that of KERAS_BACKEND, else TensorFlow. Raises ModelError, UsageError."""
     name = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if name not in BACKENDS:
-        raise UsageError(f"KERAS_BACKEND={name}: should be one of {', '.join(BACKENDS)}, which can train")
+        raise UsageError(f"KERAS_BACKEND={name}: should be one of {', '.join(BACKENDS)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     with importing(f"Keras with {name}", INSTALL), without_stderr():
@@ -23,4 +23,4 @@ def import_keras() -> None:
         import tensorflow as tf
 
         if name != "tensorflow":
-            tf.config.set_visible_devices([], "GPU")  # or it takes the memory of the GPU that the other computes on
+            tf.config.set_visible_devices([], "GPU")  # or it would allocate the memory of the GPU that the other uses

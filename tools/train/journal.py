@@ -1,7 +1,7 @@
-"""What a run leaves behind, such that it can be killed at any moment and go on.
+"""The files of a run, written so that it can be killed at any moment and resumed.
 
-RUN/state.json          what is known after the last whole epoch; moving it into place is what ends an epoch
-RUN/epoch-0012.keras    network and optimiser after that epoch; the one that state.json names, others are leftovers
+RUN/state.json          the state after the last complete epoch; an epoch is complete when this file is in place
+RUN/epoch-0012.keras    network and optimiser after that epoch; state.json names the valid one, others are leftovers
 RUN/log.jsonl           one line per epoch, written from state.json
 RUN/curves.png          loss and accuracy
 """
@@ -29,10 +29,10 @@ UNFINISHED = (CHECKPOINT, ".state.json.", ".log.jsonl.", ".curves.png.")
 
 
 class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Writes down every epoch of a run: a callback for `model.fit`, and what `--resume` starts from.
+    """Records every epoch of a run: a callback for `model.fit`, and what `--resume` starts from.
 
-    options: of the run. epochs: the log so far, one dictionary each. elapsed: seconds of training up to the last whole
-    epoch.
+    options: those of the run. epochs: the log, a dictionary per epoch. elapsed: seconds of training up to the last
+    complete epoch.
     """
 
     def __init__(self, folder: str, options: argparse.Namespace, data_sha256: str = "") -> None:
@@ -48,18 +48,20 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     @classmethod
     def create(cls, folder: str, options: argparse.Namespace) -> "Journal":
-        """Begin a run in a folder that has none. Raises UsageError where there is one, OutputError."""
+        """Start a run in a folder that has none. Raises UsageError if it has one, and OutputError."""
         if os.path.exists(os.path.join(folder, STATE)):
-            raise UsageError(f"{folder}: has a run in it; go on with --resume {folder}, or name another --run")
+            raise UsageError(
+                f"{folder}: already has a run; continue it with --resume {folder}, or choose another --run"
+            )
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{folder}: cannot be made: {error.strerror}") from error
+            raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
         check_writable(os.path.join(folder, STATE))
         return cls(folder, options)
 
-    def leave(self) -> None:
-        """Remove the folder where nothing was written to it: the data were not there, say."""
+    def remove_if_empty(self) -> None:
+        """Remove the folder if nothing was written to it, for example because there are no data."""
         try:
             os.rmdir(self.folder)
         except OSError:
@@ -67,42 +69,42 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     @classmethod
     def read(cls, folder: str) -> "Journal":
-        """What a run left in its folder. Raises UsageError where there is none, ModelError where it is damaged."""
+        """The run in a folder. Raises UsageError if there is none, ModelError if it is damaged."""
         path = os.path.join(folder, STATE)
         try:
             with open(path, encoding="utf-8") as file:
                 state = json.load(file)
-            defaults = vars(make_parser().parse_args([]))  # of options that are younger than the run
+            defaults = vars(make_parser().parse_args([]))  # for options newer than the run
             options = argparse.Namespace(**{**defaults, **state["options"]})
             if not (options.model and options.output and options.command):
-                raise ValueError("it does not say of what")
+                raise ValueError("options are missing")
             journal = cls(folder, options, str(state["data_sha256"]))
             journal.epochs = list(state["epochs"])
             journal.elapsed = float(state["elapsed"])
             journal.checkpoint = os.path.basename(state["checkpoint"])
         except FileNotFoundError:
-            raise UsageError(f"{folder}: no run that has finished an epoch; start one without --resume") from None
+            raise UsageError(f"{folder}: has no run with a finished epoch; start one without --resume") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{path}: is damaged ({error}); start the run again elsewhere") from error
+            raise ModelError(f"{path}: damaged ({error}); start again with another --run") from error
         return journal
 
     def restore(self, model: keras.Model) -> None:
-        """Give a compiled network the weights and the optimiser's state after the last whole epoch. Raises ModelError.
+        """Load the weights and the optimiser's state after the last complete epoch into a compiled network.
 
-        Into a new network, since a loaded optimiser has forgotten which weights do not decay.
+        A new network is needed, since a loaded optimiser forgets which weights do not decay. Raises ModelError.
         """
         path = os.path.join(self.folder, self.checkpoint)
         model.optimizer.build(model.trainable_variables)
         with running("Keras", path), warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # what does not fit is skipped with a warning only
+            warnings.simplefilter("error", UserWarning)  # Keras skips what does not fit with no more than a warning
             model.load_weights(path)  # the optimiser's state too; no pickles
 
     def seconds(self) -> float:
-        """Seconds of training so far, in all sessions, without what a killed one had done of its last epoch."""
+        """Seconds of training so far, in all sessions; of a killed session up to its last complete epoch."""
         return self.elapsed + time.monotonic() - self._resumed_at
 
     def summary(self) -> dict[str, Any]:
-        """What a card says of the run."""
+        """The card's record of the run."""
         return {
             "command": self.options.command,
             "keras_backend": keras.backend.backend(),
@@ -118,7 +120,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self._cold = True
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if self._cold:  # the first step of a session compiles, which is not training
+        if self._cold:  # the first step of a session compiles, which does not count as training
             self._resumed_at, self._cold = time.monotonic(), False
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -135,7 +137,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             _sync(os.path.join(self.folder, CHECKPOINT))
             os.replace(os.path.join(self.folder, CHECKPOINT), path)
         except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise OutputError(f"{path}: cannot write it: {error.strerror or error}") from error
         self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
         self._write_state([*self.epochs, line])
         self.epochs.append(line)
@@ -144,13 +146,13 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.publish()
 
     def publish(self) -> None:
-        """Write the log and the curves, which only repeat what the state has. Raises OutputError."""
+        """Write the log and the curves from the state. Raises OutputError."""
         lines = "".join(json.dumps(line) + "\n" for line in self.epochs)
         write_file(os.path.join(self.folder, "log.jsonl"), lines.encode())
         draw_curves(self.epochs, os.path.join(self.folder, "curves.png"), self.options.model)
 
     def sweep(self) -> None:
-        """Remove what a kill left behind: checkpoints that no state names, and files that were not yet in place."""
+        """Remove leftovers of a kill: checkpoints that the state does not name, and temporary files."""
         for name in os.listdir(self.folder):
             stale = re.fullmatch(r"epoch-\d{4,}\.keras", name) and name != self.checkpoint
             if stale or name.startswith(UNFINISHED):
@@ -168,6 +170,6 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
 
 def _sync(path: str) -> None:
-    """On the disk, before a state names it."""
+    """Make sure that a file is on the disk, before the state names it."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())

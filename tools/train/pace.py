@@ -1,4 +1,4 @@
-"""How far a run has come, and the learning rate that belongs there."""
+"""The progress of a run, and the learning rate for it."""
 
 import argparse
 from typing import Any
@@ -9,9 +9,9 @@ from tools.train.schedules import STEPS, make_schedule
 
 
 class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets the learning rate before every step, and ends a run whose time is over.
+    """Sets the learning rate before every step, and ends a run when its time budget is used up.
 
-    A run is as long as its epochs, or as its time budget. journal: has the seconds that training has taken so far.
+    The length of a run is its number of epochs or its time budget. journal: tells the seconds of training so far.
     """
 
     def __init__(self, options: argparse.Namespace, steps: int, journal: Any) -> None:
@@ -25,23 +25,23 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
         self._rate = make_schedule(
             options.schedule,
             options.lr,
-            total,
-            options.decay_rate,
-            options.boundaries,
-            # Of an unknown number of epochs, a quarter of the time stands for what is said in epochs.
-            0.25 if self._budget else options.step_epochs / options.epochs,
-            options.warm_up,
+            steps=total,
+            decay_rate=options.decay_rate,
+            boundaries=options.boundaries,
+            # With a time budget the number of epochs is unknown: the rate falls every quarter of the time.
+            step_share=0.25 if self._budget else options.step_epochs / options.epochs,
+            warm_up=options.warm_up,
             anneal=self._budget is not None,
         )
 
     def finished(self, epochs: int) -> bool:
-        """Whether a run with so many whole epochs is at its end."""
+        """Whether a run with this many complete epochs is finished."""
         if self._budget:
             return bool(self._journal.elapsed >= self._budget)
         return bool(epochs >= self._epochs)
 
     def progress(self) -> float:
-        """From 0 to 1."""
+        """Progress of the run, from 0 to 1."""
         if self._budget:
             return float(self._journal.seconds() / self._budget)
         return float(self._step / (self._steps * self._epochs))
@@ -51,7 +51,7 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # or the trainer's own copy of the rate would be used until the epoch's end
+            self.model.jax_state_sync()  # or the trainer would use its own copy of the rate until the end of the epoch
         self.model.optimizer.learning_rate = self._rate(self.progress())
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -60,5 +60,5 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self._budget and self.progress() >= 1:  # while it was validated
+        if self._budget and self.progress() >= 1:  # the time ran out during validation
             self.model.stop_training = True

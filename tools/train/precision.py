@@ -1,13 +1,13 @@
-"""What the machine computes in: mixed precision where it has instructions for it."""
+"""Chooses the number format: mixed precision where the machine has instructions for it."""
 
 import keras
 
-# Names in /proc/cpuinfo of instructions that multiply in bfloat16.
+# Flags in /proc/cpuinfo of instructions that multiply in bfloat16.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def resolve(precision: str, on_gpu: bool) -> str:
-    """What `auto` means here: float16 on a GPU, bfloat16 on a CPU that has it, else float32."""
+    """Resolve `auto`: float16 on a GPU, bfloat16 on a CPU that supports it, else float32."""
     if precision != "auto":
         return precision
     if on_gpu:
@@ -16,7 +16,7 @@ def resolve(precision: str, on_gpu: bool) -> str:
 
 
 def has_gpu() -> bool:
-    """Whether Keras' backend computes on a GPU here."""
+    """Whether Keras' backend uses a GPU here."""
     backend = keras.backend.backend()
     if backend == "torch":
         import torch

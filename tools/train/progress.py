@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a bar over the whole run with the time left, and a line for every epoch."""
+"""Progress of a run: a bar with the time left, and a line for every epoch."""
 
 import sys
 from typing import Any, Optional
@@ -10,7 +10,7 @@ from tools.train.pace import Pace
 
 
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """A bar on standard error, where that is a terminal; the lines are there always."""
+    """A bar on standard error, if that is a terminal, and the lines always."""
 
     def __init__(self, pace: Pace) -> None:
         super().__init__()

@@ -1,24 +1,25 @@
-"""Learning-rate schedules: a rate for every moment of a run, which goes from 0 to 1.
+"""Learning-rate schedules: a rate for every moment of a run, whose progress goes from 0 to 1.
 
-They are Keras' own, asked for the step that the run has come to. With a time budget the steps are made of time, so that
-a run ends annealed however fast the machine is.
+They are Keras' own, evaluated at the step that corresponds to the progress. With a time budget progress is time, so
+that a run ends annealed however fast the machine is.
 """
 
 from typing import Callable, Sequence
 
-STEPS = 10000  # of a run whose number of steps is not known beforehand
+STEPS = 10000  # of a run whose number of steps is not known in advance
 
 RateAt = Callable[[float], float]
 
 SCHEDULES = ("one-cycle", "cosine", "constant", "piecewise", "step", "exponential", "1/t")
-ONE_CYCLE_PEAK = 0.2  # of the run; Smith 2018 has it nearer to the middle, short runs want more time to anneal
-ONE_CYCLE_START = 0.04  # of the highest rate
-ANNEALED = 0.1  # the last share of a run on elapsed time in which any schedule goes down to 0
+ONE_CYCLE_PEAK = 0.2  # of the run; Smith 2018 has it nearer the middle, but short runs need more time to anneal
+ONE_CYCLE_START = 0.04  # of the peak rate
+ANNEALED = 0.1  # the last share of a run with a time budget, in which any schedule goes down to 0
 
 
 def make_schedule(
     name: str,
     lr: float,
+    *,
     steps: int = STEPS,
     decay_rate: float = 0.1,
     boundaries: Sequence[int] = (),
@@ -28,9 +29,9 @@ def make_schedule(
 ) -> RateAt:
     """The learning rate as a function of progress, 0 to 1.
 
-    steps: of the whole run; boundaries are counted in them. decay_rate: what is left at the end (exponential), after
-    each `step_share` of the run (step); for 1/t the rate is lr / (1 + progress / decay_rate). warm_up: the share of the
-    run in which the rate rises from 0. anneal: whether to go down to 0 in the last tenth, whatever the schedule.
+    steps: of the run, the unit of `boundaries`. decay_rate: factor over the run (exponential) or over each `step_share`
+    of it (step); for 1/t the rate is lr / (1 + progress / decay_rate). warm_up: the share of the run in which the rate
+    rises from 0. anneal: whether to go down to 0 in the last tenth, whatever the schedule.
     """
     from keras.optimizers import schedules
 

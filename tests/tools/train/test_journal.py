@@ -1,4 +1,6 @@
 import argparse
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -7,101 +9,111 @@ keras = pytest.importorskip("keras", "3")
 pytest.importorskip("matplotlib")
 
 from app.errors import ModelError  # noqa: E402
-from tools.train.__main__ import build_model  # noqa: E402
 from tools.train.journal import Journal  # noqa: E402
+from tools.train.network import build_model  # noqa: E402
 from tools.train.options import parse  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3)).astype(np.float32)
 LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]
 
 
-def trained(folder, *args):
-    """A run of one epoch of one step: options, journal, network."""
+def train(folder, *args):
+    """A run of one epoch of one step: its options."""
     options = parse(["report_fast", "--precision", "float32", "--output", "x.onnx", *args])
     options.command = "python -m tools.train report_fast"
     model = build_model(options, on_gpu=False)
     journal = Journal.create(str(folder), options)
     callbacks = ([keras.callbacks.SwapEMAWeights()] if options.ema else []) + [journal]
     model.fit(IMAGES, LABELS, batch_size=20, epochs=1, callbacks=callbacks, verbose=0)
-    return options, journal, model
+    return options
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "nadam"])
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run, and its options."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    return folder, train(folder, "--weight-decay", "0.5", "--boundaries", "3,7", "--cutmix", "0.5")
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the run."""
+    shutil.copytree(str(trained[0]), str(tmp_path / "run"))
+    return tmp_path / "run"
+
+
+# SGD, Momentum and Adam are what Nesterov, AdamW and Nadam are made of.
+@pytest.mark.parametrize("optimiser", ["nesterov", "adamw", "rmsprop", "adagrad", "nadam"])
 def test_a_resumed_step_is_the_step_that_would_have_come(tmp_path, optimiser):
     """With momentum, averages and the weights that do not decay; on one batch, without dropout."""
     own = ["--dropout", "0", "--optimiser", optimiser, "--lr", "0.01", "--weight-decay", "0.5"]
-    options, _, _ = trained(tmp_path / "run", *own)
-    results = []
-    for _ in range(2):
-        model = build_model(options, on_gpu=False)
-        Journal.read(str(tmp_path / "run")).restore(model)
-        model.optimizer.learning_rate = 0.01
-        model.train_on_batch(IMAGES, LABELS)
-        results.append(model)
+    options = train(tmp_path / "run", *own)
+    resumed = build_model(options, on_gpu=False)
+    Journal.read(str(tmp_path / "run")).restore(resumed)
+    resumed.optimizer.learning_rate = 0.01
+    resumed.train_on_batch(IMAGES, LABELS)
     straight = build_model(options, on_gpu=False)
-    for _ in range(2):
-        straight.train_on_batch(IMAGES, LABELS)
     # By the logits under the batch's own statistics: a bias before a batch norm has no gradient but rounding, of which
     # Adam makes whole steps, and no effect.
+    before = np.asarray(straight(IMAGES, training=True))
+    for _ in range(2):
+        straight.train_on_batch(IMAGES, LABELS)
     expected = np.asarray(straight(IMAGES, training=True))
-    before = np.asarray(build_model(options, on_gpu=False)(IMAGES, training=True))
-    for model in results:
-        assert int(model.optimizer.iterations) == 2
-        np.testing.assert_allclose(np.asarray(model(IMAGES, training=True)), expected, rtol=1e-2, atol=5e-3)
+    assert int(resumed.optimizer.iterations) == 2
+    np.testing.assert_allclose(np.asarray(resumed(IMAGES, training=True)), expected, rtol=1e-2, atol=5e-3)
     assert np.abs(expected - before).max() > 0.05
 
 
-def test_what_does_not_decay_does_not_after_resuming(tmp_path):
-    options, _, _ = trained(tmp_path / "run", "--weight-decay", "0.5")
-    model = build_model(options, on_gpu=False)
-    Journal.read(str(tmp_path / "run")).restore(model)
+def test_what_a_resumed_run_has(trained):
+    """Its options, as they were, and a network in which the same weights decay."""
+    folder, options = trained
+    journal = Journal.read(str(folder))
+    assert journal.options == argparse.Namespace(**vars(options))
+    model = build_model(journal.options, on_gpu=False)
+    journal.restore(model)
     decaying = {v.name for v in model.trainable_variables if model.optimizer._use_weight_decay(v)}
     assert decaying == {"kernel"}
 
 
-def test_options_come_back_as_they_were(tmp_path):
-    options, _, _ = trained(tmp_path / "run", "--boundaries", "3,7", "--cutmix", "0.5")
-    assert Journal.read(str(tmp_path / "run")).options == argparse.Namespace(**vars(options))
+def test_what_does_not_fit_the_checkpoint_is_refused(trained, tmp_path):
+    """Another network, or precision: Keras would skip the optimiser's state, averages and all, with a warning."""
+    folder, _ = trained
+    train(tmp_path / "half", "--precision", "float16")
+    for run, name, precision in (
+        (folder, "nano_resnet_s", "float32"),
+        (folder, "report_fast", "float16"),
+        (tmp_path / "half", "report_fast", "float32"),
+    ):
+        model = build_model(parse([name, "--precision", precision]), on_gpu=False)
+        with pytest.raises(ModelError, match="cannot load it"):
+            Journal.read(str(run)).restore(model)
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path):
-    _, journal, _ = trained(tmp_path / "run")
-    other = build_model(parse(["nano_resnet_s", "--precision", "float32"]), on_gpu=False)
-    with pytest.raises(ModelError, match="cannot load it"):
-        journal.restore(other)
-
-
-@pytest.mark.parametrize("own, other", [("float16", "float32"), ("float32", "float16")])
-def test_a_state_in_another_precision_is_refused(tmp_path, own, other):
-    """Keras would skip the optimiser's state, averages and all, with a warning."""
-    options, journal, _ = trained(tmp_path / "run", "--precision", own)
-    options.precision = other
-    with pytest.raises(ModelError, match="cannot load it"):
-        journal.restore(build_model(options, on_gpu=False))
-
-
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(tmp_path):
-    _, journal, _ = trained(tmp_path / "run")
+def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_last_checkpoint(run):
     with pytest.raises(ModelError, match="lower --lr"):
-        journal.on_epoch_end(1, {"loss": float("nan")})
-    assert len(Journal.read(str(tmp_path / "run")).epochs) == 1
-    assert (tmp_path / "run" / "epoch-0001.keras").exists()
+        Journal.read(str(run)).on_epoch_end(1, {"loss": float("nan")})
+    assert len(Journal.read(str(run)).epochs) == 1
+    assert (run / "epoch-0001.keras").exists()
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a model", None])
-def test_a_damaged_checkpoint_is_one_line(tmp_path, damage):
-    options, journal, _ = trained(tmp_path / "run")
-    path = tmp_path / "run" / "epoch-0001.keras"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2] if damage is None else damage)
-    with pytest.raises(ModelError, match="cannot load it"):
-        journal.restore(build_model(options, on_gpu=False))
+def test_a_damaged_run(run):
+    journal = Journal.read(str(run))
+    model = build_model(journal.options, on_gpu=False)
+    whole = (run / "epoch-0001.keras").read_bytes()
+    for damaged in (b"", b"not a model", whole[: len(whole) // 2]):
+        (run / "epoch-0001.keras").write_bytes(damaged)
+        with pytest.raises(ModelError, match="epoch-0001.keras: .*cannot load it"):
+            journal.restore(model)
+    state = json.loads((run / "state.json").read_text())
+    for damaged in ("", "[]", '{"options": {}', json.dumps(dict(state, epochs=None))):
+        (run / "state.json").write_text(damaged)
+        with pytest.raises(ModelError, match="state.json: damaged"):
+            Journal.read(str(run))
 
 
-def test_leftovers_of_a_kill_are_swept(tmp_path):
-    _, journal, _ = trained(tmp_path / "run")
+def test_leftovers_of_a_kill_are_swept(run):
     for name in ("epoch-0000.keras", ".checkpoint.keras", ".state.json.x7", ".log.jsonl.x7", "notes.txt"):
-        (tmp_path / "run" / name).write_text("")
-    journal.sweep()
-    left = sorted(path.name for path in (tmp_path / "run").iterdir())
+        (run / name).write_text("")
+    Journal.read(str(run)).sweep()
+    left = sorted(path.name for path in run.iterdir())
     assert left == ["curves.png", "epoch-0001.keras", "log.jsonl", "notes.txt", "state.json"]

@@ -2,7 +2,7 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
-from tools.train.__main__ import make_optimiser  # noqa: E402
+from tools.train.network import make_optimiser  # noqa: E402
 from tools.train.options import LEARNING_RATES, MODELS, parse, seconds  # noqa: E402
 
 

@@ -31,8 +31,8 @@ def test_rates_by_hand(name, settings, expected):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_can_be_warmed_up_and_annealed(name):
-    plain = make_schedule(name, 0.8, 1000, boundaries=[500])
-    rate = make_schedule(name, 0.8, 1000, boundaries=[500], warm_up=0.1, anneal=True)
+    plain = make_schedule(name, 0.8, steps=1000, boundaries=[500])
+    rate = make_schedule(name, 0.8, steps=1000, boundaries=[500], warm_up=0.1, anneal=True)
     assert rate(0) == 0
     assert rate(0.05) == pytest.approx(plain(0.05) / 2)
     assert rate(0.5) == pytest.approx(plain(0.5))
@@ -42,6 +42,6 @@ def test_every_schedule_can_be_warmed_up_and_annealed(name):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_run_that_is_late_keeps_its_last_rate(name):
-    rate = make_schedule(name, 0.8, 1000, boundaries=[500])
+    rate = make_schedule(name, 0.8, steps=1000, boundaries=[500])
     assert rate(1.5) == rate(1)
     assert rate(-0.1) == rate(0)
