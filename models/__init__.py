@@ -1,1 +1,1 @@
-"""Network definitions: what a network is, apart from who runs it. Imports neither `app` nor `tools`."""
+"""Network definitions. Imports neither `app` nor `tools`."""

@@ -1,18 +1,18 @@
 """Classifiers for CIFAR-100, in Keras 3, each under 30 million parameters.
 
-All take (n, 32, 32, 3) RGB in 0..255 and give 100 logits; the normalisation is inside the graph, so that no device can
+All take (n, 32, 32, 3) RGB in 0..255 and return 100 logits. Normalisation is part of the graph, so that no device can
 normalise differently from training. `model = NETWORKS["report_cnn"]()`.
 """
 
 import keras
 from keras import initializers, layers
 
-# Of the training set's pixels, 0..255, per channel; measured by `Cifar100(...).load("train").images`.
+# Of the training set's pixels, 0..255, per channel; computed from `Cifar100(...).load("train").images`.
 MEAN = (129.304, 124.070, 112.434)
 STANDARD_DEVIATION = (68.170, 65.392, 70.418)
 
 CLASSES = 100
-# Said each time: a user's keras.json may say otherwise.
+# Always explicit, since a user's keras.json may set another data format.
 SAME = {"padding": "same", "data_format": "channels_last"}
 VALID = {"padding": "valid", "data_format": "channels_last"}
 
@@ -20,7 +20,7 @@ VALID = {"padding": "valid", "data_format": "channels_last"}
 def report_cnn(dropout: float = 0.2) -> keras.Model:
     """The final network of the original report: 9,282,788 parameters, 9,277,284 of them trainable; 290 M MACs.
 
-    57.14 % top-1 there. Its softmax is left to whoever wants probabilities.
+    57.14 % top-1 there. The softmax is left out.
     """
     inputs, x = _normalised()
     x = _unit(x, 64, 1, dropout, "glorot_normal")
@@ -42,7 +42,7 @@ def report_cnn(dropout: float = 0.2) -> keras.Model:
 def report_fast(dropout: float = 0.2) -> keras.Model:
     """In the spirit of the report's first network, built for speed of training: 42.42 % top-1 there. 5 M MACs.
 
-    Three convolutions with stride 2: hardly anything is computed at 32x32.
+    Three convolutions with stride 2, so that hardly anything is computed at 32x32.
     """
     inputs, x = _normalised()
     for filters in (32, 64, 128):  # 16x16, 8x8, 4x4
@@ -64,14 +64,14 @@ def report_deep(dropout: float = 0.2) -> keras.Model:
 
 
 def nano_resnet(dropout: float = 0.0) -> keras.Model:
-    """For the Nano with a trained-at-length GPU recipe: 11 million parameters, 400 M MACs, 13 convolutions in a row.
+    """For the Nano, to be trained at length on a GPU: 11 million parameters, 400 M MACs, 13 convolutions in a row.
 
-    Chosen for accuracy per millisecond on a small GPU with FP16, whose limits are launches and bytes before they are
-    operations (472 GFLOPS in FP16, but 25.6 GB/s): few and wide layers instead of many thin ones; plain 3x3
-    convolutions with multiples of 64 channels, which TensorRT has its fastest kernels for, instead of depthwise ones,
-    which move as many bytes for a tenth of the work; ReLU and the batch norm melt into the convolution; and only the
-    stem works at 32x32, where a byte of weights is used most but the activations are largest. Shortcuts, since they
-    cost one addition that is fused too, and train to more than a plain stack does.
+    Designed for accuracy per millisecond on a small GPU with FP16, which is limited by kernel launches and memory
+    before arithmetic (472 GFLOPS in FP16, but 25.6 GB/s). So: few wide layers instead of many thin ones; plain 3x3
+    convolutions with multiples of 64 channels, for which TensorRT has its fastest kernels, instead of depthwise ones,
+    which move as many bytes for a tenth of the work; ReLU and batch norm, which fuse into the convolution; only the
+    stem at 32x32, where activations are largest; and shortcuts, which cost one fused addition and train to a higher
+    accuracy than a plain stack.
     """
     return _resnet("nano_resnet", 64, ((128, 2), (256, 2), (512, 2)), dropout)
 
@@ -79,7 +79,7 @@ def nano_resnet(dropout: float = 0.0) -> keras.Model:
 def nano_resnet_s(dropout: float = 0.0) -> keras.Model:
     """The same at half the width and half the depth: 1.2 million parameters, 44 M MACs, 7 convolutions in a row.
 
-    What a CPU can train in an hour, and run in under a millisecond.
+    A CPU can train it in an hour, and run it in under a millisecond.
     """
     return _resnet("nano_resnet_s", 32, ((64, 1), (128, 1), (256, 1)), dropout)
 
@@ -129,7 +129,7 @@ def _conv_norm(x: object, filters: int, size: int, stride: int, gamma: str = "on
 
 
 def _dense(x: object) -> object:
-    """The logits, in float32 also where the rest is computed in half of that."""
+    """The logits, in float32 even in mixed precision."""
     return layers.Dense(CLASSES, dtype="float32", name="logits")(x)
 
 

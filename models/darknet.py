@@ -1,8 +1,8 @@
-"""Reads Darknet `.weights` files: a path and the shapes of the convolutions in, folded kernels out.
+"""Reads Darknet `.weights` files, given the shapes of the convolutions, and folds batch normalisation into the kernels.
 
 The file is a header (int32 major, minor, revision; then the count of images seen in training, int64 from version
-0.2 on, int32 before), followed by little-endian float32 and nothing else: no names, no shapes, no checksum. Only
-the network's table says how to cut it, so one float more or less than the table asks for is an error.
+0.2 on, int32 before), followed by little-endian float32 and nothing else: no names, shapes or checksum. Only the
+network's table tells how to cut it, so one float more or less than the table needs is an error.
 
 Source of the layout: `parser.c` (`load_convolutional_weights`) of Darknet.
 """
@@ -11,7 +11,7 @@ from typing import List, NamedTuple, Sequence
 
 import numpy as np
 
-# Darknet's own value. Frameworks default to 1e-3, which shifts every channel with a small variance.
+# Darknet's value. Frameworks default to 1e-3, which shifts every channel with a small variance.
 BATCH_NORM_EPSILON = 1e-5
 
 
@@ -20,7 +20,7 @@ class WeightsError(ValueError):
 
 
 class ConvShape(NamedTuple):
-    """What a convolution takes from the file."""
+    """The parameters of a convolution that the file holds."""
 
     filters: int
     channels: int
@@ -34,7 +34,7 @@ class ConvShape(NamedTuple):
 
 
 class Convolution(NamedTuple):
-    """A convolution ready to run: batch normalisation is folded in.
+    """A convolution with its batch normalisation folded in.
 
     kernel: (filters, channels, size, size) float32; bias: (filters,) float32.
     """
@@ -46,20 +46,19 @@ class Convolution(NamedTuple):
 def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
     """Read the convolutions of a network, in the order of its table.
 
-    Raises WeightsError when the length of the file is not what `shapes` asks for, and OSError when it cannot be read.
+    Raises WeightsError when the file's length does not fit `shapes`, and OSError when it cannot be read.
     """
     with open(path, "rb") as file:
         data = file.read()
     if len(data) < 20:
-        raise WeightsError("{}: {} bytes is too short for a Darknet weights file".format(path, len(data)))
+        raise WeightsError(f"{path}: {len(data)} bytes is too short for a Darknet weights file")
     major, minor = np.frombuffer(data, "<i4", 2).tolist()
     header = 12 + (8 if major * 10 + minor >= 2 else 4)
     expected = sum(shape.floats() for shape in shapes)
     if len(data) - header != 4 * expected:
         raise WeightsError(
-            "{}: holds {:,} bytes of weights, this network needs {:,} ({:,} floats)".format(
-                path, len(data) - header, 4 * expected, expected
-            )
+            f"{path}: holds {len(data) - header:,} bytes of weights, this network needs {4 * expected:,} "
+            f"({expected:,} floats)"
         )
     floats = np.frombuffer(data, "<f4", expected, header)
 
@@ -72,7 +71,7 @@ def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
 
 
 def _fold(floats: np.ndarray, shape: ConvShape) -> Convolution:
-    """Cut one convolution out of its stretch of the file, and fold its batch normalisation into kernel and bias."""
+    """One convolution from its part of the file, with its batch normalisation folded into kernel and bias."""
     kernel_shape = (shape.filters, shape.channels, shape.size, shape.size)
     vectors = floats[: -shape.channels * shape.size * shape.size * shape.filters].reshape(-1, shape.filters)
     kernel = floats[vectors.size :].reshape(kernel_shape)

@@ -1,8 +1,8 @@
-"""Writes a Keras classifier as ONNX: NCHW, batch norms folded, nothing but what the oldest runtime of the board reads.
+"""Exports a Keras classifier to ONNX: NCHW, batch norms folded, only operators that the board's oldest runtime reads.
 
-Keras' own exporter goes through a second converter for each of its backends, keeps channels last, so that a runtime
-transposes or, on the board, cannot read it, and gives other bytes with every release. The networks of `models.cifar`
-consist of ten kinds of layer, which are walked here.
+Keras' own exporter needs a second converter for each backend, keeps channels last, which runtimes must transpose and
+the board's cannot read, and writes different bytes with every release. The networks of `models.cifar` consist of ten
+kinds of layer, which are converted here.
 """
 
 from typing import Any, Callable
@@ -18,8 +18,7 @@ def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
     """Build an `onnx.ModelProto` with a free batch: (n, 3, h, w) float32 RGB 0..255 in, logits (n, classes) out.
 
     Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights give the
-    same bytes. Raises ValueError for a layer that it does not know, and for a batch norm without a convolution to fold
-    it into.
+    same bytes. Raises ValueError for an unsupported layer, and for a batch norm without a convolution to fold it into.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -41,14 +40,14 @@ def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
 
 
 class _Emitter:
-    """Nodes and constants so far. `names`: of the ONNX tensor that stands for a Keras tensor."""
+    """Nodes and constants so far. names: the ONNX tensor of each Keras tensor, by `_key`."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.names: dict[int, str] = {}
         self._constants: dict[str, np.ndarray] = {}
-        self._convolutions: set[str] = set()  # those that no batch norm was folded into yet
-        self._flattened: dict[str, tuple[int, ...]] = {}  # output of Flatten -> what was flattened, (h, w, c)
+        self._convolutions: set[str] = set()  # those without a folded batch norm
+        self._flattened: dict[str, tuple[int, ...]] = {}  # output of Flatten -> shape of its input, (h, w, c)
 
     def initializers(self) -> list[Any]:
         from onnx import numpy_helper
@@ -65,7 +64,7 @@ class _Emitter:
             layers.Rescaling: self._rescaling,
             layers.Conv2D: self._convolution,
             layers.BatchNormalization: self._batch_norm,
-            layers.Dropout: lambda layer, sources: sources[0],  # for training only
+            layers.Dropout: lambda layer, sources: sources[0],  # is for training only
             layers.ReLU: lambda layer, sources: self._node("Relu", sources, layer.name),
             layers.Add: lambda layer, sources: self._node("Add", sources, layer.name),
             layers.MaxPooling2D: lambda layer, sources: self._pool("MaxPool", layer, sources),
@@ -75,7 +74,7 @@ class _Emitter:
             layers.Dense: self._dense,
         }
         if type(layer) not in known:
-            raise ValueError(f"{layer.name}: {type(layer).__name__} is not a layer that can be written as ONNX here")
+            raise ValueError(f"{layer.name}: {type(layer).__name__} is not a supported layer")
         self.names[_key(layer.output)] = known[type(layer)](layer, sources)
 
     def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
@@ -89,7 +88,7 @@ class _Emitter:
         return name
 
     def _rescaling(self, layer: Any, sources: list[str]) -> str:
-        # Not folded into the convolution: it pads with zeros after the shift.
+        # Not folded into the convolution, which pads with zeros after the shift.
         scale = self._constant(layer.name + ".scale", np.reshape(layer.scale, (1, -1, 1, 1)))
         offset = self._constant(layer.name + ".offset", np.reshape(layer.offset, (1, -1, 1, 1)))
         return self._node("Add", [self._node("Mul", [*sources, scale], layer.name + ".scaled"), offset], layer.name)
@@ -106,10 +105,10 @@ class _Emitter:
         return str(layer.name)
 
     def _batch_norm(self, layer: Any, sources: list[str]) -> str:
-        """Folded into the convolution before it, which nothing else may use."""
+        """Fold it into the convolution before it, which nothing else may use."""
         (name,) = sources
         if name not in self._convolutions or any(name in node.input for node in self.nodes):
-            raise ValueError(f"{layer.name}: a batch norm is only known right after a convolution that is all its own")
+            raise ValueError(f"{layer.name}: a batch norm must follow a convolution that nothing else uses")
         self._convolutions.remove(name)
         deviation = np.sqrt(_values(layer.moving_variance) + layer.epsilon)
         factor = _values(layer.gamma) / deviation
@@ -135,13 +134,13 @@ class _Emitter:
     def _dense(self, layer: Any, sources: list[str]) -> str:
         _check(layer, activation="linear")
         kernel = _values(layer.kernel)
-        # Keras has flattened (h, w, c), here it was (c, h, w).
+        # Keras flattens (h, w, c), ONNX (c, h, w).
         inputs, outputs = layer.kernel.shape
         before = self._flattened.get(sources[0], (1, 1, inputs))
         kernel = np.moveaxis(kernel.reshape(*before, outputs), 2, 0).reshape(inputs, outputs)
         bias = _values(layer.bias) if layer.use_bias else np.zeros(outputs)
         weights = [self._constant(layer.name + ".kernel", kernel.T), self._constant(layer.name + ".bias", bias)]
-        return self._node("Gemm", [*sources, *weights], layer.name, transB=1)  # OpenCV 4.1.1 knows no other
+        return self._node("Gemm", [*sources, *weights], layer.name, transB=1)  # OpenCV 4.1.1 supports no other
 
 
 def _key(tensor: Any) -> int:
@@ -167,4 +166,4 @@ def _check(layer: Any, **expected: Any) -> None:
         actual = getattr(layer, name)
         actual = getattr(actual, "__name__", actual)
         if actual != value:
-            raise ValueError(f"{layer.name}: {name} {actual} cannot be written as ONNX here, only {value}")
+            raise ValueError(f"{layer.name}: {name} {actual} is not supported, only {value}")

@@ -1,9 +1,9 @@
 """YOLOv3-tiny as one table, and its emitters: ONNX and Keras.
 
-The table is the network: every emitter walks it and nothing else. Input: (n, 3, h, w) float32 RGB in 0..1, height and
+The table is the network: both emitters are driven by it alone. Input: (n, 3, h, w) float32 RGB in 0..1, height and
 width multiples of 32. Output: raw logits, coarse head (stride 32) first, each (n, 3 * (5 + 80), h / 32 or 16, w / ...).
 
-Source: `cfg/yolov3-tiny.cfg` of Darknet, but for the fine head's anchors. The file in circulation says `mask = 0,1,2`;
+Source: `cfg/yolov3-tiny.cfg` of Darknet, except for the fine head's anchors. Copies in circulation have `mask = 0,1,2`;
 the published weights were trained with 1,2,3, and with 0,1,2 they lose a third of their accuracy.
 """
 
@@ -79,7 +79,7 @@ TABLE: Tuple[Layer, ...] = (
     MaxPool("pool3", "conv3", 2),
     Conv("conv4", "pool3", 128, 3),
     MaxPool("pool4", "conv4", 2),
-    Conv("conv5", "pool4", 256, 3),  # stride 16: the fine head comes back for this one
+    Conv("conv5", "pool4", 256, 3),  # stride 16, used again by the fine head
     MaxPool("pool5", "conv5", 2),
     Conv("conv6", "pool5", 512, 3),
     MaxPool("pool6", "conv6", 1),
@@ -96,7 +96,7 @@ TABLE: Tuple[Layer, ...] = (
 
 
 def conv_shapes() -> List[ConvShape]:
-    """Shapes of the convolutions, in the order of the table, which is the order of the weights file."""
+    """Shapes of the convolutions in the order of the table, which is that of the weights file."""
     channels: Dict[str, int] = {INPUT: 3}
     shapes = []
     for layer in TABLE:
@@ -114,8 +114,8 @@ def emit_onnx(convolutions: Sequence[Convolution], opset: int = 13) -> Any:
     """Build the network as an `onnx.ModelProto` with free batch, height and width.
 
     Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. Opset 8 is for OpenCV 4.1.1,
-    which knows Upsample with its scales as an attribute, and pads at one side only where the pool says SAME_UPPER. The
-    same weights give the same bytes every time.
+    which needs Upsample with its scales as an attribute, and pads a pool on one side only with SAME_UPPER. The same
+    weights always give the same bytes.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
@@ -176,13 +176,13 @@ def emit_onnx(convolutions: Sequence[Convolution], opset: int = 13) -> Any:
 def emit_keras(convolutions: Sequence[Convolution]) -> Any:
     """Build the network as a Keras model, for TensorFlow 2.6 or newer.
 
-    Channels last, as TensorFlow wants them on a CPU: (n, h, w, 3) in, [coarse, fine] heads (n, h / 32 or 16, w / ...,
+    Channels last, as TensorFlow on a CPU requires: (n, h, w, 3) in, [coarse, fine] heads (n, h / 32 or 16, w / ...,
     3 * (5 + 80)) out.
     """
     from tensorflow.keras import Input, Model, layers
 
     remaining = iter(convolutions)
-    same = {"padding": "same", "data_format": "channels_last"}  # said each time: a user's keras.json may say otherwise
+    same = {"padding": "same", "data_format": "channels_last"}  # explicit, since a user's keras.json may differ
     tensors: Dict[str, Any] = {INPUT: Input((None, None, 3), name=INPUT)}
     for layer in TABLE:
         if isinstance(layer, Conv):

@@ -1,4 +1,4 @@
-"""The slow, obvious versions of what the program does fast. Plain loops over plain numbers, in double precision."""
+"""Slow, obvious versions of what the program does fast: plain loops over plain numbers, in double precision."""
 
 import math
 
@@ -60,7 +60,7 @@ def decode(outputs, heads, classes, threshold, multi_label):
 
 
 def percentile(values, percent):
-    """The least value that `percent` of all do not exceed."""
+    """The smallest value that `percent` of all values do not exceed."""
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
@@ -79,7 +79,7 @@ def contrast(one, other):
 
 
 def convolve(x, kernel, bias):
-    """Convolution (channels, h, w) -> (filters, h, w) with stride 1 that keeps the size, pixel by pixel."""
+    """Convolution (channels, h, w) -> (filters, h, w) with stride 1 and the same size, pixel by pixel."""
     size = kernel.shape[2]
     padded = np.pad(x, ((0, 0), (size // 2, size // 2), (size // 2, size // 2)), "constant")
     out = np.zeros((len(kernel),) + x.shape[1:])

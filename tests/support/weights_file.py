@@ -1,4 +1,4 @@
-"""A YOLOv3-tiny of random weights: what the real one is to the program, without a download."""
+"""Random weights for YOLOv3-tiny, where a test does not need the real ones."""
 
 import struct
 
