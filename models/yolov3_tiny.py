@@ -152,11 +152,7 @@ def emit_onnx(convolutions: Sequence[Convolution], opset: int = 13) -> Any:
             nodes.append(helper.make_node("Upsample", [layer.source], [layer.name], layer.name, **attributes))
         elif isinstance(layer, Upsample):
             scales = constant(layer.name + ".scales", np.array([1, 1, 2, 2]))
-            attributes = {
-                "mode": "nearest",
-                "coordinate_transformation_mode": "asymmetric",
-                "nearest_mode": "floor",
-            }
+            attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
             nodes.append(helper.make_node("Resize", [layer.source, "", scales], [layer.name], layer.name, **attributes))
         else:
             nodes.append(helper.make_node("Concat", list(layer.sources), [layer.name], layer.name, axis=1))

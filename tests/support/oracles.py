@@ -48,12 +48,7 @@ def decode(outputs, heads, classes, threshold, multi_label):
                     centre_y = (sigmoid(cell[1]) + row) * stride
                     width = math.exp(cell[2]) * anchor_width
                     height = math.exp(cell[3]) * anchor_height
-                    box = (
-                        centre_x - width / 2,
-                        centre_y - height / 2,
-                        centre_x + width / 2,
-                        centre_y + height / 2,
-                    )
+                    box = (centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
                     labels = range(classes) if multi_label else [scores.index(max(scores))]
                     found += [(box, scores[label], label) for label in labels if scores[label] >= threshold]
     return found

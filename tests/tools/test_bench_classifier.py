@@ -28,8 +28,7 @@ def test_ratios_are_to_the_faster_keras_of_the_same_round():
 
 
 @pytest.mark.parametrize(
-    "args, code",
-    [(["resnet"], 2), (["report_fast", "--data", "no-such"], 3), (["report_fast", "--images", "1"], 2)],
+    "args, code", [(["resnet"], 2), (["report_fast", "--data", "no-such"], 3), (["report_fast", "--images", "1"], 2)]
 )
 def test_bad_input_is_one_line(args, code, capfd):
     assert main(args) == code

@@ -23,13 +23,7 @@ def test_no_line_ends_in_spaces():
 
 @pytest.mark.parametrize(
     "cells, numeric",
-    [
-        (["1", "2.5"], True),
-        (["-1", "+3%", ""], True),
-        (["320x240"], True),
-        (["own", "320x240"], False),
-        ([], True),
-    ],
+    [(["1", "2.5"], True), (["-1", "+3%", ""], True), (["320x240"], True), (["own", "320x240"], False), ([], True)],
 )
 def test_what_is_a_number(cells, numeric):
     assert Table("", ["a"], [[cell] for cell in cells]).is_numeric(0) is numeric

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from typing import Sequence
+from typing import Any, Sequence
 
 from app.command import Parser, number
 from app.errors import UsageError
@@ -57,177 +57,6 @@ RECIPES = {
 }
 
 
-def make_parser() -> Parser:
-    """The parser of `tools.train`."""
-    parser = Parser(prog="python -m tools.train", description=DESCRIPTION, epilog=EXAMPLES)
-    share = number(float, 0, 0.9, "a share")
-    positive = number(float, 1e-9, 1e3, "a rate")
-    parser.add_argument("model", nargs="?", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
-    parser.add_argument(
-        "--data", default=DATA, metavar="DIR", help="folder or archive with CIFAR-100 (default: %(default)s)"
-    )
-    parser.add_argument("--run", metavar="DIR", help="folder for log, curves and checkpoints (default: runs/MODEL)")
-    parser.add_argument(
-        "--resume",
-        metavar="DIR",
-        help="continue this run, with the options it was started with (default: start a new one)",
-    )
-    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: in the run's folder)")
-    parser.add_argument(
-        "--recipe",
-        choices=tuple(RECIPES),
-        default="own",
-        help="set of defaults for the options below: this project's own, or the original report's (default: own)",
-    )
-
-    length = parser.add_argument_group("how long")
-    length.add_argument(
-        "--epochs",
-        type=number(int, 1, 100000, "epochs"),
-        metavar="N",
-        help="passes over the training set (default: 30)",
-    )
-    length.add_argument(
-        "--time-budget",
-        type=seconds,
-        metavar="TIME",
-        help="train for 90s, 10m or 2h instead of epochs; the schedule follows the elapsed time (default: none)",
-    )
-    length.add_argument(
-        "--batch",
-        type=number(int, 1, 8192, "a batch"),
-        default=128,
-        metavar="N",
-        help="images per batch (default: 128)",
-    )
-    length.add_argument(
-        "--limit",
-        type=number(int, 100, 50000, "images"),
-        metavar="N",
-        help="use this many training images (default: all)",
-    )
-    length.add_argument(
-        "--validation",
-        type=share,
-        default=0.1,
-        metavar="SHARE",
-        help="share of the training set to validate on (default: 0.1)",
-    )
-    length.add_argument(
-        "--seed", type=number(int, 0, 2**31 - 1, "a seed"), default=0, metavar="N", help="random seed (default: 0)"
-    )
-
-    optimiser = parser.add_argument_group("optimiser")
-    optimiser.add_argument("--optimiser", choices=OPTIMISERS, default="nesterov", help="optimiser (default: nesterov)")
-    optimiser.add_argument(
-        "--lr",
-        type=positive,
-        metavar="RATE",
-        help="peak learning rate (default: the network's, 0.1 or 0.02; 0.001 for adaptive optimisers)",
-    )
-    optimiser.add_argument(
-        "--momentum",
-        type=number(float, 0, 0.9999, "a momentum"),
-        default=0.9,
-        metavar="M",
-        help="momentum of SGD and RMSprop (default: 0.9)",
-    )
-    optimiser.add_argument(
-        "--weight-decay",
-        type=number(float, 0, 1, "a decay"),
-        default=0.005,
-        metavar="DECAY",
-        help="decay of the kernels per step, times the learning rate (default: 0.005)",
-    )
-    optimiser.add_argument(
-        "--schedule", choices=tuple(SCHEDULES), default="one-cycle", help="learning-rate schedule (default: one-cycle)"
-    )
-    optimiser.add_argument(
-        "--warm-up",
-        type=share,
-        default=0.0,
-        metavar="SHARE",
-        help="share of the run in which the rate rises from 0 (default: 0)",
-    )
-    optimiser.add_argument(
-        "--decay-rate", type=positive, default=0.1, metavar="RATE", help="of step, exponential and 1/t (default: 0.1)"
-    )
-    optimiser.add_argument(
-        "--boundaries",
-        type=_steps,
-        default=[10000, 25000, 40000],
-        metavar="STEP,...",
-        help="of piecewise: steps at which the rate falls tenfold; with a time budget, in ten-thousandths of it "
-        "(default: 10000,25000,40000)",
-    )
-    optimiser.add_argument(
-        "--step-epochs", type=positive, default=10.0, metavar="N", help="of step: epochs between falls (default: 10)"
-    )
-    optimiser.add_argument(
-        "--ema",
-        type=number(float, 0, 0.99999, "a momentum"),
-        default=0.99,
-        metavar="M",
-        help="momentum of the moving average of the weights, 0 for none (default: 0.99)",
-    )
-    optimiser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="number format (default: auto, mixed where the machine supports it)",
-    )
-
-    regular = parser.add_argument_group("regularisation and augmentation")
-    regular.add_argument(
-        "--label-smoothing",
-        type=share,
-        default=0.1,
-        metavar="SHARE",
-        help="share of a label spread over all classes (default: 0.1)",
-    )
-    regular.add_argument(
-        "--dropout", type=share, metavar="SHARE", help="share of activations to drop (default: the network's own)"
-    )
-    regular.add_argument(
-        "--flip",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="mirror images left to right at random (default: yes)",
-    )
-    regular.add_argument(
-        "--crop",
-        type=number(int, 0, 16, "pixels"),
-        default=4,
-        metavar="N",
-        help="pad by N pixels and crop at random (default: 4)",
-    )
-    regular.add_argument(
-        "--jitter",
-        type=share,
-        default=0.0,
-        metavar="SHARE",
-        help="vary brightness, contrast and saturation (default: 0)",
-    )
-    regular.add_argument(
-        "--erase", type=share, default=0.0, metavar="SHARE", help="largest share of the picture to erase (default: 0)"
-    )
-    regular.add_argument(
-        "--mixup",
-        type=number(float, 0, 1, "alpha"),
-        default=0.0,
-        metavar="ALPHA",
-        help="alpha of MixUp (default: 0, none)",
-    )
-    regular.add_argument(
-        "--cutmix",
-        type=number(float, 0, 1, "alpha"),
-        default=0.0,
-        metavar="ALPHA",
-        help="alpha of CutMix (default: 0, none)",
-    )
-    return parser
-
-
 def seconds(text: str) -> float:
     """An argparse type: a time such as 90s, 10m or 1.5h, in seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
@@ -245,6 +74,69 @@ def _steps(text: str) -> list[int]:
     if not steps or steps != sorted(set(steps)) or steps[0] < 1:
         raise argparse.ArgumentTypeError(f"boundaries should be growing steps, as 10000,25000; is {text}")
     return steps
+
+
+SHARE = number(float, 0, 0.9, "a share")
+RATE = number(float, 1e-9, 1e3, "a rate")
+ALPHA = number(float, 0, 1, "alpha")
+DECAY = number(float, 0, 1, "a decay")
+BOUNDARIES = "of piecewise: steps at which the rate falls tenfold; with a time budget, ten-thousandths of it"
+
+# Options by group: name, type or choices, default, metavar, help, and how the help shows the default where it differs.
+GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
+    "how long": (
+        ("--epochs", number(int, 1, 100000, "epochs"), None, "N", "passes over the training set", DEFAULT_EPOCHS),
+        ("--time-budget", seconds, None, "TIME", "train for 90s, 10m or 2h, with a schedule by the clock", "none"),
+        ("--batch", number(int, 1, 8192, "a batch"), 128, "N", "images per batch"),
+        ("--limit", number(int, 100, 50000, "images"), None, "N", "use only N training images", "all"),
+        ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
+        ("--seed", number(int, 0, 2**31 - 1, "a seed"), 0, "N", "random seed"),
+    ),
+    "optimiser": (
+        ("--optimiser", OPTIMISERS, "nesterov", None, "optimiser"),
+        ("--lr", RATE, None, "RATE", "peak learning rate", "the network's, 0.1 or 0.02; 0.001 for adaptive optimisers"),
+        ("--momentum", number(float, 0, 0.9999, "a momentum"), 0.9, "M", "momentum of SGD and RMSprop"),
+        ("--weight-decay", DECAY, 0.005, "DECAY", "decay of the kernels per step, times the learning rate"),
+        ("--schedule", SCHEDULES, "one-cycle", None, "learning-rate schedule"),
+        ("--warm-up", SHARE, 0.0, "SHARE", "share of the run in which the rate rises from 0", "0"),
+        ("--decay-rate", RATE, 0.1, "RATE", "of step, exponential and 1/t"),
+        ("--boundaries", _steps, [10000, 25000, 40000], "STEP,...", BOUNDARIES, "10000,25000,40000"),
+        ("--step-epochs", RATE, 10.0, "N", "of step: epochs between falls", "10"),
+        ("--ema", number(float, 0, 0.99999, "a momentum"), 0.99, "M", "momentum of the weights' average, 0 for none"),
+        ("--precision", PRECISIONS, "auto", None, "number format", "auto: mixed where the machine supports it"),
+    ),
+    "regularisation and augmentation": (
+        ("--label-smoothing", SHARE, 0.1, "SHARE", "share of a label spread over all classes"),
+        ("--dropout", SHARE, None, "SHARE", "share of activations to drop", "the network's own"),
+        ("--crop", number(int, 0, 16, "pixels"), 4, "N", "pad by N pixels and crop at random"),
+        ("--jitter", SHARE, 0.0, "SHARE", "vary brightness, contrast and saturation", "0"),
+        ("--erase", SHARE, 0.0, "SHARE", "largest share of the picture to erase", "0"),
+        ("--mixup", ALPHA, 0.0, "ALPHA", "alpha of MixUp", "0, none"),
+        ("--cutmix", ALPHA, 0.0, "ALPHA", "alpha of CutMix", "0, none"),
+    ),
+}
+
+
+def make_parser() -> Parser:
+    """The parser of `tools.train`."""
+    parser = Parser(prog="python -m tools.train", description=DESCRIPTION, epilog=EXAMPLES)
+    parser.add_argument("model", nargs="?", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
+    data_help = "folder or archive with CIFAR-100 (default: %(default)s)"
+    parser.add_argument("--data", default=DATA, metavar="DIR", help=data_help)
+    parser.add_argument("--run", metavar="DIR", help="folder for log, curves and checkpoints (default: runs/MODEL)")
+    parser.add_argument("--resume", metavar="DIR", help="continue this run with its own options (default: a new run)")
+    parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: in the run's folder)")
+    recipe_help = "defaults of the options below: this project's own, or the original report's (default: own)"
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default="own", help=recipe_help)
+    for title, options in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name, kind, default, metavar, text, *shown in options:
+            what = {"choices": kind} if isinstance(kind, tuple) else {"type": kind, "metavar": metavar}
+            text = f"{text} (default: {shown[0] if shown else default})"
+            group.add_argument(name, default=default, help=text, **what)
+    flip_help = "mirror images left to right at random (default: yes)"
+    group.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help=flip_help)
+    return parser
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
