@@ -285,7 +285,7 @@ def replace(path):
         pytest.param(replace, None, id="what TensorRT does not take"),
     ],
 )
-def test_a_damaged_timing_cache_is_made_anew(machine, run, model, tmp_path, damage, warning):
+def test_a_damaged_timing_cache_is_replaced(machine, run, model, tmp_path, damage, warning):
     assert run(model, "--size", "8")[0] == 0
     (cache,) = tmp_path.glob("timing.*.cache")
     whole = cache.read_bytes()

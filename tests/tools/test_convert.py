@@ -135,7 +135,7 @@ def test_command_that_fails(weights, tmp_path, capsys, changes, code, phrase):
 
 
 def test_a_conversion_that_fails_leaves_no_card_of_the_old_model(weights, tmp_path, monkeypatch):
-    """Where there is a card, the model beside it is whole."""
+    """Where there is a card, the model beside it is complete."""
     output = tmp_path / "model.onnx"
     convert.convert(str(weights), str(output))
 

@@ -72,4 +72,4 @@ def test_a_table_of_figures_has_numbers_as_csv():
     assert list(csv.reader(io.StringIO(figures.as_csv(), newline=""))) == [header, *rows]
     assert figures.as_text() == TABLE.as_text()
     assert figures.as_markdown() == TABLE.as_markdown()
-    assert figures == TABLE, "for whoever takes it for four fields"
+    assert figures == TABLE, "also as four fields"

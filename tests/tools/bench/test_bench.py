@@ -142,7 +142,7 @@ def test_complaints_are_warnings_and_in_the_report(tmp_path, capsys, monkeypatch
 def test_overlap(video, capsys):
     assert bench.main(["--cam", video, "--overlap", "--sizes", "64", "--rounds", "1", "--seconds", "0.3"]) == 0
     out = capsys.readouterr().out
-    for network in ("25 ms", "10 ms"):  # how much it reaches is no test's matter: in 0.3 s it may be more than all
+    for network in ("25 ms", "10 ms"):  # the share itself depends on the machine: in 0.3 s it may exceed 1
         assert re.search(network + r" +\d\.\d{3} \(", out), out
 
 

@@ -66,7 +66,7 @@ def test_verdicts(part, then, now, verdict):
     ],
 )
 def test_verdicts_on_a_ratio(then, now, verdict):
-    """It is no news of its own where it changed because of its reference."""
+    """It is marked if it changed because of its reference."""
     reports = [
         report({"160": {"fps": {"loop": figure(loop), "naive": figure(naive)}, "loop/naive": figure(loop / naive)}})
         for loop, naive in (then, now)

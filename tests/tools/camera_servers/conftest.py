@@ -18,7 +18,7 @@ def open_sockets():
         try:
             links.append(os.readlink("/proc/self/fd/" + name))
         except OSError:
-            pass  # the one that lists
+            pass  # of this listing itself
     return sorted(link for link in links if link.startswith("socket:"))
 
 

@@ -104,7 +104,7 @@ def test_freeze(camera, play, get):
     camera.fault = None
     reader.join(LIMIT)
     assert not reader.is_alive()
-    assert read_stamp(stamps[0]) > at + QUIET * camera.fps / 2, "it goes on counting"
+    assert read_stamp(stamps[0]) > at + QUIET * camera.fps / 2, "it continues to count"
     assert not is_silent(running)
     assert not is_silent(frozen)
 
@@ -273,7 +273,7 @@ def test_command(video, get):
         try:
             assert process.wait(LIMIT) == 130
         finally:
-            process.kill()  # else leaving the block would wait for it for ever
+            process.kill()  # or leaving the block would wait for it
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_the_next_source_is_tried(weights, give, server):
         pytest.param({"test": make_bin(10)[:-1]}, "test.bin: record 9 is cut off", id="cut off"),
         pytest.param({"train": b""}, "train.bin is empty", id="empty"),
         pytest.param({"train": b"\x14" + make_bin(50)[1:]}, "train.bin: record 0: coarse label 20", id="wrong label"),
-        pytest.param({"coarse_label_names": b"\xff"}, "coarse_label_names.txt: is not a list", id="wrong names"),
+        pytest.param({"coarse_label_names": b"\xff"}, "coarse_label_names.txt: not a list", id="wrong names"),
         pytest.param({"coarse_label_names": b"a" * 10**5}, "coarse_label_names.txt is too long", id="long names"),
     ],
 )
@@ -301,7 +301,7 @@ def test_a_damaged_folder_is_replaced_once_there_is_another(weights, tmp_path, f
 
 
 def test_a_link_in_the_place_of_the_folder(weights, tmp_path):
-    """A link to a whole one is as good; one to a damaged one is replaced, and what it led to is left alone."""
+    """A link to an intact folder will do; one to a damaged folder is replaced, and that folder is left alone."""
     (weights / DATA).symlink_to(put(tmp_path / "elsewhere"))
     fetched(weights, str(tmp_path / "absent"))
     (tmp_path / "elsewhere" / "test.bin").write_bytes(b"1")
