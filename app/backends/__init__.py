@@ -1,4 +1,4 @@
-"""What runs a model: one class per runtime, one module per class, imported only when it is used.
+"""Backends run a model: one class per runtime, one module per class, imported only when it is used.
 
 with open_backend("weights/yolov3-tiny.onnx") as backend:
     coarse, fine = backend.infer(tensor)
@@ -29,7 +29,7 @@ BACKENDS = ("auto", *CLASSES)
 DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
-LONGEST_REASON = 400  # characters of a runtime's own message that are shown
+LONGEST_REASON = 400  # characters of a runtime's message to show
 
 Shape = Tuple[Optional[int], ...]
 
@@ -37,8 +37,8 @@ Shape = Tuple[Optional[int], ...]
 class Backend:
     """A loaded model. A context manager.
 
-    input_shape: (n, c, h, w), None where the model leaves it free. description: what really runs, for people.
-    fills_cpu: whether inference keeps all cores busy, so that nothing is gained by other work beside it.
+    input_shape: (n, c, h, w), None where the model leaves it free. description: the runtime and the device in use.
+    fills_cpu: whether inference keeps all cores busy, so that work in parallel gains nothing.
     """
 
     input_shape: Shape
@@ -47,19 +47,19 @@ class Backend:
 
     @staticmethod
     def about() -> str:
-        """Version of the runtime and the devices it finds here, for people."""
+        """The version of the runtime and the devices it finds, in one line."""
         raise NotImplementedError
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         """Run the model on a float32, C-contiguous tensor of `input_shape`; its outputs, in order, float32.
 
-        The outputs may be reused by the next call: whoever keeps them copies. Raises ValueError for a wrong tensor
-        (ShapeError, which is a ModelError too, for one of another shape), and ModelError when the runtime fails.
+        The next call may reuse the outputs' memory: copy what you keep. Raises ValueError for a wrong tensor (for a
+        wrong shape ShapeError, which is also a ModelError), and ModelError when the runtime fails.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Free what the model holds. Closing twice is allowed."""
+        """Free the model. Closing twice is allowed."""
 
     def __enter__(self) -> "Backend":
         return self
@@ -69,11 +69,12 @@ class Backend:
 
 
 def open_backend(path: str, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Backend:
-    """Load the ONNX model at `path`, or what was made of it for another runtime.
+    """Load the ONNX model at `path`, or the file made from it for another runtime.
 
-    `auto` takes TensorRT where there is a GPU and an engine for it, whatever its size, else OpenVINO on x86 where it is
-    installed, else ONNX Runtime, else OpenCV. Precision `auto` is FP32, but for TensorRT, which takes the engine there
-    is, FP16 first. What is asked for by name is used or it is an error. Raises ModelError.
+    Backend `auto` is TensorRT where there is a GPU and an engine for it, whatever its input size, else OpenVINO on x86
+    where it is installed, else ONNX Runtime, else OpenCV. Precision `auto` is FP32, except with TensorRT, which takes
+    the engine there is, FP16 first. A backend, device or precision that you name is used, or ModelError says what is
+    missing: there is no silent fallback.
     """
     if backend != "auto":
         return _open(backend_class(backend), path, device, precision)
@@ -92,7 +93,7 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
         try:
             chosen = backend_class(name)
         except ModelError as error:
-            warn(str(error))  # it is installed, but broken
+            warn(str(error))  # installed, but broken
         else:
             return _open(chosen, path, device, precision)
     return _open(backend_class(last), path, device, precision)
@@ -104,15 +105,15 @@ def _open(chosen: Type[Any], path: str, device: str, precision: str) -> Backend:
 
 
 def backend_class(name: str) -> Type[Any]:
-    """The class behind a name of `BACKENDS`. Raises ModelError where its runtime cannot be imported."""
+    """The class of a backend of this name. Raises ModelError where its runtime cannot be imported."""
     if name not in CLASSES:
-        raise ModelError("unknown backend {!r}: there are {}".format(name, ", ".join(BACKENDS)))
+        raise ModelError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)}")
     backend: Type[Any] = getattr(importlib.import_module("app.backends." + name), CLASSES[name])
     return backend
 
 
 def list_backends() -> Iterator[str]:
-    """One line per backend: version and devices, or what is missing and the command that installs it."""
+    """One line per backend: its version and devices, or what is missing and the command that installs it."""
     for name in CLASSES:
         try:
             state = backend_class(name).about()
@@ -122,7 +123,7 @@ def list_backends() -> Iterator[str]:
 
 
 def _choices(device: str, precision: str) -> List[str]:
-    """The backends that `auto` tries where TensorRT is not to be had, the best first; the last one must do."""
+    """The backends that `auto` tries where TensorRT is not available, the best first; the last one must work."""
     if precision == "bf16":
         return ["openvino"]
     choices = []
@@ -139,7 +140,7 @@ def _installed(module: str) -> bool:
 
 
 def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
-    """Raise ShapeError or ValueError unless the tensor is what a model with this input shape takes."""
+    """Raise ShapeError or ValueError unless a model with this input shape takes the tensor."""
     fits = tensor.ndim == len(expected) and all(e == a or (e is None and a) for e, a in zip(expected, tensor.shape))
     if not fits:
         raise ShapeError(f"the model takes a tensor of shape {expected}, was given {tensor.shape}")
@@ -149,7 +150,7 @@ def check_tensor(tensor: np.ndarray, expected: Shape) -> None:
 
 
 def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str:
-    """The precision to compute in, the first of `possible` for auto. Raises ModelError for one that is not possible."""
+    """The precision to use: the first of `possible` for auto. Raises ModelError for one that is not possible."""
     if precision == "auto":
         return possible[0]
     if precision not in possible:
@@ -159,7 +160,7 @@ def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str
 
 @contextmanager
 def importing(name: str, command: str) -> Iterator[None]:
-    """Turn what a missing or broken runtime raises on its import into one line, with the command that installs it."""
+    """Turn the exception of a failed import into a one-line ModelError, with the command that installs the runtime."""
     try:
         yield
     except ModelError:
@@ -170,7 +171,7 @@ def importing(name: str, command: str) -> Iterator[None]:
 
 @contextmanager
 def running(name: str, path: str = "") -> Iterator[None]:
-    """Turn what a runtime raises while it loads or runs a model, a dozen classes of its own, into one line."""
+    """Turn the exceptions of a runtime that loads or runs a model, of many classes, into a one-line ModelError."""
     try:
         yield
     except ModelError:
@@ -181,7 +182,7 @@ def running(name: str, path: str = "") -> Iterator[None]:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's message in one line, without OpenVINO's places in its source; its class where it has none."""
+    """An exception's message in one line, without OpenVINO's source locations; its class where it has no message."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = [
         line for line in lines if line and not re.match("Exception from |Check '|FrontEnd API failed|Summary:", line)
@@ -190,7 +191,7 @@ def one_line(error: BaseException) -> str:
 
 
 def physical_cores() -> int:
-    """Cores this process may run on, counting a hyper-threaded core once: more threads only get in each other's way."""
+    """The number of cores this process may use, a hyper-threaded core counted once: more threads would be slower."""
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     cores = set()
     for cpu in usable:

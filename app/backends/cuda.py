@@ -1,8 +1,8 @@
 """The GPU through pycuda: the primary context, one stream, page-locked buffers.
 
-The primary context is the one that ONNX Runtime, TensorFlow and the CUDA runtime use, so all of them can live in one
-process; `pycuda.autoinit` would make another. A thread has a stack of contexts: everything here is made, used and
-freed in one thread, between a push and a pop.
+ONNX Runtime, TensorFlow and the CUDA runtime use the primary context too, so all of them can run in one process;
+`pycuda.autoinit` would create another. A thread has a stack of contexts: everything here is allocated, used and freed
+in one thread, between a push and a pop.
 """
 
 from typing import Any, Sequence, Tuple
@@ -14,7 +14,7 @@ from app.errors import ModelError
 
 __all__ = ["Buffer", "Gpu", "driver"]
 
-NVCC = "export PATH=$PATH:/usr/local/cuda/bin && python3 -m pip install pycuda (it is compiled, which takes nvcc)"
+NVCC = "export PATH=$PATH:/usr/local/cuda/bin && python3 -m pip install pycuda (pip compiles it, which needs nvcc)"
 
 with importing("pycuda", NVCC):
     try:
@@ -26,7 +26,7 @@ with importing("pycuda", NVCC):
 
 
 class Buffer:
-    """An array in page-locked memory, `host`, and as much memory of the GPU at `address`."""
+    """An array in page-locked memory, `host`, and GPU memory of the same size at `address`."""
 
     def __init__(self, shape: Sequence[int]) -> None:
         self.host: np.ndarray = driver.pagelocked_empty(tuple(shape), np.float32)
@@ -34,31 +34,31 @@ class Buffer:
         self.address = int(self._device)
 
     def upload(self, array: np.ndarray, stream: Any) -> None:
-        """Copy an array to the GPU, by way of `host`. Assigning to `host` would throw the page-locked memory away."""
+        """Copy an array to `host` and on to the GPU. Assigning to `host` would lose the page-locked memory."""
         np.copyto(self.host, array)
         driver.memcpy_htod_async(self._device, self.host, stream)
 
     def download(self, stream: Any) -> None:
-        """Copy the GPU's memory to `host`, which holds it once the stream is done."""
+        """Copy GPU memory to `host`. It is complete once the stream is synchronised."""
         driver.memcpy_dtoh_async(self.host, self._device, stream)
 
     def free(self) -> None:
-        """Free both. The page-locked memory goes with its array."""
+        """Free both. The page-locked memory is freed with its array."""
         self._device.free()
         del self.host, self._device
 
 
 class Gpu:
-    """The first GPU. Within `with gpu:` its primary context is the current one of the thread.
+    """The first GPU. Inside `with gpu:` its primary context is the thread's current context.
 
-    name: as the driver calls it. architecture: `sm53` for compute capability 5.3. shares_memory: with the CPU, as on
-    a Jetson.
+    name: as the driver reports it. architecture: `sm53` for compute capability 5.3. shares_memory: whether it shares
+    its memory with the CPU, as on a Jetson.
     """
 
     def __init__(self) -> None:
         """Raises ModelError where there is no GPU, or no driver for it."""
         if not hasattr(driver.Device, "retain_primary_context"):
-            raise ModelError(f"this pycuda is older than 2020.1; install another with: {NVCC}")
+            raise ModelError(f"this pycuda is older than 2020.1; install a newer one with: {NVCC}")
         try:
             driver.init()
             device = driver.Device(0)
@@ -78,7 +78,7 @@ class Gpu:
         driver.Context.pop()
 
     def close(self) -> None:
-        """Let go of the context. Whatever was made in it must be gone."""
+        """Release the context. Everything allocated in it must have been freed."""
         if self._context is not None:
             self._context.detach()
             self._context = None

@@ -1,4 +1,4 @@
-"""A fake backend, for tests and for measuring the loop without a network: fixed outputs, after a fixed wait."""
+"""A fake backend, for tests and for measuring the loop without a network: fixed outputs after a fixed delay."""
 
 import time
 from typing import List, Sequence
@@ -9,9 +9,9 @@ from app.backends import Backend, Shape, check_tensor
 
 
 class FakeBackend(Backend):
-    """Gives the same `outputs` for every tensor. It is as strict about the tensor as a real backend.
+    """Returns the same `outputs` for every tensor. It checks the tensor as strictly as a real backend.
 
-    seconds: how long an inference takes, asleep, as when another chip does the work.
+    seconds: how long an inference sleeps, as if another chip did the work.
     """
 
     description = "fake"

@@ -1,7 +1,7 @@
 """ONNX Runtime: any ONNX file, on the CPU or, where its GPU build is installed, on an NVIDIA GPU.
 
-On the GPU, FP32 runs with the CUDA provider and FP16 with the TensorRT provider, which builds an engine at the first
-inference of each shape (minutes on a Jetson Nano) and keeps it in a folder beside the model.
+On the GPU, FP32 runs on the CUDA provider and FP16 on the TensorRT provider, which builds an engine at the first
+inference of each shape (this takes minutes on a Jetson Nano) and keeps it in a folder beside the model.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ with importing("ONNX Runtime", "python3 -m pip install onnxruntime"):
     import onnxruntime
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-WORKSPACE = 256 << 20  # bytes; all of a Nano's memory would be asked for otherwise
+WORKSPACE = 256 << 20  # bytes; otherwise TensorRT requests all of a Nano's memory
 
 
 class OnnxBackend(Backend):
     """A model in ONNX Runtime. `device` is auto, cpu or gpu; `threads` defaults to the number of physical cores."""
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto", threads: Optional[int] = None) -> None:
-        """Load the model. Raises ModelError when it is not one, or the device asked for was not to be had."""
+        """Load the model. Raises ModelError when it is not a model, or the requested device is not available."""
         available = onnxruntime.get_available_providers()
         on_gpu = device == "gpu" or (device == "auto" and (CUDA in available or TENSORRT in available))
         precision = check_precision("ONNX Runtime", precision, ("fp32", "fp16") if on_gpu else ("fp32",))
@@ -44,22 +44,22 @@ class OnnxBackend(Backend):
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or physical_cores()
-        # Idle threads of the session spin for a while, so that the next layer starts sooner. After the last layer they
-        # would only take the core from the thread that decodes the next frame. Old releases ignore the setting.
+        # Idle threads spin for a while, so that the next layer starts sooner. After the last layer that would only keep
+        # the thread that decodes the next frame from its core. Old releases ignore the setting.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        options.log_severity_level = 4  # fatal: what goes wrong is raised, and reported once
+        options.log_severity_level = 4  # fatal: errors are raised, and so reported once
         onnxruntime.set_default_logger_severity(4)
         missing = _missing(provider) if provider != CPU else ""
         if not missing:
             settings = _tensorrt_settings(path, precision) if provider == TENSORRT else {}
             self._session = _open(path, options, provider, settings)
-            # A provider that fails to start is replaced by the CPU without a word.
+            # ONNX Runtime silently replaces a provider that fails to start by the CPU.
             if self._session.get_providers()[0] != provider:
                 missing = "no CUDA driver, or no GPU"
         if missing:
             missing = f"{provider} did not start: {missing}"
             if device == "gpu" or precision != "fp32":
-                raise ModelError(f"{missing}; mend that, or use --device cpu")
+                raise ModelError(f"{missing}; fix that, or use --device cpu")
             warn(f"{missing}; the CPU is used")
             provider = CPU
             self._session = _open(path, options, provider, {})
@@ -87,23 +87,23 @@ class OnnxBackend(Backend):
 
 def _open(path: str, options: Any, provider: str, settings: Dict[str, str]) -> Any:
     with running("ONNX Runtime", path):
-        # enable_fallback=0: for TensorRT it would try again with other providers, and print to standard output.
+        # enable_fallback=0: TensorRT would fall back to other providers, and print to standard output.
         name = opencv_path(path)
         return onnxruntime.InferenceSession(name, options, providers=[(provider, settings)], enable_fallback=0)
 
 
 def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
-    """Settings of the TensorRT provider, of those that release 1.11 knows.
+    """Settings of the TensorRT provider, all known to release 1.11.
 
-    It names its engines by the graph and not by the weights, so the folder is named by the model's hash.
+    It names engines after the graph and not after the weights, so the model's hash is in the folder's name.
     """
     cache = f"{os.path.splitext(path)[0]}.{hash_model(path):.8}.onnxruntime{onnxruntime.__version__}"
     try:
         os.makedirs(cache, exist_ok=True)
         if not os.listdir(cache):
-            warn(f"the first inference of each shape builds an engine in {cache}, which takes minutes")
+            warn(f"the first inference of each input shape takes minutes: it builds an engine in {cache}")
     except OSError as error:
-        raise OutputError(f"{cache}: cannot be made: {error.strerror}") from error
+        raise OutputError(f"{cache}: cannot create the folder: {error.strerror}") from error
     return {
         "trt_fp16_enable": str(precision == "fp16"),
         "trt_max_workspace_size": str(WORKSPACE),
@@ -113,15 +113,15 @@ def _tensorrt_settings(path: str, precision: str) -> Dict[str, str]:
 
 
 def _missing(provider: str) -> str:
-    """The first shared library that a GPU provider's own library lacks; empty where none is found missing."""
+    """Why a GPU provider's library cannot be loaded, such as a missing shared library; empty if it can."""
     if hasattr(onnxruntime, "preload_dlls"):
         with contextlib.redirect_stdout(io.StringIO()):
-            onnxruntime.preload_dlls()  # CUDA's libraries as pip installs them, which lie where no loader looks
+            onnxruntime.preload_dlls()  # CUDA's libraries from pip are not on the loader's path
     name = "libonnxruntime_providers_{}.so".format({CUDA: "cuda", TENSORRT: "tensorrt"}[provider])
     for library in glob.glob(os.path.join(os.path.dirname(onnxruntime.__file__), "capi", name)):
         try:
             ctypes.CDLL(library)
         except OSError as error:
-            if "undefined symbol" not in str(error):  # ONNX Runtime has those, when it loads the library itself
+            if "undefined symbol" not in str(error):  # ONNX Runtime provides those symbols when it loads the library
                 return str(error)
     return ""

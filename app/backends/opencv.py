@@ -1,7 +1,7 @@
-"""OpenCV's dnn module: an ONNX file on the CPU with no runtime but OpenCV itself, for a board with nothing installed.
+"""OpenCV's dnn module: an ONNX file on the CPU, without any other runtime.
 
-Releases from 4.6 on read `yolov3-tiny.onnx`. JetPack's 4.1.1 does not know the Resize of opset 13, but reads the same
-network written with opset 8: `python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx`.
+OpenCV reads `yolov3-tiny.onnx` from release 4.6 on. JetPack's 4.1.1 does not support Resize of opset 13, but reads the
+same network in opset 8: `python -m tools.convert --opset 8 --output weights/yolov3-tiny-opset8.onnx`.
 """
 
 from typing import List, Optional, Tuple
@@ -14,22 +14,22 @@ from app.errors import ModelError
 from app.files import opencv_path
 
 FOR_OLD_RELEASES = (
-    "OpenCV before 4.6 needs YOLOv3-tiny in another form (python -m tools.convert --opset 8 "
-    "--output weights/yolov3-tiny-opset8.onnx), and reads few others: use --backend onnx"
+    "OpenCV before 4.6 reads few models, and YOLOv3-tiny in opset 8 only (python -m tools.convert --opset 8 "
+    "--output weights/yolov3-tiny-opset8.onnx): use --backend onnx"
 )
 
 
 class OpenCVBackend(Backend):
-    """A model in OpenCV's dnn module. Any number of outputs, in the order of the graph's nodes."""
+    """A model in OpenCV's dnn module. Its outputs are in the order of the graph's nodes."""
 
-    input_shape: Shape = (None, None, None, None)  # OpenCV does not say
+    input_shape: Shape = (None, None, None, None)  # OpenCV does not report it
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
         """Load the model. Raises ModelError when OpenCV cannot read it, or the device is not the CPU."""
         if device == "gpu":
             raise ModelError("the opencv backend runs on the CPU; for a GPU use --backend tensorrt, onnx or tensorflow")
         check_precision("OpenCV", precision, ("fp32",))
-        # The loop keeps OpenCV to one thread, since its pool only gets in a runtime's way. Here it is the runtime.
+        # The loop limits OpenCV to one thread, as its pool competes with the runtime's. Here OpenCV is the runtime.
         cv2.setNumThreads(physical_cores())
         self._path = path
         self._net = self._read()
@@ -57,7 +57,7 @@ class OpenCVBackend(Backend):
         check_tensor(tensor, self.input_shape)
         with running("OpenCV"):
             if self._shape not in (None, tensor.shape):
-                self._net = self._read()  # old releases keep the sizes of the layers from the first shape
+                self._net = self._read()  # old releases keep the layer sizes of the first shape
             self._shape = tensor.shape
             self._net.setInput(tensor)
             return [np.asarray(output) for output in self._net.forward(self._outputs)]

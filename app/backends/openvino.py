@@ -1,4 +1,4 @@
-"""OpenVINO: the ONNX file as it is, on x86 hosts; in BF16 where the processor has it."""
+"""OpenVINO: the ONNX file itself, on x86 hosts; also in BF16 where the processor supports it."""
 
 from typing import List, Tuple
 
@@ -12,11 +12,11 @@ with importing("OpenVINO", "python3 -m pip install openvino"):
     import openvino
     from openvino.frontend import FrontEndManager
 
-    # Kept as long as the process lives. With the last of them OpenVINO unloads libraries that have given the thread a
-    # stack for its signal handlers, and the next signal, a Ctrl-C, would crash.
+    # Kept until the process ends. With the last of them OpenVINO unloads libraries that have set the thread's signal
+    # stack, and the next signal, such as a Ctrl-C, would crash.
     CORE = openvino.Core()
     FRONT_ENDS = FrontEndManager()
-    # Its reader of ONNX only; read_model() would try all its readers, aloud, on what is no model.
+    # Only its ONNX reader: on a file that is not a model, read_model() tries all readers, which print messages.
     READER = FRONT_ENDS.load_by_framework("onnx")
 
 # As OpenVINO names them: among a device's capabilities, and as a hint.
@@ -27,7 +27,7 @@ class OpenVINOBackend(Backend):
     """A model in OpenVINO. `device` is auto (the CPU), cpu or gpu (one of Intel's)."""
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
-        """Load the model. Raises ModelError when it is not one, or the device lacks the precision asked for."""
+        """Load the model. Raises ModelError when it is not a model, or the device lacks the requested precision."""
         with running("OpenVINO"):
             place = "GPU" if device == "gpu" else "CPU"
             if place not in [name.split(".")[0] for name in CORE.available_devices]:

@@ -1,7 +1,7 @@
 """TensorFlow: the frozen graph that `tools.convert` writes beside the ONNX file, in one compiled call per frame.
 
-The graph runs in a session of its own, not in the eager runtime. So its threads and its share of the GPU's memory are
-its own, whatever else the process does with TensorFlow, and a call takes about a fifth less time.
+The graph runs in a session, not in the eager runtime. So it has its own threads and GPU memory, whatever else the
+process does with TensorFlow, and a call takes about a fifth less time.
 """
 
 import os
@@ -15,15 +15,15 @@ from app.errors import ModelError, warn
 from app.files import without_stderr
 from app.modelcard import graph_path, hash_model
 
-# For whatever else uses TensorFlow in this process, as the tools do: no more of a GPU's memory than is needed, and
-# Keras on TensorFlow.
+# For other uses of TensorFlow in this process, as in the tools: allocate GPU memory as needed, and run Keras on
+# TensorFlow.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 with importing("TensorFlow", "python3 -m pip install tensorflow"), without_stderr():
     import tensorflow as tf
 
-__all__ = ["TensorFlowBackend", "tf"]  # tools import tf from here, since it is quiet
+__all__ = ["TensorFlowBackend", "tf"]  # tools import tf from here, without its messages
 
 REMAKE = "python -m tools.convert"
 
@@ -51,10 +51,10 @@ class TensorFlowBackend(Backend):
             images = loaded.get_tensor_by_name(fields["input"])
             self._call = self._session.make_callable(fields["outputs"], feed_list=[images])
             self.input_shape: Shape = tuple(images.shape.as_list())
-        if on_gpu and not computing:  # it lists GPUs that it then leaves aside
+        if on_gpu and not computing:  # it may list a GPU and not use it
             if device == "gpu":
-                raise ModelError(f"TensorFlow {tf.__version__} does not use the GPU that it finds")
-            warn("TensorFlow does not use the GPU that it finds; the CPU is used")
+                raise ModelError(f"TensorFlow {tf.__version__} finds a GPU but does not use it")
+            warn("TensorFlow finds a GPU but does not use it; the CPU is used")
             on_gpu = False
         self.fills_cpu = not on_gpu
         where = "GPU" if on_gpu else f"CPU, {physical_cores()} threads"
@@ -76,7 +76,7 @@ class TensorFlowBackend(Backend):
 
 
 def _read(model: str, graph: str) -> Any:
-    """The bytes of a model's frozen graph, and the fields of its sidecar, once both fit the model."""
+    """The bytes of a model's frozen graph and the fields of its sidecar, after checking that both fit the model."""
     data = read_artefact(graph, REMAKE)
     fields: Dict[str, Any] = read_sidecar(graph)
     if fields["model"]["sha256"] != hash_model(model):
@@ -87,12 +87,12 @@ def _read(model: str, graph: str) -> Any:
 
 
 def _settings(on_gpu: bool) -> Any:
-    """One thread per core, for one layer after the other; of a GPU, only the memory that is needed."""
+    """One thread per core, one layer at a time; GPU memory as needed."""
     settings = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=physical_cores(),
         inter_op_parallelism_threads=1,
         device_count={} if on_gpu else {"GPU": 0},
     )
-    # Without it TensorFlow takes all of the GPU's memory, on a Nano all of the board's, at the first use.
+    # Otherwise TensorFlow allocates all of the GPU's memory, on a Nano all of the board's, at once.
     settings.gpu_options.allow_growth = True
     return settings

@@ -1,6 +1,6 @@
-"""What differs between the releases of TensorRT: 8.0 to 11, and TensorRT for RTX. All of it is here, and nothing else.
+"""All differences between the releases of TensorRT, 8.0 to 11, and TensorRT for RTX.
 
-Branches on features, never on version numbers. Failures in TensorRT return None or False: every such call is checked.
+Code branches on features, never on version numbers. TensorRT reports failures as None or False: every call is checked.
 """
 
 import importlib
@@ -13,7 +13,7 @@ MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 
 
 def _import() -> Any:
-    """The first of `MODULES` that can be imported; what the first one raised where none can."""
+    """The first of `MODULES` that can be imported. Raises the first one's ImportError where none can."""
     failure: Optional[ImportError] = None
     for name in MODULES:
         try:
@@ -21,7 +21,7 @@ def _import() -> Any:
         except ImportError as error:
             failure = failure or error
         else:
-            if hasattr(module, "Builder"):  # an empty folder of that name can be imported too
+            if hasattr(module, "Builder"):  # an empty folder of that name can be imported, too
                 return module
     raise failure or ImportError("no TensorRT")
 
@@ -39,7 +39,7 @@ RUNTIME = "{} {}".format("tensorrt-rtx" if IS_RTX else "tensorrt", trt.__version
 
 
 class Log(trt.ILogger):
-    """TensorRT's messages: errors are kept, since the calls that fail say nothing; the rest goes to `watch`."""
+    """TensorRT's messages: errors are kept, since failing calls return no reason; the rest goes to `watch`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,31 +50,31 @@ class Log(trt.ILogger):
         if severity in (trt.ILogger.INTERNAL_ERROR, trt.ILogger.ERROR):
             self.errors.append(message)
         elif self.watch is not None:
-            _tell(self.watch, message)
+            _notify(self.watch, message)
 
     def reason(self) -> str:
-        """The first error, in one line; those after the first are mostly its consequences."""
+        """The first error, in one line; later ones are mostly its consequences."""
         return " ".join(self.errors[0].split()) if self.errors else "TensorRT gave no reason"
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether one of the errors says so."""
+        """Whether one of the errors is about a lack of memory."""
         return any("outofmemory" in error.lower().replace(" ", "") for error in self.errors)
 
 
-def _tell(listener: Callable[[str], None], text: str) -> None:
-    """Call a listener from C++ code, which must see no exception: up to 8.2 the process would end, later the build."""
+def _notify(listener: Callable[[str], None], text: str) -> None:
+    """Call a listener from C++, which must see no exception: up to 8.2 it ends the process, later the build."""
     try:
         listener(text)
-    except Exception:  # a terminal that is gone, say
+    except Exception:  # such as a terminal that has gone
         pass
 
 
-LOG = Log()  # the only one: while one is in use TensorRT ignores any other
+LOG = Log()  # the only one: TensorRT ignores all but the first logger in use
 
 
 def start() -> None:
-    """What must be called before an ONNX file is parsed or an engine loaded."""
+    """Prepare TensorRT. Call it before parsing an ONNX file or loading an engine."""
     trt.init_libnvinfer_plugins(LOG, "")
     LOG.errors.clear()
 
@@ -87,9 +87,9 @@ class Tensor(NamedTuple):
 
 
 class Engine:
-    """A deserialised engine with a context to run it in, and its `tensors` in order.
+    """A deserialised engine with its execution context, and its `tensors` in order.
 
-    The base class is for the releases up to 8.4, where tensors are numbered `bindings`.
+    This base class is for the releases up to 8.4, where tensors are `bindings` with numbers.
     """
 
     def __init__(self, runtime: Any, engine: Any, context: Any) -> None:
@@ -103,18 +103,18 @@ class Engine:
         return [Tensor(engine.get_binding_name(i), engine.binding_is_input(i)) for i in range(engine.num_bindings)]
 
     def set_shape(self, index: int, shape: Sequence[int]) -> bool:
-        """Set the shape of an input; False when the engine cannot take it."""
+        """Set the shape of an input; False when the engine does not take it."""
         return bool(self._context.set_binding_shape(index, tuple(shape)))
 
     def shape(self, index: int) -> Tuple[int, ...]:
-        """Shape of a tensor, once that of the input is set."""
+        """Shape of a tensor. Set the input's shape first."""
         return tuple(self._context.get_binding_shape(index))
 
     def is_float32(self, index: int) -> bool:
         return bool(self._engine.get_binding_dtype(index) == trt.DataType.FLOAT)
 
     def bind(self, addresses: Sequence[int]) -> bool:
-        """Where the tensors lie in the GPU's memory, in order."""
+        """Set the GPU addresses of the tensors, in order; False when that failed."""
         self._addresses = list(addresses)
         return True
 
@@ -130,7 +130,7 @@ class Engine:
 
 
 class NamedTensorEngine(Engine):
-    """The same for releases from 8.5 on, where tensors go by their names."""
+    """The same for releases from 8.5 on, where tensors have names."""
 
     def _list_tensors(self) -> List[Tensor]:
         engine = self._engine
@@ -162,7 +162,7 @@ def load_engine(data: bytes) -> Engine:
     engine = runtime.deserialize_cuda_engine(data)
     context = engine.create_execution_context() if engine is not None else None
     if context is None:
-        engine = None  # before its runtime, and not whenever the failure's traceback goes
+        engine = None  # freed here, before its runtime, and not with the traceback
         runtime = None
         raise ModelError(f"{RUNTIME} cannot load it: {LOG.reason()}")
     kind = NamedTensorEngine if hasattr(engine, "num_io_tensors") else Engine
@@ -170,19 +170,19 @@ def load_engine(data: bytes) -> Engine:
 
 
 def has_fp16_flag() -> bool:
-    """Whether FP16 is a flag of the build; else the network's own types decide, and the ONNX file must be in FP16."""
+    """Whether FP16 is a build flag. Otherwise the network's types decide, and the ONNX file must be in FP16."""
     return hasattr(trt.BuilderFlag, "FP16")
 
 
 class Build:
-    """A builder with all that one build takes: the `network`, the parser that fills it, the configuration."""
+    """A builder with all that a build needs: the `network`, its parser, and the configuration."""
 
     def __init__(self) -> None:
         """Raises ModelError where TensorRT finds no CUDA."""
         start()
-        with running(RUNTIME):  # constructors raise, where other calls return None
+        with running(RUNTIME):  # constructors raise; other calls return None
             self._builder: Any = trt.Builder(LOG)
-        # The batch as an explicit dimension, as ONNX files need it. In 11 there is no other kind, nor the flag.
+        # ONNX files need the batch as an explicit dimension. TensorRT 11 has no other kind, and no flag for it.
         flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
         self.network = self._builder.create_network(0 if flag is None else 1 << int(flag))
         self._parser = trt.OnnxParser(self.network, LOG)
@@ -192,18 +192,18 @@ class Build:
         """Fill the network from an ONNX file's bytes. Raises ModelError with the parser's first complaint."""
         if not self._parser.parse(data):
             if not self._parser.num_errors:
-                raise ModelError("TensorRT cannot read it, and gave no reason")
+                raise ModelError("TensorRT cannot read it and gave no reason")
             error = self._parser.get_error(0)
             operator = f" ({error.node_operator()})" if hasattr(error, "node_operator") else ""
             code, reason = str(error.code()).split(".")[-1], " ".join(error.desc().split())
             raise ModelError(f"TensorRT cannot read node {error.node()}{operator}: {code}: {reason}")
-        if self.network.num_inputs != 1:  # also what is left of a file that is no ONNX at all
+        if self.network.num_inputs != 1:  # a file that is not ONNX at all may leave an empty network
             raise ModelError(f"its network should have one input, has {self.network.num_inputs}")
 
     def input(self) -> Tuple[str, Tuple[int, ...]]:
         """Name and shape of the network's first input, -1 where it is free."""
         tensor = self.network.get_input(0)
-        return tensor.name, tuple(tensor.shape)  # type: ignore[arg-type]  # Dims are a sequence, which the stubs lack
+        return tensor.name, tuple(tensor.shape)  # type: ignore[arg-type]  # Dims is a sequence, but not in the stubs
 
     def fix_shape(self, name: str, shape: Sequence[int]) -> None:
         """Build for this shape of the input only."""
@@ -213,7 +213,7 @@ class Build:
             raise ModelError(f"TensorRT does not take an input of {shape}: {LOG.reason()}")
 
     def limit_workspace(self, size: int) -> None:
-        """Cap the memory, in bytes, that layers may use. The default is 0 up to 8.2, and all there is from 8.5 on."""
+        """Limit the memory that layers may use, in bytes. The default is 0 up to 8.2, and all memory from 8.5 on."""
         if hasattr(self._config, "set_memory_pool_limit"):
             self._config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, size)
         else:
@@ -221,44 +221,44 @@ class Build:
             config.max_workspace_size = size
 
     def allow_fp16(self) -> None:
-        """Let the builder use FP16. Raises ModelError where the GPU is no faster with it."""
+        """Let the builder use FP16. Raises ModelError where the GPU is not faster with it."""
         if not getattr(self._builder, "platform_has_fast_fp16", True):
             raise ModelError("this GPU is not faster in FP16; build without --fp16")
         self._config.set_flag(trt.BuilderFlag.FP16)
 
     def aim_at(self, capability: Tuple[int, int]) -> None:
-        """Build for a GPU that is not here, which TensorRT for RTX can. Raises ModelError."""
+        """Build for another GPU than this machine's, which TensorRT for RTX can. Raises ModelError."""
         name = "SM{}{}".format(*capability)
         targets = getattr(trt, "ComputeCapability", None)
         if targets is None:
-            raise ModelError(f"{RUNTIME} builds only for the GPU that is here")
-        config: Any = self._config  # the type stubs are of a release that has none of this
+            raise ModelError(f"{RUNTIME} builds only for the GPU of this machine")
+        config: Any = self._config  # not in the type stubs
         config.num_compute_capabilities = 1
         if not hasattr(targets, name) or not config.set_compute_capability(getattr(targets, name), 0):
             raise ModelError(f"{RUNTIME} cannot build for {name}")
 
     def watch_progress(self, step: Callable[[str], None]) -> None:
-        """Have `step` called with the name of each phase that gets on, where the release reports it (from 8.6 on)."""
+        """Call `step` with the name of each phase that makes progress, where the release reports it (from 8.6 on)."""
         if not hasattr(self._config, "progress_monitor"):
             return
 
         class Monitor(trt.IProgressMonitor):
             def phase_start(self, phase_name: str, parent_phase: str, num_phases: int) -> None:
-                _tell(step, phase_name)
+                _notify(step, phase_name)
 
             def step_complete(self, phase_name: str, step_number: int) -> bool:
-                _tell(step, phase_name)
+                _notify(step, phase_name)
                 return True
 
             def phase_finish(self, phase_name: str) -> None:
-                _tell(step, phase_name)
+                _notify(step, phase_name)
 
         self._config.progress_monitor = Monitor()
 
     def use_timing_cache(self, data: bytes) -> Any:
-        """Start from the timings of earlier builds; the cache, which must be kept until the build has ended.
+        """Start from the timings of earlier builds. Returns the cache, which must be kept until the build has ended.
 
-        None where this release keeps none: TensorRT for RTX times nothing.
+        None where this release has no cache: TensorRT for RTX measures no timings.
         """
         if IS_RTX:
             return None
@@ -266,7 +266,7 @@ class Build:
         return cache if cache is not None and self._config.set_timing_cache(cache, False) else None
 
     def run(self) -> Optional[bytes]:
-        """The serialised engine; None when the build failed, which the log explains."""
-        LOG.errors.clear()  # what was said before did not keep the build from starting
+        """The serialised engine; None when the build failed, with the reason in the log."""
+        LOG.errors.clear()  # earlier errors did not prevent the build
         engine = self._builder.build_serialized_network(self.network, self._config)
         return None if engine is None else bytes(engine)

@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from support import fake_pycuda, fake_tensorrt
+from support.program import MODEL
 
-MODEL = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights", "yolov3-tiny.onnx")
 STYLES = sorted(fake_tensorrt.VERSIONS)
 
 

@@ -424,7 +424,7 @@ def test_a_model_that_is_not_as_its_card_says(refused, model, spoil, phrase):
         pytest.param({}, ["tensorrt"], [], "pip install tensorrt", id="no TensorRT"),
         pytest.param({}, ["pycuda", "pycuda.driver"], [], "pip install pycuda", id="no pycuda"),
         pytest.param({"no_gpu": True}, [], [], "no CUDA-capable device", id="no GPU"),
-        pytest.param({}, [], ["--capability", "8.9"], "builds only for the GPU that is here", id="another GPU"),
+        pytest.param({}, [], ["--capability", "8.9"], "builds only for the GPU of this machine", id="another GPU"),
     ],
 )
 def test_what_is_not_here(machine, refused, model, monkeypatch, here, gone, options, phrase):

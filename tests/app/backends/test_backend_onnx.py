@@ -3,8 +3,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
 
-from app.backends import BACKENDS, open_backend
-from app.backends.onnx import OnnxBackend, physical_cores
+from app.backends.onnx import OnnxBackend
 from app.errors import ModelError
 
 FREE = ("n", 3, "h", "w")
@@ -70,37 +69,6 @@ def test_input_shape(tmp_path, shape, expected):
 
 
 @pytest.mark.parametrize(
-    "tensor, phrase",
-    [
-        pytest.param(random_tensor(1, 1, 4, 4), r"\(None, 3, None, None\).*\(1, 1, 4, 4\)", id="channels"),
-        pytest.param(random_tensor(3, 4, 4), r"\(None, 3, None, None\).*\(3, 4, 4\)", id="no batch"),
-        pytest.param(random_tensor(1, 3, 4, 4).astype(np.float64), "float32.*float64", id="double precision"),
-        pytest.param(np.zeros((1, 3, 4, 4), np.uint8), "float32.*uint8", id="bytes"),
-        pytest.param(random_tensor(1, 4, 4, 3).transpose(0, 3, 1, 2), "C-contiguous", id="transposed"),
-    ],
-)
-def test_wrong_tensor(model, tensor, phrase):
-    with OnnxBackend(model, "cpu") as backend:
-        with pytest.raises(ValueError, match=phrase):
-            backend.infer(tensor)
-
-
-@pytest.mark.parametrize("data", [b"", b"This is not a model.", bytes(1000)], ids=["empty", "text", "zeros"])
-def test_not_a_model(tmp_path, data, capfd):
-    path = tmp_path / "tiny.onnx"
-    path.write_bytes(data)
-    with pytest.raises(ModelError, match="tiny.onnx") as caught:
-        OnnxBackend(str(path), "cpu")
-    assert "\n" not in str(caught.value)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_missing_model(tmp_path):
-    with pytest.raises(ModelError, match="absent.onnx"):
-        OnnxBackend(str(tmp_path / "absent.onnx"), "cpu")
-
-
-@pytest.mark.parametrize(
     "options",
     [
         pytest.param({"kind": TensorProto.UINT8}, id="an input of bytes"),
@@ -112,23 +80,8 @@ def test_a_model_of_another_kind(tmp_path, options):
         OnnxBackend(write_model(tmp_path / "tiny.onnx", **options), "cpu")
 
 
-@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this one has CUDA")
-def test_gpu_where_there_is_none(model):
-    with pytest.raises(ModelError, match="--device cpu"):
-        open_backend(model, "onnx", "gpu")
-
-
 def test_description_says_what_runs(model):
     with OnnxBackend(model, "cpu", threads=1) as backend:
         assert onnxruntime.__version__ in backend.description
         assert "CPUExecutionProvider" in backend.description
         assert "1 thread" in backend.description
-
-
-def test_unknown_backend(model):
-    with pytest.raises(ModelError, match=", ".join(BACKENDS)):
-        open_backend(model, "abacus")
-
-
-def test_physical_cores():
-    assert physical_cores() >= 1

@@ -1,6 +1,7 @@
 """TensorFlow's frozen graph: that only the right one is loaded, and that TensorFlow keeps quiet."""
 
 import hashlib
+import importlib
 import importlib.util
 import json
 import os
@@ -175,35 +176,27 @@ def test_of_a_gpu_only_the_memory_that_is_needed(on_gpu, gpus):
     assert settings.inter_op_parallelism_threads == 1
 
 
-def run(program, *args):
-    """Run a program in a process of its own: (exit code, standard output, standard error)."""
-    command = [sys.executable, "-c", program] + [str(arg) for arg in args]
-    env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
-    )
-    out, err = process.communicate()
-    return process.returncode, out, err
-
-
-def test_nothing_is_printed_on_import():
-    assert run("import app.backends.tensorflow") == (0, "", "")
-
-
-def test_nothing_is_printed_by_a_run():
+def test_nothing_is_printed_and_standard_error_is_given_back():
+    """By the import and by a run."""
     program = """
 import sys, numpy
 from app.backends import open_backend
 with open_backend(sys.argv[1], "tensorflow", "cpu") as backend:
     backend.infer(numpy.zeros((1, 3, 64, 64), numpy.float32))
+print("heard", file=sys.stderr)
 """
-    assert run(program, MODEL) == (0, "", "")
+    env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    ended = subprocess.run(
+        [sys.executable, "-c", program, MODEL],
+        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "heard\n")
 
 
-def test_standard_error_is_given_back_after_the_import():
-    """Also where the import fails, so that its one line can be read."""
-    program = "import app.backends.tensorflow, sys; print('heard', file=sys.stderr)"
-    assert run(program) == (0, "", "heard\n")
-    code, out, err = run("import sys; sys.modules['tensorflow'] = None; import app.backends.tensorflow")
-    assert (code, out) == (1, "")
-    assert "python3 -m pip install tensorflow" in err.splitlines()[-1]
+def test_standard_error_is_given_back_where_the_import_fails(monkeypatch, capfd):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    monkeypatch.delitem(sys.modules, "app.backends.tensorflow", raising=False)
+    with pytest.raises(ModelError, match="python3 -m pip install tensorflow"):
+        importlib.import_module("app.backends.tensorflow")
+    os.write(2, b"heard")
+    assert capfd.readouterr() == ("", "heard")

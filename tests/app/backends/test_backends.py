@@ -14,21 +14,18 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.program import ROOT
+from support.runtimes import MODEL, RUNTIMES, skip_unless_installed
 
+import app.detect
 from app import backends
 from app.artefact import sidecar_path
 from app.backends import BACKENDS, CLASSES, check_precision, importing, open_backend, running
 from app.backends.fake import FakeBackend
 from app.engine import EngineSource, EngineTarget, write_engine
 from app.errors import ModelError, ShapeError, UsageError
-from app.modelcard import card_path, find_model, graph_path
-from tools.convert import convert
+from app.modelcard import card_path, graph_path
 
-MODEL = find_model("yolov3-tiny")
-WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
-CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
-RUNTIMES = {"onnx": "onnxruntime", "tensorflow": "tensorflow", "opencv": "cv2", "openvino": "openvino"}
-OLD_OPENCV = tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6)
+OTHERS = ("onnxruntime", "tensorflow", "openvino", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "pycuda")
 PATIENCE = 60  # seconds after which a command that hangs is killed
 
 # Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
@@ -38,11 +35,6 @@ readers_of_onnx = pytest.mark.parametrize("name", ["onnx", "opencv", "openvino"]
 needs_model = pytest.mark.skipif(
     not os.path.exists(card_path(MODEL)), reason="the model is not here: python -m tools.convert"
 )
-
-
-def skip_unless_installed(name):
-    if importlib.util.find_spec(RUNTIMES.get(name, "sys")) is None:
-        pytest.skip(f"{RUNTIMES[name]} is not installed")
 
 
 def write_model(path, shape=("n", 3, "h", "w"), operator="Conv"):
@@ -61,43 +53,20 @@ def write_model(path, shape=("n", 3, "h", "w"), operator="Conv"):
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model") / "small.onnx")
+
+
 @pytest.fixture
-def model_for(tmp_path):
+def model_for(small, network_for):
     """A model that a backend can load, or a skipped test."""
 
     def path(name):
         skip_unless_installed(name)
-        if name != "tensorflow":
-            return write_model(tmp_path / "small.onnx")
-        if not os.path.exists(sidecar_path(graph_path(MODEL))):
-            pytest.skip("TensorFlow's graph is not here: python -m tools.convert")
-        return MODEL
+        return network_for(name) if name == "tensorflow" else small
 
     return path
-
-
-def run(*args, **env):
-    """Run Python in a process of its own: (exit code, standard output, standard error)."""
-    process = subprocess.Popen(
-        [sys.executable] + [str(arg) for arg in args],
-        cwd=ROOT,
-        env=dict(os.environ, **env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-    )
-    try:
-        out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-    return process.returncode, out, err
-
-
-def assert_one_line(code, out, err):
-    assert code == 4, err
-    assert out == ""
-    assert err.startswith("error: ")
-    assert len(err.splitlines()) == 1
 
 
 # How a backend is chosen
@@ -207,69 +176,81 @@ def test_what_is_asked_for_by_name_is_used_or_an_error(opened, with_engine, name
         open_backend(with_engine, name)
 
 
-def test_auto_for_real(tmp_path):
+def test_auto_for_real(small):
     on_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    with open_backend(write_model(tmp_path / "small.onnx"), device="cpu") as backend:
+    with open_backend(small, device="cpu") as backend:
         expected = "openvino" if on_x86 and importlib.util.find_spec("openvino") else "onnxruntime"
         assert backend.description.split()[0] == expected
 
 
 def test_unknown_backend(tmp_path):
-    with pytest.raises(ModelError, match="unknown backend 'abacus': there are {}".format(", ".join(BACKENDS))):
+    with pytest.raises(ModelError, match="unknown backend 'abacus'; choose one of {}".format(", ".join(BACKENDS))):
         open_backend(str(tmp_path / "small.onnx"), "abacus")
 
 
 # What is installed
 
 
+def listed(lines):
+    """What is said of each backend, by name."""
+    states = dict(line.split(None, 1) for line in lines)
+    assert list(states) == list(CLASSES)
+    return states
+
+
 def test_list_of_backends():
-    code, out, err = run("-m", "app.detect", "--list-backends")
-    assert (code, err) == (0, "")
-    lines = dict(line.split(None, 1) for line in out.splitlines())
-    assert list(lines) == list(CLASSES)
-    assert lines["opencv"] == f"{cv2.__version__}: CPU"
+    command = [sys.executable, "-m", "app.detect", "--list-backends"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    ended = subprocess.run(command, cwd=ROOT, timeout=PATIENCE, **pipes)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    states = listed(ended.stdout.splitlines())
+    assert states["opencv"] == f"{cv2.__version__}: CPU"
     for name, runtime in RUNTIMES.items():
-        assert lines[name].startswith("- ") == (importlib.util.find_spec(runtime) is None), lines[name]
+        assert states[name].startswith("- ") == (importlib.util.find_spec(runtime) is None), states[name]
 
 
-def test_list_of_backends_where_nothing_is_installed():
-    """OpenCV always is."""
-    program = """
-import sys
-for name in sys.argv[1].split(","):
-    sys.modules[name] = None  # as if it were not installed
-from app.backends import list_backends
-print("\\n".join(list_backends()))
-"""
-    missing = "onnxruntime,tensorflow,tensorrt,tensorrt_rtx,tensorrt_rtx_bindings,pycuda,openvino"
-    code, out, err = run("-c", program, missing)
-    assert (code, err) == (0, "")
-    lines = dict(line.split(None, 1) for line in out.splitlines())
-    assert list(lines) == list(CLASSES)
-    assert not lines.pop("opencv").startswith("- ")
-    for name, line in lines.items():
-        assert line.startswith("- ")
-        assert f"python3 -m pip install {RUNTIMES.get(name, name)}" in line
+@pytest.fixture
+def without_runtimes(monkeypatch, tmp_path):
+    """No runtime can be imported but OpenCV, which always is there. Called with a statement, each raises by it."""
+
+    def apply(raises=None, gone=OTHERS):
+        for name in (*CLASSES, "cuda", "tensorrt_releases"):
+            monkeypatch.delitem(sys.modules, "app.backends." + name, raising=False)
+        for name in gone:
+            if raises is None:
+                monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+            else:
+                monkeypatch.delitem(sys.modules, name, raising=False)
+                (tmp_path / (name + ".py")).write_text(raises)
+        if raises is not None:
+            monkeypatch.syspath_prepend(str(tmp_path))
+
+    return apply
+
+
+def test_list_of_backends_where_nothing_is_installed(without_runtimes):
+    without_runtimes()
+    states = listed(backends.list_backends())
+    assert not states.pop("opencv").startswith("- ")
+    for name, state in states.items():
+        assert state.startswith("- ")
+        assert f"python3 -m pip install {RUNTIMES.get(name, name)}" in state
 
 
 @pytest.mark.parametrize(
     "raises, phrase",
     [
-        pytest.param('ImportError("libcudart.so.10: cannot open")', "(libcudart.so.10: cannot open)", id="a library"),
-        pytest.param('AttributeError("module has no\\n\\nattribute")', "(module has no attribute)", id="several lines"),
-        pytest.param("RuntimeError()", "(RuntimeError)", id="without a word"),
+        pytest.param(
+            "raise ImportError('libcudart.so.10: cannot open')", "(libcudart.so.10: cannot open)", id="library"
+        ),
+        pytest.param("raise AttributeError('module has no\\n\\nattribute')", "(module has no attribute)", id="lines"),
+        pytest.param("raise RuntimeError()", "(RuntimeError)", id="without a word"),
     ],
 )
-def test_list_of_backends_where_all_are_broken(tmp_path, raises, phrase):
-    names = ("onnxruntime", "tensorflow", "openvino", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "pycuda")
-    for name in names:
-        (tmp_path / (name + ".py")).write_text("raise {}\n".format(raises.replace("\n", "\\n")))
-    code, out, err = run("-m", "app.detect", "--list-backends", PYTHONPATH=str(tmp_path))
-    assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert len(lines) == len(CLASSES)
-    for line in lines:
-        assert line.startswith("opencv ") or phrase in line, line
+def test_list_of_backends_where_all_are_broken(without_runtimes, raises, phrase):
+    without_runtimes(raises)
+    for name, state in listed(backends.list_backends()).items():
+        assert name == "opencv" or phrase in state, state
 
 
 # What all modules of backends use
@@ -442,18 +423,7 @@ def test_a_graph_without_its_model(tmp_path, model_for):
         open_backend(str(tmp_path / "small.onnx"), "tensorflow", "cpu")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "onnx",
-        pytest.param(
-            "opencv",
-        ),
-        pytest.param(
-            "openvino",
-        ),
-    ],
-)
+@readers_of_onnx
 def test_an_operator_that_does_not_exist(tmp_path, capfd, name):
     skip_unless_installed(name)
     path = write_model(tmp_path / "strange.onnx", operator="Abracadabra")
@@ -521,48 +491,32 @@ def test_a_precision_that_a_cpu_has_not(model_for, name, precision):
 # The command
 
 
-@pytest.fixture(scope="module")
-def network_for(tmp_path_factory):
-    """The real network as a backend reads it, with its card, or a skipped test."""
-    converted = str(tmp_path_factory.mktemp("opset8") / "yolov3-tiny.onnx")
-
-    def path(name):
-        skip_unless_installed(name)
-        if name != "opencv" or not OLD_OPENCV:
-            return MODEL
-        if not os.path.exists(WEIGHTS):
-            pytest.skip("this OpenCV needs a file of opset 8, and the weights are not here: python -m tools.fetch")
-        if not os.path.exists(converted):
-            convert(WEIGHTS, converted, opset=8)
-        return converted
-
-    return path
-
-
 @needs_model
-@pytest.mark.skipif(not os.path.exists(CLIP), reason="the clip is not here: python -m tools.fetch bikes")
-@pytest.mark.parametrize("name", ["auto", "onnx", "opencv", "openvino"])
-def test_only_its_own_backend_imports_tensorflow(network_for, name):
+def test_only_its_own_backend_imports_tensorflow(small, network_for):
     program = """
 import sys
-from app import detect
-code = detect.main(sys.argv[1:])
+from app.backends import open_backend
+for argument in sys.argv[2:]:
+    with open_backend(sys.argv[1], argument, "cpu"):
+        pass
 print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])
-sys.exit(code)
 """
-    code, out, err = run(
-        "-c", program, "--cam", CLIP, "--model", network_for(name), "--backend", name, "--device", "cpu",
-        "--max-frames", 3, "--no-show", "--size", 160, "--offline",
-    )  # fmt: skip
-    assert (code, out) == (0, "[]\n"), err
-    assert "3 frames" in err
+    names = [name for name in ("onnx", "opencv", "openvino") if importlib.util.find_spec(RUNTIMES[name])]
+    out = subprocess.check_output([sys.executable, "-c", program, small, "auto"] + names, cwd=ROOT, timeout=PATIENCE)
+    assert out == b"[]\n"
 
 
-def detect(model, name, *args):
-    return run(
-        "-m", "app.detect", "--cam", "test://64x48?frames=3", "--model", model, "--backend", name, "--device", "cpu",
-        "--no-show", "--offline", *args
-    )  # fmt: skip
+@pytest.fixture
+def detect(capfd):
+    """Run app.detect here on three frames: (exit code, standard output, lines of standard error)."""
+
+    def run(name, *args):
+        command = ["--cam", "test://64x48?frames=3", "--backend", name, "--device", "cpu", "--no-show", "--offline"]
+        code = app.detect.main(command + list(args))
+        out, err = capfd.readouterr()
+        return code, out, err.splitlines()
+
+    return run
 
 
 def write_card_for(model):
@@ -577,7 +531,7 @@ def write_card_for(model):
 
 @needs_model
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_the_command_with_a_model_of_one_shape(tmp_path, name):
+def test_the_command_with_a_model_of_one_shape(detect, tmp_path, name):
     skip_unless_installed(name)
     model = onnx.load(MODEL)
     for axis, length in enumerate((1, 3, 64, 64)):
@@ -585,45 +539,31 @@ def test_the_command_with_a_model_of_one_shape(tmp_path, name):
     path = str(tmp_path / "fixed.onnx")
     onnx.save(model, path)
     write_card_for(path)
-    code, _, err = detect(path, name, "--size", 64, "--square")
+    code, _, err = detect(name, "--model", path, "--size", "64", "--square")
     assert code == 0, err
-    code, out, err = detect(path, name, "--size", 96, "--square")
-    last = err.splitlines()[-1]
+    code, out, err = detect(name, "--model", path, "--size", "96", "--square")
     assert (code, out) == (4, "")
-    assert last == "error: the model takes a tensor of shape (1, 3, 64, 64), was given (1, 3, 96, 96)"
-    assert "Traceback" not in err
-    assert len([line for line in err.splitlines() if line.startswith("error")]) == 1
-
-
-@needs_model
-@pytest.mark.parametrize(
-    "name",
-    [
-        "onnx",
-        "opencv",
-        "tensorflow",
-        pytest.param(
-            "openvino",
-        ),
-    ],
-)
-def test_the_command_with_something_that_is_no_model(tmp_path, name):
-    skip_unless_installed(name)
-    path = tmp_path / "broken.onnx"
-    path.write_bytes(b"This is not a model.")
-    write_card_for(str(path))
-    assert_one_line(*detect(path, name))
+    error = "error: the model takes a tensor of shape (1, 3, 64, 64), was given (1, 3, 96, 96)"
+    assert [line for line in err if line.startswith("error")] == err[-1:] == [error]
 
 
 @needs_model
 @every_backend
-def test_the_command_where_the_runtime_is_missing(tmp_path, name):
-    if name == "opencv":
-        pytest.skip("nothing goes without OpenCV")
-    (tmp_path / (RUNTIMES[name] + ".py")).write_text("raise ImportError('it is not here')\n")
-    code, out, err = run(
-        "-m", "app.detect", "--cam", "test://64x48?frames=3", "--backend", name, "--no-show", "--offline",
-        PYTHONPATH=str(tmp_path),
-    )  # fmt: skip
-    assert_one_line(code, out, err)
-    assert "python3 -m pip install " + RUNTIMES[name] in err
+def test_the_command_with_something_that_is_no_model(detect, tmp_path, name):
+    skip_unless_installed(name)
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"This is not a model.")
+    write_card_for(str(path))
+    code, out, err = detect(name, "--model", str(path))
+    assert (code, out, len(err)) == (4, "", 1)
+    assert err[0].startswith("error: ")
+
+
+@needs_model
+@pytest.mark.parametrize("name", sorted(set(RUNTIMES) - {"opencv"}))
+def test_the_command_where_the_runtime_is_missing(detect, without_runtimes, name):
+    without_runtimes(gone=[RUNTIMES[name]])
+    code, out, err = detect(name)
+    assert (code, out, len(err)) == (4, "", 1)
+    assert err[0].startswith("error: ")
+    assert "python3 -m pip install " + RUNTIMES[name] in err[0]

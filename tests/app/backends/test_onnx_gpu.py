@@ -276,5 +276,5 @@ def test_no_place_for_the_engine_cache(model, install):
     """A file has the folder's name; a folder that is read-only is the same."""
     install()
     shutil.copy(model, engine_cache(model))
-    with pytest.raises(OutputError, match="tiny.*: cannot be made"):
+    with pytest.raises(OutputError, match="tiny.*: cannot create the folder"):
         OnnxBackend(model, "gpu", "fp16")

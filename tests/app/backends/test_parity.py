@@ -3,10 +3,8 @@
 Needs `../shared/data`, which is not part of the repository, and `make test`'s models.
 """
 
-import importlib.util
 import os
 
-import cv2
 import numpy as np
 import pytest
 from support.program import SHARED
@@ -17,13 +15,11 @@ from app.boxes import iou
 from app.detector import Detector
 from app.errors import ModelError
 from app.letterbox import Letterbox, preprocess
-from app.modelcard import find_model, graph_path, read_card
+from app.modelcard import find_model, read_card
 from app.sources.readers import read_image
-from tools.convert import convert
 
 PICTURES = os.path.join(SHARED, "coco-val64", "images")
 MODEL = find_model("yolov3-tiny")
-WEIGHTS = os.path.splitext(MODEL)[0] + ".weights"
 THRESHOLD = 0.25
 TOLERANCE = 1e-3  # on logits, and on scores
 LEAST_OVERLAP = 0.999
@@ -35,7 +31,7 @@ pytestmark = [
 ]
 needs_pictures = pytest.mark.skipif(not os.path.isdir(PICTURES), reason="../shared/data is not here")
 every_backend = pytest.mark.parametrize("name", ["openvino", "tensorflow", "opencv"])
-CASES = [(size, square) for size in (160, 320, 416) for square in (False, True)]
+CASES = [(160, False), (320, True), (416, False)]  # size, square
 
 
 class Picture:
@@ -74,27 +70,6 @@ def case(request, images, detect):
 
 
 @pytest.fixture(scope="module")
-def model_for(tmp_path_factory):
-    """The model file that a backend can read, or a skipped test."""
-    converted = str(tmp_path_factory.mktemp("opset8") / "yolov3-tiny.onnx")
-
-    def path(name):
-        if name in ("openvino", "tensorflow") and importlib.util.find_spec(name) is None:
-            pytest.skip(f"{name} is not installed")
-        if name == "tensorflow" and not os.path.exists(graph_path(MODEL)):
-            pytest.skip("TensorFlow's graph is not here: python -m tools.convert")
-        if name == "opencv" and tuple(int(part) for part in cv2.__version__.split(".")[:2]) < (4, 6):
-            if not os.path.exists(WEIGHTS):
-                pytest.skip("this OpenCV needs a file of opset 8, and the weights are not here: python -m tools.fetch")
-            if not os.path.exists(converted):
-                convert(WEIGHTS, converted, opset=8)
-            return converted
-        return MODEL
-
-    return path
-
-
-@pytest.fixture(scope="module")
 def detect():
     """What the detector makes of heads."""
     card = read_card(MODEL)
@@ -125,10 +100,10 @@ def alone(found, others):
 
 @needs_pictures
 @every_backend
-def test_the_same_heads_and_detections(case, name, model_for, detect):
+def test_the_same_heads_and_detections(case, name, network_for, detect):
     size, square, pictures = case
     worst = 0.0
-    with open_backend(model_for(name), name, "cpu") as backend:
+    with open_backend(network_for(name), name, "cpu") as backend:
         for picture in pictures:
             heads = backend.infer(picture.tensor())
             assert all(head.dtype == np.float32 for head in heads)
@@ -141,11 +116,11 @@ def test_the_same_heads_and_detections(case, name, model_for, detect):
 
 
 @every_backend
-def test_shapes_in_any_order(name, model_for):
+def test_shapes_in_any_order(name, network_for):
     """Frames of several sizes, as a folder of photos has them. The coarse head comes first whatever the shape."""
     random = np.random.RandomState(0)
     wide, high = (random.uniform(size=shape).astype(np.float32) for shape in ((1, 3, 64, 96), (1, 3, 96, 64)))
-    with open_backend(MODEL, "onnx", "cpu") as reference, open_backend(model_for(name), name, "cpu") as backend:
+    with open_backend(MODEL, "onnx", "cpu") as reference, open_backend(network_for(name), name, "cpu") as backend:
         for tensor in (wide, high, wide, wide):
             coarse, fine = backend.infer(tensor)
             rows, columns = tensor.shape[2] // 32, tensor.shape[3] // 32
@@ -154,8 +129,8 @@ def test_shapes_in_any_order(name, model_for):
 
 
 @needs_pictures
-def test_bf16_is_near_fp32_and_not_the_same(images, model_for):
-    model = model_for("openvino")
+def test_bf16_is_near_fp32_and_not_the_same(images, network_for):
+    model = network_for("openvino")
     try:
         rough = open_backend(model, "openvino", "cpu", "bf16")
     except ModelError as error:
