@@ -1,11 +1,11 @@
-# The connection to a board, and root's rights there. Sourced by provision.sh and push.sh.
+# The connection to a board, and root access there. Sourced by provision.sh and push.sh.
 # shellcheck shell=bash
 #
-# Set by whoever sources it: BOARD, SSH_CONFIG (may be empty), TEMPORARY (a folder with a short path, for the socket),
-# and refuse MESSAGE, which ends the script.
+# The script that sources it sets BOARD, SSH_CONFIG (may be empty) and TEMPORARY (a folder with a short path, for the
+# socket), and has refuse MESSAGE, which ends the script.
 
 connect() {
-    # One connection, so that a password is asked for once. It ends by itself, should this script be killed.
+    # One shared connection, so that SSH asks for a password once. It closes by itself if this script is killed.
     SSH=(ssh -o ControlPath="$TEMPORARY/ssh" -o ConnectTimeout=15 -o ServerAliveInterval=15)
     [ -z "$SSH_CONFIG" ] || SSH+=(-F "$SSH_CONFIG")
     "${SSH[@]}" -o ControlMaster=auto -o ControlPersist=60 -- "$BOARD" true </dev/null 2>"$TEMPORARY/ssh-errors" ||
@@ -18,7 +18,7 @@ ssh_error() {
     echo "${line:-ssh failed}"
 }
 
-disconnect() {  # at the end, however it comes
+disconnect() {  # on every exit
     restore_terminal
     [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
 }
@@ -31,7 +31,7 @@ has_terminal() {
     { : </dev/tty; } 2>/dev/null
 }
 
-# Sets PASSWORD. The terminal is silent before the question is there: read -s would show what is typed at once.
+# Sets PASSWORD. Echo is turned off before the question appears: read -s would show what is typed before it.
 ask_password() {  # QUESTION
     TERMINAL=$(stty -g </dev/tty)
     stty -echo </dev/tty
@@ -46,8 +46,8 @@ restore_terminal() {
     TERMINAL=''
 }
 
-# Sets SUDO, what to put before a command line, and PASSWORD, a line that it reads first, or nothing.
-# -k: a password that sudo remembers could be forgotten half-way.
+# Sets SUDO, the prefix of a command line, and PASSWORD, the line that it reads first, which may be empty.
+# -k: sudo must not rely on a remembered password, which may expire half-way.
 get_rights() {
     local user
     SUDO='' PASSWORD=''
@@ -64,5 +64,5 @@ get_rights() {
         ask_password "password of sudo on $BOARD: "
     fi
     printf '%s\n' "$PASSWORD" | on_board "${SUDO}true" 2>/dev/null ||
-        refuse "sudo on $BOARD: a wrong password, or $user may not; on the board, as an administrator: usermod -aG sudo $user"
+        refuse "sudo on $BOARD: wrong password, or $user may not use sudo; on the board, as an administrator: usermod -aG sudo $user"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Flashes a module with eMMC, by NVIDIA's own flash.sh, after checking what it does not check (or says in 200 lines).
+# Flashes a module with eMMC by NVIDIA's flash.sh, after checks that flash.sh lacks, or buries in 200 lines of output.
 set -euo pipefail
 export LC_ALL=C
 
@@ -12,11 +12,11 @@ usage() {
 	cat <<'END'
 usage: flash-emmc.sh LINUX_FOR_TEGRA [options]
 
-Flashes a Jetson Nano module with eMMC that is in recovery mode (FC REC joined to GND while it is powered on, its
-micro-USB socket connected to this machine). LINUX_FOR_TEGRA is NVIDIA's folder, with the sample root file system
-unpacked into its rootfs, and apply_binaries.sh run. Everything that was on the module is lost.
+Flashes a Jetson Nano module with eMMC that is in recovery mode (FC REC connected to GND while it is powered on, its
+micro-USB socket connected to this machine). LINUX_FOR_TEGRA is NVIDIA's folder, after unpacking the sample root file
+system into its rootfs and running apply_binaries.sh. Everything on the module is lost.
 
-  --board NAME             NVIDIA's name of the board (jetson-nano-devkit-emmc)
+  --board NAME             NVIDIA's name of the board (default: jetson-nano-devkit-emmc)
   --dry-run                check everything, change nothing
 END
 	first_boot_usage
@@ -37,13 +37,13 @@ check_folder() { # LINUX_FOR_TEGRA BOARD
 	[ -f "$1/$2.conf" ] || die "$1 has no $2.conf, so it is not for this board; the boards it is for: ls $1/*.conf"
 	{ [ -f "$1/rootfs/etc/passwd" ] && [ -x "$1/rootfs/bin/bash" ]; } ||
 		die "the sample root file system is not unpacked; type: sudo tar xpf SAMPLE_ROOTFS.tbz2 -C $1/rootfs"
-	# Unpacked without sudo, everything belongs to you, and on the board nothing may become root.
+	# Unpacked without sudo, all files belong to you, and on the board no program can become root.
 	{ [ "$(stat -Lc %u "$1/rootfs/etc/passwd")" = 0 ] && [ -u "$1/rootfs/usr/bin/sudo" ]; } ||
 		die "rootfs was unpacked without root's rights; empty it, and type: sudo tar xpf SAMPLE_ROOTFS.tbz2 -C $1/rootfs"
 	[ -f "$1/rootfs/etc/nv_tegra_release" ] || die "NVIDIA's drivers are not in rootfs; type: cd $1 && sudo ./apply_binaries.sh"
 }
 
-# The name of what is connected: a board that is not a Nano, or one that has booted, is what people trip over.
+# Name the connected device: often it is another Jetson, or a Nano that has booted.
 check_recovery() {
 	local ids count
 	command -v lsusb >/dev/null || die "lsusb is missing; on Debian and Ubuntu: sudo apt install usbutils"
@@ -58,7 +58,7 @@ check_recovery() {
 	*:7c18*) die "0955:7c18 is a Jetson TX2 in recovery mode, not a Nano (0955:7f21)" ;;
 	*:7e19*) die "0955:7e19 is a Jetson Xavier NX in recovery mode, not a Nano (0955:7f21)" ;;
 	*:7019*) die "0955:7019 is a Jetson AGX Xavier in recovery mode, not a Nano (0955:7f21)" ;;
-	*) die "${ids//$'\n'/, } is no Nano in recovery mode (0955:7f21)" ;;
+	*) die "${ids//$'\n'/, } is not a Nano in recovery mode (0955:7f21)" ;;
 	esac
 }
 
@@ -81,7 +81,7 @@ while [ $# -gt 0 ]; do
 		first_boot[${1#--}]=$2
 		shift
 		;;
-	-*) die "no such option: $1; see $0 --help" ;;
+	-*) die "unknown option $1; see $0 --help" ;;
 	*)
 		[ -z "$folder" ] || die "one folder is enough; see $0 --help"
 		folder=$1
@@ -98,7 +98,7 @@ check_first_boot
 check_recovery
 
 if [ -n "$dry" ]; then
-	echo "all is well; without --dry-run this would happen:"
+	echo "all checks passed; without --dry-run, this would happen:"
 	[ -z "${first_boot[user]:-}" ] || echo "  prepare the first boot of ${first_boot[user]} in $folder/rootfs"
 	echo "  cd $folder && sudo ./flash.sh $board mmcblk0p1"
 	exit 0
@@ -106,9 +106,9 @@ fi
 if [ -n "${first_boot[user]:-}" ]; then
 	write_first_boot "$folder/rootfs"
 fi
-echo "flashing takes about ten minutes: leave cable and power alone"
+echo "flashing takes about ten minutes: do not touch the cable or the power"
 (cd "$folder" && ./flash.sh "$board" mmcblk0p1) || {
-	echo "error: NVIDIA's flash.sh failed; what it says is above. Power off, join FC REC to GND, power on, and try again" >&2
+	echo "error: NVIDIA's flash.sh failed; see its messages above. Power off, join FC REC to GND, power on, and try again" >&2
 	exit 1
 }
 echo "done: take the jumper off FC REC, and power the board off and on"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes an image to an SD card, reads it back, and prepares a first boot without screen and keyboard.
-# Its parts: flashing/image.sh (what is written), flashing/device.sh (where to), flashing/write.sh (how),
-# first-boot/prepare.sh (what is added).
+# Its parts: flashing/image.sh (the image), flashing/device.sh (the card), flashing/write.sh (writing and verifying),
+# first-boot/prepare.sh (the first boot).
 set -euo pipefail
 export LC_ALL=C
 
@@ -20,13 +20,13 @@ usage() {
 	cat <<'END'
 usage: flash.sh IMAGE DEVICE [options]
 
-Writes an SD-card image to a card, reads it back, and can prepare it for a first boot without screen and keyboard.
-IMAGE is a .img, or a .zip, .xz or .gz of one; it is never unpacked to disk. DEVICE is a whole card: lsblk lists them.
-Everything that was on the card is lost.
+Writes an image to an SD card, verifies it, and can prepare it for a first boot without screen and keyboard.
+IMAGE is a .img, or a .zip, .xz or .gz of one; it is never unpacked to disk. DEVICE is the whole card, not a partition:
+lsblk lists them. Everything on the card is lost.
 
 the image
-  --sha256 HEX, --md5 HEX  what IMAGE must have; without either, IMAGE.sha256 beside it is read
-  --no-checksum            write an image whose checksum is not known
+  --sha256 HEX, --md5 HEX  checksum of IMAGE (default: read it from IMAGE.sha256)
+  --no-checksum            write an image whose checksum is unknown
   --yes NAME               do not ask; NAME must be the device's name, such as sdb
 
 the first boot
@@ -39,12 +39,12 @@ examples
   flash.sh IMAGE.zip /dev/sdb --user ada --ssh-key ~/.ssh/id_ed25519.pub --hostname nano1 --wifi Home
   flash.sh backup.img.xz /dev/mmcblk0 --no-checksum --yes mmcblk0
 
-exit codes: 0 written and verified; 1 the card must be written again; 2 refused, nothing was written;
+exit codes: 0 written and verified; 1 failed, write the card again; 2 refused, nothing was written;
 129, 130, 143 interrupted by SIGHUP, SIGINT, SIGTERM
 END
 }
 
-again=$(printf '%q ' "$0" "$@") # what to type once more
+again=$(printf '%q ' "$0" "$@") # the command to repeat
 again=${again% }
 arguments=("$@")
 checksum_kind='' checksum='' assume=''
@@ -66,7 +66,7 @@ while [ $# -gt 0 ]; do
 		first_boot[${1#--}]=$2
 		shift
 		;;
-	-*) die "no such option: $1; see $0 --help" ;;
+	-*) die "unknown option $1; see $0 --help" ;;
 	*) positional+=("$1") ;;
 	esac
 	shift

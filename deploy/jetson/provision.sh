@@ -13,17 +13,17 @@ usage() {
     cat <<'END'
 usage: provision.sh [options] [user@host]
 
-Without user@host, the board is this machine. May be stopped at any point and run again; changes only what is not as
-it should be, and says what that was.
+Without user@host, the board is this machine. You can stop it at any point and run it again: it changes only what needs
+a change, and reports each one.
 
-  --dry-run                       print every change, make none
-  --any-board                     also a board that is no Jetson with JetPack 4.6, 5 or 6
-  --onnxruntime-gpu WHEEL         install this ONNX Runtime, a file here, in place of the CPU's from the package index
-  --onnxruntime-gpu-sha256 HEX    its checksum, which must then be given too
-  --ssh-config FILE               for ssh, in place of ~/.ssh/config
+  --dry-run                       print the changes without making them
+  --any-board                     accept a board that is not a Jetson with JetPack 4.6, 5 or 6
+  --onnxruntime-gpu WHEEL         install this wheel file instead of the package index's ONNX Runtime for the CPU
+  --onnxruntime-gpu-sha256 HEX    its checksum, required with --onnxruntime-gpu
+  --ssh-config FILE               for ssh, instead of ~/.ssh/config
   --help
 
-Where sudo on the board asks for a password, it is asked for once, or taken from $NANOYOLO_SUDO_PASSWORD.
+If sudo on the board needs a password, you are asked once, unless $NANOYOLO_SUDO_PASSWORD holds it.
 
 examples:
   deploy/jetson/provision.sh --dry-run nano@192.168.1.20
@@ -51,8 +51,8 @@ parse() {
                     --ssh-config) SSH_CONFIG=$2 ;;
                 esac
                 shift ;;
-            -*) refuse "there is no option $1; see: provision.sh --help" 2 ;;
-            '' | *[[:space:][:cntrl:]]*) refuse "\"$1\" is no board's name; type: provision.sh user@host, or nothing for this machine" 2 ;;
+            -*) refuse "unknown option $1; see: provision.sh --help" 2 ;;
+            '' | *[[:space:][:cntrl:]]*) refuse "\"$1\" is not a board's name; type: provision.sh user@host, or nothing for this machine" 2 ;;
             *)
                 [ -z "$BOARD" ] || refuse "one board at a time, not $BOARD and $1" 2
                 BOARD=$1 ;;
@@ -65,7 +65,7 @@ check_wheel() {
     [ -n "$WHEEL" ] || [ -z "$WHEEL_SHA256" ] || refuse "--onnxruntime-gpu-sha256 goes with --onnxruntime-gpu WHEEL" 2
     [ -n "$WHEEL" ] || return 0
     [ -f "$WHEEL" ] || refuse "$WHEEL: there is no such file; --onnxruntime-gpu takes a wheel that was downloaded" 2
-    case $WHEEL in *.whl) ;; *) refuse "$WHEEL: is no wheel, its name should end in .whl" 2 ;; esac
+    case $WHEEL in *.whl) ;; *) refuse "$WHEEL: not a wheel; its name should end in .whl" 2 ;; esac
     local found
     found=$(sha256sum -- "$WHEEL" | cut -d' ' -f1)
     # NVIDIA publishes no checksum: whoever downloads the file vouches for it, and the board gets exactly that one.
@@ -100,7 +100,7 @@ provision_here() {
     elif has_terminal; then
         eval "sudo $command"
     else
-        refuse "root's rights are needed, and sudo asks for a password; run this in a terminal"
+        refuse "this needs root, and sudo asks for a password; run it in a terminal"
     fi
 }
 
@@ -114,7 +114,7 @@ provision_there() {
         on_board 'd=$(mktemp -d /tmp/nanoyolo-provision.XXXXXX) && tar --no-same-owner -C "$d" -xf - && echo "$d"' 2>/dev/null) ||
         refuse "the files could not be copied to /tmp on $BOARD; is there room? type: ssh $BOARD df -h /tmp"
     printf '%s\n' "$PASSWORD" | on_board "$SUDO$(board_command "$folder")" || status=$?
-    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; run this again, it goes on where it was"
+    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; run this again; it continues where it stopped"
     on_board "rm -rf $(printf %q "$folder")" </dev/null || true
     return "$status"
 }
@@ -127,6 +127,6 @@ clean_up() {
 
 parse "$@"
 check_wheel
-TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: the path of a socket must be short
+TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: a socket's path must be short
 trap clean_up EXIT
 if [ -z "$BOARD" ]; then provision_here; else provision_there; fi; exit  # even if this file changes meanwhile

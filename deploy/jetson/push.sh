@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts a version of nanoyolo on a board, tries it there, and only then lets the service run it; or goes back to the one
-# before. Here: arguments, the files, the connection. What is done with them: on-board/push-board.sh.
+# Installs a version of nanoyolo on a board, tests it there, and only then lets the service run it; or rolls back. This
+# script has the arguments, the files and the connection; on-board/push-board.sh does the work on the board.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,27 +8,27 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/connection.sh"
 BOARD_SCRIPT=$HERE/on-board/push-board.sh
 PROJECT=$(cd "$HERE/../.." && pwd)
-LAUNCHER=deploy/jetson/service/run-detect  # what the unit starts
-MODELS=(weights/yolov3-tiny.onnx weights/yolov3-tiny.json)  # made here, not committed
+LAUNCHER=deploy/jetson/service/run-detect  # started by the systemd unit
+MODELS=(weights/yolov3-tiny.onnx weights/yolov3-tiny.json)  # created on this machine, not committed
 
 usage() {
     cat <<'END'
 usage: push.sh [options] user@host
 
-May be stopped at any point and run again: what runs on the board goes on running until the new version has passed its
-self-test there, and again if the service does not start with it.
+You can stop it at any point and run it again. The installed version keeps running until the new one has passed its
+self-test on the board, and returns if the service does not start with the new one.
 
-  --revision REV      which version, for git (default: HEAD); what is not committed does not go
-  --rollback          go back to the version that ran before
-  --size WxH          build an engine for this input, and test at it; may be repeated (default: as the version that
-                      runs, else by the service's settings, for a camera of 640x480: 416x320)
-  --no-engine         no TensorRT: it runs on ONNX Runtime
+  --revision REV      git revision to install (default: HEAD); uncommitted changes are left out
+  --rollback          return to the previous version
+  --size WxH          build an engine for this input size and test it; may be repeated (default: the sizes of the running
+                      version, else the one for the service's settings and a 640x480 camera: 416x320)
+  --no-engine         run on ONNX Runtime, without TensorRT
   --keep N            keep the last N versions, 2 or more (default: 3)
-  --dry-run           say what is there and what would be done
-  --ssh-config FILE   for ssh, in place of ~/.ssh/config
+  --dry-run           print what is installed and what would be done
+  --ssh-config FILE   for ssh, instead of ~/.ssh/config
   --help
 
-Where sudo on the board asks for a password, it is asked for once, or taken from $NANOYOLO_SUDO_PASSWORD.
+If sudo on the board needs a password, you are asked once, unless $NANOYOLO_SUDO_PASSWORD holds it.
 
 examples:
   deploy/jetson/push.sh nano@192.168.1.20
@@ -58,7 +58,7 @@ parse() {
                 [ $# -gt 1 ] || refuse "$1 needs a value; see: push.sh --help" 2
                 take "$1" "$2"
                 shift ;;
-            -*) refuse "there is no option $1; see: push.sh --help" 2 ;;
+            -*) refuse "unknown option $1; see: push.sh --help" 2 ;;
             *)
                 [ -z "$BOARD" ] || refuse "one board at a time, not $BOARD and $1; for several see deploy/jetson/ansible" 2
                 BOARD=$1 ;;
@@ -67,7 +67,7 @@ parse() {
     done
     [ -n "$BOARD" ] || refuse "which board? type: push.sh user@host" 2
     case $BOARD in *[[:space:][:cntrl:]]*) refuse "$BOARD: a board's name has no spaces; type: push.sh user@host" 2 ;; esac
-    [ "$ROLLBACK" = no ] || [ -z "$REVISION" ] || refuse "--rollback goes to the version before; for another, --revision alone" 2
+    [ "$ROLLBACK" = no ] || [ -z "$REVISION" ] || refuse "--rollback returns to the previous version; for another one, use --revision alone" 2
 }
 
 take() {  # OPTION VALUE
@@ -88,12 +88,12 @@ take() {  # OPTION VALUE
 
 find_revision() {
     COMMIT=$(git -C "$PROJECT" rev-parse --verify --quiet "${REVISION:-HEAD}^{commit}" 2>/dev/null) ||
-        refuse "git knows no revision ${REVISION:-HEAD}; list them: git -C $PROJECT log --oneline" 2
+        refuse "git has no revision ${REVISION:-HEAD}; list them: git -C $PROJECT log --oneline" 2
     NAME=${COMMIT:0:12}
     git -C "$PROJECT" cat-file -e "$COMMIT:$LAUNCHER" 2>/dev/null ||
         refuse "$NAME is older than the service, and has no $LAUNCHER; push a later revision" 2
     if [ -z "$REVISION" ] && [ -n "$(git -C "$PROJECT" status --porcelain)" ]; then
-        say "warning: there are changes that are not committed; they do not go to the board"
+        say "warning: uncommitted changes are not sent to the board"
     fi
 }
 
@@ -103,12 +103,12 @@ make_models() {
     for model in "${MODELS[@]}"; do
         [ ! -s "$PROJECT/$model" ] || continue
         (cd "$PROJECT" && "$python" -m tools.fetch yolov3-tiny && "$python" -m tools.convert) >&2 ||
-            refuse "there is no $model, and it could not be made; type: make demo"
+            refuse "$model is missing, and could not be created; type: make demo"
         return
     done
 }
 
-stage() {  # FOLDER: what the board will have
+stage() {  # FOLDER: assembles the version
     local path
     mkdir "$1"
     git -C "$PROJECT" archive "$COMMIT" | tar -C "$1" -xf -
@@ -128,12 +128,12 @@ list_files() {  # FOLDER: "SHA-256 size path" a line
 
 # --- the connection --------------------------------------------------------------------------------------------------
 
-quoted() {  # WORD...: for any shell there
+quoted() {  # WORD...: for any shell on the board
     local word
     for word in "$@"; do printf "'%s' " "${word//\'/\'\\\'\'}"; done
 }
 
-board_script() {  # the script with the parts that it sources in their places
+board_script() {  # the script, with the files that it sources inserted
     local line part
     while IFS= read -r line; do
         # shellcheck disable=SC2016  # the line has this as it stands
@@ -147,7 +147,7 @@ board_script() {  # the script with the parts that it sources in their places
 }
 
 board_command() {  # COMMAND REVISION
-    # The script comes first on standard input: there is nothing to copy before, and nothing to leave behind.
+    # The script comes first on standard input: nothing is copied to the board, and nothing is left there.
     # shellcheck disable=SC2016  # for the board's shell
     quoted bash -c 'eval "$(head -c "$0")"' "$(wc -c <"$TEMPORARY/script")" \
         "$1" "$BOARD" "$2" "$KEEP" "$ENGINE" ${SIZES[@]+"${SIZES[@]}"}
@@ -159,7 +159,7 @@ start_board() {  # COMMAND REVISION: with the pipes TO and FROM, and its process
     "${SSH[@]}" "$BOARD" "$SUDO$(board_command "$1" "$2")" <"$TEMPORARY/to" >"$TEMPORARY/from" &
     BOARD_PID=$!
     exec {TO}>"$TEMPORARY/to" {FROM}<"$TEMPORARY/from"
-    # Where the board refuses, it does not read on: it has said why.
+    # If the board refuses, it stops reading, and has printed the reason.
     ( if [ -n "$PASSWORD" ]; then printf '%s\n' "$PASSWORD"; fi; cat "$TEMPORARY/script" ) 1>&"$TO" 2>/dev/null || true
 }
 
@@ -168,7 +168,7 @@ end_board() {
     exec {TO}>&-
     cat <&"$FROM"
     wait "$BOARD_PID" || status=$?
-    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; type the same again, it goes on where it was"
+    [ "$status" != 255 ] || refuse "the connection to $BOARD was lost; type the same again; it continues where it stopped"
     return "$status"
 }
 
@@ -187,7 +187,7 @@ push() {
         printf '%s\n' "$path"
     done >"$TEMPORARY/needed"
     if [ -s "$TEMPORARY/needed" ]; then
-        # No compression beyond the fastest: models hardly shrink.
+        # The fastest compression: models hardly shrink.
         tar -C "$TEMPORARY/version" -chf - --verbatim-files-from -T "$TEMPORARY/needed" | gzip -1 1>&"$TO" || true
     fi
     end_board
@@ -207,10 +207,10 @@ show_plan() {
     start_board plan "${NAME:--}"
     end_board
     if [ "$ROLLBACK" = yes ]; then
-        echo "would go back to the version before, and restart the service"
+        echo "would return to the previous version, and restart the service"
         return
     fi
-    for model in "${MODELS[@]}"; do [ -s "$PROJECT/$model" ] || echo "would make $model here first"; done
+    for model in "${MODELS[@]}"; do [ -s "$PROJECT/$model" ] || echo "would create $model on this machine first"; done
     echo "would send $NAME ($(git -C "$PROJECT" log -1 --format=%s "$COMMIT")), test it, switch to it, restart the service"
 }
 
@@ -221,6 +221,6 @@ clean_up() {
 
 parse "$@"
 if [ "$ROLLBACK" = no ]; then find_revision; fi
-TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: the path of a socket must be short
+TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: a socket's path must be short
 trap clean_up EXIT
 if [ "$DRY_RUN" = yes ]; then show_plan; elif [ "$ROLLBACK" = yes ]; then rollback; else push; fi

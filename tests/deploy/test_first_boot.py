@@ -108,18 +108,18 @@ def test_networks_with_names_that_files_have_rules_for(tmp_path, ssid):
         (["--hostname", "nano"], "--hostname needs --user NAME"),
         (["--user", "ada"], "--user needs --ssh-key FILE"),
         (["--user", "root", "--ssh-key", "KEY"], "must not be root"),
-        (["--user", "Ada", "--ssh-key", "KEY"], "is no user name"),
-        (["--user", "1ada", "--ssh-key", "KEY"], "is no user name"),
-        (["--user", "a;reboot", "--ssh-key", "KEY"], "is no user name"),
-        (["--user", "a" * 33, "--ssh-key", "KEY"], "is no user name"),
-        (["--user", "ada", "--hostname", "-a", "--ssh-key", "KEY"], "is no host name"),
-        (["--user", "ada", "--hostname", "a_b", "--ssh-key", "KEY"], "is no host name"),
-        (["--user", "ada", "--hostname", "a.b", "--ssh-key", "KEY"], "is no host name"),
-        (["--user", "ada", "--hostname", "a" * 64, "--ssh-key", "KEY"], "is no host name"),
-        (["--user", "ada", "--hostname", "", "--ssh-key", "KEY"], "is no host name"),
-        (["--user", "ada", "--ssh-key", "/none.pub"], "/none.pub: no such key; make one: ssh-keygen"),
+        (["--user", "Ada", "--ssh-key", "KEY"], "is not a user name"),
+        (["--user", "1ada", "--ssh-key", "KEY"], "is not a user name"),
+        (["--user", "a;reboot", "--ssh-key", "KEY"], "is not a user name"),
+        (["--user", "a" * 33, "--ssh-key", "KEY"], "is not a user name"),
+        (["--user", "ada", "--hostname", "-a", "--ssh-key", "KEY"], "is not a host name"),
+        (["--user", "ada", "--hostname", "a_b", "--ssh-key", "KEY"], "is not a host name"),
+        (["--user", "ada", "--hostname", "a.b", "--ssh-key", "KEY"], "is not a host name"),
+        (["--user", "ada", "--hostname", "a" * 64, "--ssh-key", "KEY"], "is not a host name"),
+        (["--user", "ada", "--hostname", "", "--ssh-key", "KEY"], "is not a host name"),
+        (["--user", "ada", "--ssh-key", "/none.pub"], "/none.pub: no such key; create one: ssh-keygen"),
         (["--user", "ada", "--ssh-key", "PRIVATE"], "is the private key, which never leaves this machine; name "),
-        (["--user", "ada", "--ssh-key", "/etc/passwd"], "is no public key"),
+        (["--user", "ada", "--ssh-key", "/etc/passwd"], "is not a public key"),
         (["--user", "ada", "--ssh-key", "/dev/null"], "no such key"),
         (["--user", "ada", "--ssh-key", "KEY", "--wifi-password-file", "x"], "needs --wifi SSID"),
         (["--user", "ada", "--ssh-key", "KEY", "--wifi", ""], "has 1 to 32 bytes"),
@@ -143,7 +143,7 @@ def test_what_is_refused_before_anything_is_written(image, card, key, options, m
 def test_lines_that_are_no_key(image, card, key, tmp_path, line):
     (tmp_path / "bad.pub").write_text(key.read_text() + line + "\n")
     code, said = flash(image, card, "--user", "ada", "--ssh-key", tmp_path / "bad.pub")
-    assert (code, "is no public key that the Nano's OpenSSH 7.6 takes" in said) == (2, True), said
+    assert (code, "is not a public key that the Nano's OpenSSH 7.6 accepts" in said) == (2, True), said
 
 
 @pytest.mark.parametrize("name, list_name", [("video", "group"), ("sync", "passwd")])
@@ -151,7 +151,7 @@ def test_a_name_that_the_system_has_itself(image, card, key, name, list_name):
     code, said = flash(image, card, "--user", name, "--ssh-key", key)
     assert code == 1
     assert f'the system has a {list_name} entry "{name}" of its own' in said, said
-    assert "the image is on the card and right, but the first boot is not prepared" in said
+    assert "the image is on the card and verified, but the first boot is not prepared" in said
 
 
 def test_a_link_in_the_image_does_not_lead_out_of_it(card, key, tmp_path, password_file):
@@ -265,7 +265,7 @@ def test_the_first_boot(prepared, key, tmp_path):
     here = command("hostname")
     code, said = boot(prepared, tmp_path / "m")
     assert code == 0, said
-    assert "ada may log in to nano1" in said
+    assert "ada can log in to nano1" in said
     assert "host name: nano1" in said
     assert command("hostname") == here
     with prepared.mounted("p1", tmp_path / "m") as root:
@@ -305,7 +305,7 @@ def test_twice_changes_nothing(prepared, tmp_path):
     with prepared.mounted("p1", tmp_path / "m") as root:
         before = snapshot(root)
     code, said = boot(prepared, tmp_path / "m")
-    assert (code, "nothing to do: the first boot is over" in said) == (0, True), said
+    assert (code, "nothing to do: the first boot is complete" in said) == (0, True), said
     # As after a power cut just before its end: the settings are still there, and everything is done once more.
     again = f"cd /{OWN}; mv settings.done settings; cp /home/ada/.ssh/authorized_keys .; {SCRIPT}"
     code, said = boot(prepared, tmp_path / "m", again)
@@ -318,7 +318,7 @@ def test_twice_changes_nothing(prepared, tmp_path):
 def test_a_step_that_fails_is_tried_again_and_holds_up_no_other(prepared, tmp_path):
     code, said = boot(prepared, tmp_path / "m", "printf '#!/bin/sh\\nexit 1\\n' >/usr/local/sbin/visudo; "
                       "chmod 755 /usr/local/sbin/visudo; " + SCRIPT)  # fmt: skip
-    assert (code, "failed: allow_sudo; at the next boot all is tried again" in said) == (1, True), said
+    assert (code, "failed: allow_sudo; they are retried at the next boot" in said) == (1, True), said
     with prepared.mounted("p1", tmp_path / "m") as root:
         assert list((root / "etc/sudoers.d").iterdir()) == []
         assert os.path.lexists(str(root / WANTED))
@@ -357,4 +357,4 @@ def test_the_first_boot_on_a_whole_system(key, tmp_path):
     assert "\nnano1\n" in said
     assert "(ALL) NOPASSWD: ALL" in said
     assert "sshd is content" in said
-    assert "/ is on no partition: it keeps its size" in said
+    assert "/ is not on a partition: it keeps its size" in said

@@ -135,7 +135,7 @@ def test_a_root_file_system_that_was_unpacked_without_sudo(tegra, usb, wrong):
         ([NANO.replace("7f21", "7c18")], "is a Jetson TX2"),
         ([NANO.replace("7f21", "7e19")], "is a Jetson Xavier NX"),
         ([NANO.replace("7f21", "7019")], "is a Jetson AGX Xavier"),
-        ([NANO.replace("7f21", "beef"), NANO.replace("7f21", "cafe")], "0955:beef, 0955:cafe is no Nano"),
+        ([NANO.replace("7f21", "beef"), NANO.replace("7f21", "cafe")], "0955:beef, 0955:cafe is not a Nano"),
         ([NANO, NANO], "2 Nanos are in recovery mode; connect one at a time"),
     ],
 )
@@ -144,9 +144,9 @@ def test_what_is_connected_instead(tegra, tmp_path, lines, message):
 
 
 def test_the_options_are_those_of_a_card(tegra, usb, key):
-    refused(tegra, usb, "is no user name", "--user", "Ada", "--ssh-key", key)
+    refused(tegra, usb, "is not a user name", "--user", "Ada", "--ssh-key", key)
     refused(tegra, usb, 'the system has a group entry "video" of its own', "--user", "video", "--ssh-key", key)
-    refused(tegra, usb, "no such option: --password", "--password", "x")
+    refused(tegra, usb, "unknown option --password", "--password", "x")
     refused(tegra, usb, "one folder is enough", "another")
 
 

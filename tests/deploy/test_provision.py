@@ -48,13 +48,13 @@ def one_line(err):
 @pytest.mark.parametrize(
     "words, part",
     [
-        (["--help-me"], "no option --help-me"),
+        (["--help-me"], "unknown option --help-me"),
         (["a@b", "c@d"], "one board at a time"),
-        ([""], "is no board's name"),
-        (["nano@a b"], "is no board's name"),
+        ([""], "is not a board's name"),
+        (["nano@a b"], "is not a board's name"),
         (["--ssh-config"], "needs a value"),
         (["--onnxruntime-gpu", "/nowhere/a.whl"], "there is no such file"),
-        (["--onnxruntime-gpu", str(PROVISION)], "is no wheel"),
+        (["--onnxruntime-gpu", str(PROVISION)], "not a wheel"),
         (["--onnxruntime-gpu-sha256", "0"], "goes with --onnxruntime-gpu"),
     ],
 )
@@ -87,7 +87,7 @@ def test_this_machine_is_no_board():
     code, out, err = run(PROVISION, "--dry-run")
     assert (code, out) == (1, "")
     assert one_line(err)
-    assert "is no Jetson" in err
+    assert "is not a Jetson" in err
 
 
 def test_nobody_answers():
@@ -134,13 +134,13 @@ def test_known_boards(board, major, revision, jetpack):
     [
         (RELEASE.format("32", "5.1"), "NVIDIA Jetson Nano Developer Kit", "older than JetPack 4.6"),
         (RELEASE.format("32", "4.4"), "NVIDIA Jetson Nano Developer Kit", "flash a newer one"),
-        (RELEASE.format("34", "1.1"), "Jetson AGX Orin", "L4T 34.1.1 is not known"),
-        (RELEASE.format("38", "2.0"), "NVIDIA Jetson AGX Thor", "not known"),
-        (None, "Raspberry Pi 4 Model B Rev 1.4", "Raspberry Pi 4 Model B Rev 1.4 is no Jetson"),
-        (None, None, "this machine is no Jetson"),
-        ("", "A", "no Jetson"),
-        ("# R32 (release), REVISION: \n", "A", "no Jetson"),
-        ("something else\n", "A", "no Jetson"),
+        (RELEASE.format("34", "1.1"), "Jetson AGX Orin", "L4T 34.1.1 is not supported"),
+        (RELEASE.format("38", "2.0"), "NVIDIA Jetson AGX Thor", "not supported"),
+        (None, "Raspberry Pi 4 Model B Rev 1.4", "Raspberry Pi 4 Model B Rev 1.4 is not a Jetson"),
+        (None, None, "this machine is not a Jetson"),
+        ("", "A", "not a Jetson"),
+        ("# R32 (release), REVISION: \n", "A", "not a Jetson"),
+        ("something else\n", "A", "not a Jetson"),
     ],
 )
 def test_refused_boards(board, release, model, part):
@@ -153,7 +153,7 @@ def test_refused_boards(board, release, model, part):
 def test_any_board(board):
     code, out, _ = on_board("ANY_BOARD=yes; check_board", FACTS=board(None, "Raspberry Pi 4"))
     assert code == 0
-    assert "Raspberry Pi 4 is no Jetson; taken all the same" in out
+    assert "Raspberry Pi 4 is not a Jetson; continuing" in out
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_another_apt_is_waited_for(tmp_path):
     lines = 'step packages; change "install a" apt_install a'
     code, out, err = on_board(lines, path=fakes, APT_PAUSE=0)
     assert (code, err) == (0, "")
-    assert out.count("waiting  packages: another apt or dpkg is at work") == 1
+    assert out.count("waiting  packages: another apt or dpkg is running") == 1
     called = calls.read_text().splitlines()
     assert called[:4] == ["update"] * 4
     assert called[4:] == ["install -y --no-install-recommends -o Dpkg::Options::=--force-confold a"]
@@ -263,7 +263,7 @@ def test_another_apt_that_never_ends(tmp_path):
     code, _, err = on_board('step p; change "install a" apt_install a', path=fakes, APT_PAUSE=0, APT_PATIENCE=0)
     assert code == 1
     assert one_line(err)
-    assert "still at work" in err
+    assert "still running" in err
 
 
 def test_an_apt_that_fails_otherwise(tmp_path):

@@ -314,7 +314,7 @@ def test_only_one_at_a_time(stock):
     first.kill()
     first.communicate()
     assert code == 1
-    assert err == "error: another run, or push.sh, is at work on this board; wait for its end\n"
+    assert err == "error: another run, or push.sh, is active on this board; wait until it ends\n"
 
 
 def test_an_unknown_board(tmp_path):
@@ -322,7 +322,7 @@ def test_an_unknown_board(tmp_path):
         code, out, err = board.provision()
         assert (code, out) == (1, "")
         assert one_line(err)
-        assert "Raspberry Pi 4 Model B is no Jetson" in err
+        assert "Raspberry Pi 4 Model B is not a Jetson" in err
         assert "--any-board" in err
         code, out, err = board.provision("--any-board", "--dry-run")
         assert (code, err) == (0, "")

@@ -36,19 +36,19 @@ def on_board(function):
     [
         ([], "which board? type: push.sh user@host"),
         (["a@b", "c@d"], "one board at a time, not a@b and c@d"),
-        (["--nonsense", "a@b"], "there is no option --nonsense"),
+        (["--nonsense", "a@b"], "unknown option --nonsense"),
         (["a@b", "--revision"], "--revision needs a value"),
-        (["a@b", "--revision", "no such"], "git knows no revision no such"),
-        (["a@b", "--revision", "HEAD:README.md"], "git knows no revision HEAD:README.md"),
-        (["a@b", "--revision", "--all"], "git knows no revision --all"),
+        (["a@b", "--revision", "no such"], "git has no revision no such"),
+        (["a@b", "--revision", "HEAD:README.md"], "git has no revision HEAD:README.md"),
+        (["a@b", "--revision", "--all"], "git has no revision --all"),
         (["a@b", "--size", "416"], "a size should be WIDTHxHEIGHT, as 416x320, is 416"),
         (["a@b", "--size", "416x312"], "a size should be of multiples of 32"),
         (["a@b", "--size", "416x320;reboot"], "a size should be WIDTHxHEIGHT"),
         (["a@b", "--keep", "1"], "--keep should be 2 or more"),
         (["a@b", "--keep", "many"], "--keep should be 2 or more"),
-        (["a@b", "--rollback", "--revision", "HEAD"], "--rollback goes to the version before"),
+        (["a@b", "--rollback", "--revision", "HEAD"], "--rollback returns to the previous version"),
         (["a b@c"], "a b@c: a board's name has no spaces"),
-        (["-oProxyCommand=touch x"], "there is no option -oProxyCommand"),
+        (["-oProxyCommand=touch x"], "unknown option -oProxyCommand"),
     ],
 )
 def test_wrong_arguments(arguments, phrase):
@@ -136,13 +136,13 @@ def test_versions_come_and_go(board, project):
     assert board.ssh("stat -c '%U %a' /opt/nanoyolo/current/BROKEN").split() == ["root", "644"]
     assert fail(board, project, "--rollback").startswith("error: nothing ran on free@board before " + first)
 
-    # The same once more: nothing is sent. Then another, whose model is there already.
+    # The same once more: nothing is sent. Then another, whose model is already on the board.
     out, err = succeed(board, project)
-    assert first + " is there already" in err
+    assert first + " is already on the board" in err
     second = project.commit(BROKEN=" ")
     (project.folder / "BROKEN").write_text("start")
     out, err = succeed(board, project)
-    assert "warning: there are changes that are not committed" in err
+    assert "warning: uncommitted changes" in err
     assert "sending 0 MB" in err
     assert board.state()["history"] == [first, second]
 
@@ -172,7 +172,7 @@ def test_what_does_not_work_does_not_run(board, project):
     broken = project.commit(BROKEN="start")
     assert fail(board, project).startswith(
         f"error: the service did not become ready with {broken}; nothing runs, as before; {broken} is kept as "
-        f"/opt/nanoyolo/versions/.{broken}.failed; on free@board look: journalctl"
+        f"/opt/nanoyolo/versions/.{broken}.failed; on free@board, see: journalctl"
     )
     assert (board.state()["current"], board.state()["versions"]) == (None, [])
 
@@ -268,7 +268,7 @@ def test_two_at_once(board, project):
     (refused,) = (err for code, _, err in done if code == 1)
     assert (
         refused
-        == "error: another push, or provision.sh, is at work on free@board; wait for its end, then type this again\n"
+        == "error: another push, or provision.sh, is active on free@board; wait for its end, then type this again\n"
     )
     assert board.service() == ("active", good)
 
@@ -330,7 +330,7 @@ def test_killed_anywhere(board, project, victim):
         while True:
             code, out, err = push_to(board, project)
             # What was killed here may still be at its last step there.
-            if code == 0 or "another push, or provision.sh, is at work" not in err or time.monotonic() > end:
+            if code == 0 or "another push, or provision.sh, is active" not in err or time.monotonic() > end:
                 break
         assert code == 0, (delay, out, err)
         state = board.state()

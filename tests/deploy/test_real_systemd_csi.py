@@ -97,7 +97,7 @@ def test_a_csi_camera_without_its_daemon_is_said(csi):
     csi.write("/opt/nanoyolo/fake-daemon.py", "import time; time.sleep(1000)")
     csi.start()
     assert answer(csi).startswith("[Errno ")
-    assert "nvargus-daemon.service has not made /tmp/argus_socket" in csi.journal("nanoyolo-csi.service")
+    assert "nvargus-daemon.service did not create /tmp/argus_socket" in csi.journal("nanoyolo-csi.service")
     csi.write("/opt/nanoyolo/fake-daemon.py", FAKE_DAEMON)
     csi.run("systemctl", "restart", UNIT)
     assert answer(csi) == "start 1"

@@ -127,7 +127,7 @@ def version(tmp_path):
         pytest.param("yolo.py", "= head.stride", "= head.stride * 1.1", id="stride"),
         pytest.param("letterbox.py", "reversed(cv2.split(", "list(cv2.split(", id="colours"),
         pytest.param("modelcard.py", "tuple((positive(w", "tuple((1.2 * positive(w", id="anchors"),
-        pytest.param("modelcard.py", "labels=tuple(labels)", "labels=tuple(labels[1:] + labels[:1])", id="labels"),
+        pytest.param("modelcard.py", '=names(fields["labels"]', '=names(fields["labels"][::-1]', id="labels"),
     ],
 )
 def test_it_fails_when_detection_is_broken(version, name, before, after):

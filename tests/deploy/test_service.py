@@ -153,7 +153,7 @@ def test_a_switch_that_is_off(python, text):
 def test_a_switch_that_is_neither(python):
     process, _, err = arguments({"NANOYOLO_SQUARE": "perhaps", "NANOYOLO_PYTHON": python})
     assert process.returncode == 2
-    assert err == "error: NANOYOLO_SQUARE should be yes or no, is perhaps; set it right in /etc/nanoyolo/nanoyolo.env\n"
+    assert err == "error: NANOYOLO_SQUARE should be yes or no, is perhaps; fix it in /etc/nanoyolo/nanoyolo.env\n"
 
 
 def test_outputs_are_in_the_services_folder(python):
@@ -166,7 +166,7 @@ def test_outputs_are_in_the_services_folder(python):
 def test_a_setting_of_another_version_is_said_and_ignored(python):
     found, err = parsed({"NANOYOLO_SIZ": "160", "NANOYOLO_OUTPUT_LIMIT": "1G"}, python)
     assert found["size"] == 416
-    assert err.startswith("warning: NANOYOLO_SIZ is no setting of this version")
+    assert err.startswith("warning: NANOYOLO_SIZ is not a setting of this version")
     assert len(err.splitlines()) == 1
 
 
@@ -250,7 +250,7 @@ def test_the_newest_stays_however_large(tmp_path):
     code, _, err = prune(tmp_path, "100K")
     assert code == 0
     assert names(tmp_path) == ["newest"]
-    assert "over the limit of 100K" in err
+    assert "exceed the limit of 100K" in err
 
 
 def test_one_that_is_being_written_stays_however_old_and_under_whatever_name(tmp_path):

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs on the board, at its first boot: user, key, sudo, SSH host keys, host name, and the whole card for the system.
-# prepare.sh has put it here, with `settings` and `authorized_keys` beside it. Each step may run again; when all have
-# succeeded the service is taken away, and until then it tries at every boot.
+# Runs on the board at its first boot: user, key, sudo rule, SSH host keys, host name, and the partition of /.
+# prepare.sh installs it, with `settings` and `authorized_keys` beside it. Each step can be repeated; the service runs
+# at every boot until all have succeeded, and is then removed.
 #   journalctl -u nanoyolo-first-boot        what it did
 set -euo pipefail
 
@@ -12,9 +12,9 @@ user='' hostname=''
 add_user() {
 	local group
 	if ! id "$user" >/dev/null 2>&1; then
-		# '*' is no password's hash, and unlike '!' does not make SSH refuse the key as well.
+		# '*' matches no password, and unlike '!' it does not make SSH reject the key too.
 		useradd --create-home --user-group --shell /bin/bash --password '*' "$user"
-		# The board has no clock battery: a password "last changed" in 1970 would have to be changed at the login.
+		# The board has no clock battery: a password "last changed" in 1970 would have to be changed at login.
 		chage --lastday -1 "$user"
 	fi
 	for group in sudo video audio render input dialout plugdev netdev gpio i2c spi; do
@@ -33,7 +33,7 @@ install_key() {
 	done <"$here/authorized_keys"
 }
 
-# There is no password that sudo could ask for. A file with a dot in its name is ignored until it is proved right.
+# There is no password that sudo could ask for. sudo ignores a file with a dot in its name, so the draft has one.
 allow_sudo() {
 	local rule=/etc/sudoers.d/90-nanoyolo draft=/etc/sudoers.d/90-nanoyolo.draft
 	install -o 0 -g 0 -m 440 /dev/null "$draft"
@@ -60,15 +60,15 @@ name_host() {
 	fi
 }
 
-# The image ends where its last partition ends. The table is written back as it was, but for the size of the root
-# partition, which sfdisk then makes as large as it can be, and for the old end of the disk.
+# The image ends with its last partition. The table is written back without the root partition's size, so that sfdisk
+# makes it as large as possible, and without the old end of the disk.
 grow_root() {
 	local partition disk number before
 	partition=$(findmnt -nvro SOURCE / || true)
 	disk=$(lsblk -dnro PKNAME "$partition" 2>/dev/null || true)
 	number=$(cat "/sys/class/block/$(basename "$partition")/partition" 2>/dev/null || true)
 	if [ -z "$disk" ] || [ -z "$number" ]; then
-		echo "/ is on no partition: it keeps its size"
+		echo "/ is not on a partition: it keeps its size"
 		return
 	fi
 	before=$(cat "/sys/class/block/$(basename "$partition")/size")
@@ -83,25 +83,25 @@ grow_root() {
 main() {
 	local step failed=''
 	if [ ! -f "$settings" ]; then
-		echo "nothing to do: the first boot is over"
+		echo "nothing to do: the first boot is complete"
 		return
 	fi
-	# A process for each, so that a step ends at its first error, and the next one is done all the same.
+	# A process for each, so that a step stops at its first error, and the next step still runs.
 	for step in add_user install_key allow_sudo make_host_keys name_host grow_root; do
 		"$BASH" "${BASH_SOURCE[0]}" "$step" || failed+=" $step"
 	done
 	if [ -n "$failed" ]; then
-		echo "failed:$failed; at the next boot all is tried again, or type: sudo systemctl restart nanoyolo-first-boot" >&2
+		echo "failed:$failed; they are retried at the next boot, or type: sudo systemctl restart nanoyolo-first-boot" >&2
 		return 1
 	fi
 	rm -f /etc/systemd/system/multi-user.target.wants/nanoyolo-first-boot.service "$here/authorized_keys"
 	mv -f "$settings" "$settings.done"
 	sync
-	echo "the first boot is prepared: $user may log in to $hostname"
+	echo "the first boot is complete: $user can log in to $hostname"
 }
 
 if [ -f "$settings" ]; then
-	# prepare.sh has checked both: they contain nothing that a shell or sed takes for anything but a name.
+	# prepare.sh has checked both: they contain no character that is special to a shell or to sed.
 	# shellcheck source=/dev/null
 	. "$settings"
 fi

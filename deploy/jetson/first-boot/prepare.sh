@@ -1,8 +1,8 @@
-# What a root file system gets for a first boot without screen and keyboard. Sourced by flash.sh and flash-emmc.sh.
+# Prepares a root file system for a first boot without screen and keyboard. Sourced by flash.sh and flash-emmc.sh.
 # shellcheck shell=bash
 #
-# Nothing of NVIDIA's tools is used: l4t_create_default_user.sh wants the password on its command line, where every
-# process can read it. There is no password here at all: the user logs in by key.
+# It does not use NVIDIA's l4t_create_default_user.sh, which takes the password on its command line, where every process
+# can read it. Here there is no password: the user logs in with a key.
 
 declare -A first_boot=() # by option: user, ssh-key, hostname, wifi, wifi-password-file
 first_boot_files=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
@@ -25,12 +25,12 @@ END
 }
 
 as_root() { # SCRIPT ARGUMENT ...
-	command -v sudo >/dev/null || die "only root may do this, and there is no sudo; become root: su -"
-	echo "only root may do this: asking sudo" >&2
+	command -v sudo >/dev/null || die "this needs root, and sudo is missing; become root: su -"
+	echo "this needs root: asking sudo" >&2
 	exec sudo -- "$BASH" "$@"
 }
 
-# Everything is checked, and the password asked for, before the long part begins.
+# Check everything, and ask for the password, before the long part starts.
 check_first_boot() {
 	local user=${first_boot[user]:-} option
 	if [ -z "$user" ]; then
@@ -40,12 +40,12 @@ check_first_boot() {
 		return
 	fi
 	[[ $user =~ ^[a-z_][a-z0-9_-]{0,31}$ ]] ||
-		die "\"$user\" is no user name: lower-case letters, digits, - and _, at most 32, not beginning with a digit or -"
+		die "\"$user\" is not a user name: lower-case letters, digits, - and _, at most 32, not starting with a digit or -"
 	[ "$user" != root ] || die "the user must not be root; choose another name"
 	first_boot[hostname]=${first_boot[hostname]-nanoyolo}
 	[[ ${first_boot[hostname]} =~ ^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$ ]] ||
-		die "\"${first_boot[hostname]}\" is no host name: letters, digits and -, at most 63, not beginning or ending with -"
-	[ -n "${first_boot[ssh-key]:-}" ] || die "--user needs --ssh-key FILE, since there is no password; make one: ssh-keygen -t ed25519"
+		die "\"${first_boot[hostname]}\" is not a host name: letters, digits and -, at most 63, not starting or ending with -"
+	[ -n "${first_boot[ssh-key]:-}" ] || die "--user needs --ssh-key FILE, since there is no password; create one: ssh-keygen -t ed25519"
 	check_key "${first_boot[ssh-key]}"
 	if [ -n "${first_boot[wifi]+given}" ]; then
 		derive_psk "${first_boot[wifi]}"
@@ -56,13 +56,13 @@ check_first_boot() {
 
 check_key() { # FILE
 	local line
-	[ -f "$1" ] || die "$1: no such key; make one: ssh-keygen -t ed25519"
+	[ -f "$1" ] || die "$1: no such key; create one: ssh-keygen -t ed25519"
 	! grep -q 'PRIVATE KEY' "$1" || die "$1 is the private key, which never leaves this machine; name $1.pub"
 	command -v ssh-keygen >/dev/null || die "ssh-keygen is missing; on Debian and Ubuntu: sudo apt install openssh-client"
-	[ -n "$(key_lines "$1")" ] || die "$1 has no key; make one: ssh-keygen -t ed25519"
+	[ -n "$(key_lines "$1")" ] || die "$1 has no key; create one: ssh-keygen -t ed25519"
 	while IFS= read -r line; do
 		{ [[ $line == ssh-* || $line == ecdsa-* ]] && ssh-keygen -l -f - <<<"$line" >/dev/null 2>&1; } ||
-			die "$1 is no public key that the Nano's OpenSSH 7.6 takes; make one: ssh-keygen -t ed25519"
+			die "$1 is not a public key that the Nano's OpenSSH 7.6 accepts; create one: ssh-keygen -t ed25519"
 	done < <(key_lines "$1")
 }
 
@@ -76,7 +76,7 @@ derive_psk() { # SSID; sets wifi_psk
 	command -v python3 >/dev/null || die "python3 is missing; on Debian and Ubuntu: sudo apt install python3"
 	{ [ -n "$1" ] && [ ${#1} -le 32 ]; } || die "a Wi-Fi network's name has 1 to 32 bytes; \"$1\" has ${#1}"
 	if [ -n "$file" ]; then
-		[ -r "$file" ] || die "$file: no such file, or it may not be read"
+		[ -r "$file" ] || die "$file: no such file, or no permission to read it"
 		IFS= read -r password <"$file" || true
 		password=${password%$'\r'}
 	else
@@ -88,7 +88,7 @@ derive_psk() { # SSID; sets wifi_psk
 	wifi_psk=$(printf '%s' "$password" | python3 -c "$(derivation)" "$1")
 }
 
-# WPA2's own derivation. 64 hexadecimal digits are its result already.
+# WPA2's key derivation. 64 hexadecimal digits already are a derived key.
 derivation() {
 	cat <<'END'
 import hashlib, os, sys
@@ -101,7 +101,7 @@ END
 write_first_boot() { # ROOT: the mounted root file system, or Linux_for_Tegra/rootfs
 	local root own=/usr/local/lib/nanoyolo
 	root=$(realpath "$1")
-	{ [ -f "$root/etc/passwd" ] && [ -d "$root/etc/systemd/system" ]; } || die "$root is no root file system with systemd"
+	{ [ -f "$root/etc/passwd" ] && [ -d "$root/etc/systemd/system" ]; } || die "$root is not a root file system with systemd"
 	check_name_is_free "$root" "${first_boot[user]}"
 	key_lines "${first_boot[ssh-key]}" | place "$root" 600 "$own/authorized_keys"
 	place "$root" 755 "$own/first-boot.sh" <"$first_boot_files/first-boot.sh"
@@ -109,7 +109,7 @@ write_first_boot() { # ROOT: the mounted root file system, or Linux_for_Tegra/ro
 	[ -z "$wifi_psk" ] || connection | place "$root" 600 /etc/NetworkManager/system-connections/nanoyolo-wifi.nmconnection
 	skip_oem_config "$root"
 	link "$root" ../nanoyolo-first-boot.service /etc/systemd/system/multi-user.target.wants/nanoyolo-first-boot.service
-	# Last: the service does nothing without it, so that half of these files do no harm.
+	# Last, as the service does nothing without it: an incomplete set of files does no harm.
 	printf 'user=%s\nhostname=%s\n' "${first_boot[user]}" "${first_boot[hostname]}" | place "$root" 600 "$own/settings"
 	echo "first boot prepared: user ${first_boot[user]}, host name ${first_boot[hostname]}${wifi_psk:+, Wi-Fi ${first_boot[wifi]}}"
 }
@@ -122,7 +122,7 @@ check_name_is_free() { # ROOT USER
 	done
 }
 
-# The image is somebody else's: a link in it must not lead a root process out into this machine's own files.
+# The image is not trusted: a link in it must not lead a root process into this machine's own files.
 inside() { # ROOT PATH
 	local folder
 	folder=$(dirname "$1$2")
@@ -150,7 +150,7 @@ link() { # ROOT TO PATH
 }
 
 # NVIDIA's images start nv-oem-config.target, which conflicts with multi-user.target and waits for a screen; without
-# this neither SSH nor our service would ever start. (As in L4T r32's nv_customize_rootfs.sh; not seen on a board.)
+# this neither SSH nor our service would start. (As in L4T r32's nv_customize_rootfs.sh; not tested on a board.)
 skip_oem_config() { # ROOT
 	local unit
 	case $(readlink "$1/etc/systemd/system/default.target" || true) in
@@ -161,7 +161,7 @@ skip_oem_config() { # ROOT
 	done
 }
 
-# The SSID as bytes, since NetworkManager's files have rules of their own for spaces, semicolons and the like.
+# The SSID as bytes, since NetworkManager's files have special rules for spaces, semicolons and others.
 connection() {
 	cat <<END
 [connection]

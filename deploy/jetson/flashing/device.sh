@@ -1,4 +1,4 @@
-# Where to: refuses whatever is not a card that may be overwritten. Sourced by flash.sh.
+# The card: rejects every device that is not a card, or is in use. Sourced by flash.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # the variables of flash.sh
 
@@ -26,7 +26,7 @@ holds_system() { # DEVICE
 	[ -b "$source" ] && lsblk -nrpso NAME "$source" | grep -qxF "$1"
 }
 
-# Cards in a built-in reader are not "removable" to the kernel, but pluggable; and so is an eMMC, which is soldered.
+# For the kernel, a card in a built-in reader is not "removable" but hot-pluggable; so is a soldered eMMC.
 is_removable() { # DEVICE TYPE
 	[ "$2" != loop ] || return 0
 	[ "$(cat "/sys/class/block/$(basename "$1")/device/type" 2>/dev/null || true)" != MMC ] || return 1
@@ -47,14 +47,14 @@ check_unused() { # DEVICE
 		found=$(blkid -p -s TYPE -o value "$name" 2>/dev/null || true)
 		[[ $found != *_member ]] || die "$name is part of a volume ($found); if nothing needs it, type: sudo wipefs -a $name"
 	done
-	# The kernel knows of users that lsblk does not see, such as a container's mounts.
+	# The kernel knows users of the device that lsblk does not see, such as a container's mounts.
 	if command -v python3 >/dev/null; then
 		python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)' "$1" 2>/dev/null ||
 			die "$1 is in use by another program; close it, or plug the card in again"
 	fi
 }
 
-# udev leaves a locked device alone, so that no desktop mounts (and changes) it between writing and reading back.
+# udev ignores a locked device, so that no desktop mounts (and changes) it between writing and reading back.
 lock_device() { # DEVICE
 	exec 9<"$1"
 	flock --nonblock 9 || die "$1 is being written by another program"
@@ -67,7 +67,7 @@ unlock_device() {
 check_size() { # DEVICE
 	local size
 	if [ -z "$image_size" ]; then
-		echo "how large the image in a .gz is shows at its end only: if the card is too small, writing will fail then"
+		echo "the size of an image in a .gz is known only at its end: if the card is too small, writing will fail then"
 		return
 	fi
 	size=$(blockdev --getsize64 "$1")

@@ -1,4 +1,4 @@
-# What is written: kind, size, checksum and bytes of an image file. Sourced by flash.sh.
+# The image: its format, size, checksum and content. Sourced by flash.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # the variables of flash.sh
 
@@ -38,7 +38,7 @@ check_image() { # FILE; sets image_kind, zip_member, image_size (empty: known at
 	[ "$image_kind" = gz ] || [ "${image_size:-0}" -gt 0 ] || die "$broken"
 	case $(unpack "$1" 2>/dev/null | head -c 512 | tail -c 2 | od -An -tx1 || true) in
 	' 55 aa') ;;
-	*) die "$1 does not begin with a partition table, so it is no SD-card image, or it is broken; download it again" ;;
+	*) die "$1 does not start with a partition table, so it is not an SD card image, or it is damaged; download it again" ;;
 	esac
 }
 
@@ -65,7 +65,7 @@ find_checksum() { # FILE; sets checksum_kind and checksum, unless an option did
 	local listed=$1.sha256
 	case $checksum_kind in
 	none)
-		echo "the image's checksum is not checked, as asked: a broken download is not noticed"
+		echo "the image's checksum is not checked (--no-checksum): a damaged download will not be noticed"
 		return
 		;;
 	sha256) [[ $checksum =~ ^[0-9a-f]{64}$ ]] || die "--sha256 takes 64 hexadecimal digits" ;;
@@ -82,7 +82,7 @@ find_checksum() { # FILE; sets checksum_kind and checksum, unless an option did
 check_checksum() { # FILE
 	local have
 	[ "$checksum_kind" != none ] || return 0
-	run_job hash_file "$1" || die "$1 cannot be read to its end: $(last_error)"
+	run_job hash_file "$1" || die "$1 cannot be read completely: $(last_error)"
 	have=$(cut -d' ' -f1 <"$work/checksum")
 	[ "$have" = "$checksum" ] || die "the $checksum_kind of $1 is $have and should be $checksum; download it again"
 }

@@ -1,4 +1,4 @@
-# Writes, reads back, and stays honest when that is interrupted. Sourced by flash.sh.
+# Writes the image, reads it back, and reports the card's state if that is interrupted. Sourced by flash.sh.
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # the variables of flash.sh
 
@@ -18,7 +18,7 @@ end_work() {
 	rm -rf "$work"
 }
 
-# In the background and in a process group of its own: a signal reaches this script at once, and ends all of the job.
+# In the background and in its own process group: a signal reaches this script at once, and ends the complete job.
 run_job() { # FUNCTION ARGUMENT ...
 	local status=0
 	set -m
@@ -49,7 +49,7 @@ outcome() {
 	case $state in
 	untouched) echo "nothing was written" ;;
 	incomplete) echo "the card is incomplete and must be written again; type: $again" ;;
-	written) echo "the image is on the card and right, but the first boot is not prepared; to do it all again type: $again" ;;
+	written) echo "the image is on the card and verified, but the first boot is not prepared; to start over, type: $again" ;;
 	esac
 }
 
@@ -59,7 +59,7 @@ spoilt() { # MESSAGE
 	exit 1
 }
 
-# Directly to the device, round the cache: the bytes counted are on the card, and there is no long silence at the end.
+# Directly to the device, bypassing the cache: bytes that are counted are on the card, and the end needs no long flush.
 write_image() { # FILE DEVICE
 	local unpacked wrote
 	state=incomplete
@@ -100,11 +100,11 @@ verify() { # DEVICE
 	blockdev --flushbufs "$1" || true
 	run_job read_back "$1" || spoilt "reading back from $1 failed: $(reason "$1")"
 	[ "$(cat "$work/read")" = "$(cat "$work/written")" ] ||
-		spoilt "what is on $1 is not what was written; the card or the reader is bad: take another one"
+		spoilt "what is on $1 is not what was written; the card or the reader is faulty: take another one"
 	echo "verified: $written bytes, SHA-256 $(cut -d' ' -f1 <"$work/read")"
 }
 
-# Also round the cache, which would only say what was meant to be written. Whole sectors must be read that way.
+# Also bypass the cache, which would only return what was to be written. This needs reads of complete sectors.
 read_back() { # DEVICE
 	local blocks=$(((written + 4194303) / 4194304)) status
 	{
@@ -116,7 +116,7 @@ read_back() { # DEVICE
 	return "$(cat "$work/status")"
 }
 
-# Reads dd's standard error: shows percent, speed and time left, and keeps the number of bytes and what went wrong.
+# Reads dd's standard error: shows percentage, speed and time left, and keeps the number of bytes and the errors.
 progress() { # LABEL TOTAL
 	local piece line bytes=0 start=$SECONDS shown=-10
 	: >"$work/errors"
@@ -163,7 +163,7 @@ prepare_card() { # DEVICE
 	mounted=$work/root
 	mkdir "$mounted"
 	mount -t ext4 "$partition" "$mounted" || spoilt "$partition cannot be mounted"
-	# Not `write_first_boot || ...`, within which bash would not stop at an error.
+	# Not `write_first_boot || ...`, in which bash would not stop at an error.
 	set +e
 	(set -e && write_first_boot "$mounted")
 	status=$?

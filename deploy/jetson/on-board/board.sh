@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Which board this is, and whether it has room for what is to come.
-# Facts are read under $FACTS, which is empty but in tests.
+# Identifies the board, and checks that it has enough disk and memory.
+# Files are read under $FACTS, which is empty except in tests.
 
 FACTS=${FACTS:-}
 
-# Sets MODEL and L4T (32, 35, 36, or 0 for an unknown board), or dies with the reason.
+# Sets MODEL and L4T (32, 35, 36, or 0 for an unknown board), or exits with an error.
 check_board() {
     step board
     MODEL=$(model)
@@ -12,17 +12,17 @@ check_board() {
     read -r L4T revision <<<"$(l4t_release)"
     case $L4T in
         0)
-            [ "$ANY_BOARD" = yes ] || die "$MODEL is no Jetson: /etc/nv_tegra_release is missing, or says nothing known; to take it all the same, add --any-board"
-            note "$MODEL is no Jetson; taken all the same, for its CPU" ;;
+            [ "$ANY_BOARD" = yes ] || die "$MODEL is not a Jetson: /etc/nv_tegra_release is missing or has an unknown format; to continue anyway, add --any-board"
+            note "$MODEL is not a Jetson; continuing, for the CPU only" ;;
         32)
-            # JetPack 4.5 and older have TensorRT 7, which the backend does not know.
+            # JetPack 4.5 and older have TensorRT 7, which the backend does not support.
             [ "${revision%%.*}" -ge 6 ] || die "L4T 32.$revision is older than JetPack 4.6 (L4T 32.6); flash a newer one, see deploy/jetson/README.md"
             ok "$MODEL, L4T 32.$revision (JetPack 4.6)" ;;
         35) ok "$MODEL, L4T 35.$revision (JetPack 5)" ;;
         36) ok "$MODEL, L4T 36.$revision (JetPack 6)" ;;
         *)
-            [ "$ANY_BOARD" = yes ] || die "L4T $L4T.$revision is not known here, but 32.6 and newer, 35 and 36 are (JetPack 4.6, 5, 6); to take it all the same, add --any-board"
-            note "L4T $L4T.$revision is not known here; taken all the same" ;;
+            [ "$ANY_BOARD" = yes ] || die "L4T $L4T.$revision is not supported; 32.6 and newer, 35 and 36 are (JetPack 4.6, 5, 6); to continue anyway, add --any-board"
+            note "L4T $L4T.$revision is not supported; continuing anyway" ;;
     esac
 }
 
@@ -37,7 +37,7 @@ model() {
     echo "this machine"
 }
 
-# "32 7.1" from the line "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, ..."; "0 0" where it is not so.
+# "32 7.1" from the line "# R32 (release), REVISION: 7.1, GCID: 29818004, BOARD: t210ref, ..."; "0 0" for another line.
 l4t_release() {
     local found=''
     [ ! -r "$FACTS/etc/nv_tegra_release" ] ||
@@ -53,24 +53,24 @@ megabytes() {  # FIELD of /proc/meminfo
     echo $((${kilobytes:-0} / 1024))
 }
 
-# Refuse at the start what would fill the disk half-way. What is already there needs no room.
+# Check the space for everything at the start, so that the disk does not fill up half-way. What exists needs none.
 check_room() {
     step room
     local system=100 environment=0
     if swap_is_missing; then system=$((system + SWAP_MB)); fi
     [ -d "$NANOYOLO/venv" ] || environment=800
     if [ -d "$NANOYOLO" ] && [ "$(stat -c %d "$NANOYOLO")" != "$(stat -c %d /)" ]; then
-        require "$NANOYOLO" "$environment"  # a disk of its own
+        require "$NANOYOLO" "$environment"  # on another disk
     else
         system=$((system + environment))
     fi
     require / "$system"
-    [ "$(memory)" -ge 900 ] || [ "$ANY_BOARD" = yes ] || die "$(memory) MB of memory are too few; a Nano has 4 GB"
+    [ "$(memory)" -ge 900 ] || [ "$ANY_BOARD" = yes ] || die "$(memory) MB of memory is too little; a Nano has 4 GB"
     ok "$(room /) MB of disk, $(memory) MB of memory"
 }
 
 require() {  # FOLDER MB
     local left
     left=$(room "$1")
-    [ "$left" -ge "$2" ] || die "$left MB left in $1, and $2 are needed; free some, as by: sudo apt-get clean; or use a larger disk"
+    [ "$left" -ge "$2" ] || die "$left MB left in $1, and $2 are needed; free some space, for example: sudo apt-get clean; or use a larger disk"
 }

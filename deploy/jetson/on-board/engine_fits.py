@@ -1,8 +1,8 @@
-"""Says whether a model has an engine in FP16 that fits this board and a shape of the input: ends with code 0 where so.
+"""Checks whether a model has an FP16 engine for this board and an input shape: exit code 0 if so.
 
     python deploy/jetson/on-board/engine_fits.py weights/yolov3-tiny.onnx 416x320
 
-push-board.sh asks it of the version it lies in, to build none that is there. Python 3.6.
+push-board.sh runs the version's copy, so as not to build an engine that exists. Python 3.6.
 """
 
 import os
@@ -18,11 +18,11 @@ from app.modelcard import read_fields  # noqa: E402
 
 
 def fits(model: str, width: int, height: int) -> bool:
-    """Whether an engine is found, whole, for this TensorRT, this GPU, this model and this shape."""
+    """Whether an intact engine for this TensorRT, GPU, model and shape exists."""
     gpu = Gpu()
     try:
-        made = EngineSource(model, read_fields(model)["sha256"], (1, 3, height, width), "fp16")
-        print(find_engine(made, EngineTarget(RUNTIME, gpu.architecture))[0])
+        source = EngineSource(model, read_fields(model)["sha256"], (1, 3, height, width), "fp16")
+        print(find_engine(source, EngineTarget(RUNTIME, gpu.architecture))[0])
     except ModelError as error:
         print(error, file=sys.stderr)
         return False

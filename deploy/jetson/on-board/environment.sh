@@ -1,18 +1,18 @@
 # shellcheck shell=bash
-# The virtual environment, with the system's packages visible: TensorRT and OpenCV exist for the system's Python only.
+# The virtual environment. It can see the system's packages: TensorRT and OpenCV exist for the system's Python only.
 
-# A GPU build of ONNX Runtime for JetPack 4.6 (Python 3.6) is not in the package index. NVIDIA has it here, with no
-# checksum, so that it is not fetched by itself. See also https://elinux.org/Jetson_Zoo#ONNX_Runtime
+# The package index has no GPU build of ONNX Runtime for JetPack 4.6 (Python 3.6). NVIDIA publishes one here, without a
+# checksum, so it is not downloaded automatically. See also https://elinux.org/Jetson_Zoo#ONNX_Runtime
 ONNXRUNTIME_GPU=onnxruntime_gpu-1.11.0-cp36-cp36m-linux_aarch64.whl
 ONNXRUNTIME_GPU_URL=https://nvidia.box.com/shared/static/pmsqsiaw4pg9qrbeckcbymho6c01jj4z.whl
 
-PYCUDA=pycuda==2022.1  # the last for Python 3.6
+PYCUDA=pycuda==2022.1  # the last release for Python 3.6
 PYTHON=${PYTHON:-python3}
 
 check_opencv() {
     step opencv
     refuse_pip_opencv
-    if [ "$L4T" = 32 ]; then export OPENBLAS_CORETYPE=ARMV8; fi  # else its numpy may die with "Illegal instruction"
+    if [ "$L4T" = 32 ]; then export OPENBLAS_CORETYPE=ARMV8; fi  # otherwise numpy may crash with "Illegal instruction"
     if "$PYTHON" -s -c 'import cv2' 2>/dev/null; then
         ok "$("$PYTHON" -s -c 'import cv2; print(cv2.__version__, "at", cv2.__file__)')"
         "$PYTHON" -s -c 'import cv2, re, sys; sys.exit(not re.search("GStreamer: +YES", cv2.getBuildInformation()))' ||
@@ -47,13 +47,13 @@ make_environment() {
     version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     requirements=$(requirements_file "$version")
     there=$(cat "$NANOYOLO/venv/.nanoyolo" 2>/dev/null) || there=''
-    # A GPU's runtime that an earlier run installed stays, though this one may not have the file at hand.
+    # Keep a GPU build that an earlier run installed, even if this run was not given its file.
     kept=${WHEEL_SHA256:-$(sed -n 's/^onnxruntime gpu //p' <<<"$there")}
     wanted=$(described "$version" "$requirements" "$kept")
     if [ "$there" = "$wanted" ] && "$NANOYOLO/venv/bin/python" -c '' 2>/dev/null; then
         ok "Python $version in $NANOYOLO/venv"
     else
-        [ -z "$kept" ] || [ -n "$WHEEL" ] || die "it must be made anew, and held a GPU's ONNX Runtime; give that again: --onnxruntime-gpu WHEEL --onnxruntime-gpu-sha256 $kept"
+        [ -z "$kept" ] || [ -n "$WHEEL" ] || die "it must be rebuilt, and contained ONNX Runtime for the GPU; pass that again: --onnxruntime-gpu WHEEL --onnxruntime-gpu-sha256 $kept"
         [ -z "$WHEEL" ] || check_wheel
         change "make $NANOYOLO/venv for Python $version; takes minutes" build "$requirements"
         RESTART=yes
@@ -70,7 +70,7 @@ requirements_file() {  # VERSION
     if [ "$1" = 3.6 ]; then echo "$FILES/constraints.txt"; else echo "$HERE/index-requirements.txt"; fi
 }
 
-# What is in the environment, in words that change when it must be made anew.
+# A description of the environment, which changes when it must be rebuilt.
 described() {  # VERSION REQUIREMENTS WHEEL_SHA256
     echo "python $1"
     grep -v '^#' "$2"
@@ -78,14 +78,14 @@ described() {  # VERSION REQUIREMENTS WHEEL_SHA256
     if [ -x "$NVCC" ]; then echo "pycuda"; fi
 }
 
-# It is made under another name, so that a run that is killed leaves the one in use as it was.
+# Build under another name, so that a killed run leaves the environment in use unchanged.
 build() {  # REQUIREMENTS
     local new=$NANOYOLO/venv.new
     rm -rf "$new" "$NANOYOLO/venv.old"
     "$PYTHON" -m venv --system-site-packages "$new"
     install_into "$new" "$1"
     if [ "$L4T" = 32 ]; then echo 'export OPENBLAS_CORETYPE=ARMV8' >>"$new/bin/activate"; fi
-    # Its scripts name the Python that they were made for.
+    # Its scripts contain the path of their Python.
     grep -rlIF "$new" "$new/bin" "$new/pyvenv.cfg" | xargs -r sed -i "s#$new#$NANOYOLO/venv#g"
     printf '%s\n' "$wanted" >"$new/.nanoyolo"
     sync
@@ -96,13 +96,13 @@ build() {  # REQUIREMENTS
 
 install_into() {  # VENV REQUIREMENTS
     local pip=("$1/bin/python" -m pip --disable-pip-version-check --no-cache-dir install) newest=pip pycuda=pycuda
-    if [ "$2" = "$FILES/constraints.txt" ]; then newest='pip<22' pycuda=$PYCUDA; fi  # 22 is not for Python 3.6
-    "${pip[@]}" --upgrade "$newest"  # Bionic's own does not see wheels for newer manylinux
+    if [ "$2" = "$FILES/constraints.txt" ]; then newest='pip<22' pycuda=$PYCUDA; fi  # pip 22 does not support Python 3.6
+    "${pip[@]}" --upgrade "$newest"  # Bionic's pip does not find wheels for newer manylinux
     if [ -z "$WHEEL" ]; then
         "${pip[@]}" -r "$2"
     else
-        "${pip[@]}" -r <(grep -v '^onnxruntime\b' "$2")  # both would write into the same folder
-        "${pip[@]}" --no-deps "$WHEEL"  # it asks for a numpy that does not exist for Python 3.6 on ARM
+        "${pip[@]}" -r <(grep -v '^onnxruntime\b' "$2")  # both install into the same folder
+        "${pip[@]}" --no-deps "$WHEEL"  # it requires a numpy that does not exist for Python 3.6 on ARM
     fi
     if [ -x "$NVCC" ]; then
         PATH=$PATH:$(dirname "$NVCC") "${pip[@]}" "$pycuda" -c "$2"
@@ -115,13 +115,13 @@ tell_about_gpu() {  # WHEEL_SHA256
     note "ONNX Runtime is the CPU's; NVIDIA's for the GPU: wget -O $ONNXRUNTIME_GPU $ONNXRUNTIME_GPU_URL; then --onnxruntime-gpu $ONNXRUNTIME_GPU"
 }
 
-# For whoever logs in and runs python3 by hand.
+# For interactive use of python3.
 install_profile() {
     local profile
     profile=$(mktemp)
     {
         if [ "$L4T" = 32 ]; then
-            echo '# Without it numpy may die with "Illegal instruction" on a Jetson Nano.'
+            echo '# Without it numpy may crash with "Illegal instruction" on a Jetson Nano.'
             echo 'export OPENBLAS_CORETYPE=ARMV8'
         fi
         if [ -x "$NVCC" ]; then echo "export PATH=\$PATH:$(dirname "$NVCC")"; fi

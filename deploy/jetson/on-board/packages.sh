@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Packages of the distribution: apt-packages.txt; where CUDA's compiler is, also apt-packages-cuda.txt.
+# Packages of the distribution: apt-packages.txt, and with CUDA's compiler also apt-packages-cuda.txt.
 
 NVCC=/usr/local/cuda/bin/nvcc
-APT_PATIENCE=${APT_PATIENCE:-900}  # seconds: a fresh board updates itself for some minutes after its first start
+APT_PATIENCE=${APT_PATIENCE:-900}  # seconds; a new board updates itself for some minutes after its first start
 APT_PAUSE=${APT_PAUSE:-5}
 
 install_packages() {
@@ -37,7 +37,7 @@ apt_install() {
     patiently apt-get install -y --no-install-recommends -o Dpkg::Options::=--force-confold "$@"
 }
 
-# Run a command, and again as long as another apt or dpkg is at work. (Bionic's apt cannot wait by itself.)
+# Run a command, and repeat it while another apt or dpkg is running. (Bionic's apt cannot wait by itself.)
 patiently() {
     local output end=$((SECONDS + APT_PATIENCE)) told=no
     until output=$("$@" 2>&1); do
@@ -46,8 +46,8 @@ patiently() {
             *"Could not get lock"* | *"Unable to lock"* | *"Unable to acquire the dpkg"* | *"locked by another process"*) ;;
             *) return 1 ;;
         esac
-        [ "$SECONDS" -lt "$end" ] || die "another apt or dpkg is still at work after $APT_PATIENCE s; see: ps -e | grep -E 'apt|dpkg'"
-        [ "$told" = yes ] || say "waiting  $STEP: another apt or dpkg is at work, as after a board's first start"
+        [ "$SECONDS" -lt "$end" ] || die "another apt or dpkg is still running after $APT_PATIENCE s; see: ps -e | grep -E 'apt|dpkg'"
+        [ "$told" = yes ] || say "waiting  $STEP: another apt or dpkg is running, as after a board's first start"
         told=yes
         sleep "$APT_PAUSE"
     done

@@ -1,6 +1,6 @@
 #!/bin/bash
-# What provision.sh runs on the board, as root: looks at everything, changes what is not as it should be, says what.
-# Each step may be killed, or the power go: what it makes gets its name when it is whole, so the next run goes on.
+# Run by provision.sh on the board, as root: checks everything, changes what needs a change, and reports it.
+# A step may be killed, or the power lost: its result gets its final name when it is complete, so the next run continues.
 set -euEo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -30,7 +30,7 @@ parse() {
             --any-board) ANY_BOARD=yes ;;
             --onnxruntime-gpu) WHEEL=$2; shift ;;
             --onnxruntime-gpu-sha256) WHEEL_SHA256=$2; shift ;;
-            *) die "there is no option $1" ;;
+            *) die "unknown option $1" ;;
         esac
         shift
     done
@@ -38,20 +38,20 @@ parse() {
 
 only_one() {
     exec 9>/run/nanoyolo.lock  # push-board.sh holds the same
-    flock -n 9 || die "another run, or push.sh, is at work on this board; wait for its end"
+    flock -n 9 || die "another run, or push.sh, is active on this board; wait until it ends"
 }
 
 main() {
     umask 022
-    export LC_ALL=C DEBIAN_FRONTEND=noninteractive  # messages that are compared are English; nobody answers questions
+    export LC_ALL=C DEBIAN_FRONTEND=noninteractive  # English for messages that are parsed; no questions
     export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     exec </dev/null
     parse "$@"
-    [ "$(id -u)" = 0 ] || die "root's rights are needed; run: sudo bash $0"
+    [ "$(id -u)" = 0 ] || die "this needs root; run: sudo bash $0"
     if [ "$DRY_RUN" = no ]; then
         only_one
         open_log /var/log/nanoyolo-provision.log
-        trap 'rm -rf "$NANOYOLO/venv.new" "$SWAPFILE.new"' EXIT  # half-made, they would only fill the disk
+        trap 'rm -rf "$NANOYOLO/venv.new" "$SWAPFILE.new"' EXIT  # incomplete, they only fill the disk
     fi
     check_board
     check_room

@@ -15,11 +15,11 @@ PYTHON=$ROOT/venv/bin/python
 SERVICE=nanoyolo.service
 MODEL=weights/yolov3-tiny.onnx
 SETTINGS=/etc/nanoyolo/nanoyolo.env
-START_LIMIT=300         # seconds for READY=1; the unit has its own limit, this one is for a systemd that hangs
-WATCH=5                 # seconds for which a started service must not end
+START_LIMIT=300         # seconds for READY=1, in case systemd hangs; the unit has its own limit
+WATCH=5                 # seconds that a started service must run
 LOCK_PATIENCE=10        # seconds; a push whose connection was lost takes a moment to notice
-SPARE=$((20 << 20))     # bytes that are to be left on the disk
-DECIDED=no              # from the switch on, nothing stops this script
+SPARE=$((20 << 20))     # bytes to leave free on the disk
+DECIDED=no              # yes from the switch on: then nothing stops this script
 
 HERE=$(dirname "${BASH_SOURCE[0]-.}")
 # shellcheck source=SCRIPTDIR/push/versions.sh
@@ -52,7 +52,7 @@ lock() {
         die "$BOARD is not provisioned; type: deploy/jetson/provision.sh $BOARD"
     fi
     exec 9>/run/nanoyolo.lock  # provision-board.sh holds the same
-    flock -w "$LOCK_PATIENCE" 9 || die "another push, or provision.sh, is at work on $BOARD; wait for its end, then type this again"
+    flock -w "$LOCK_PATIENCE" 9 || die "another push, or provision.sh, is active on $BOARD; wait until it ends, then type this again"
 }
 
 open_work() {
@@ -71,13 +71,13 @@ push() {  # REVISION
         printf '%s\n' "$line"
     done >"$manifest"
     # Its last line says that there is no more.
-    grep -qx end "$manifest" || die "the list of files did not arrive whole; type the same again"
+    grep -qx end "$manifest" || die "the list of files arrived incomplete; type the same again"
     sed -i '/^end$/d' "$manifest"
     mend
     old=$(current)
     choose_name "$1" "$manifest"
     if is_whole "$NAME" "$manifest"; then
-        say "$NAME is there already"
+        say "$NAME is already on the board"
         echo
         cat >/dev/null
     else

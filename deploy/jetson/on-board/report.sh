@@ -52,9 +52,9 @@ failed() {
     local full last
     [ "$BASHPID" = $$ ] || exit 1  # the shell that waits for this one says it
     full=$(full_disk) || true
-    [ -z "$full" ] || die "$WHAT: the disk is full ($full); free some, as by: sudo apt-get clean; then run this again"
+    [ -z "$full" ] || die "$WHAT: the disk is full ($full); free some space, for example: sudo apt-get clean; then run this again"
     last=$(printed | grep -v '^ *$' | tail -n 1) || true
-    die "$WHAT failed: ${last:-no message}; more in $LOG; set it right, and run this again"
+    die "$WHAT failed: ${last:-no message}; more in $LOG; fix it, and run this again"
 }
 trap failed ERR
 

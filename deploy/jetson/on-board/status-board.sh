@@ -80,7 +80,7 @@ status() {
 }
 
 unwell() {
-    echo "error: $1; look: journalctl -u nanoyolo -n 30" >&2
+    echo "error: $1; see: journalctl -u nanoyolo -n 30" >&2
     exit 1
 }
 

@@ -1,16 +1,16 @@
-"""Checks that the version it lies in finds in street.jpg what expected.json says: the whole command, as it will run.
+"""Checks that this version detects in street.jpg what expected.json lists, by running the real command.
 
-The picture is put on a grey canvas of the shape's proportions, so that the network's input has exactly this shape, and
-an engine built for it is the one that is used. It passes when all of this holds:
+The picture is placed on a grey canvas of the shape's proportions, so that the network's input has exactly this shape,
+and the engine for it is used. The test passes when:
 
-- every expected box that scores 0.30 or more is found, and every box found is an expected one;
-- labels are the same, boxes overlap with an IoU of 0.9 or more, and scores differ by 0.05 at most.
+- every expected box with a score of 0.30 or more is detected, and every detected box is expected;
+- labels are equal, boxes have an IoU of at least 0.9, and scores differ by at most 0.05.
 
-Why these numbers: expected.json was recorded in FP32 on a PC, and a board computes in FP16, with 11 bits to a number.
-On a PC that moved scores by 0.002 at most and boxes to an IoU of 0.998 at least (ONNX Runtime, all shapes); BF16, with
-8 bits, by 0.023 and to 0.985 (OpenVINO); TensorRT chooses other ways to compute, and other releases of OpenCV decode
-and resample differently, so that there is room for twice the latter. Swapped colours, shifted labels, wrong anchors or
-strides go beyond. A box that scores from 0.25, where detection begins, to 0.30 may be on either side of the threshold.
+Why these tolerances: expected.json was recorded in FP32 on a PC, and a board computes in FP16, with an 11-bit mantissa.
+On a PC, FP16 changed scores by at most 0.002 and left an IoU of at least 0.998 (ONNX Runtime, all shapes); BF16, with 8
+bits, 0.023 and 0.985 (OpenVINO). TensorRT computes in other ways, and other releases of OpenCV decode and resample
+differently, so the tolerances are twice those of BF16. Swapped colours, shifted labels, wrong anchors or strides exceed
+them. A box with a score from 0.25, the default minimum, to 0.30 may be on either side of the minimum.
 """
 
 import argparse
@@ -31,9 +31,9 @@ PICTURE = os.path.join(HERE, "street.jpg")
 EXPECTED = os.path.join(HERE, "expected.json")
 
 GREY = 128  # as app/letterbox.py has it
-LEAST_SCORE = 0.25  # the default of app.detect
+MIN_SCORE = 0.25  # the default of app.detect
 SCORE_TOLERANCE = 0.05
-LEAST_IOU = 0.9
+MIN_IOU = 0.9
 TIME_LIMIT = 600.0  # seconds; a Nano's CPU takes some 20, most of it to load
 
 EXAMPLES = """examples:
@@ -47,15 +47,15 @@ Found = Dict[str, Any]  # label, score, box: as in a JSON line of app.detect
 
 
 class Failed(Exception):
-    """The self-test did not pass; says why in one line."""
+    """The self-test did not pass; the reason, in one line."""
 
 
 def on_canvas(image: np.ndarray, width: int, height: int) -> Tuple[np.ndarray, int, int]:
-    """The image in the middle of a grey canvas of the proportions width:height; where its left and top are."""
+    """The image in the middle of a grey canvas of the proportions width:height, and its left and top on it."""
     rows, columns = image.shape[:2]
     scale = max(columns / float(width), rows / float(height))
     sides = [max(columns, int(np.ceil(width * scale))), max(rows, int(np.ceil(height * scale)))]
-    # The shorter side is rounded down, or else it would be a row too long for the network's input.
+    # The shorter side is rounded down; otherwise it could be a row too long for the network's input.
     short = 1 if width >= height else 0
     sides[short] = max((columns, rows)[short], sides[1 - short] * (width, height)[short] // (width, height)[1 - short])
     canvas = np.full((sides[1], sides[0], 3), GREY, np.uint8)
@@ -65,7 +65,7 @@ def on_canvas(image: np.ndarray, width: int, height: int) -> Tuple[np.ndarray, i
 
 
 def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_LIMIT) -> List[Found]:
-    """What `python -m app.detect` finds, in pixels of street.jpg. Raises Failed with its last line where it fails."""
+    """The detections of `python -m app.detect`, in pixels of street.jpg. Raises Failed where the command fails."""
     image = cv2.imread(PICTURE)
     if image is None:
         raise Failed("{} cannot be read".format(PICTURE))
@@ -95,7 +95,7 @@ def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_
 
 
 def _run(command: Sequence[str], limit: float) -> List[str]:
-    """Lines of the command's standard output. No supervisor is told."""
+    """The lines of the command's standard output. systemd is not notified."""
     env = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
@@ -113,14 +113,14 @@ def _run(command: Sequence[str], limit: float) -> List[str]:
 
 
 def compare(found: Sequence[Found], expected: Sequence[Found]) -> None:
-    """Raise Failed, with the first difference, unless what was found is what was expected."""
+    """Raise Failed, with the first difference, unless the detections match the expected ones."""
     left = list(found)
     for wanted in sorted(expected, key=lambda one: -float(one["score"])):
         same = [one for one in left if one["label"] == wanted["label"]]
         nearest = max(same, key=lambda one: iou(one["box"], wanted["box"])) if same else None
         overlap = iou(nearest["box"], wanted["box"]) if nearest else 0.0
-        if nearest is None or overlap < LEAST_IOU:
-            if wanted["score"] >= LEAST_SCORE + SCORE_TOLERANCE:
+        if nearest is None or overlap < MIN_IOU:
+            if wanted["score"] >= MIN_SCORE + SCORE_TOLERANCE:
                 near = "; the nearest has an IoU of {:.2f}".format(overlap) if nearest else ""
                 raise Failed("{} is missing{}".format(_say(wanted), near))
             continue
@@ -149,7 +149,7 @@ def _several(found: Sequence[Found]) -> str:
 
 
 def read_expected() -> Dict[str, List[Found]]:
-    """What is expected, by shape."""
+    """The expected detections, by shape."""
     try:
         with open(EXPECTED, encoding="utf-8") as file:
             shapes: Dict[str, List[Found]] = json.load(file)["shapes"]
@@ -159,9 +159,9 @@ def read_expected() -> Dict[str, List[Found]]:
 
 
 def record(shape: str, found: Sequence[Found]) -> None:
-    """Add what was found to expected.json. Raises Failed when it is too little to tell right from wrong."""
-    if sum(one["score"] >= LEAST_SCORE + SCORE_TOLERANCE for one in found) < 2:
-        raise Failed("at {} fewer than two boxes are found; that would be no test".format(shape))
+    """Add detections to expected.json. Raises Failed when there are too few for a test."""
+    if sum(one["score"] >= MIN_SCORE + SCORE_TOLERANCE for one in found) < 2:
+        raise Failed("at {} fewer than two boxes are detected, too few for a test".format(shape))
     shapes = read_expected() if os.path.exists(EXPECTED) else {}
     shapes[shape] = [
         {"label": one["label"], "score": round(one["score"], 3), "box": [round(side, 1) for side in one["box"]]}
@@ -183,10 +183,10 @@ def _shape(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what the command line says."""
+    """Run the self-test that the command line describes."""
     width, height = (int(side) for side in args.shape.split("x"))
     if args.record:
-        least = ["--conf", str(LEAST_SCORE - SCORE_TOLERANCE)]
+        least = ["--conf", str(MIN_SCORE - SCORE_TOLERANCE)]
         record(args.shape, detect(width, height, ["--backend", "onnx", "--device", "cpu"] + least))
         print("recorded; commit {}".format(EXPECTED))
         return
@@ -206,10 +206,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("shape", type=_shape, metavar="SHAPE", help="of the network's input, WIDTHxHEIGHT")
-    parser.add_argument("--backend", default="auto", help="as of app.detect (default: %(default)s)")
-    parser.add_argument("--record", action="store_true", help="write what is found to expected.json; judge it first")
-    parser.add_argument("--known", action="store_true", help="only say whether this shape is recorded")
+    parser.add_argument("shape", type=_shape, metavar="SHAPE", help="the network's input, WIDTHxHEIGHT")
+    parser.add_argument("--backend", default="auto", help="as in app.detect (default: %(default)s)")
+    parser.add_argument("--record", action="store_true", help="write the detections to expected.json; check them first")
+    parser.add_argument("--known", action="store_true", help="only check whether this shape is recorded")
     try:
         run(parser.parse_args(argv))
     except Failed as failure:

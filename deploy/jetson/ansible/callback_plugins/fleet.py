@@ -1,4 +1,4 @@
-"""What ansible-playbook prints: a table as it is, a failure as one line, and the rest as ever."""
+"""The output of ansible-playbook: a table as text, a failure as one line, and the rest as usual."""
 
 from ansible.plugins.callback.default import CallbackModule as Default
 
@@ -14,7 +14,7 @@ requirements:
 
 
 class CallbackModule(Default):
-    """Shows the message of a task called `Table` bare, and of a failed task nothing but its message."""
+    """Prints only the message of a task called `Table`, and of a failed task."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"

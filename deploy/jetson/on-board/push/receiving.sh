@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What is sent becomes a version of its own: only what is not there yet crosses the network, and every hash is checked.
+# Receives a version. Only files that the board lacks are sent, and every hash is checked.
 
 check_hashes() {  # FOLDER MANIFEST
     (cd "$1" && sed -E 's/^([0-9a-f]{64}) [0-9]+ /\1  /' "$2" | sha256sum --check --quiet --status --strict)
@@ -9,8 +9,8 @@ is_whole() {  # NAME MANIFEST
     cmp -s "$2" "$VERSIONS/$1/.manifest" && check_hashes "$VERSIONS/$1" "$2" 2>/dev/null
 }
 
-# Sets NAME. What runs, or ran before, is never written into: where it is damaged, or has other models, another folder
-# is made.
+# Sets NAME. A version that runs, or ran before, is never modified: if it is damaged, or has other models, a new folder
+# is created.
 choose_name() {  # REVISION MANIFEST
     local now
     for NAME in "$1" "$1.b" "$1.c"; do
@@ -22,7 +22,7 @@ choose_name() {  # REVISION MANIFEST
     done
 }
 
-# Take models over from what is there: from the same folder where it was begun before, or from other versions.
+# Reuse models on the board: those of an interrupted transfer, or of other versions.
 take_over() {  # HASH PATH FOLDER
     local other
     if matches "$1" "$3/$2"; then return; fi
@@ -41,7 +41,7 @@ matches() {  # HASH FILE
     [ -f "$2" ] && [ "$(sha256sum <"$2" | cut -d' ' -f1)" = "$1" ]
 }
 
-# A folder for what is sent, which keeps nothing of earlier attempts but weights/.
+# The folder for the transfer, which keeps only weights/ of earlier attempts.
 begin_partial() {  # FOLDER
     local old
     for old in "$VERSIONS/$NAME" "$VERSIONS/.$NAME.failed"; do
@@ -64,7 +64,7 @@ receive() {  # MANIFEST
     left=$(($(df --output=avail -B1 "$VERSIONS" | tail -n 1)))
     if [ "$left" -lt $((needed + SPARE)) ]; then
         rm -rf "$partial"
-        die "$BOARD has $((left >> 20)) MB free, this version needs $(((needed + SPARE) >> 20)); free some, or push with --keep 2"
+        die "$BOARD has $((left >> 20)) MB free, this version needs $(((needed + SPARE) >> 20)); free some space, or push with --keep 2"
     fi
     say "sending $(((needed + 500000) / 1000000)) MB"
     cat "$WORK/needed"
@@ -72,13 +72,13 @@ receive() {  # MANIFEST
     if ! tar --no-same-owner -C "$partial" -xzf - 2>"$WORK/errors"; then
         if grep -q 'No space left' "$WORK/errors"; then
             rm -rf "$partial"
-            die "the disk of $BOARD became full; free some, or push with --keep 2"
+            die "the disk of $BOARD became full; free some space, or push with --keep 2"
         fi
-        die "the files did not arrive whole; type the same again, it goes on where it was"
+        die "the files arrived incomplete; type the same again; it continues where it stopped"
     fi
     check_hashes "$partial" "$1" || die "files arrived damaged; type the same again; if it stays so, the SD card is worn"
     find "$partial" -type f -exec chmod u=rwX,go=rX {} + && find "$partial" -type d -exec chmod 755 {} +
-    # Else Python would compile it at every start, since the service cannot write here. What fails is the self-test's.
+    # Otherwise Python would compile it at every start, as the service cannot write here. The self-test reports failures.
     (cd "$partial" && "$PYTHON" -m compileall -q app >/dev/null 2>&1) || true
     chown -R root:root "$partial"
     cp "$1" "$partial/.manifest"

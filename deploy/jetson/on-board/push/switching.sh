@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The switch to another version, which is undone where the service does not start and stay; also after a power cut.
+# Switches to another version, and back if the service does not start and keep running, also after a power cut.
 
-# Sets REASON when the service does not start, or does not stay.
+# Sets REASON when the service does not start, or does not keep running.
 start_and_watch() {
     local restarts second
-    systemctl reset-failed "$SERVICE" 2>/dev/null 9>&- || true  # else one that failed often is not started again
+    systemctl reset-failed "$SERVICE" 2>/dev/null 9>&- || true  # otherwise systemd does not start a service that failed often
     if ! timeout "$START_LIMIT" systemctl restart "$SERVICE" >/dev/null 2>&1 9>&-; then
         REASON="the service did not become ready"
         return 1
@@ -31,7 +31,7 @@ switch() {  # push|rollback
         rm -f "$VERSIONS/.switching"
         return
     fi
-    if [ "$old" = "$NAME" ]; then die "$REASON with $NAME, which ran before; look: journalctl -u nanoyolo; or go back: --rollback"; fi
+    if [ "$old" = "$NAME" ]; then die "$REASON with $NAME, which ran before; see: journalctl -u nanoyolo; or go back: --rollback"; fi
     local reason=$REASON
     point_to "$old"
     if [ -z "$old" ]; then
@@ -46,10 +46,10 @@ switch() {  # push|rollback
     if set_aside "$NAME"; then
         back="$back; $NAME is kept as $VERSIONS/.$NAME.failed"
     fi
-    die "$reason with $NAME; $back; on $BOARD look: journalctl -u nanoyolo -n 30"
+    die "$reason with $NAME; $back; on $BOARD, see: journalctl -u nanoyolo -n 30"
 }
 
-# What a push that was killed, or a power cut, has left.
+# Clean up after a killed push or a power cut.
 mend() {
     local command old='' new
     rm -f "$ROOT/.current.new" "$VERSIONS"/.*.new
@@ -58,11 +58,11 @@ mend() {
     new=$(current)
     decide yes
     if [ "$new" != "$old" ] && start_and_watch; then
-        say "an earlier $command was cut short; $new, which it was to start, runs and stays"
+        say "an earlier $command was interrupted; $new, which it was starting, runs and stays"
         if [ "$command" = push ]; then remember "$new" "$old"; fi
     else
         if [ "$new" != "$old" ]; then
-            say "an earlier $command was cut short; with $new $REASON, so back to ${old:-nothing}"
+            say "an earlier $command was interrupted; with $new $REASON, so going back to ${old:-nothing}"
             point_to "$old"
             set_aside "$new" || true
         fi

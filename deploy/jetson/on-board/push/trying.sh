@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# A version is tried before it runs: its engines are built, and its self-test must find what is known to be there.
+# Tests a version before it runs: builds its engines, and runs its self-test, which must detect what is expected.
 
 as_user() {  # COMMAND...: as the service's user, in the version's folder
     (cd "$VERSIONS/$NAME" && exec runuser -u nanoyolo -- env HOME=/var/lib/nanoyolo OPENBLAS_CORETYPE=ARMV8 \
         PYTHONDONTWRITEBYTECODE=1 PATH="$PATH:/usr/local/cuda/bin" "$@") 9>&-
 }
 
-# Run what takes long, and say that it goes on. Ends it when nobody is there any more.
+# Run a long command and report its progress. Kill it when the connection is lost.
 patiently() {  # TITLE COMMAND...
     local title=$1 began=$SECONDS next=10 pid
     shift
@@ -45,11 +45,11 @@ make_engines() {
     link_engines
     for size in "${SIZES[@]}"; do
         if as_user "$PYTHON" deploy/jetson/on-board/engine_fits.py "$MODEL" "$size" >/dev/null 2>&1; then
-            say "the engine for $size is there"
+            say "the engine for $size exists"
             continue
         fi
-        say "building the engine for $size; takes minutes, and 4 GB of swap"
-        # As the service's user, which must be able to use the GPU. When a version runs, nothing in it is its own.
+        say "building the engine for $size; this takes minutes, and 4 GB of swap"
+        # As the service's user, which needs access to the GPU. It owns no file of an installed version.
         chown nanoyolo: "$VERSIONS/$NAME/weights"
         patiently "building for $size" "$PYTHON" -m tools.build_engine "$MODEL" --size "$size" --fp16 ||
             fail "the engine for $size could not be built; the reason is above; without TensorRT: push with --no-engine"
@@ -66,7 +66,7 @@ self_test() {
     done
 }
 
-# The shape for the service's settings, with a camera of 640x480.
+# The input size for the service's settings and a 640x480 camera.
 size_of_settings() {
     local size
     size=$(sed -nE 's/^NANOYOLO_SIZE="?([1-9][0-9]{1,3})"?[[:space:]]*$/\1/p' "$SETTINGS" 2>/dev/null | tail -n 1) || true
@@ -85,12 +85,12 @@ choose_sizes() {
         read -ra SIZES 2>/dev/null <"$VERSIONS/${old:-none}/.sizes" || SIZES=("$(size_of_settings)")
     fi
     for size in "${SIZES[@]}"; do
-        as_user "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --known || fail "nothing is known to test at $size"
+        as_user "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --known || fail "there is no expected result for $size"
     done
     echo "${SIZES[*]}" | write_whole "$VERSIONS/$NAME/.sizes"
 }
 
-# The new version did not pass, and nothing was switched.
+# The new version did not pass; the service was not switched.
 fail() {
     local kept=
     if set_aside "$NAME"; then kept="; $NAME is kept as $VERSIONS/.$NAME.failed"; fi

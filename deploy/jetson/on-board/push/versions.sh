@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# The versions of the board: which runs, which ran before, which are kept.
+# The versions on the board: the running one, the previous ones, and those that are kept.
 #
-#   versions/NAME            whole: it has .manifest, whose hashes were checked
-#   versions/.NAME.partial   being sent; what is whole in it is used by the next push
-#   versions/.NAME.failed    did not pass; the last one is kept to be looked at
+#   versions/NAME            complete: it has .manifest, whose hashes were checked
+#   versions/.NAME.partial   being sent; the next push reuses its complete files
+#   versions/.NAME.failed    did not pass; the last one is kept for inspection
 #   versions/.history        the versions that ran, oldest first
-#   versions/.switching      there while a switch is not decided: what for, and the version before
+#   versions/.switching      exists during a switch: the command, and the previous version
 
 current() {
     local target
@@ -17,7 +17,7 @@ ran() {
     cat "$VERSIONS/.history" 2>/dev/null || true
 }
 
-# The newest version that ran before NAME, and is still there; nothing where there is none.
+# The newest version that ran before NAME and still exists; empty where there is none.
 before() {  # NAME
     local line found=
     while IFS= read -r line; do
@@ -27,7 +27,7 @@ before() {  # NAME
     echo "$found"
 }
 
-# NAME ran after OLD. What had been rolled back from OLD counts as oldest.
+# Record that NAME ran after OLD. Versions that were rolled back become the oldest.
 remember() {  # NAME OLD
     local line seen=no earlier=() later=()
     while IFS= read -r line; do
@@ -55,20 +55,20 @@ write_whole() {  # FILE, from standard input
     mv -T "$1.new" "$1"
 }
 
-# Only what never ran: else it may be what a rollback needs.
+# Only a version that never ran: others may be needed for a rollback.
 set_aside() {  # NAME
     if [ "$1" = "$(current)" ] || ran | grep -qxF "$1"; then return 1; fi
     rm -rf "$VERSIONS"/.*.failed
     mv -T "$VERSIONS/$1" "$VERSIONS/.$1.failed"
 }
 
-# First it is no version any more, then it goes: what is half removed must not look whole.
+# First make it invalid, then remove it: a half-removed version must not look complete.
 discard() {  # FOLDER
     rm -f "$1/.manifest"
     rm -rf "$1"
 }
 
-# Remove what neither runs nor is among the last KEEP. What no push put here stays.
+# Remove versions that neither run nor are among the last KEEP. Folders that no push created stay.
 prune() {
     local name folder kept=() all=()
     name=$(current)
