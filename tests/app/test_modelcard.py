@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from app.classification.card import read_classifier_card
 from app.errors import ModelError
 from app.modelcard import WEIGHTS, Head, card_path, find_model, hash_file, read_card
 
@@ -66,42 +67,39 @@ def test_missing_model(tmp_path, monkeypatch):
         read_card(str(tmp_path / "absent.onnx"))
 
 
-def test_missing_card(model):
-    with pytest.raises(ModelError, match="small.json"):
-        read_card(model)
-
-
-@pytest.mark.parametrize("text", ["", "{", "weights", '"text"', "[]", "null", "3"])
-def test_not_a_card(model, text):
-    write_card(model, text)
-    with pytest.raises(ModelError, match="not a model card"):
-        read_card(model)
-
-
-def test_card_in_another_encoding(model):
-    with open(card_path(model), "wb") as file:
-        file.write(b'{"name": "\xff\xfe"}')
-    with pytest.raises(ModelError, match="not a model card"):
-        read_card(model)
+@pytest.mark.parametrize("read", [read_card, read_classifier_card])
+@pytest.mark.parametrize(
+    "content, phrase",
+    [
+        pytest.param(None, "small.json: the model card cannot be read: No such file", id="missing"),
+        pytest.param(b"", "not a model card", id="empty"),
+        pytest.param(b"{", "not a model card", id="cut off"),
+        pytest.param(b"weights", "not a model card", id="a word"),
+        pytest.param(b'"text"', "not a model card", id="a text"),
+        pytest.param(b"[]", "not a model card", id="a list"),
+        pytest.param(b"null", "not a model card", id="nothing"),
+        pytest.param(b"[" * 100000, "not a model card", id="deeper than the stack"),
+        pytest.param(b'{"name": "\xff\xfe"}', "not a model card", id="in another encoding"),
+        pytest.param(b"{}", "not a model card: 'sha256' is missing", id="without a hash"),
+    ],
+)
+def test_not_a_card(model, read, content, phrase):
+    if content is not None:
+        with open(card_path(model), "wb") as file:
+            file.write(content)
+    with pytest.raises(ModelError, match=phrase) as caught:
+        read(model)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        ("name",),
-        ("sha256",),
-        ("labels",),
-        ("heads",),
-        ("heads", 1, "stride"),
-        ("heads", 0, "anchors"),
-        ("input",),
-        ("input", "layout"),
-        ("input", "colour"),
-        ("input", "scale"),
-        ("input", "multiple"),
+        ("name",), ("sha256",), ("labels",), ("heads",), ("heads", 1, "stride"), ("heads", 0, "anchors"), ("input",),
+        ("input", "layout"), ("input", "colour"), ("input", "scale"), ("input", "multiple"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_missing_field(model, path):
     write_card(model, changed(*path))
     with pytest.raises(ModelError, match=f"{path[-1]}.* is missing"):

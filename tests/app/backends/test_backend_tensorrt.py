@@ -343,42 +343,30 @@ def recorded(path):
 
 @pytest.mark.parametrize("style", ["8.2", "10"])
 @pytest.mark.parametrize(
-    "spoil, phrase",
+    "spoil, phrase, again",
     [
-        pytest.param(damage, "damaged, or not the file its sidecar was written for", id="a byte changed"),
-        pytest.param(lambda path: os.truncate(path, 1000), "damaged", id="cut off"),
-        pytest.param(lambda path: os.truncate(path, 0), "damaged", id="empty"),
-        pytest.param(recorded, "cannot load it: Error Code 1: Serialization", id="damaged before its hash was taken"),
+        pytest.param(damage, "damaged, or not the file its sidecar was written for", True, id="a byte changed"),
+        pytest.param(recorded, "cannot load it: Error Code 1: Serialization", True, id="damaged before it was hashed"),
         pytest.param(
-            lambda path: change_sidecar(path, outputs=["coarse", "other"]),
-            "its tensors differ from",
-            id="other outputs",
+            lambda path: change_sidecar(path, outputs=["coarse", "other"]), "its tensors differ", True, id="outputs"
         ),
-        pytest.param(lambda path: change_sidecar(path, outputs=["coarse"]), "its tensors differ", id="one output"),
-        pytest.param(lambda path: change_sidecar(path, input=None), "not the sidecar of an engine", id="no input"),
         pytest.param(
-            lambda path: change_sidecar(path, outputs=None),
-            "not the sidecar of an engine",
-            id="no outputs",
+            lambda path: change_sidecar(path, outputs=["coarse"]), "its tensors differ", True, id="one output"
+        ),
+        pytest.param(
+            lambda path: change_sidecar(path, input=None), "not the sidecar of an engine", False, id="no input"
         ),
     ],
 )
-def test_a_damaged_engine(machine, model, style, spoil, phrase):
+def test_a_damaged_engine(machine, model, style, spoil, phrase, again):
     machine.start(style)
     build(model, "6x4")
     spoil(engine_of(model))
     text = refusal(lambda: infer(model, tensor(4, 6)))
     assert text.startswith(engine_of(model))
     assert phrase in text
+    assert (f"python -m tools.build_engine {model} --size 6x4" in text) is again
     assert machine.driver.leaks() == []
-
-
-@pytest.mark.parametrize("spoil", [damage, recorded])
-def test_a_damaged_engine_is_to_be_built_again(machine, model, spoil):
-    build(model, "6x4")
-    spoil(engine_of(model))
-    command = f"python -m tools.build_engine {model} --size 6x4"
-    assert command in refusal(lambda: infer(model, tensor(4, 6)))
 
 
 def test_an_engine_without_its_sidecar_is_none(machine, model):

@@ -43,23 +43,9 @@ def test_accuracy_may_be_unknown(model, changes):
     assert read_classifier_card(write_card(model, **changes)).accuracy is None
 
 
-def test_missing_model(tmp_path):
-    fails(str(tmp_path / "small.onnx"), "no such model", "tools.train")
-
-
-def test_missing_card(model):
-    fails(model, "small.json")
-
-
-def test_of_another_file(model):
+def test_errors_name_the_command_that_makes_classifiers(model, tmp_path):
+    fails(str(tmp_path / "small_too.onnx"), "no such model", "tools.train")
     fails(write_card(model, sha256="0" * 64), "another file", "tools.train")
-
-
-@pytest.mark.parametrize("text", ["", "{", '"text"', "[]", "null", "3"])
-def test_not_a_card(model, text):
-    with open(card_path(model), "w") as file:
-        file.write(text)
-    fails(model, "not a model card")
 
 
 def test_a_detectors_card(model):
