@@ -147,7 +147,7 @@ class Board:
             found.append(Fault("temperature", what, *(fan if jetson else look)))
         load = self.load()
         if load > BUSY:
-            what = f"the cores have been busy (load {load:.2f} a core)"
+            what = f"the cores have been busy (load {load:.2f} per core)"
             found.append(Fault("load", what, "top", "find the programs with"))
         return found
 

@@ -32,7 +32,7 @@ card. Ctrl-C stops early and reports the images so far.
 """
 EXAMPLES = """examples:
   python -m app.evaluate
-  python -m app.evaluate --model nano_resnet --batch 16 --report accuracy.json --confusion confusion.png
+  python -m app.evaluate --model nano_resnet_s --batch 16 --report accuracy.json --confusion confusion.png
   python -m app.evaluate --data cifar-100-binary.tar.gz --limit 1000 --backend tensorrt --precision fp16
 """
 DEFAULT_DATA = os.path.join(WEIGHTS, "cifar-100-binary")
@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or ONNX file (default: %(default)s)"
     )
     model.add_argument("--backend", choices=BACKENDS, default="auto", help="runtime (default: %(default)s)")
-    model.add_argument("--device", choices=DEVICES, default="auto", help="(default: %(default)s)")
+    model.add_argument("--device", choices=DEVICES, default="auto", help="processor (default: %(default)s)")
     model.add_argument(
         "--precision",
         choices=PRECISIONS,

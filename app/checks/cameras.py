@@ -33,7 +33,7 @@ def connected(machine: Machine) -> Result:
         return passed(", ".join(f"/dev/video{number}" for number in cameras))
     if machine.cam is not None and not _is_camera(machine.cam):
         return skipped("none is connected, and --cam names none")
-    return warned("none is connected; a video, a stream or the test picture works without one", WITHOUT_CAMERA)
+    return warned("none is connected; videos, streams and the test picture work without one", WITHOUT_CAMERA)
 
 
 def camera(number: int, machine: Machine) -> Result:

@@ -29,9 +29,9 @@ def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optio
     if not fields["complete"]:
         return None, "not compared with the card: stopped early"
     if fields["split"] != "test":
-        return None, "not compared with the card, which is about the test set"
+        return None, "not compared with the card, whose figures are for the test set"
     if fields["images"] != accuracy.images:
-        return None, f"not compared with the card, which is about {accuracy.images} images"
+        return None, f"not compared with the card, whose figures are for {accuracy.images} images"
     pairs = [("top-1", fields["top1"], accuracy.top1), ("top-5", fields["top5"], accuracy.top5)]
     # Rounded, since 0.621 - 0.620 is slightly more than 0.001 in floating point.
     differences = [round(abs(100 * (here - there)), 6) for _, here, there in pairs]
