@@ -117,7 +117,7 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "precision": ("fp32", None),
     "conf": ("0.5", 0.5),
     "nms": ("0.3", 0.3),
-    "classes": ("traffic light,dog\nand a line", None),
+    "classes": ("traffic light,dog\nand a line", ["traffic light", "dog\nand a line"]),
     "save": ("/somewhere/a b.mkv", None),
     "jsonl": ("-", None),
     "report": ("/somewhere/report.json", None),
