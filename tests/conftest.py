@@ -1,5 +1,6 @@
 """Puts the repository and this folder on the path, and makes hypothesis repeatable."""
 
+import gc
 import os
 import signal
 import sys
@@ -13,7 +14,7 @@ for folder in (TESTS, os.path.dirname(TESTS)):
         sys.path.remove(folder)
     sys.path.insert(0, folder)
 
-import app  # noqa: E402, F401  (before any test imports OpenCV, since it says how quiet that is to be)
+import app  # noqa: E402, F401  (before OpenCV is imported, which it tells to print nothing)
 
 # Under nohup, and in the background of a script, these are ignored, and would be in every command that a test starts.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -29,3 +30,10 @@ collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("tests")
+
+
+def pytest_collection_finish():
+    """Tests of leaks collect garbage often, which takes half a second each where Keras and TensorFlow are loaded."""
+    if hasattr(gc, "freeze"):  # Python 3.7
+        gc.collect()
+        gc.freeze()
