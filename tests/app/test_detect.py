@@ -1,4 +1,4 @@
-"""The command itself, in a process of its own, on real files. The clip and the model come from `make test`."""
+"""The command itself on real files, where it matters in a process of its own. The clip and the model come from `make test`."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from support.program import CARD, CLIP, MODEL, PATIENCE, ROOT, SHARED, detect, frames_of, lines_of, start
+from support.program import CARD, CLIP, MODEL, PATIENCE, ROOT, SHARED, detect, finish, frames_of, lines_of, start
 from support.xwindow import ask_to_close
 
 from app import detect as detect_module
@@ -224,7 +224,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(bad, args, expected, phrase):
     given = ["--cam", "test://64x48?frames=5", "--size", "64", "--offline", "--save", str(bad / "out.mp4")]
     if "--show" not in args:
         given.append("--no-show")
-    code, out, err = detect(*(given + args), env={"DISPLAY": ""})
+    code, out, err = detect(*given + args)
     assert code == expected, err
     assert phrase in err
     assert "Traceback" not in err
@@ -235,7 +235,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(bad, args, expected, phrase):
 
 
 def test_a_display_that_cannot_be_reached():
-    code, _, err = detect("--cam", "test://64x48?frames=5", "--show", env={"DISPLAY": ":97"})
+    code, _, err = finish(start("--cam", "test://64x48?frames=5", "--show", env={"DISPLAY": ":97"}))
     assert (code, len(err.splitlines())) == (5, 1)
 
 
@@ -276,9 +276,8 @@ def test_a_recording_that_outgrows_its_limit(tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
 
-    code, _, err = detect(
-        "--cam", "test://640x480?frames=60", "--size", 64, "--save", video, "--no-show", preexec_fn=limit
-    )
+    args = ["--cam", "test://640x480?frames=60", "--size", 64, "--save", video, "--no-show"]
+    code, _, err = finish(start(*args, preexec_fn=limit))
     assert code == 5
     assert "out.avi" in err.splitlines()[-1]
     assert "Traceback" not in err
@@ -388,9 +387,8 @@ def test_two_outputs_in_one_file(tmp_path):
 def test_a_name_in_any_script(tmp_path, locale):
     photo, out = tmp_path / "\u732b \u00fc.png", tmp_path / "\u00e9.png"
     cv2.imwrite(str(photo), np.full((40, 60, 3), 90, np.uint8))
-    code, _, err = detect(
-        "--cam", photo, "--size", 64, "--save", out, "--no-show", env={"LC_ALL": locale, "PYTHONUTF8": "0"}
-    )
+    args = ["--cam", photo, "--size", 64, "--save", out, "--no-show"]
+    code, _, err = finish(start(*args, env={"LC_ALL": locale, "PYTHONUTF8": "0"}))
     assert code == 0, err
     assert cv2.imread(str(out)).shape == (40, 60, 3)
 
@@ -415,7 +413,6 @@ def test_images_of_one_name_from_two_folders(tmp_path):
 
 
 def test_standard_output_that_is_closed():
-    code, _, err = detect(
-        "--cam", "test://64x48?frames=3", "--jsonl", "-", "--no-show", preexec_fn=lambda: os.close(1), stdout=None
-    )
+    args = ["--cam", "test://64x48?frames=3", "--jsonl", "-", "--no-show"]
+    code, _, err = finish(start(*args, preexec_fn=lambda: os.close(1), stdout=None))
     assert (code, len(err.splitlines())) == (5, 1)
