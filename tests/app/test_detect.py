@@ -1,4 +1,4 @@
-"""The command itself on real files, where it matters in a process of its own. The clip and the model come from `make test`."""
+"""The command on real files, in a process of its own where that matters. The clip and the model come from `make test`."""
 
 import json
 import os

@@ -19,13 +19,11 @@ CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
 PATIENCE = 60  # seconds after which a command that hangs is killed
 
 
-def start(*args, **options):
-    """Start the command; options go to Popen, `env` on top of this process's environment. code: run that instead."""
-    env = dict(os.environ, **options.pop("env", {}))
-    code = options.pop("code", None)
-    command = [sys.executable] + (["-m", "app.detect"] if code is None else ["-c", code]) + [str(arg) for arg in args]
+def start(*args, module="app.detect", code=None, env=None, **options):
+    """Start a command, or some code, in a process; env adds to this process's environment, options go to Popen."""
+    command = [sys.executable] + (["-m", module] if code is None else ["-c", code]) + [str(arg) for arg in args]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
-    return subprocess.Popen(command, cwd=ROOT, env=env, **dict(pipes, **options))
+    return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ, **env or {}), **dict(pipes, **options))
 
 
 def finish(process):
@@ -47,7 +45,8 @@ def call(main, *args, **env):
     handlers = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         saved = [_redirect(stream, number, file) for stream, number, file in zip(streams, (1, 2), (out, err))]
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", errors="backslashreplace", closefd=False)
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
         os.environ.update(env)
         try:
             code = main([str(arg) for arg in args])
