@@ -1,4 +1,4 @@
-"""Puts the repository and this folder on the path, and makes hypothesis repeatable."""
+"""Puts the repository and this folder on the path, and makes tests repeatable."""
 
 import gc
 import os
@@ -6,6 +6,10 @@ import signal
 import sys
 
 from hypothesis import settings
+
+# Two processes test side by side, and sums in one thread are the same every time.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(variable, "1")
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 # The repository first: this folder has an `app` too, but no package of that name.

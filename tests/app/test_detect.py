@@ -1,4 +1,4 @@
-"""The command on real files, in a process of its own where that matters. The clip and the model come from `make test`."""
+"""The command itself, on real files. The clip and the model come from `make test`."""
 
 import json
 import os

@@ -26,10 +26,10 @@ def start(*args, module="app.detect", code=None, env=None, **options):
     return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ, **env or {}), **dict(pipes, **options))
 
 
-def finish(process):
+def finish(process, patience=PATIENCE):
     """(exit code, standard output, standard error) of a process, which is killed if it hangs."""
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
     finally:
         process.kill()
     return process.returncode, out, err
