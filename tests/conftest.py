@@ -1,13 +1,19 @@
-"""Puts the repository and this folder on the path, and makes tests repeatable."""
+"""Puts the repository and this folder on the path, makes tests repeatable, and keeps the quick ones quick.
+
+A test without a mark is in every tier. `slow` are those that start a process, wait for a clock or take seconds, and
+without that mark a test that does so fails. The marks are in pyproject.toml, what each tier runs is in the Makefile.
+"""
 
 import gc
 import os
 import signal
 import sys
+import threading
 
+import pytest
 from hypothesis import settings
 
-# Two processes test side by side, and sums in one thread are the same every time.
+# Two processes test side by side, and a sum in one thread is the same every time.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(variable, "1")
 
@@ -34,6 +40,51 @@ collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("tests")
+
+PROCESSES = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
+LONGEST_SLEEP = 0.05  # seconds
+
+
+class Quick:
+    """While a test without a mark runs, whatever starts a process or sleeps for long raises, and the test fails."""
+
+    def __init__(self):
+        self.running = False
+        self.found = []
+        self.others = set()
+
+    def audit(self, event, args):
+        """A hook for sys.addaudithook."""
+        if not self.running or threading.get_ident() in self.others:
+            return
+        if event in PROCESSES or (event == "time.sleep" and args[0] > LONGEST_SLEEP):
+            self.found.append("{} {!r}".format(event, args[:2]))
+            raise AssertionError("{} in a test that is not marked slow".format(self.found[-1]))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        """Fail also where the program under test took the exception for a failure of its own."""
+        yield from self._watch(item)
+        if self.found:
+            pytest.fail("in a test that is not marked slow: " + "; ".join(self.found))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_setup(self, item):
+        yield from self._watch(item)
+
+    def _watch(self, item):
+        self.found = []
+        self.others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        self.running = item.get_closest_marker("slow") is None
+        yield
+        self.running = False
+
+
+def pytest_configure(config):
+    if hasattr(sys, "addaudithook"):  # Python 3.8
+        quick = Quick()
+        sys.addaudithook(quick.audit)
+        config.pluginmanager.register(quick)
 
 
 def pytest_collection_finish():

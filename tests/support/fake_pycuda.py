@@ -294,7 +294,8 @@ class Driver(types.ModuleType):
 
     def leaks(self):
         """What is still alive, in words; empty when everything was freed, and in the right order."""
-        gc.collect()
+        if self._alive:
+            gc.collect()
         pushed = ["a context pushed and not popped"] * sum(len(stack) for stack in self._stacks)
         return self._late + self._left() + pushed + ["a context retained and not detached"] * len(self._retained)
 
