@@ -1,13 +1,22 @@
-# make demo    detect objects in a short street clip          make test    lint, and all tests
-# make evaluate    the CIFAR-100 classifier, on this machine (DATA=folder or archive; else 169 MB are fetched)
-# The environment is made on the first call, and made again where it was interrupted.
+# make demo           detect objects in a short street clip
+# make evaluate       the accuracy of the CIFAR-100 classifier on this machine (DATA=folder or archive; else 169 MB are fetched)
+# make check          lint, and all tests that start no process and wait for no clock: before a commit
+# make test           lint, and all tests on both Pythons; test-host and test-device run those of one
+# make verify         what takes long: all kills, pictures, faults and fuzzing
+# make test-deploy    the scripts for a board, in an emulated one; needs root, qemu-user and debootstrap
+# make test-packages  installs what some tests are skipped without (Debian and Ubuntu)
+# make lint           style, types, shell scripts, what Python 3.6 lacks, and the floor of the coverage
+# make clean          removes the environments, and what runs have left
+#
+# The environment is made on the first call, and made again if that was interrupted.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEVICE_VENV := .venv36
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
-# A file of this name means that the environment is whole; its name changes with what should be in it.
+PIP := -m pip install --quiet --disable-pip-version-check
+# A file of this name means that the environment is complete; its name changes with what should be in it.
 STAMP := $(VENV)/.installed-$(shell cksum < pyproject.toml | cut -d' ' -f1)
 TESTS_STAMP := $(VENV)/.tests-$(shell cat pyproject.toml tests/host-requirements.txt | cksum | cut -d' ' -f1)
 DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.txt tests/device-requirements.txt | cksum | cut -d' ' -f1)
@@ -17,10 +26,14 @@ PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/
 FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch tools/convert.py tools/build_engine.py tools/delay.py tools/json_file.py tools/machine.py tools/tables.py tools/sweep tools/score/__init__.py tools/score/labels.py tools/score/coco.py deploy/jetson/self-test deploy/jetson/on-board
 
-.PHONY: help demo evaluate test lint test-packages test-host test-device test-deploy clean
+# Most tests are short and use one core. In two processes, since many a test measures time.
+PYTEST := -m pytest -n 2
+COVERAGE := runs/coverage.json
+
+.PHONY: help demo evaluate check test verify lint test-packages test-host test-device test-deploy clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '/^#$$/q; s/^# //p' Makefile
 
 demo: $(STAMP)
 	@$(BIN)/python -m tools.demo
@@ -32,6 +45,9 @@ evaluate: $(STAMP)
 	@$(BIN)/python -m app.evaluate --data '$(DATA)' --report runs/evaluate/report.json --confusion runs/evaluate/confusion.png
 	@echo "more in runs/evaluate: report.json, confusion.png"
 
+check: lint $(FETCHED)
+	$(BIN)/python $(PYTEST) --dist worksteal -m 'not slow and not verify and not deploy'
+
 test: lint test-host test-device
 
 lint: $(TESTS_STAMP)
@@ -40,6 +56,7 @@ lint: $(TESTS_STAMP)
 	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
 	$(BIN)/shellcheck -x $$(git grep -lIE '^#!.*(bash|sh)$$' -- deploy)
 	$(BIN)/vermin -q --no-tips --violations -t=3.6- --backport typing $(DEVICE_CODE)
+	$(BIN)/python tests/support/coverage_floor.py
 
 # A screen and camera servers, for tests that are skipped without. Asks for the password of sudo where it must.
 test-packages:
@@ -62,7 +79,10 @@ weights/bikes.mp4: | $(STAMP)
 	$(BIN)/python -m tools.fetch bikes
 
 test-host: $(TESTS_STAMP) $(FETCHED)
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST) --dist worksteal --cov --cov-report=json:$(COVERAGE) --cov-report=
+
+verify: $(TESTS_STAMP) $(FETCHED)
+	$(BIN)/python -m pytest -m verify
 
 ifeq ($(PYTHON36),)
 test-device:
@@ -72,7 +92,7 @@ test-device:
 	@echo "==================================================================================="
 else
 test-device: $(DEVICE_STAMP) $(FETCHED)
-	$(DEVICE_VENV)/bin/python -m pytest
+	$(DEVICE_VENV)/bin/python $(PYTEST) --dist loadfile
 endif
 
 # Provisioning, pushing and fleets, in an arm64 Debian that debootstrap makes: needs root, qemu-user and some minutes.
@@ -85,7 +105,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "error: $(PYTHON) lacks venv; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python $(PIP) --no-compile --editable .  # Python compiles what it imports; compiling all takes seconds
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || \
 		{ echo "error: OpenCV lacks a system library; on Debian and Ubuntu: sudo apt install libgl1 libglib2.0-0" >&2; exit 1; }
 	@touch $@
@@ -93,17 +113,16 @@ $(STAMP): pyproject.toml
 # The other runtimes are large, so only the tests install them. The type stubs of TensorRT lie apart, since in the
 # environment they would be an empty module `tensorrt`; as published they are no valid Python in five places.
 $(TESTS_STAMP): tests/host-requirements.txt | $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/host-requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1
+	$(BIN)/python $(PIP) --editable '.[dev]' -r tests/host-requirements.txt
+	$(BIN)/python $(PIP) --upgrade --no-deps --target $(VENV)/stubs tensorrt-stubs==10.13.0.35.1
 	sed -i -E 's/\bin: list/in_: list/; s/channel_axis: int\)/channel_axis: int = ...)/' $(VENV)/stubs/tensorrt_bindings/tensorrt.pyi
 	@touch $@
 
 $(DEVICE_STAMP): deploy/jetson/constraints.txt tests/device-requirements.txt
 	$(PYTHON36) -m venv --clear $(DEVICE_VENV)
-	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip<22'
-	$(DEVICE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
-		-r deploy/jetson/constraints.txt -r tests/device-requirements.txt
+	$(DEVICE_VENV)/bin/python $(PIP) --upgrade 'pip<22'
+	$(DEVICE_VENV)/bin/python $(PIP) -r deploy/jetson/constraints.txt -r tests/device-requirements.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(DEVICE_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(DEVICE_VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage *.egg-info

@@ -61,23 +61,25 @@ class Quick:
             self.found.append("{} {!r}".format(event, args[:2]))
             raise AssertionError("{} in a test that is not marked slow".format(self.found[-1]))
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_call(self, item):
-        """Fail also where the program under test took the exception for a failure of its own."""
-        yield from self._watch(item)
-        if self.found:
-            pytest.fail("in a test that is not marked slow: " + "; ".join(self.found))
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_setup(self, item):
-        yield from self._watch(item)
-
-    def _watch(self, item):
+    def start(self, item):
         self.found = []
         self.others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
         self.running = item.get_closest_marker("slow") is None
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_setup(self, item):
+        self.start(item)
         yield
         self.running = False
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        """Fail also where the program under test took the exception for a failure of its own."""
+        self.start(item)
+        outcome = yield
+        self.running = False
+        if self.found and outcome.excinfo is None:
+            outcome.force_exception(AssertionError("in a test that is not marked slow: " + "; ".join(self.found)))
 
 
 def pytest_configure(config):
