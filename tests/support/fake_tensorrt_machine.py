@@ -19,9 +19,6 @@ class Machine:
     def __init__(self, monkeypatch):
         self._monkeypatch = monkeypatch
         self.driver = None
-        gc.collect()
-        if hasattr(gc, "freeze"):  # Python 3.7
-            gc.freeze()  # or every search for leaks goes through all of TensorFlow too, where another test imported it
 
     def start(self, style="8.2", fail=None, backwards=False, fast_fp16=True, **gpu):
         """style, fail, backwards, fast_fp16: see fake_tensorrt.make; all others: see fake_pycuda.make."""

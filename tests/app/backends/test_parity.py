@@ -31,7 +31,8 @@ pytestmark = [
 ]
 needs_pictures = pytest.mark.skipif(not os.path.isdir(PICTURES), reason="../shared/data is not here")
 every_backend = pytest.mark.parametrize("name", ["openvino", "tensorflow", "opencv"])
-CASES = [(160, False), (320, True), (416, False)]  # size, square
+EVERY = [(size, square, 64) for size in (160, 320, 416) for square in (False, True)]
+CASES = [(160, True, 8), (320, False, 8)] + [pytest.param(case, marks=pytest.mark.verify) for case in EVERY]
 
 
 class Picture:
@@ -54,18 +55,23 @@ def images():
     return [read_image(os.path.join(PICTURES, name)) for name in names]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: "{}-{}".format(case[0], "square" if case[1] else "rect"))
+@pytest.fixture(
+    scope="module",
+    params=CASES,
+    ids=lambda case: f"{case[2]} {'square' if case[1] else 'rectangular'} pictures at {case[0]}",
+)
 def case(request, images, detect):
     """Size, squareness, and the pictures with their reference, which is computed once for all backends."""
-    size, square = request.param
-    pictures = [Picture(image, Letterbox.fit(image.shape[1], image.shape[0], size, square=square)) for image in images]
+    size, square, count = request.param
+    shapes = [(image, image.shape[1], image.shape[0]) for image in images[:count]]
+    pictures = [Picture(image, Letterbox.fit(width, height, size, square=square)) for image, width, height in shapes]
     # OpenCV reads its file again when the shape changes, so pictures of one shape go together.
     pictures.sort(key=lambda picture: (picture.letterbox.width, picture.letterbox.height))
     with open_backend(MODEL, "onnx", "cpu") as reference:
         for picture in pictures:
             picture.heads = [head.copy() for head in reference.infer(picture.tensor())]
             picture.found = detect(picture, picture.heads, size, square)
-    assert sum(len(picture.found) for picture in pictures) > 50, "the comparison means something"
+    assert sum(len(picture.found) for picture in pictures) > count, "the comparison means something"
     return size, square, pictures
 
 
