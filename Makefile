@@ -81,8 +81,10 @@ weights/bikes.mp4: | $(STAMP)
 test-host: $(TESTS_STAMP) $(FETCHED)
 	$(BIN)/python $(PYTEST) --dist worksteal --cov --cov-report=json:$(COVERAGE) --cov-report=
 
-verify: $(TESTS_STAMP) $(FETCHED)
-	$(BIN)/python -m pytest -m verify
+# On both Pythons, and with many more of hypothesis' examples. One after the other: they may take all the cores.
+verify: $(TESTS_STAMP) $(if $(PYTHON36),$(DEVICE_STAMP)) $(FETCHED)
+	for python in $(BIN)/python $(if $(PYTHON36),$(DEVICE_VENV)/bin/python); do \
+		$$python -m pytest -m verify && $$python -m pytest -m hypothesis --hypothesis-profile=verify || exit; done
 
 ifeq ($(PYTHON36),)
 test-device:

@@ -36,9 +36,16 @@ HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/soak", "tools/t
 HOST_ONLY += ["models/test_cifar.py", "models/test_keras_onnx.py", "tools/test_bench_classifier.py"]
 HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
 HOST_ONLY += ["deploy"]
-collect_ignore = HOST_ONLY if sys.version_info < (3, 9) else []
+ON_DEVICE = sys.version_info < (3, 9)
+collect_ignore = HOST_ONLY if ON_DEVICE else []
+# Long with the device's ONNX Runtime, and short on a host: on Python 3.6 for make verify.
+LONG_ON_DEVICE = (
+    "app/test_reference.py::test_reference_detections_are_met[416",
+    "app/classification/test_shipped_classifier.py::test_it_is_as",
+)
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("verify", deadline=None, max_examples=2000)
 settings.load_profile("tests")
 
 PROCESSES = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
@@ -87,6 +94,13 @@ def pytest_configure(config):
         quick = Quick()
         sys.addaudithook(quick.audit)
         config.pluginmanager.register(quick)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if ON_DEVICE and item.nodeid.startswith(tuple("tests/" + start for start in LONG_ON_DEVICE)):
+            item.add_marker(pytest.mark.verify)
 
 
 def pytest_collection_finish():
