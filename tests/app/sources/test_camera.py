@@ -13,11 +13,13 @@ from app.sources import open_source
 from app.sources.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
 from app.sources.capture import CameraOptions, UsbCamera
 
+SHORT = 0.001  # seconds
+
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
     """Nothing comes of its own accord here, so there is no use in waiting for it."""
-    monkeypatch.setattr(camera_module, "WAIT", 0.005)
+    monkeypatch.setattr(camera_module, "WAIT", SHORT)
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def camera(connect, captures):
 
 
 def next_frame(frames):
-    for _ in range(int(LIMIT / 0.005)):
+    for _ in range(int(LIMIT / SHORT)):
         frame = next(frames)
         if frame is not None:
             return frame
@@ -111,7 +113,7 @@ def look(frames, times=3):
 
 def wait_until(frames, condition):
     """Come by until something has happened in a thread."""
-    for _ in range(int(LIMIT / 0.005)):
+    for _ in range(int(LIMIT / SHORT)):
         next(frames)
         if condition():
             return
@@ -235,7 +237,7 @@ def test_a_camera_that_never_gives_a_first_frame(camera, clock):
 def test_a_first_failure_says_what_would_keep_trying(connect, captures, retry, hint):
     captures.refuse = True
     with pytest.raises(SourceError, match="cannot be opened") as caught:
-        look(iter(connect(retry=retry)), int(LIMIT / 0.005))
+        look(iter(connect(retry=retry)), int(LIMIT / SHORT))
     assert ("--wait" in str(caught.value)) == hint
 
 
@@ -274,7 +276,7 @@ def test_waiting_has_an_end_if_asked_for(connect, captures, clock, retry):
     with pytest.raises(
         SourceError, match="gave up after " + ("{} attempts".format(retry + 1) if retry else "one attempt")
     ):
-        for _ in range(int(LIMIT / 0.005)):
+        for _ in range(int(LIMIT / SHORT)):
             next(frames)
             clock.time += 0.1
     assert len(captures) == retry + 1
@@ -471,7 +473,7 @@ def test_retries_have_an_end_if_asked_for(connect, captures, clock, retry):
     with pytest.raises(
         SourceError, match="gave up after " + ("{} attempts".format(retry + 1) if retry else "one attempt")
     ):
-        for _ in range(int(LIMIT / 0.005)):
+        for _ in range(int(LIMIT / SHORT)):
             next(frames)
             clock.time += 0.1
 
