@@ -38,6 +38,11 @@ HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mist
 HOST_ONLY += ["deploy"]
 ON_DEVICE = sys.version_info < (3, 9)
 collect_ignore = HOST_ONLY if ON_DEVICE else []
+# Whole files, and folders, of slow tests; single ones carry the mark themselves.
+SLOW = ["deploy", "app/sources/test_live.py", "app/test_reference.py", "tools/bench", "tools/camera_servers"]
+SLOW += ["app/backends/test_backend_tensorrt.py", "tools/test_build_engine.py"]
+SLOW += ["app/checks/test_checks_{}.py".format(name) for name in ("gpu", "host", "nano", "process")]
+SLOW += ["tools/report/test_in_a_browser.py", "tools/soak", "tools/sweep/test_sweep.py", "tools/train/test_train.py"]
 # Long with the device's ONNX Runtime, and short on a host: on Python 3.6 for make verify.
 LONG_ON_DEVICE = (
     "app/test_reference.py::test_reference_detections_are_met[416",
@@ -98,8 +103,12 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """Before the marks choose."""
     for item in items:
-        if ON_DEVICE and item.nodeid.startswith(tuple("tests/" + start for start in LONG_ON_DEVICE)):
+        place = os.path.relpath(str(item.fspath), TESTS) + "::" + item.name
+        if place.startswith(tuple(SLOW)):
+            item.add_marker(pytest.mark.slow)
+        if ON_DEVICE and place.startswith(LONG_ON_DEVICE):
             item.add_marker(pytest.mark.verify)
 
 

@@ -121,6 +121,7 @@ def test_a_file_in_a_loop_until_so_many_frames(tmp_path):
     assert [line["frame"] for line in lines_of(lines)] == list(range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_recording_is_whole(tmp_path, number):
     video, lines, report = tmp_path / "out.mp4", tmp_path / "out.jsonl", tmp_path / "report.json"
@@ -141,6 +142,7 @@ def test_an_interrupted_recording_is_whole(tmp_path, number):
     assert json.loads(report.read_text())["frames"] == count
 
 
+@pytest.mark.slow
 def test_starting_loads_no_runtime():
     program = "import sys, app.detect; print([m for m in ('onnxruntime', 'tensorflow', 'onnx') if m in sys.modules])"
     out = subprocess.check_output([sys.executable, "-c", program], cwd=ROOT, universal_newlines=True)
@@ -234,6 +236,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(bad, args, expected, phrase):
     assert sorted(os.listdir(str(bad))) == before
 
 
+@pytest.mark.slow
 def test_a_display_that_cannot_be_reached():
     code, _, err = finish(start("--cam", "test://64x48?frames=5", "--show", env={"DISPLAY": ":97"}))
     assert (code, len(err.splitlines())) == (5, 1)
@@ -269,6 +272,7 @@ def test_a_video_that_breaks_off_keeps_what_was_read(tmp_path):
     assert frames_of(video) == count
 
 
+@pytest.mark.slow
 def test_a_recording_that_outgrows_its_limit(tmp_path):
     """The kernel refuses to let the file grow, of which OpenCV says nothing."""
     video = tmp_path / "out.avi"
@@ -284,6 +288,7 @@ def test_a_recording_that_outgrows_its_limit(tmp_path):
     assert not video.exists() or 0 < frames_of(video) < 60
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_disk_that_fills_up(tmp_path):
     disk = tmp_path / "disk"
@@ -315,6 +320,7 @@ def display():
     server.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["q is pressed", "it is closed"])
 def test_a_window_that_the_user_closes_ends_the_program(display, how):
     env = dict(os.environ, DISPLAY=display)
@@ -383,6 +389,7 @@ def test_two_outputs_in_one_file(tmp_path):
     assert not both.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 def test_a_name_in_any_script(tmp_path, locale):
     photo, out = tmp_path / "\u732b \u00fc.png", tmp_path / "\u00e9.png"
@@ -412,6 +419,7 @@ def test_images_of_one_name_from_two_folders(tmp_path):
     assert [cv2.imread(str(out / name))[0, 0, 0] for name in ("1.png", "1-1.png")] == [10, 20]
 
 
+@pytest.mark.slow
 def test_standard_output_that_is_closed():
     args = ["--cam", "test://64x48?frames=3", "--jsonl", "-", "--no-show"]
     code, _, err = finish(start(*args, preexec_fn=lambda: os.close(1), stdout=None))

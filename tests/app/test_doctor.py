@@ -188,6 +188,7 @@ def test_names_are_those_of_the_other_modules():
 # The command itself
 
 
+@pytest.mark.slow
 def test_it_starts_where_numpy_and_opencv_are_broken():
     """And so does everything that it imports, by itself too."""
     modules = "doctor modelcard artefact engine address board classification.card command files checks.software"
@@ -223,6 +224,7 @@ def real():
     return code, json.loads(out)
 
 
+@pytest.mark.slow
 def test_this_machine_as_json(real):
     code, fields = real
     assert set(fields) == {"checks", "summary"}
@@ -248,6 +250,7 @@ def test_this_machine_can_run_the_tests(real):
         assert found[name]["state"] == PASS, found[name]
 
 
+@pytest.mark.slow
 def test_numpy_that_kills_the_interpreter(tmp_path):
     (tmp_path / "numpy.py").write_text(DIES)
     code, out, err = run("--json", "--all", PYTHONPATH=str(tmp_path))
@@ -260,6 +263,7 @@ def test_numpy_that_kills_the_interpreter(tmp_path):
     assert "display" in found  # the last one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module, check",
     [("cv2", software.opencv), ("onnxruntime", functools.partial(software.backend, "onnx"))],
@@ -298,6 +302,7 @@ def board(monkeypatch, tmp_path):
     return board
 
 
+@pytest.mark.slow
 def test_all_checks_as_lines(board, capsys):
     code = doctor.main(["--all"])
     out, err = capsys.readouterr()
@@ -313,6 +318,7 @@ def test_all_checks_as_lines(board, capsys):
     assert code == (4 if any(line.startswith("FAIL") for line in heads) else 0)
 
 
+@pytest.mark.slow
 def test_every_warning_and_every_failure_has_a_command(board, monkeypatch, tmp_path):
     """On a board on which nothing works at all."""
     fake_nano.write_commands(tmp_path / "fake_commands", dict.fromkeys(fake_nano.COMMANDS, "exec /bin/sleep 60"))

@@ -136,6 +136,7 @@ def part(fields, expected):
     return {key: fields[key] for key in expected}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch, by", [(1, in_a_process), (7, None), (64, None)])
 def test_against_the_oracle(evaluated, model, data, batch, by):
     expected = oracle(data)
@@ -242,6 +243,7 @@ def test_equal_logits_rank_by_label():
     assert fields["loss"] == pytest.approx(math.log(100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(tmp_path, model, number):
     """Stopped by a signal in the middle: what was evaluated is told, and not compared."""
@@ -354,6 +356,7 @@ def test_damaged_data(fails, tmp_path, model):
     fails(3, ("--model", model, "--data", data), "record 2 is cut off")
 
 
+@pytest.mark.slow
 def test_standard_output_is_closed(tmp_path, model, data):
     report = tmp_path / "report.json"
     read, write = os.pipe()
@@ -365,6 +368,7 @@ def test_standard_output_is_closed(tmp_path, model, data):
     assert json.loads(report.read_text())["images"] == 60
 
 
+@pytest.mark.slow
 def test_what_is_imported(tmp_path, model, data):
     code = (
         "import sys\n"

@@ -130,6 +130,7 @@ with Stop() as stop:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed, expected", [(True, "stop"), (False, "reopen")], ids=["gone", "still there"])
 def test_a_hangup_at_a_real_terminal(closed, expected):
     ours, theirs = os.openpty()

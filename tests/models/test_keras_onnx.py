@@ -34,6 +34,7 @@ def pixels(*shape):
     return np.random.default_rng(1).integers(0, 256, shape).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_same_logits_as_keras(name):
     expected, actual = both(randomise(NETWORKS[name]()), pixels(3, 32, 32, 3))

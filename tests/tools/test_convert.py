@@ -179,6 +179,7 @@ def test_graph_computes_the_same(with_graph, shape):
                 np.testing.assert_allclose(head, expected, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @pytest.mark.parametrize(
     "weights_name, folder, error, phrase",

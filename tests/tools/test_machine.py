@@ -23,6 +23,7 @@ def test_package_version(package, installed):
     assert package_version(package) == (pytest.__version__ if installed else None)
 
 
+@pytest.mark.slow
 def test_no_runtime_is_imported_for_it():
     code = "import sys, tools.machine; tools.machine.machine(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout.decode().split()

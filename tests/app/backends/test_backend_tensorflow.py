@@ -158,6 +158,7 @@ def test_of_a_gpu_only_the_memory_that_is_needed(on_gpu, gpus):
     assert settings.inter_op_parallelism_threads == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_and_standard_error_is_given_back():
     """By the import and by a run."""
     program = """

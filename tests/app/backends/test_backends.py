@@ -237,6 +237,7 @@ def test_list_of_backends_where_nothing_is_installed(without_runtimes):
         assert f"python3 -m pip install {RUNTIMES.get(name, name)}" in state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "raises, phrase",
     [
@@ -529,6 +530,7 @@ def write_card_for(model):
         json.dump(card, file)
 
 
+@pytest.mark.slow
 @needs_model
 @pytest.mark.parametrize("name", ["onnx", "openvino"])
 def test_the_command_with_a_model_of_one_shape(detect, tmp_path, name):
@@ -547,6 +549,7 @@ def test_the_command_with_a_model_of_one_shape(detect, tmp_path, name):
     assert [line for line in err if line.startswith("error")] == err[-1:] == [error]
 
 
+@pytest.mark.slow
 @needs_model
 @every_backend
 def test_the_command_with_something_that_is_no_model(detect, tmp_path, name):

@@ -52,6 +52,7 @@ def test_formats(text, formats):
     assert cameras.best_formats(text) == formats
 
 
+@pytest.mark.slow
 def test_a_device_that_gives_no_pictures(nano, tmp_path):
     fake_nano.write_commands(tmp_path / "fake_commands", {"v4l2-ctl": "echo 'ioctl: VIDIOC_ENUM_FMT'"})
     assert cameras.camera(0, nano(None)).state == SKIP

@@ -321,6 +321,7 @@ def test_memory_stays_flat(tmp_path, form):
     assert peak < 20e6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(ARCHIVE), reason="CIFAR-100 is not in shared/data")
 def test_the_real_test_set():
     data = Cifar100(ARCHIVE)

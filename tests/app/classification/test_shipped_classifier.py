@@ -23,6 +23,7 @@ def test_it_is_small_and_says_how_good_it_is():
     assert card.accuracy.images == 10000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(DATA), reason="../shared/data/cifar-100-binary.tar.xz is not there")
 def test_it_is_as_good_here_as_on_its_card(tmp_path):
     report = tmp_path / "report.json"

@@ -278,6 +278,7 @@ for index in itertools.count():
 """
 
 
+@pytest.mark.slow
 def test_a_killed_program_leaves_every_frame(tmp_path):
     path, image = tmp_path / "a.mkv", tmp_path / "a.jpg"
     image.write_bytes(jpeg(picture(0)))

@@ -12,10 +12,12 @@ def no_display(request, monkeypatch):
         monkeypatch.setenv("DISPLAY", request.param)
 
 
+@pytest.mark.slow
 def test_no_display(no_display):
     assert display_available() is False
 
 
+@pytest.mark.slow
 def test_a_window_without_a_display_is_an_error(no_display):
     with pytest.raises(OutputError, match="--no-show"):
         WindowSink("title", on_close=lambda: None)

@@ -223,6 +223,7 @@ def read(uri, frames=1, reconnects=0, begun=os.devnull):
     return json.loads(out), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern, bgr", [("red", [0, 0, 255]), ("green", [0, 255, 0]), ("blue", [255, 0, 0])], ids=["red", "green", "blue"]
 )
@@ -233,6 +234,7 @@ def test_frames_are_bgr(version, pattern, bgr):
     assert result["middles"][0] == pytest.approx(bgr, abs=3)  # it may have been YUV on the way
 
 
+@pytest.mark.slow
 def test_the_end_of_the_stream_leads_to_a_new_connection(version):
     uri = "gst://videotestsrc num-buffers=20 ! video/x-raw,width=320,height=240"
     result, err = read(uri, reconnects=1)
@@ -243,11 +245,13 @@ def test_the_end_of_the_stream_leads_to_a_new_connection(version):
     assert "the image is back" in err
 
 
+@pytest.mark.slow
 def test_a_pipeline_with_an_appsink_of_its_own(version):
     result, _ = read("gst://videotestsrc is-live=true ! video/x-raw,format=BGR,width=64,height=48 ! appsink drop=true")
     assert result["shapes"][0] == [48, 64, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(CLIP), reason="weights/bikes.mp4 was not fetched")
 def test_a_file_through_decodebin(version):
     capture = cv2.VideoCapture(CLIP)
@@ -258,6 +262,7 @@ def test_a_file_through_decodebin(version):
     assert result["shapes"][0] == size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a b.avi", 'a "b" ! c.avi', "a\\.avi", "a ! fakesink.avi", "'a'.avi", 'a\\" b.avi'])
 def test_gstreamer_reads_a_quoted_name_as_it_was(version, tmp_path, name):
     plain = str(tmp_path / "plain.avi")
@@ -276,6 +281,7 @@ def test_gstreamer_reads_a_quoted_name_as_it_was(version, tmp_path, name):
 DOES_NOT_START = "the pipeline does not start"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text, reason",
     [
@@ -294,6 +300,7 @@ def test_a_broken_pipeline_is_an_error(version, text, reason):
     assert "hunter2" not in result["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(MODEL), reason="weights/yolov3-tiny.onnx was not made")
 def test_the_whole_command(version):
     if tuple(map(int, version.split(".")[:2])) < (4, 6):
@@ -310,6 +317,7 @@ def test_the_whole_command(version):
     assert "10 frames" in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(MODEL), reason="weights/yolov3-tiny.onnx was not made")
 def test_the_whole_command_on_a_broken_pipeline(version):
     code, out, err = run(
@@ -332,6 +340,7 @@ def camera(kind):
             yield proxy.cut, functools.partial(server.url, "user", port=proxy.port)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists(CLIP), reason="weights/bikes.mp4 was not fetched")
 @pytest.mark.parametrize("kind", ["http", "rtsp"])
 def test_a_camera_in_the_network(version, kind, tmp_path):

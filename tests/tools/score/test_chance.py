@@ -52,6 +52,7 @@ def test_draws_are_the_same_for_both():
     assert same == {"difference": 0.0, "deviation": 0.0, "low": 0.0, "high": 0.0, "images": 12}
 
 
+@pytest.mark.slow
 def test_the_deviation_is_that_of_other_pictures():
     """Of pictures that are really others, of the same kind: the bootstrap should foresee how much the figure varies."""
     differences, foreseen = [], []
@@ -69,6 +70,7 @@ def test_nothing_labelled():
     assert chance.compare(nothing, nothing)["difference"] is None
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.skipif(not os.path.exists(MODEL), reason="no model: make demo")
 def test_more_than_chance_and_chance():

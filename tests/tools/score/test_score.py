@@ -160,6 +160,7 @@ def test_yolo_labels_and_results(folder):
     assert (report["images"], report["objects"], report["detections"]) == (1, 1, str(folder / "found.json"))
 
 
+@pytest.mark.slow
 @needs_model
 def test_detections_that_were_saved_score_the_same(folder, capsys):
     cv2.imwrite(str(folder / "7.png"), cv2.imread(os.path.join(os.path.dirname(MODEL), "..", "demo.jpg")))
@@ -203,6 +204,7 @@ def test_find_all_tells_of_images_of_another_size(folder, capsys):
     assert "7.png: its size differs from its labels" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @needs_model
 @needs_data
 def test_accuracy_is_that_of_darknet(tmp_path):
@@ -225,6 +227,7 @@ def test_accuracy_is_that_of_darknet(tmp_path):
         assert all(one >= other - 0.03 for one, other in zip(ours, reference))
 
 
+@pytest.mark.slow
 @needs_model
 @needs_data
 def test_same_accuracy_from_a_coco_file(tmp_path):
