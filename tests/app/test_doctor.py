@@ -241,6 +241,7 @@ def test_this_machine_as_json(real):
     assert code == (4 if FAIL in states else 0)
 
 
+@pytest.mark.slow
 def test_this_machine_can_run_the_tests(real):
     found = {check["name"]: check for check in real[1]["checks"]}
     assert found["numpy"]["found"] == __import__("numpy").__version__

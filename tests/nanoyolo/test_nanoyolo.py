@@ -23,6 +23,7 @@ def test_the_python_api():
     assert nanoyolo.draw is draw
 
 
+@pytest.mark.slow
 def test_a_package_of_the_same_name_that_comes_first_is_named(tmp_path):
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "__init__.py").write_text("")
@@ -71,6 +72,7 @@ def test_every_command_is_a_module():
         assert os.path.isfile(path + ".py") or os.path.isfile(os.path.join(path, "__main__.py")), module
 
 
+@pytest.mark.slow
 def test_a_command_runs():
     """Options and exit code reach the module that does the work."""
     args = ["detect", "--cam", "absent.mp4"]
