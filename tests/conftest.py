@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 import pytest
 from hypothesis import settings
@@ -53,7 +54,7 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.register_profile("verify", deadline=None, max_examples=2000)
 settings.load_profile("tests")
 
-PROCESSES = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
+EVENTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "a long sleep")
 LONGEST_SLEEP = 0.05  # seconds
 
 
@@ -66,12 +67,18 @@ class Quick:
     def __init__(self):
         self.running = False
         self.found = []
+        self._sleep = time.sleep  # raises no event before Python 3.13
+
+    def sleep(self, seconds):
+        if seconds > LONGEST_SLEEP:
+            self.audit("a long sleep", (seconds,))
+        self._sleep(seconds)
 
     def audit(self, event, args):
         """A hook for sys.addaudithook."""
         if not self.running or threading.current_thread() is not threading.main_thread():
             return
-        if event in PROCESSES or (event == "time.sleep" and args[0] > LONGEST_SLEEP):
+        if event in EVENTS:
             self.found.append("{} {!r}".format(event, args[:2]))
             raise AssertionError("{} in a test that is not marked slow".format(self.found[-1]))
 
@@ -99,6 +106,7 @@ def pytest_configure(config):
     if hasattr(sys, "addaudithook"):  # Python 3.8
         quick = Quick()
         sys.addaudithook(quick.audit)
+        time.sleep = quick.sleep
         config.pluginmanager.register(quick)
 
 
