@@ -34,7 +34,6 @@ pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is 
 STREET = os.path.join(ROOT, "demo.jpg")
 PERSON = 0
 PATIENCE = 60  # seconds after which a command that hangs is killed
-KILLS = int(os.environ.get("NANOYOLO_KILLS", "1"))
 QUICK = ["--backends", "onnx", "--captures", "own", "--sizes", "32", "--fps", "max", "--rounds", "1", "--frames", "5"]
 
 
@@ -539,13 +538,13 @@ def test_help(capsys):
     assert "320x240 640x480" in out
 
 
-def test_killed_at_random_moments_no_measurement_is_lost_or_made_twice(video, tmp_path):
-    """NANOYOLO_KILLS=10 for a longer test."""
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.verify)])
+def test_killed_at_random_moments_no_measurement_is_lost_or_made_twice(video, tmp_path, kills):
     rng = random.Random(7)
-    rounds = 2 + 2 * KILLS
+    rounds = 2 + 2 * kills
     command = ["--cam", video, *QUICK, "--sizes", "32", "64", "--rounds", rounds, "--run", tmp_path]
     path = tmp_path / "measurements.jsonl"
-    for _ in range(KILLS):
+    for _ in range(kills):
         before = lines_in(tmp_path)
         process = start(*command)
         wait_for_measurements(process, tmp_path, before + 1)
@@ -556,7 +555,7 @@ def test_killed_at_random_moments_no_measurement_is_lost_or_made_twice(video, tm
         whole = path.read_bytes()
         path.write_bytes(whole + b'{"key": "own-32-max-onnx-dea'[: rng.randint(0, 20)])  # as a power cut leaves it
     kept = [json.loads(line) for line in whole.decode().splitlines()]
-    assert len(kept) >= KILLS
+    assert len(kept) >= kills
     code, _, err = finish(start(*command))
     assert code == 0, err
     measured = [json.loads(line) for line in path.read_text().splitlines()]
