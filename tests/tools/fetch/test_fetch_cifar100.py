@@ -327,6 +327,7 @@ def test_full_disk(weights, tmp_path, full_disk):
         fetch("cifar-100", put(tmp_path / "stick"))
 
 
+@pytest.mark.slow
 def test_interruption(weights, tmp_path, give, served):
     """SIGTERM half-way through the download: what was there before is still there, and nothing else."""
     _, address, stalled = served
