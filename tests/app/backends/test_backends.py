@@ -198,6 +198,7 @@ def listed(lines):
     return states
 
 
+@pytest.mark.slow
 def test_list_of_backends():
     command = [sys.executable, "-m", "app.detect", "--list-backends"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
@@ -492,6 +493,7 @@ def test_a_precision_that_a_cpu_has_not(model_for, name, precision):
 # The command
 
 
+@pytest.mark.slow
 @needs_model
 def test_only_its_own_backend_imports_tensorflow(small, network_for):
     program = """
