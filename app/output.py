@@ -52,13 +52,15 @@ class Output:
         lossless: bool,
         threaded: bool = True,
         stopped: Callable[[], bool] = lambda: False,
+        count: Callable[[Frame], None] = lambda frame: None,
     ) -> None:
-        """finish: called with each frame before the sinks get it. lossless: whether no frame may be skipped by sinks
-        that want them all. threaded: whether to work in a thread, while the main one infers. stopped: whether the
-        program is to end, and so should not wait for a sink that hangs.
+        """finish: called with each frame before the sinks get it; count: once the quick ones have it. lossless: whether
+        no frame may be skipped by sinks that want them all. threaded: whether to work in a thread, while the main one
+        infers. stopped: whether the program is to end, and so should not wait for a sink that hangs.
         """
         self._timing = timing
         self._finish = finish
+        self._count = count
         self._stopped = stopped
         self._quick = [sink for sink in sinks if not sink.queue_size]
         self._failures: List[BaseException] = []  # of all threads, raised in the main one, which ends the program
@@ -145,6 +147,7 @@ class Output:
             worker.put(delivery)
         delivery.done(times.processed_at)
         self._timing.add(times)
+        self._count(frame)
         self._last = canvas
 
     def _show_outage(self, reason: str) -> None:

@@ -80,6 +80,7 @@ class Pipeline:
             lossless=not self.source.live,
             threaded=threaded,
             stopped=lambda: stop.requested,
+            count=lambda frame: self.tally.add(frame.detections),
         ) as output:
             for frame in self._paced(frames, output, stop, max_frames):
                 if frame.tensor is None:
@@ -127,7 +128,6 @@ class Pipeline:
         for observe in self._observers:
             observe(frame)
         frame.outputs = []
-        self.tally.add(frame.detections)
         if self._draw:
             with frame.times.stage("draw"):
                 draw(frame.image, frame.detections)

@@ -174,6 +174,19 @@ def test_a_sink_that_fails_stops_the_run():
     assert second.indices == [0]
 
 
+def test_a_frame_that_a_sink_failed_to_take_is_counted_nowhere():
+    def fail(recorder):
+        if len(recorder.frames) == 5:
+            raise OutputError("full")
+
+    with open_source(SYNTHETIC) as source:
+        pipeline = Pipeline(source, small_detector())
+        with pytest.raises(OutputError, match="full"):
+            pipeline.run([Recorder(then=fail)])
+        fields = pipeline.report()
+    assert (fields["frames"], fields["detections"]["count"]) == (4, 8)
+
+
 def test_a_source_that_breaks_stops_the_run(tmp_path):
     (tmp_path / "broken.png").write_bytes(b"broken")
     with pytest.raises(SourceError):
