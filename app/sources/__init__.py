@@ -105,9 +105,10 @@ class ReadAhead(Source):
             except queue.Empty:
                 yield None
                 continue
-            if item is None:
-                return
-            if isinstance(item, BaseException):
+            if not isinstance(item, Frame):
+                self._queue.put(item)  # for whoever iterates once more
+                if item is None:
+                    return
                 raise item
             item.times.captured_at = time.monotonic()
             self.captured += 1

@@ -345,6 +345,18 @@ def test_close_half_way_ends_the_thread(taken):
     source.close()
 
 
+@pytest.mark.parametrize("uri, error", [("test://64x48?frames=2", None), ("{}/broken.png", SourceError)])
+def test_a_source_that_has_ended_stays_so(tmp_path, uri, error):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with open_source(uri.format(tmp_path)) as source:
+        for frames in (2, 0):
+            if error is None:
+                assert len([frame for frame in source if frame is not None]) == frames
+            else:
+                with pytest.raises(error):
+                    take(source, 1)
+
+
 def test_an_exception_in_the_loop_ends_the_thread(tmp_path):
     with pytest.raises(KeyError):
         with open_source(str(write_video(tmp_path / "street.mp4"))) as source:
