@@ -10,7 +10,10 @@ These are the functions of `app.detector`, `app.classifier`, `app.sources` and `
 Raises ImportError when another package called `app` is imported in their place.
 """
 
+import importlib
 import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import app
 
@@ -22,9 +25,24 @@ if _app != _own:
     )
 
 from app import __version__  # noqa: E402
-from app.classifier import load_classifier  # noqa: E402
-from app.detector import load_detector  # noqa: E402
-from app.overlay import draw  # noqa: E402
-from app.sources import open_source  # noqa: E402
 
 __all__ = ["__version__", "draw", "load_classifier", "load_detector", "open_source"]
+
+if TYPE_CHECKING or sys.version_info < (3, 7):
+    from app.classifier import load_classifier
+    from app.detector import load_detector
+    from app.overlay import draw
+    from app.sources import open_source
+else:
+    # Imported when first used: `nanoyolo doctor` has to run where numpy or OpenCV cannot be imported.
+    _MODULES = {
+        "draw": "app.overlay",
+        "load_classifier": "app.classifier",
+        "load_detector": "app.detector",
+        "open_source": "app.sources",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'nanoyolo' has no attribute {name!r}")
+        return getattr(importlib.import_module(_MODULES[name]), name)

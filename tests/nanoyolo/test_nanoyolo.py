@@ -21,6 +21,8 @@ def test_the_python_api():
     assert nanoyolo.load_classifier is load_classifier
     assert nanoyolo.open_source is open_source
     assert nanoyolo.draw is draw
+    with pytest.raises(AttributeError, match="detekt"):
+        nanoyolo.detekt  # noqa: B018
 
 
 @pytest.mark.slow
@@ -70,6 +72,20 @@ def test_every_command_is_a_module():
     for module, _ in command.COMMANDS.values():
         path = os.path.join(ROOT, *module.split("."))
         assert os.path.isfile(path + ".py") or os.path.isfile(os.path.join(path, "__main__.py")), module
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 7), reason="a module cannot import lazily before Python 3.7")
+def test_the_doctor_runs_where_opencv_cannot_be_imported(tmp_path):
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    done = subprocess.run(
+        [sys.executable, "-m", "nanoyolo", "doctor", "--help"],
+        cwd=ROOT,
+        env=dict(os.environ, PYTHONPATH=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+    )
+    assert (done.returncode, "app.doctor" in done.stdout) == (0, True)
 
 
 @pytest.mark.slow
