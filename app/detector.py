@@ -75,7 +75,7 @@ class Detector:
 
         The first image of a new shape costs one more inference, which warms the model up.
         """
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
             given = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise UsageError(f"an image should be a uint8 array of shape (h, w, 3) in BGR order, not {given}")
         frame = Frame(image)

@@ -270,6 +270,7 @@ def test_the_network_sees_the_frame_as_rgb_from_0_to_1():
         pytest.param(np.zeros((480, 640), np.uint8), "(480, 640)", id="grey"),
         pytest.param(np.zeros((480, 640, 4), np.uint8), "(480, 640, 4)", id="with alpha"),
         pytest.param(np.zeros((480, 640, 3), np.float32), "float32", id="float"),
+        pytest.param(np.zeros((0, 640, 3), np.uint8), "(0, 640, 3)", id="without pixels"),
         pytest.param(None, "NoneType", id="what cv2.imread returns for no image"),
     ],
 )
