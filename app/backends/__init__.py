@@ -76,6 +76,9 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
     the engine there is, FP16 first. A backend, device or precision that you name is used, or ModelError says what is
     missing: there is no silent fallback.
     """
+    for kind, name, names in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
+        if name not in names:
+            raise ModelError(f"unknown {kind} {name!r}; choose one of {', '.join(names)}")
     if backend != "auto":
         return _open(backend_class(backend), path, device, precision)
     if device != "cpu" and precision != "bf16" and engines(path):

@@ -188,6 +188,12 @@ def test_unknown_backend(tmp_path):
         open_backend(str(tmp_path / "small.onnx"), "abacus")
 
 
+@pytest.mark.parametrize("option, names", [("device", "auto, cpu, gpu"), ("precision", "auto, fp32, fp16, bf16")])
+def test_a_name_that_means_nothing_is_no_silent_default(small, option, names):
+    with pytest.raises(ModelError, match="unknown {} 'cuda'; choose one of {}".format(option, names)):
+        open_backend(small, **{option: "cuda"})
+
+
 # What is installed
 
 
