@@ -6,6 +6,7 @@ without that mark a test that does so fails. The marks are in pyproject.toml, wh
 
 import gc
 import os
+import platform
 import signal
 import sys
 import threading
@@ -104,6 +105,7 @@ class Quick:
 
 def pytest_configure(config):
     if hasattr(sys, "addaudithook"):  # Python 3.8
+        platform.processor()  # starts uname, and remembers its answer: TensorFlow asks when it is imported
         quick = Quick()
         sys.addaudithook(quick.audit)
         time.sleep = quick.sleep
