@@ -135,16 +135,19 @@ def summary(fields: Dict[str, Any]) -> str:
     if fields["sink_dropped"]:
         losses.append(f"{fields['sink_dropped']} skipped by slow outputs")
     if fields["reconnects"]:
-        losses.append(f"{fields['reconnects']} reconnections")
-    frames = f"{fields['frames']} frame{'s' if fields['frames'] > 1 else ''}"
+        losses.append(_plural(fields["reconnects"], "reconnection"))
     return "\n".join(
         (
-            f"{frames} in {fields['duration_s']:.1f} s, {real}, {', '.join(losses)}",
+            f"{_plural(fields['frames'], 'frame')} in {fields['duration_s']:.1f} s, {real}, {', '.join(losses)}",
             f"ms per frame: {stages}; latency p50 {latency['p50']:.1f}, p95 {latency['p95']:.1f}",
-            f"{found['count']} detections: {labels or 'none'}",
+            f"{_plural(found['count'], 'detection')}: {labels or 'none'}",
             f"{fields['model']} at {width}x{height} on {fields['backend']}",
         )
     )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -26,6 +26,18 @@ pytestmark = pytest.mark.skipif(
 needs_data = pytest.mark.skipif(not os.path.isdir(SHARED), reason="../shared/data is not here")
 
 
+@pytest.mark.parametrize(
+    "count, phrases", [(1, ["1 frame in", "1 reconnection\n", "1 detection:"]), (2, ["2 frames", "2 reconnections"])]
+)
+def test_the_summary_counts_in_english(count, phrases):
+    fields = {"frames": count, "reconnects": count, "dropped": 0, "sink_dropped": 0, "duration_s": 1.0}
+    fields.update(fps={"real": None, "configured": None}, latency_ms={"p50": 1.0, "p95": 1.0}, stages_ms={})
+    fields.update(
+        model="small", backend="fake", input=(64, 64), detections={"count": count, "by_label": {"car": count}}
+    )
+    assert all(phrase in detect_module.summary(fields) for phrase in phrases)
+
+
 def test_a_clip_to_its_end(tmp_path):
     video, lines, report = tmp_path / "out.mp4", tmp_path / "out.jsonl", tmp_path / "report.json"
     code, out, err = detect(
