@@ -12,7 +12,7 @@ import numpy as np
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
-from app.classification.card import ClassifierCard
+from app.classification.card import ClassifierCard, read_classifier_card
 from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
 from app.classification.evaluation import compare, speed, summary
 from app.classification.scores import Scores
@@ -154,12 +154,12 @@ def evaluate(args: argparse.Namespace) -> None:
     model = find_model(args.model)
     check_outputs(args, model)
     with Stop() as stop:
+        card = read_classifier_card(model)  # before what takes long: unpacking an archive, loading an engine
         data = Cifar100(args.data)
+        check_fit(model, card, data)
         with load_classifier(
-            args.model, backend=args.backend, device=args.device, precision=args.precision, batch=args.batch
+            model, backend=args.backend, device=args.device, precision=args.precision, batch=args.batch
         ) as classifier:
-            card = classifier.card
-            check_fit(model, card, data)
             count = data.count(args.split)
             total = min(count, args.limit or count)
             warm_up_s = warm_up(classifier, stop)

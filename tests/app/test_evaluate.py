@@ -335,6 +335,7 @@ def test_a_model_that_does_not_fit(fails, tmp_path, data, model_changes, card_ch
         (2, ("--report", "{data}/test.bin"), "would overwrite"),
         (3, ("--data", "absent"), "absent: not found; get it with: python -m tools.fetch cifar-100"),
         (4, ("--model", "absent.onnx"), "absent.onnx: no such model"),
+        (4, ("--model", "absent.onnx", "--data", "absent"), "absent.onnx: no such model"),
         (5, ("--report", "absent/report.json"), "mkdir"),
         (5, ("--report", "."), "is a folder"),
     ],
