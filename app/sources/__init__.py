@@ -99,7 +99,7 @@ class ReadAhead(Source):
         return self._take()
 
     def _take(self) -> Iterator[Optional[Frame]]:
-        while True:
+        while not self._closed.is_set():
             try:
                 item = self._queue.get(timeout=WAIT)
             except queue.Empty:

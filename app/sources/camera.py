@@ -67,7 +67,7 @@ class Camera(Source):
         return self._take()
 
     def _take(self) -> Iterator[Optional[Frame]]:
-        while True:
+        while not self._mail.ended:
             frame = self._mail.get(WAIT)
             if frame is None:
                 self._supervise()

@@ -1,3 +1,4 @@
+import itertools
 import threading
 
 import cv2
@@ -355,6 +356,13 @@ def test_a_source_that_has_ended_stays_so(tmp_path, uri, error):
             else:
                 with pytest.raises(error):
                     take(source, 1)
+
+
+@pytest.mark.parametrize("uri", ["test://64x48", "test://64x48@200?live"])
+def test_a_closed_source_has_no_more_frames(uri):
+    with open_source(uri) as source:
+        take(source, 2)
+    assert len(list(itertools.islice(source, 5))) <= 1, "no more than what was ready"
 
 
 def test_an_exception_in_the_loop_ends_the_thread(tmp_path):
