@@ -223,6 +223,7 @@ BAD_INPUT = [
     (["--model", "{bad}/cardless.onnx"], 4, "card"),
     (["--device", "gpu"], 4, "CUDA"),
     (["--save", "{bad}/no-folder/out.mp4"], 5, "no folder"),
+    (["--save", "{bad}/no-folder/out.mkv"], 5, "no folder"),
     (["--jsonl", "{bad}/no-images"], 5, "is a folder"),
     (["--report", "{bad}/no-folder/r.json"], 5, "no folder"),
     (["--jsonl", "/dev/full"], 5, "No space left"),

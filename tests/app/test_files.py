@@ -1,8 +1,8 @@
 import os
-import resource
 import stat
 
 import pytest
+from support.video import room_for
 
 from app.errors import OutputError, UsageError
 from app.files import check_writable, reject_overwrites, without_stderr, write_file
@@ -102,13 +102,8 @@ def test_write_file_that_fails_leaves_nothing(tmp_path, path):
 def test_write_file_that_runs_out_of_space_keeps_the_old_file(tmp_path):
     path = tmp_path / "report.json"
     path.write_text("old")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
-    try:
-        with pytest.raises(OutputError, match="cannot be written"):
-            write_file(str(path), bytes(1 << 17))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with room_for(1 << 16), pytest.raises(OutputError, match="cannot be written"):
+        write_file(str(path), bytes(1 << 17))
     assert path.read_text() == "old"
     assert os.listdir(str(tmp_path)) == ["report.json"]
 

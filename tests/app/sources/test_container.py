@@ -1,23 +1,13 @@
-import cv2
-import numpy as np
 import pytest
+from support.video import picture, write_video
 
 from app.sources.container import is_cut_off
 
 
-def record(path, code):
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 25, (64, 48))
-    assert writer.isOpened()
-    for index in range(50):
-        writer.write(np.full((48, 64, 3), 5 * index, np.uint8))
-    writer.release()
-    return path.read_bytes()
-
-
 @pytest.mark.parametrize("suffix, code", [(".avi", "MJPG"), (".mp4", "mp4v"), (".mkv", "mp4v")])
 def test_real_files(tmp_path, suffix, code):
-    path = tmp_path / ("video" + suffix)
-    data = record(path, code)
+    path = write_video(tmp_path / ("video" + suffix), [picture(5 * index) for index in range(50)], code=code)
+    data = path.read_bytes()
     assert not is_cut_off(str(path))
     for length in (len(data) - 1, len(data) // 2):
         path.write_bytes(data[:length])

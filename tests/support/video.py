@@ -1,0 +1,57 @@
+"""Pictures and videos for tests, how a sink gets them, and a file system without room for them."""
+
+import contextlib
+import resource
+
+import cv2
+import numpy as np
+
+from app.detections import Detections
+from app.frame import Frame
+
+NOTHING = Detections.empty()
+
+
+def picture(value, size=(64, 48)):
+    """An image of one brightness, or one BGR colour."""
+    return np.full((size[1], size[0], 3), value, np.uint8)
+
+
+def write(sink, canvas, index=0, name="", captured_at=0.0, detections=NOTHING):
+    """Give a sink one frame."""
+    sink.write(Frame(canvas, index, captured_at, name), canvas, detections)
+
+
+def write_video(path, images, fps=25, code="MJPG"):
+    """A video of these images, which have one size."""
+    images = list(images)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), fps, images[0].shape[1::-1])
+    assert writer.isOpened()
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return path
+
+
+def play(path):
+    """The images of a video, and their times in seconds."""
+    capture = cv2.VideoCapture(str(path))
+    images, times = [], []
+    while True:
+        good, image = capture.read()
+        if not good:
+            capture.release()
+            return images, times
+        images.append(image)
+        times.append(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """No file may grow beyond `size` bytes: a write across that is cut short, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
