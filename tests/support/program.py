@@ -19,9 +19,13 @@ CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
 PATIENCE = 60  # seconds after which a command that hangs is killed
 
 
-def start(*args, module="app.detect", code=None, env=None, **options):
-    """Start a command, or some code, in a process; env adds to this process's environment, options go to Popen."""
-    command = [sys.executable] + (["-m", module] if code is None else ["-c", code]) + [str(arg) for arg in args]
+def start(*args, module="app.detect", code=None, command=None, env=None, **options):
+    """Start a module, some code, or any command, in a process.
+
+    env: added to this process's environment. options: for Popen.
+    """
+    if command is None:
+        command = [sys.executable] + (["-m", module] if code is None else ["-c", code]) + [str(arg) for arg in args]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
     return subprocess.Popen(command, cwd=ROOT, env=dict(os.environ, **env or {}), **dict(pipes, **options))
 
