@@ -195,24 +195,6 @@ def test_a_source_that_breaks_stops_the_run(tmp_path):
 
 def test_report_fields():
     fields = go(Recorder(), fps=500)
-    assert set(fields) == {
-        "kind",
-        "frames",
-        "duration_s",
-        "fps",
-        "captured",
-        "dropped",
-        "sink_dropped",
-        "reconnects",
-        "stages_ms",
-        "latency_ms",
-        "detections",
-        "model",
-        "backend",
-        "input",
-        "source",
-        "version",
-    }
     assert fields["kind"] == "detect"
     assert (fields["frames"], fields["dropped"], fields["fps"]["configured"]) == (7, 0, 500)
     assert set(fields["stages_ms"]) == set(STAGES)

@@ -7,12 +7,11 @@ import signal
 import socket
 import struct
 import termios
-import threading
 import time
 
 import pytest
 from support import program
-from support.program import CARD, CLIP, PATIENCE, ROOT, lines_of
+from support.program import CARD, CLIP, PATIENCE, lines_of
 
 from app.sources import open_source
 from app.sources.readers import synthesise
@@ -247,52 +246,15 @@ def test_waiting_for_a_camera_that_is_switched_on_later(footage, tmp_path):
 
 @needs_model
 def test_the_end_comes_soon_while_a_camera_is_frozen(http, tmp_path):
-    lines = tmp_path / "out.jsonl"
-    process = start("--cam", http.url("user", SECRET), "--jsonl", lines)
+    lines, report = tmp_path / "out.jsonl", tmp_path / "report.json"
+    process = start("--cam", http.url("user", SECRET), "--jsonl", lines, "--report", report)
     wait_until(has_lines(lines, 5), process)
     http.fault = "freeze"
     time.sleep(1.0)
     code, err, seconds = end(process)
     assert code == 0, err
-    assert "frames in" in err
-    assert seconds < 2
-
-
-HANGING = """
-import sys, threading, cv2, numpy
-sys.path.insert(0, {tests!r})
-sys.path.insert(0, {root!r})
-from support.fakes import FakeVideoCapture
-import app.detect, app.command, app.sources.capture
-
-app.sources.capture.UsbCamera.missing = lambda self: None  # /dev/video97 is there
-
-
-class HangingCapture(FakeVideoCapture):
-    "A driver that gives five frames and then never returns."
-    count = 0
-    def read(self):
-        self.count += 1
-        if self.count > 5:
-            threading.Event().wait()
-        return True, numpy.full((48, 64, 3), self.count, numpy.uint8)
-
-cv2.VideoCapture = HangingCapture
-app.command.leave(app.detect.main(sys.argv[1:]))
-"""
-
-
-@needs_model
-def test_the_end_comes_soon_while_a_driver_hangs(tmp_path):
-    lines, report = tmp_path / "out.jsonl", tmp_path / "report.json"
-    code = HANGING.format(tests=os.path.join(ROOT, "tests"), root=ROOT)
-    process = start("--cam", "97", "--jsonl", lines, "--report", report, code=code)
-    wait_until(has_lines(lines, 1), process)
-    time.sleep(0.5)
-    code, err, seconds = end(process)
-    assert code == 0, err
-    assert "abandoned" in err
-    assert json.loads(report.read_text())["frames"] >= 1
+    assert "its thread was abandoned" in err, "it hangs in FFmpeg"
+    assert json.loads(report.read_text())["frames"] >= 5
     assert seconds < 2
 
 
@@ -345,53 +307,6 @@ def test_kill_loses_next_to_nothing(tmp_path, source):
 
 
 @needs_model
-def test_what_systemd_is_told(tmp_path):
-    place = str(tmp_path / "notify")
-    lines = tmp_path / "out.jsonl"
-    lines.write_text('{"frame": 0}\n')
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.bind(place)
-        supervisor.settimeout(PATIENCE)
-        process = start("--cam", "test://64x48@50?live", "--jsonl", lines, env={"NOTIFY_SOCKET": place})
-        messages = [supervisor.recv(4096).decode() for _ in range(4)]
-        code, err, _ = end(process)
-        assert code == 0, err
-        supervisor.setblocking(False)
-        try:
-            while True:
-                messages.append(supervisor.recv(4096).decode())
-        except BlockingIOError:
-            pass
-    assert messages[0].startswith("READY=1\nWATCHDOG=1\nSTATUS=")
-    assert not any("READY" in message for message in messages[1:])
-    assert all("WATCHDOG=1" in message for message in messages[:-1])
-    assert "FPS" in messages[2]
-    assert messages[-1] == "STOPPING=1"
-    assert lines_of(lines)[0] == {"frame": 0}, "a program that is started again keeps what it wrote before"
-
-
-@needs_model
-def test_a_watchdog_is_not_fed_without_frames(http, tmp_path):
-    place = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.bind(place)
-        supervisor.settimeout(PATIENCE)
-        process = start("--cam", http.url("user", SECRET), env={"NOTIFY_SOCKET": place})
-        assert "READY=1" in supervisor.recv(4096).decode()
-        http.fault = "freeze"
-        message = ""
-        while "no image for 3 s" not in message:
-            message = supervisor.recv(4096).decode()
-        assert "WATCHDOG" not in message
-        assert SECRET not in message
-        http.fault = None
-        while "WATCHDOG=1" not in message:
-            message = supervisor.recv(4096).decode()
-        code, err, _ = end(process)
-    assert code == 0, err
-
-
-@needs_model
 def test_a_slow_reader_of_the_lines_loses_none(tmp_path):
     process = start("--cam", "test://64x48@200?frames=400", "--jsonl", "-")
     time.sleep(1.0)
@@ -400,7 +315,31 @@ def test_a_slow_reader_of_the_lines_loses_none(tmp_path):
     assert [json.loads(line)["frame"] for line in out.splitlines()] == list(range(400))
 
 
-def test_threads_end_with_the_source(http):
-    with open_source(http.url("user", SECRET)) as source:
-        fresh(source)
-    assert "camera" not in [thread.name for thread in threading.enumerate()]
+@needs_model
+def test_what_systemd_is_told(http, tmp_path):
+    """The watchdog hears nothing while no frames come."""
+    place, lines = str(tmp_path / "notify"), tmp_path / "out.jsonl"
+    lines.write_text('{"frame": 0}\n')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(place)
+        supervisor.settimeout(PATIENCE)
+
+        def until(words):
+            messages = [""]
+            while words not in messages[-1]:
+                messages.append(supervisor.recv(4096).decode())
+            return messages[1:]
+
+        process = start("--cam", http.url("user", SECRET), "--jsonl", lines, env={"NOTIFY_SOCKET": place})
+        (first,) = until("WATCHDOG=1")
+        assert first.startswith("READY=1\nWATCHDOG=1\nSTATUS=")
+        http.fault = "freeze"
+        later = until("no image for 3 s")
+        assert "WATCHDOG" not in later[-1]
+        http.fault = None
+        later += until("WATCHDOG=1")
+        code, err, _ = end(process)
+        later += until("STOPPING=1")
+    assert code == 0, err
+    assert not any("READY" in message or SECRET in message for message in later)
+    assert lines_of(lines)[0] == {"frame": 0}, "a program that is started again keeps what it wrote before"
