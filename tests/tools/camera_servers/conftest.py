@@ -8,6 +8,7 @@ import app  # noqa: F401  (first: it sets how much OpenCV logs, which OpenCV rea
 import cv2
 import pytest
 from support.streams import LIMIT
+from support.video import write_video
 
 from app.sources.readers import synthesise
 
@@ -65,9 +66,5 @@ def connect(nothing_left):
 
 @pytest.fixture(scope="package")
 def video(tmp_path_factory):
-    path = str(tmp_path_factory.mktemp("camera") / "video.avi")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 25, (320, 240))
-    for image, _ in synthesise(320, 240, 10):
-        writer.write(image)
-    writer.release()
-    return path
+    images = [image for image, _ in synthesise(320, 240, 10)]
+    return str(write_video(tmp_path_factory.mktemp("camera") / "video.avi", images))

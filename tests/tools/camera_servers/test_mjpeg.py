@@ -16,7 +16,6 @@ import pytest
 from support.program import ROOT
 from support.streams import LIMIT, QUIET, SETTLED, decode, drain, is_silent, numbers, parts, read_until, receive
 
-from app.errors import SourceError
 from app.sources.readers import synthesise
 from tools.camera_servers import mjpeg
 from tools.camera_servers.footage import parse_password, parse_size
@@ -64,20 +63,20 @@ def test_rate(camera, play):
     assert camera.clients() == 1
 
 
-@pytest.fixture
-def noisy(nothing_left):
-    """A camera whose frames are so large that few fit into the buffers between it and a client."""
-    with MjpegServer([np.random.RandomState(0).randint(0, 256, (720, 1280, 3)).astype(np.uint8)], fps=30) as server:
-        yield server
-
-
-def test_client_that_is_slow_skips(noisy, get):
+def test_a_slow_client_skips_and_does_not_hold_up_a_cut(get):
     """What does not fit into the buffers is lost, as with any camera."""
-    client = get(noisy)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    time.sleep(1)
-    stamps = [read_stamp(decode(jpeg)) for jpeg in parts(receive(client, 12 << 20))]
-    assert np.diff(stamps).max() > 1
+    large = np.random.RandomState(0).randint(0, 256, (720, 1280, 3)).astype(np.uint8)  # few fit into the buffers
+    with MjpegServer([large], fps=30) as camera:
+        client = get(camera)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        time.sleep(1)
+        stamps = [read_stamp(decode(jpeg)) for jpeg in parts(receive(client, 12 << 20))]
+        assert np.diff(stamps).max() > 1
+        time.sleep(1)
+        start = time.monotonic()
+        camera.cut()
+        assert time.monotonic() - start < 1
+        drain(client)
 
 
 def test_freeze(camera, play, get):
@@ -170,13 +169,6 @@ def test_status(camera, get, password, fault, path, given, status):
     assert (b"WWW-Authenticate: Basic" in answer) == (status == 401)
 
 
-def test_password(camera, play):
-    camera.password = "user", "secret"
-    assert not play(camera.url()).isOpened()
-    assert not play(camera.url("user", "wrong")).isOpened()
-    assert numbers(play(camera.url("user", "secret")), 2)
-
-
 def test_size_changes(camera, play, get):
     """In the middle of a stream. OpenCV 4.1.1 follows, 5.0 scales what comes to the size that there was first."""
     client, capture = get(camera), play(camera.url())
@@ -217,17 +209,6 @@ def test_cut_where_frozen(camera, get):
             drain(client)
 
 
-def test_cut_where_client_does_not_read(noisy, get):
-    """A full buffer does not hold it up."""
-    stuck = get(noisy)
-    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    time.sleep(1)
-    start = time.monotonic()
-    noisy.cut()
-    assert time.monotonic() - start < 1
-    drain(stuck)
-
-
 def test_refuse_and_listen(camera, play, get):
     capture, client, port = play(camera.url()), get(camera), camera.port
     receive(client, 1000)
@@ -253,11 +234,6 @@ def test_port_is_taken(camera):
 def test_video_is_repeated(video, play):
     with MjpegServer(video, fps=100, size=(160, 120)) as camera:
         numbers(play(camera.url()), 25)
-
-
-def test_video_is_none(tmp_path):
-    with pytest.raises(SourceError, match="no such file"):
-        MjpegServer(str(tmp_path / "none.avi"))
 
 
 def test_command(video, get):
