@@ -35,18 +35,18 @@ class Letterbox(NamedTuple):
         right; or, with `square`, the input is size x size with the image in the middle, as in Darknet: up to twice the
         work.
         """
-        longer = max(frame_width, frame_height)
-        # Rounded down, as Darknet does.
-        scaled_width = max(1, frame_width * size // longer)
-        scaled_height = max(1, frame_height * size // longer)
-        width = size if square else -(-scaled_width // multiple) * multiple
-        height = size if square else -(-scaled_height // multiple) * multiple
-        left, top = ((width - scaled_width) // 2, (height - scaled_height) // 2) if square else (0, 0)
-        return cls(frame_width, frame_height, width, height, scaled_width, scaled_height, left, top)
+        box = cls.into(frame_width, frame_height, size, size)
+        if square:
+            return box
+        width, height = (-(-side // multiple) * multiple for side in (box.scaled_width, box.scaled_height))
+        return box._replace(width=width, height=height, left=0, top=0)
 
     @classmethod
     def into(cls, frame_width: int, frame_height: int, width: int, height: int) -> "Letterbox":
-        """Scale the frame to fill an input of a given size, with grey bars on two sides."""
+        """Scale the frame to fill an input of a given size, with grey bars on two sides.
+
+        Lengths are rounded down, as in Darknet.
+        """
         if width * frame_height < height * frame_width:
             scaled_width, scaled_height = width, max(1, frame_height * width // frame_width)
         else:

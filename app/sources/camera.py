@@ -141,9 +141,8 @@ class Camera(Source):
         self._reason = reason
         self._failures += 1
         if not self._connected and not self._may_wait:
-            hint = (
-                "; use --wait to keep trying" if self._retry != 0 else ""
-            )  # a caller that wants one attempt has no --wait
+            # A caller that wants one attempt has no --wait.
+            hint = "; use --wait to keep trying" if self._retry != 0 else ""
             raise SourceError(f"{self.name}: {reason}{hint}")
         if self._retry is not None and self._failures > self._retry:
             count = f"{self._failures} attempts" if self._failures > 1 else "one attempt"

@@ -171,12 +171,6 @@ def test_a_recording_of_a_file_plays_as_fast_as_the_file(tmp_path):
     assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FPS) == pytest.approx(12)
 
 
-def test_help_has_examples():
-    code, out, _ = detect("--help")
-    assert code == 0
-    assert out.count("python -m app.detect --cam") >= 3
-
-
 @pytest.fixture
 def bad(tmp_path):
     """A folder of things that cannot be read."""

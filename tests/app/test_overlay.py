@@ -55,6 +55,9 @@ def test_nothing_is_drawn_outside_the_picture(size):
         status_line.draw(around[20:-20, 20:-20])
     assert (around[20:-20, 20:-20] != GREY).any()
     around[20:-20, 20:-20] = GREY
+    banner(around[20:-20, 20:-20], "no image for 12 s: connection refused")
+    assert (around[20:-20, 20:-20] == GREY).mean() < 0.01, "darkened all over"
+    around[20:-20, 20:-20] = GREY
     assert (around == GREY).all()
 
 
@@ -221,16 +224,6 @@ def test_status_has_what_slow_sinks_skipped_where_they_did():
     assert "skipped" not in " ".join(status(timing))
     timing.sink_skipped()
     assert "skipped 1 " in " ".join(status(timing))
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_banner_stays_in_the_picture(size):
-    width, height = size
-    around = np.full((height + 40, width + 40, 3), GREY, np.uint8)
-    banner(around[20:-20, 20:-20], "no image for 12 s: connection refused")
-    assert (around[20:-20, 20:-20] == GREY).mean() < 0.01, "darkened all over"
-    around[20:-20, 20:-20] = GREY
-    assert (around == GREY).all()
 
 
 def test_a_banner_is_read_in_the_middle():

@@ -18,32 +18,21 @@ def send(number):
     signal.pthread_kill(threading.get_ident(), number)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=str)
-def test_first_signal_requests(number):
-    with Stop() as stop:
-        assert not stop.requested
-        send(number)
-        assert stop.requested
-
-
 @pytest.mark.parametrize("second", SIGNALS, ids=str)
 @pytest.mark.parametrize("first", SIGNALS, ids=str)
-def test_second_signal_interrupts(first, second):
-    with Stop():
+def test_first_signal_requests_and_second_interrupts(first, second):
+    with Stop() as stop:
+        assert not stop.requested
         send(first)
+        assert stop.requested
         with pytest.raises(KeyboardInterrupt):
             send(second)
-
-
-def test_request_without_a_signal():
-    with Stop() as stop:
-        stop.request()
-        assert stop.requested
 
 
 def test_a_signal_after_a_request_is_still_the_first():
     with Stop() as stop:
         stop.request()
+        assert stop.requested
         send(signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             send(signal.SIGTERM)
@@ -73,11 +62,6 @@ def test_a_hangup_is_told_once():
         send(signal.SIGHUP)
         assert stop.take_hangup(), "and again after another"
         assert not stop.requested
-
-
-def test_a_hangup_is_no_first_signal():
-    with Stop() as stop:
-        send(signal.SIGHUP)
         send(signal.SIGTERM)  # would interrupt, were it the second
         assert stop.requested
 
