@@ -68,12 +68,6 @@ def test_a_command_that_does_not_exist(monkeypatch, capsys):
     assert "detect" in capsys.readouterr().err
 
 
-def test_every_command_is_a_module():
-    for module, _ in command.COMMANDS.values():
-        path = os.path.join(ROOT, *module.split("."))
-        assert os.path.isfile(path + ".py") or os.path.isfile(os.path.join(path, "__main__.py")), module
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="a module cannot import lazily before Python 3.7")
 def test_the_doctor_runs_where_opencv_cannot_be_imported(tmp_path):

@@ -161,25 +161,18 @@ def test_a_supervisor_that_does_not_listen_holds_nothing_up(sink, supervisor, cl
     assert capsys.readouterr().err == ""
 
 
-def test_no_supervisor_at_the_address_is_said_once(address, clock, capsys):
-    with SupervisorSink(Timing(now=clock.now)) as sink:
-        for _ in range(3):
-            write(sink)
-            sink.idle(IMAGE, "gone")
-            clock.sleep(PERIOD)
+@pytest.mark.parametrize("messages", [0, 1], ids=["before the first message", "after it"])
+def test_a_supervisor_that_goes_away_is_said_once(sink, supervisor, clock, capsys, messages):
+    for number in range(3):
+        if number == messages:
+            supervisor.socket.close()
+        write(sink)
+        sink.idle(IMAGE, "gone")
+        clock.sleep(PERIOD)
+    sink.close()
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: ")
     assert "NOTIFY_SOCKET" in line
-
-
-def test_a_supervisor_that_goes_away_is_said_once(sink, supervisor, clock, capsys):
-    write(sink)
-    supervisor.socket.close()
-    for _ in range(3):
-        clock.sleep(PERIOD)
-        write(sink)
-    sink.close()
-    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("value, expected", [(None, False), ("", False), ("/run/notify", True), ("@notify", True)])
