@@ -14,11 +14,12 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
-import cv2
 from tqdm import tqdm
 
 from app.errors import NanoyoloError, SourceError
+from app.sources.readers import read_video
 from tools.camera_servers.faults import FaultProxy
+from tools.camera_servers.footage import parse_size
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.camera_servers.rtsp import RtspServer, available
 from tools.camera_servers.stamp import read_stamp
@@ -90,7 +91,7 @@ def soak(args: argparse.Namespace) -> List[Figure]:
 @contextlib.contextmanager
 def http_camera(video: str) -> Iterator[Camera]:
     """Motion JPEG, from this project's server."""
-    with MjpegServer(video, size=_size(SIZES[0]), password=("user", "secret")) as server:
+    with MjpegServer(video, size=parse_size(SIZES[0]), password=("user", "secret")) as server:
 
         def set_fault(name: Optional[str]) -> None:
             server.fault = name
@@ -100,7 +101,7 @@ def http_camera(video: str) -> Iterator[Camera]:
             server.cut()
 
         def resize() -> None:
-            server.size = _size(SIZES[server.size == _size(SIZES[0])])
+            server.size = parse_size(SIZES[server.size == parse_size(SIZES[0])])
             server.cut()
 
         restore = partial(set_fault, None)
@@ -192,18 +193,9 @@ def endure(camera: Camera, name: str, program: Program, chance: random.Random, o
 
 def repeats(recording: str) -> "tuple[int, int]":
     """How many frames of a recording have a legible number, and how many of them repeat the one before."""
-    capture = cv2.VideoCapture(recording)
-    stamps, repeated, before = 0, 0, -1
-    while True:
-        good, image = capture.read()
-        if not good:
-            capture.release()
-            return stamps, repeated
-        stamp = read_stamp(image)
-        if stamp is not None:
-            stamps += 1
-            repeated += stamp == before
-            before = stamp
+    read = (read_stamp(image) for image, _ in read_video(recording, None))
+    stamps = [stamp for stamp in read if stamp is not None]
+    return len(stamps), sum(one == other for one, other in zip(stamps, stamps[1:]))
 
 
 def judge(name: str, count: int, outcome: Outcome) -> List[Figure]:
@@ -249,11 +241,6 @@ def judge(name: str, count: int, outcome: Outcome) -> List[Figure]:
             ),
         ]
     return figures
-
-
-def _size(text: str) -> "tuple[int, int]":
-    width, height = text.split("x")
-    return int(width), int(height)
 
 
 def _nothing() -> None:
