@@ -289,28 +289,6 @@ def infer(detector, frame):
     detector.infer(frame)
 
 
-@pytest.mark.parametrize("square", [False, True], ids=["rectangular", "square"])
-def test_step_by_step_is_the_same_as_at_once(square):
-    shape = (416, 416) if square else (320, 416)
-    heads = quiet_heads(*shape)
-    for label, (centre, score) in enumerate([((100, 170), 0.9), ((200, 200), 0.7), ((300, 150), 0.5)]):
-        plant(heads, label, centre, (60, 60), score)
-    image = np.random.RandomState(0).randint(0, 256, (480, 640, 3)).astype(np.uint8)
-    at_once, step_by_step = Eye(heads), Eye(heads)
-    expected = Detector(at_once, CARD, square=square).detect(image)
-
-    detector = Detector(step_by_step, CARD, square=square)
-    frame = Frame(image)
-    infer(detector, frame)
-    detector.postprocess(frame)
-
-    assert len(expected) == 3
-    for name in ("boxes", "scores", "classes"):
-        assert (getattr(frame.detections, name) == getattr(expected, name)).all()
-    assert (step_by_step.seen[-1] == at_once.seen[-1]).all()
-    assert frame.tensor is None, "its memory is for another frame now"
-
-
 def test_the_memory_of_a_tensor_is_used_again():
     backend = Eye(quiet_heads(64, 64))
     detector = Detector(backend, CARD, size=64)

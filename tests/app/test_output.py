@@ -469,35 +469,23 @@ def test_reopen_loses_none_of_the_frames_that_wait(gate):
 
 
 @either_way
-def test_a_slow_sink_that_hangs_is_abandoned(gate, threaded, monkeypatch, capsys):
-    monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
-    hung, other, quick = Recorder("hung", queue_size=1, before=gate), Recorder("other", queue_size=9), Recorder()
-    out = start(hung, other, quick, threaded=threaded)
-    put(out, 0)
-    assert gate.reached.wait(LIMIT)
-    begun = time.monotonic()
-    out.close()
-    assert 0.2 < time.monotonic() - begun < 2, "about the limit"
-    assert capsys.readouterr().err == "warning: hung did not finish in time; its thread was abandoned\n"
-    assert other.events == quick.events == [0, "close"]
-    gate.opened.set()
-    hung.wait_for("close")
-    assert hung.events == [0, "close"], "it was only slow, and ends well"
-
-
-def test_slow_sinks_that_hang_share_one_limit(gate, monkeypatch, capsys):
+def test_slow_sinks_that_hang_share_one_limit_and_are_abandoned(gate, threaded, monkeypatch, capsys):
     monkeypatch.setattr(output, "CLOSE_LIMIT", 0.3)
     monkeypatch.setattr(output, "LAST_MOMENT", 0.05)
-    out = start(*(Recorder("sink {}".format(number), queue_size=1, before=gate) for number in range(5)))
+    hung = [Recorder("sink {}".format(number), queue_size=1, before=gate) for number in range(5)]
+    other, quick = Recorder("other", queue_size=9), Recorder()
+    out = start(*hung, other, quick, threaded=threaded)
     put(out, 0)
     assert gate.reached.wait(LIMIT)
     begun = time.monotonic()
     out.close()
     assert 0.2 < time.monotonic() - begun < 1, "not the limit five times"
-    warnings = [
-        "warning: sink {} did not finish in time; its thread was abandoned".format(number) for number in range(5)
-    ]
-    assert capsys.readouterr().err.splitlines() == warnings
+    warning = "warning: {} did not finish in time; its thread was abandoned"
+    assert capsys.readouterr().err.splitlines() == [warning.format(sink.name) for sink in hung]
+    assert other.events == quick.events == [0, "close"]
+    gate.opened.set()
+    hung[0].wait_for("close")
+    assert hung[0].events == [0, "close"], "it was only slow, and ends well"
 
 
 def test_a_quick_sink_that_hangs_is_abandoned_and_costs_no_other_its_end(gate, monkeypatch, capsys):

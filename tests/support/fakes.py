@@ -30,7 +30,6 @@ class FakeVideoCapture:
         assert api == cv2.CAP_V4L2
         self.device = device
         self.opens = True
-        self.asked = False
         self.released = False
         self.shape = (48, 64)
         self.settings = {
@@ -44,7 +43,6 @@ class FakeVideoCapture:
         self._free = threading.Event()
 
     def isOpened(self):
-        self.asked = True
         return self.opens
 
     def set(self, setting, value):

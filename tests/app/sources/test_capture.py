@@ -114,12 +114,6 @@ def test_compression_is_asked_for_above_vga_and_before_the_size(webcam, asked, w
             id="not compressed, and so slow",
         ),
         pytest.param(
-            {"width": 1280, "height": 720},
-            {WIDTH: 800.0, HEIGHT: 600.0},
-            "800x600 MJPG at 30 FPS, instead of the requested width 1280, height 720",
-            id="another size",
-        ),
-        pytest.param(
             {"width": 320, "height": 240, "fps": 60},
             {WIDTH: 640.0, HEIGHT: 480.0, FPS: 30.0},
             "640x480 YUYV at 30 FPS, instead of the requested width 320, height 240, FPS 60",
@@ -150,15 +144,9 @@ def test_a_rate_that_is_none(webcam, claimed):
         pytest.param(MJPG, "MJPG", id="letters"),
         pytest.param(0.0, "of an unknown format", id="zero"),
         pytest.param(-1.0, "of an unknown format", id="minus one"),
-        pytest.param(1e9, "of an unknown format", id="a large number"),
         pytest.param(2.0**32 - 1, "of an unknown format", id="the largest number"),
         pytest.param(float(cv2.VideoWriter_fourcc(*"\n\x1b[3")), "of an unknown format", id="what a terminal obeys"),
-        pytest.param(float(cv2.VideoWriter_fourcc(*"H264")), "H264", id="letters and digits"),
-        pytest.param(
-            float(cv2.VideoWriter_fourcc(*"Y16 ")),
-            "Y16",
-            id="padded with a space, of infrared cameras",
-        ),
+        pytest.param(float(cv2.VideoWriter_fourcc(*"Y16 ")), "Y16", id="digits, padded with a space"),
     ],
 )
 def test_pixel_format(webcam, code, text):
