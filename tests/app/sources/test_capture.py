@@ -98,7 +98,7 @@ def test_compression_is_asked_for_above_vga_and_before_the_size(webcam, asked, w
     device, camera = webcam(**asked)
     assert camera.wishes == wishes
     assert camera.settings[FOURCC] == (MJPG if FOURCC in wishes else YUYV)
-    assert "though" not in device.note
+    assert "instead" not in device.note
 
 
 @pytest.mark.parametrize(
