@@ -85,18 +85,6 @@ def test_a_clip_to_its_end(tmp_path):
 
 
 @needs_data
-def test_people_in_a_street(tmp_path):
-    lines = tmp_path / "out.jsonl"
-    street = os.path.join(SHARED, "vtest.avi")
-    code, _, err = detect("--cam", street, "--max-frames", 40, "--classes", "person", "--jsonl", lines, "--no-show")
-    assert code == 0, err
-    found = lines_of(lines)
-    assert len(found) == 40
-    assert all(detection["label"] == "person" for line in found for detection in line["detections"])
-    assert sum(len(line["detections"]) for line in found) >= 80  # two or more people in every frame
-
-
-@needs_data
 def test_a_photo(tmp_path):
     picture = tmp_path / "out.png"
     args = ["--cam", os.path.join(SHARED, "dog.jpg"), "--conf", 0.5, "--jsonl", "-", "--save", picture, "--no-show"]

@@ -66,13 +66,3 @@ def test_reference_detections_are_met(backend, size, least):
     print("size {}: {:.1f} % of {}".format(size, 100 * sum(met) / len(met), len(met)))
     assert len(met) > 50
     assert sum(met) / len(met) >= least
-
-
-def test_the_dog(backend):
-    """Darknet's sample image and the scores that it prints, at 416 and threshold 0.5."""
-    found = find(backend, read_card(MODEL), read_image(os.path.join(SHARED, "dog.jpg")), 416, 0.5)
-    labels = read_card(MODEL).labels
-    scores = {labels[label]: score for label, score in zip(found.classes.tolist(), found.scores.tolist())}
-    expected = {"dog": 0.57, "truck": 0.56, "car": 0.62, "bicycle": 0.59}
-    assert set(scores) == set(expected)
-    assert all(abs(scores[label] - score) <= 0.03 for label, score in expected.items())

@@ -50,13 +50,6 @@ def test_odd_sizes_lose_a_row_or_column(tmp_path, suffix, size, recorded):
     assert np.abs(difference.mean()) < 5, "cut, not squeezed or shifted"
 
 
-def test_odd_sizes_stay_odd_in_matroska(tmp_path):
-    with record(tmp_path / "out.mkv") as sink:
-        write(sink, picture(90, (65, 49)))
-    frames, _ = play(tmp_path / "out.mkv")
-    assert [frame.shape for frame in frames] == [(49, 65, 3)]
-
-
 @pytest.mark.parametrize(
     "size, bars",
     [

@@ -209,23 +209,6 @@ def test_cut_where_frozen(camera, get):
             drain(client)
 
 
-def test_refuse_and_listen(camera, play, get):
-    capture, client, port = play(camera.url()), get(camera), camera.port
-    receive(client, 1000)
-    for _ in range(2):  # twice is as good as once
-        camera.refuse()
-    drain(client)
-    read_until(capture, lambda good, _: not good)
-    with pytest.raises(ConnectionRefusedError):
-        get(camera)
-    assert not play(camera.url()).isOpened()
-    before = camera.number
-    for _ in range(2):
-        camera.listen()
-    assert camera.port == port
-    assert numbers(play(camera.url()), 1)[0] > before
-
-
 def test_port_is_taken(camera):
     with pytest.raises(OSError, match="in use"):
         MjpegServer([np.zeros((96, 128, 3), np.uint8)], camera.port)
