@@ -2,9 +2,11 @@
 
 import contextlib
 import json
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator
 
 from app.errors import NanoyoloError, SourceError
+
+Json = Dict[str, Any]
 
 
 @contextlib.contextmanager

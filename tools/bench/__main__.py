@@ -36,7 +36,8 @@ from tools.bench.comparison import KIND, changes, complaints, differences, read_
 from tools.bench.loops import compare_backends, compare_loops, compare_overlap, compare_pacing
 from tools.bench.networks import BACKENDS, KERAS, compare_networks
 from tools.bench.results import change_lines, machine_line, overlap_lines, pacing_lines, rate_lines
-from tools.bench.turns import Json, Setting
+from tools.bench.turns import Setting
+from tools.json_file import Json
 from tools.machine import machine
 
 EXAMPLES = """examples:

@@ -8,7 +8,7 @@ import json
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from app.errors import UsageError
-from tools.bench.turns import Json
+from tools.json_file import Json
 
 KIND = "bench"  # a report's `kind`
 THRESHOLD = 5.0  # percent

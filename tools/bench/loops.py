@@ -10,8 +10,9 @@ from app.sources import open_source
 from tools.bench.naive import Naive
 from tools.bench.networks import BACKENDS, PROBE, about, open_networks
 from tools.bench.rivals import Bare, Loop, Network
-from tools.bench.turns import FEWEST, Json, Runner, Setting, rates, ratio, spread, take_turns
+from tools.bench.turns import FEWEST, Runner, Setting, rates, ratio, spread, take_turns
 from tools.delay import predicted_fps
+from tools.json_file import Json
 
 WAITS = (0.025, 0.010)  # seconds that the fake network of `compare_overlap` takes
 RATES = (24.0, 40.0)  # frames per second of `compare_pacing`: those of the report that this project began with

@@ -6,7 +6,8 @@ from typing import Any, Callable, Dict, Sequence, Tuple
 from app.backends import Backend, backend_class, open_backend
 from app.errors import ModelError
 from tools.bench.rivals import KerasPredict, Network
-from tools.bench.turns import Json, Setting, rates, ratio, take_turns
+from tools.bench.turns import Setting, rates, ratio, take_turns
+from tools.json_file import Json
 
 # Backends, and backends in a precision.
 BACKENDS = ("onnx", "openvino", "openvino:bf16", "tensorflow", "opencv", "tensorrt")

@@ -3,7 +3,7 @@
 from typing import Any, Dict, List, Sequence
 
 from tools.bench.comparison import RATES, STAGES, THRESHOLD, Change, rate_paths
-from tools.bench.turns import Json
+from tools.json_file import Json
 from tools.tables import Table
 
 SHOWN_MS = 0.005  # shorter stages are left out

@@ -1,11 +1,12 @@
 """Rivals take turns within each round, so that a drift of the machine's speed favours none."""
 
 import statistics
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 from tqdm import tqdm
 
-Json = Dict[str, Any]
+from tools.json_file import Json
+
 Runner = Callable[[int], float]  # takes a number of frames, returns frames per second without the warm-up
 Rounds = List[Dict[str, float]]  # for each round, frames per second by runner
 

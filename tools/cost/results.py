@@ -1,14 +1,13 @@
 """The figures of `tools.cost` for the terminal: tables in at most 120 columns."""
 
 import textwrap
-from typing import Any, Sequence
+from typing import Sequence
 
 from tools.cost.published import ASSUMPTIONS, USES
+from tools.json_file import Json
 from tools.tables import Table
 
 WIDTH = 120  # columns
-
-Json = dict[str, Any]
 
 
 def lines(result: Json) -> str:

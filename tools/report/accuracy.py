@@ -1,7 +1,8 @@
 """Figures of `tools.score` as tables and plots, for a sweep and for a score."""
 
-from typing import Any, Sequence
+from typing import Sequence
 
+from tools.json_file import Json
 from tools.report import plots
 from tools.report.looks import Look
 from tools.report.measured import data_name, file_name, machine_facts
@@ -9,7 +10,6 @@ from tools.report.section import MOST, Plot, Section, number, of_how_many
 from tools.score.chance import in_words
 from tools.tables import Table
 
-Json = dict[str, Any]
 Scored = Sequence[tuple[Look, Json]]  # what was scored, and its figures with its `mistakes`
 
 

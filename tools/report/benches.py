@@ -2,14 +2,13 @@
 
 from typing import Any, Iterator
 
+from tools.json_file import Json
 from tools.report import plots
 from tools.report.looks import looks
 from tools.report.measured import machine_facts, source_name
 from tools.report.section import MOST, Plot, Section
 from tools.sweep.table import spread_text
 from tools.tables import Table
-
-Json = dict[str, Any]
 
 ABOUT = ("input", "frames", "what", "absent")  # fields that are not figures of speed
 WORDS = {  # first key of a figure -> its name and its decimals

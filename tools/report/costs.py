@@ -1,13 +1,12 @@
 """What to expect on a Jetson Nano, as a section."""
 
-from typing import Any, Sequence
+from typing import Sequence
 
 from tools.cost.nano import errors, expectations
 from tools.cost.published import ASSUMPTIONS, FAR, TEST, USES
+from tools.json_file import Json
 from tools.report.section import Section
 from tools.tables import Table
-
-Json = dict[str, Any]
 
 TITLE = "What to expect on a Jetson Nano"
 

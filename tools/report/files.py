@@ -4,14 +4,12 @@ import os
 from typing import Any, Callable, Sequence
 
 from app.errors import SourceError
-from tools.json_file import expecting, read_json
+from tools.json_file import Json, expecting, read_json
 from tools.report.accuracy import of_score
 from tools.report.benches import of_bench
 from tools.report.costs import of_cost
 from tools.report.runs import of_detect, of_evaluate
 from tools.report.section import Section
-
-Json = dict[str, Any]
 
 WHAT = "a report of this project"
 READERS: dict[str, Callable[[Json, str], list[Section]]] = {

@@ -1,13 +1,10 @@
 """Reports of `app.detect` and `app.evaluate` as sections."""
 
-from typing import Any
-
+from tools.json_file import Json
 from tools.report import plots
 from tools.report.measured import source_name
 from tools.report.section import Plot, Section, number
 from tools.tables import Table
-
-Json = dict[str, Any]
 
 
 def of_detect(report: Json, name: str) -> list[Section]:

@@ -1,15 +1,14 @@
 """Plots of a sweep. Rows are of `tools.sweep.summary`."""
 
 import statistics
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
+from tools.json_file import Json
 from tools.report import plots
 from tools.report.looks import Look, looks
 from tools.report.section import MOST, Plot, of_how_many
 from tools.sweep.front import SEEN, Choice, ap50, choices, margin, mean_confidence, median
 from tools.sweep.summary import WORK
-
-Json = dict[str, Any]
 
 PERCENTAGES = [index * 2 for index in range(51)]  # of the journal's latency percentiles
 

@@ -1,11 +1,11 @@
 """A sweep as sections of the report."""
 
 import os
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 from app.errors import SourceError, warn
 from app.modelcard import find_model
-from tools.json_file import expecting
+from tools.json_file import Json, expecting
 from tools.report.accuracy import accuracy_plots, accuracy_tables
 from tools.report.measured import data_name, file_name, machine_facts
 from tools.report.section import MOST, Picture, Section
@@ -14,8 +14,6 @@ from tools.sweep.journal import WHAT, Journal
 from tools.sweep.notes import notes
 from tools.sweep.summary import rows as summarise
 from tools.sweep.table import tables
-
-Json = dict[str, Any]
 
 UNMEASURED = (640, 480)  # frame of a sweep that has measured nothing yet
 

@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources.readers import read_image
+from tools.json_file import Json
 from tools.machine import machine
 from tools.score import LEAST_SCORE
 from tools.score.chance import compare, in_words
@@ -38,8 +39,6 @@ EXAMPLES = """examples:
   python -m tools.score --images val/images --labels val/labels --size 160 --save-detections a.json
   python -m tools.score --images val/images --labels val/labels --size 320 --against a.json
 """
-
-Json = Dict[str, Any]
 
 
 def find_all(detector: Detector, truth: Truth) -> List[Json]:

@@ -8,12 +8,12 @@ import contextlib
 import copy
 import io
 import os
-from typing import Any, Dict, List, Sequence
+from typing import Any, List, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 DRAWS = 300  # samples, with which a standard deviation is known to 4 %
 ENOUGH = 16  # images: samples of fewer are too similar to represent others

@@ -10,9 +10,7 @@ from collections import Counter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from app.errors import SourceError, warn
-from tools.json_file import read_json
-
-Json = Dict[str, Any]
+from tools.json_file import Json, read_json
 
 LARGEST = 2**53  # below it, a float holds whole numbers exactly
 # Names of COCO's classes in Darknet's lists -> in COCO's own files.

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from app.errors import SourceError, warn
 from app.files import is_image
 from app.sources.readers import read_image
-from tools.score.coco import LARGEST, Json, match_names, read_coco, some_of
+from tools.json_file import Json
+from tools.score.coco import LARGEST, match_names, read_coco, some_of
 
 
 class Truth(NamedTuple):

@@ -19,7 +19,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 from tqdm import tqdm
 
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 ON, NEAR = 0.5, 0.1  # the IoU from which a detection is on an object, and near it
 MOST = 100  # detections per class and image that count, as in COCO's metrics

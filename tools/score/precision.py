@@ -7,14 +7,13 @@ Objects labelled as crowds are ignored. A figure is None if there is nothing to 
 
 import contextlib
 import io
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from app.errors import ModelError
-
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 SIZES = ("small", "medium", "large")  # by area: up to 32 x 32 pixels, up to 96 x 96, and above
 

@@ -3,7 +3,7 @@
 import argparse
 import signal
 import sys
-from typing import Any, Dict, Optional, Sequence
+from typing import Optional, Sequence
 
 from tqdm import tqdm
 
@@ -12,6 +12,7 @@ from app.command import exit_code
 from app.detector import nearest_sizes
 from app.errors import UsageError, say, warn
 from app.modelcard import find_model, read_card
+from tools.json_file import Json
 from tools.machine import machine
 from tools.score.labels import read_truth
 from tools.sweep import plan
@@ -22,8 +23,6 @@ from tools.sweep.options import make_parser
 from tools.sweep.process import measure_apart
 from tools.sweep.summary import rows
 from tools.sweep.table import tables
-
-Json = Dict[str, Any]
 
 
 def sweep(args: argparse.Namespace) -> Journal:

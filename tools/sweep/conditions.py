@@ -5,11 +5,10 @@ The load average does not show it: it covers the last minute, and so the measure
 
 import os
 import re
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from app.board import Board
-
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 OTHERS = 0.1  # share of the cores' time from which other programs are reported
 

@@ -4,7 +4,8 @@ import math
 import statistics
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
-Json = Dict[str, Any]
+from tools.json_file import Json
+
 Figure = Callable[[Json], Optional[float]]
 P = TypeVar("P", bound=Any)  # with `fps` and `accuracy`
 

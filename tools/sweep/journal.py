@@ -11,15 +11,13 @@ pictures/           one picture with its detections per combination
 import fcntl
 import json
 import os
-from typing import IO, Any, Dict, List, Optional, Sequence, Set
+from typing import IO, Any, List, Optional, Sequence, Set
 
 from app import __version__
 from app.errors import OutputError, UsageError, warn
 from app.files import remove_file, write_file
-from tools.json_file import expecting, read_json
+from tools.json_file import Json, expecting, read_json
 from tools.sweep.grid import ACCURACY, Combination, Task, as_json, from_json
-
-Json = Dict[str, Any]
 
 FORMAT = 1
 WHAT = "a sweep's folder as tools.sweep writes it"

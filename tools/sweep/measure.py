@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from contextlib import ExitStack
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
 
 import cv2
 import numpy as np
@@ -28,13 +28,12 @@ from app.stop import Stop
 from app.timing import WARM_UP_FRAMES
 from app.timing.memory import peak_memory
 from tools.delay import DelayPacer
+from tools.json_file import Json
 from tools.score import LEAST_SCORE
 from tools.sweep.conditions import Conditions
 from tools.sweep.grid import ACCURACY, Combination, from_json
 from tools.sweep.recapture import Recaptured
 from tools.sweep.watching import Found, Watch
-
-Json = Dict[str, Any]
 
 JPEG_QUALITY = 80
 PR_SET_PDEATHSIG = 1  # of prctl(2)

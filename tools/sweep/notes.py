@@ -3,12 +3,11 @@
 import statistics
 from typing import Any, Dict, List, Sequence
 
+from tools.json_file import Json
 from tools.sweep.conditions import disturbances
 from tools.sweep.front import SEEN, Figure, ap50, choices, front, labelled_images, margin, mean_confidence
 from tools.sweep.grid import ACCURACY
 from tools.sweep.ranking import DRIFT
-
-Json = Dict[str, Any]
 
 REACHED = 0.98  # share of the configured rate from which it counts as reached
 

@@ -5,16 +5,15 @@ import glob
 import hashlib
 import os
 from collections import Counter
-from typing import Any, Dict, Optional
+from typing import Optional
 
 from app.address import redacted
 from app.errors import SourceError, UsageError, warn
 from app.files import is_image
 from app.sources import open_source
+from tools.json_file import Json
 from tools.score.labels import Truth
 from tools.sweep.measure import is_camera
-
-Json = Dict[str, Any]
 
 
 def check(args: argparse.Namespace) -> None:

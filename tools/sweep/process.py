@@ -3,13 +3,12 @@
 import json
 import subprocess
 import sys
-from typing import Any, Dict, Set
+from typing import Set
 
 from tqdm import tqdm
 
 from app.errors import ModelError, OutputError, SourceError, UsageError
-
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 STOP_LIMIT = 5.0  # seconds that a measurement has to stop
 # Exit code of a measurement -> the exception it stands for.

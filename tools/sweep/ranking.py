@@ -10,9 +10,9 @@ compared on its own, every pair that is barely distinguishable would be a chance
 """
 
 import math
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import List, Sequence, Tuple
 
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 DRIFT = 0.04  # share of a rate by which a shared machine drifts within a minute
 

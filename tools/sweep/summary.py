@@ -8,17 +8,15 @@ import io
 import json
 import os
 import statistics
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from tools.delay import predicted_fps
-from tools.json_file import expecting
+from tools.json_file import Json, expecting
 from tools.score.coco import read_annotations, read_results
 from tools.sweep.front import front
 from tools.sweep.grid import ACCURACY, Combination
 from tools.sweep.journal import WHAT, Journal
 from tools.sweep.ranking import likely, ranks, variation
-
-Json = Dict[str, Any]
 
 WORK = ("preprocess", "infer", "postprocess", "draw", "sink")  # stages in which the loop does not wait
 

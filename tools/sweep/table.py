@@ -3,11 +3,10 @@
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from app.timing import STAGES
+from tools.json_file import Json
 from tools.sweep.grid import Combination
 from tools.sweep.ranking import DRIFT
 from tools.tables import FigureTable
-
-Json = Dict[str, Any]
 
 NAMES = {"fps": "FPS set"}  # of settings whose column needs more than their name
 SPREAD = ("median", "least", "most")

@@ -1,7 +1,7 @@
 """What looks at the loop during a measurement. It costs the loop next to nothing, and shows nothing."""
 
 import time
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from app.errors import SourceError
 from app.frame import Frame
 from app.overlay import draw
 from app.sinks import Sink
-
-Json = Dict[str, Any]
+from tools.json_file import Json
 
 BOARD_PERIOD = 0.5  # seconds between two readings of power and temperature
 
