@@ -7,8 +7,8 @@ by more than `THRESHOLD` and the spreads do not overlap. A ratio that changed on
 import json
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
-from app.errors import UsageError
-from tools.json_file import Json
+from app.errors import SourceError, UsageError
+from tools.json_file import Json, expecting, read_json
 
 KIND = "bench"  # a report's `kind`
 THRESHOLD = 5.0  # percent
@@ -38,15 +38,14 @@ class Change(NamedTuple):
 
 def read_report(path: str) -> Json:
     """A saved report of `tools.bench`. Raises UsageError for anything else."""
+    what = "a report of: python -m tools.bench --report FILE"
     try:
-        with open(path, encoding="utf-8") as file:
-            report = json.load(file)
-    except OSError as error:
-        raise UsageError(f"--compare {path}: {error.strerror}")
-    except (ValueError, RecursionError):
-        report = None
-    if not isinstance(report, dict) or report.get("kind") != KIND or not isinstance(report.get("sizes"), dict):
-        raise UsageError(f"--compare {path}: not a report of: python -m tools.bench --report FILE")
+        with expecting(path, what):
+            report: Json = read_json(path, what)
+            if report["kind"] != KIND or not isinstance(report["sizes"], dict):
+                raise ValueError("another kind")
+    except SourceError as error:
+        raise UsageError(f"--compare {error}") from error
     return report
 
 

@@ -1,4 +1,4 @@
-"""The figures of `tools.cost` for the terminal: tables in at most 120 columns."""
+"""The figures of `tools.cost` as cells of tables, and as text in at most 120 columns."""
 
 import textwrap
 from typing import Sequence
@@ -8,6 +8,13 @@ from tools.json_file import Json
 from tools.tables import Table
 
 WIDTH = 120  # columns
+SPEEDS = [
+    "size", "input", "billion ops", "MB moved", "floor ms", "by operations", "floor at 5 W", "floor on CPU",
+    "network ms", "frame ms", "FPS",
+]  # fmt: skip
+PUBLISHED = [
+    "network", "runtime", "FPS", "ms", "floor ms", "of peak", "model FPS", "model ms", "error", "left out",
+]  # fmt: skip
 
 
 def lines(result: Json) -> str:
@@ -19,36 +26,48 @@ def lines(result: Json) -> str:
     return "\n\n".join("\n".join(block) for block in blocks)
 
 
+def speed_cells(row: Json) -> list[str]:
+    """One network at one size, under SPEEDS."""
+    height, width = row["input"]
+    star = "*" if row["extrapolated"] else ""
+    return [
+        str(row["size"]),
+        f"{width}x{height}",
+        f"{row['operations_g']:.3f}",
+        f"{row['moved_mb']:.1f}",
+        f"{row['floor_ms']:.2f}",
+        f"{row['bound']['operations']:.0%}",
+        f"{row['floor_5w_ms']:.2f}",
+        f"{row['floor_cpu_ms']:.2f}",
+        f"{row['network_ms']:.2f}{star}",
+        *("-" if row[key] is None else f"{row[key]:.1f}{star}" for key in ("expected_ms", "expected_fps")),
+    ]
+
+
+def published_cells(row: Json) -> list[str]:
+    """A published speed beside the one that the model predicts, under PUBLISHED."""
+    return [
+        row["point"],
+        row["runtime"],
+        f"{row['published_fps']:.2f}",
+        f"{row['published_ms']:.1f}",
+        f"{row['floor_ms']:.1f}",
+        f"{row['of_peak']:.0%}",
+        *("-" if row[key] is None else f"{row[key]:.1f}" for key in ("model_fps", "model_ms")),
+        *("-" if row[key] is None else f"{row[key]:+.1f}%" for key in ("error_percent", "left_out_percent")),
+    ]
+
+
 def model_lines(name: str, rows: Sequence[Json]) -> list[str]:
     """One network at each size."""
-    header = ["size", "input", "billion ops", "MB moved", "floor, ms", "by operations", "at 5 W", "on CPU"]
-    header += ["network, ms", "expected, ms", "FPS"]
-    cells = []
-    for row in rows:
-        height, width = row["input"]
-        star = "*" if row["extrapolated"] else ""
-        cells.append(
-            [
-                str(row["size"]),
-                f"{width}x{height}",
-                f"{row['operations_g']:.3f}",
-                f"{row['moved_mb']:.1f}",
-                f"{row['floor_ms']:.2f}",
-                f"{row['bound']['operations']:.0%}",
-                f"{row['floor_5w_ms']:.2f}",
-                f"{row['floor_cpu_ms']:.2f}",
-                f"{row['network_ms']:.2f}{star}",
-                *("-" if row[key] is None else f"{row[key]:.1f}{star}" for key in ("expected_ms", "expected_fps")),
-            ]
-        )
     title = f"{name}, {rows[0]['weights'] / 1e6:.2f} million weights; GPU in FP16, CPU in FP32"
     note = ["  * outside the range of the published speeds"] if any(row["extrapolated"] for row in rows) else []
-    return [title, *_table(header, cells), *note]
+    return [title, *_table(SPEEDS, [speed_cells(row) for row in rows]), *note]
 
 
 def layer_lines(name: str, rows: Sequence[Json]) -> list[str]:
     """The layers of one network."""
-    header = ["layer", "operator", "output", "billion ops", "MB moved", "floor, ms", "bound by"]
+    header = ["layer", "operator", "output", "billion ops", "MB moved", "floor ms", "bound by"]
     cells = [
         [
             row["layer"],
@@ -66,21 +85,7 @@ def layer_lines(name: str, rows: Sequence[Json]) -> list[str]:
 
 def published_lines(rows: Sequence[Json], fit: Json) -> list[str]:
     """Published speeds beside those that the model predicts, grouped by what they are used for."""
-    header = ["network", "runtime", "FPS", "ms", "floor, ms", "of peak", "model, FPS", "ms", "error", "left out"]
-    cells = [
-        [
-            row["point"],
-            row["runtime"],
-            f"{row['published_fps']:.2f}",
-            f"{row['published_ms']:.1f}",
-            f"{row['floor_ms']:.1f}",
-            f"{row['of_peak']:.0%}",
-            *("-" if row[key] is None else f"{row[key]:.1f}" for key in ("model_fps", "model_ms")),
-            *("-" if row[key] is None else f"{row[key]:+.1f}%" for key in ("error_percent", "left_out_percent")),
-        ]
-        for row in rows
-    ]
-    first, *others = _table(header, cells)
+    first, *others = _table(PUBLISHED, [published_cells(row) for row in rows])
     found = [f"published speeds and the model: {fit['overhead_ms']} ms + floor / {fit['efficiency']}", first]
     use = ""
     for row, line in zip(rows, others):

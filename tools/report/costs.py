@@ -4,6 +4,7 @@ from typing import Sequence
 
 from tools.cost.nano import errors, expectations
 from tools.cost.published import ASSUMPTIONS, FAR, TEST, USES
+from tools.cost.results import PUBLISHED, SPEEDS, published_cells, speed_cells
 from tools.json_file import Json
 from tools.report.section import Section
 from tools.tables import Table
@@ -24,33 +25,21 @@ def of_cost(report: Json, _: str) -> list[Section]:
 
 
 def _section(models: dict[str, list[Json]], published: Sequence[Json], frames: dict[str, tuple[int, int]]) -> Section:
-    rows = [[name, *_row(row)] for name, found in models.items() for row in found]
     expected = Table(
         TITLE,
-        [
-            "model", "size", "input", "10^9 operations", "MB moved", "floor ms", "floor ms at 5 W",
-            "floor ms on the CPU", "network ms", "frame ms", "FPS",
-        ],
-        rows,
+        ["model", *SPEEDS],
+        [[name, *speed_cells(row)] for name, found in models.items() for row in found],
         f"{_of_frames(frames)} On the GPU with TensorRT in FP16, in power mode 10 W unless 5 W is given. Floor: the "
         "least time that the published peaks allow; on the CPU for all four cores in FP32, with no published speed to "
         "compare it with. Network and frame: expected on the GPU, from published speeds of YOLOv3-tiny; * is outside "
         "their range.",
-    )  # fmt: skip
+    )
     points = Table(
         "The cost model against published speeds",
-        ["network", "by", "published FPS", "ms", "floor ms", "model ms", "error", "use", "source"],
-        [
-            [
-                row["point"], row["runtime"], f"{row['published_fps']:g}", f"{row['published_ms']:.1f}",
-                f"{row['floor_ms']:.1f}", "" if row["model_ms"] is None else f"{row['model_ms']:.1f}",
-                "" if row["error_percent"] is None else f"{row['error_percent']:+.0f} %",
-                row["use"], row["source"],
-            ]
-            for row in published
-        ],
+        [*PUBLISHED, "use", "source"],
+        [[*published_cells(row), row["use"], row["source"]] for row in published],
         "Use: " + "; ".join(f"{use}: {USES[use]}" for use in dict.fromkeys(row["use"] for row in published)) + ".",
-    )  # fmt: skip
+    )
     return Section(TITLE, [_in_words(published)], [expected, points], notes=ASSUMPTIONS)
 
 
@@ -71,15 +60,3 @@ def _in_words(published: Sequence[Json]) -> str:
         f"same loop its error is {min(errors[TEST]):.0f} to {max(errors[TEST]):.0f} %, and {max(errors[FAR]):.0f} % "
         "for a network of another kind."
     )
-
-
-def _row(row: Json) -> list[str]:
-    height, width = row["input"]
-    frame, fps = row["expected_ms"], row["expected_fps"]
-    star = " *" if row["extrapolated"] else ""
-    return [
-        str(row["size"]), f"{width}x{height}", f"{row['operations_g']:.2f}", f"{row['moved_mb']:.1f}",
-        f"{row['floor_ms']:.2f}", f"{row['floor_5w_ms']:.2f}", f"{row['floor_cpu_ms']:.1f}",
-        f"{row['network_ms']:.1f}{star}", "" if frame is None else f"{frame:.1f}{star}",
-        "" if fps is None else f"{fps:.0f}{star}",
-    ]  # fmt: skip

@@ -4,6 +4,7 @@ import argparse
 import hashlib
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from app.classification.cifar100 import COARSE, FINE, Batch, Cifar100
@@ -34,6 +35,7 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
     epoch: the number of epochs done. A resumed run keeps the split, but does not repeat the order and augmentation of
     its first epochs.
     """
+    keras.utils.set_random_seed(options.seed)  # the seed of a shuffle counts together with TensorFlow's own
     data = Cifar100(options.data)
     batch = data.load("train")
     superclasses = superclass_of(data, batch)

@@ -1,6 +1,5 @@
 import pytest
 
-from app.errors import UsageError
 from app.modelcard import find_model
 from tools.cost import nano
 from tools.cost.network import Layer, Network
@@ -140,32 +139,3 @@ def test_expectations(monkeypatch):
     assert large["floor_5w_ms"] == pytest.approx(0.564 * 921.6 / 640, abs=0.001)
     assert large["bound"] == {"operations": 1.0, "bytes": 0.0}
     assert (small["extrapolated"], large["extrapolated"]) == (True, False)
-
-
-SHAPES = {
-    "rectangular": (False, (640, 480), [128, 160]),
-    "wide": (False, (1280, 720), [96, 160]),
-    "upright": (False, (480, 640), [160, 128]),
-    "square": (True, (640, 480), [160, 160]),
-}
-
-
-@pytest.mark.parametrize("square, frame, shape", SHAPES.values(), ids=SHAPES.keys())
-def test_inputs_are_letterboxed_as_the_program_does(monkeypatch, square, frame, shape):
-    monkeypatch.setattr(nano, "load", lambda path: None)
-    monkeypatch.setattr(nano, "fixed_size", lambda model: None)
-    monkeypatch.setattr(nano, "measure", lambda model, height, width: (height, width))
-    assert nano.networks("any", [160], square, frame) == [(160, tuple(shape))]
-
-
-def test_a_network_of_one_size_has_one_row_and_no_loop():
-    (row,) = nano.expectations(RESNET, [160, 416])
-    assert (row["size"], row["input"]) == (32, [32, 32])
-    assert row["floor_ms"] > 0
-    assert row["expected_ms"] is row["expected_fps"] is None
-
-
-@pytest.mark.parametrize("size", [0, -32, 100])
-def test_sizes_that_no_network_takes(size):
-    with pytest.raises(UsageError, match="multiple of 32"):
-        nano.expectations(RESNET, [160, size])

@@ -141,7 +141,6 @@ def test_from_the_web(weights, give, server, capsys):
 @pytest.mark.parametrize(
     "path, changes, phrase",
     [
-        pytest.param("/absent", {}, "answered 404", id="not found"),
         pytest.param("/other", {}, "wrong checksum", id="another archive"),
         pytest.param("/good", {"md5": "0" * 32}, "wrong checksum", id="another checksum"),
         pytest.param("/truncated", {}, "broke off|wrong checksum", id="truncated"),
@@ -151,11 +150,6 @@ def test_a_web_server_that_fails(weights, give, server, path, changes, phrase):
     give(server + path, **changes)
     fails(phrase)
     fails(f"download {server}{path} elsewhere")
-
-
-def test_the_next_source_is_tried(weights, give, server):
-    give(server + "/absent", server + "/truncated", server + "/good")
-    fetched(weights)
 
 
 @pytest.mark.parametrize(
@@ -308,11 +302,9 @@ def test_a_link_in_the_place_of_the_folder(weights, tmp_path):
     fetched(weights, put(tmp_path / "stick"))
     assert not (weights / DATA).is_symlink()
     assert (tmp_path / "elsewhere" / "test.bin").read_bytes() == b"1"
-
-
-def test_a_link_to_nowhere_in_the_place_of_the_folder(weights, tmp_path):
+    shutil.rmtree(str(weights / DATA))
     (weights / DATA).symlink_to(tmp_path / "absent")
-    fetched(weights, put(tmp_path / "stick"))
+    fetched(weights, str(tmp_path / "stick"))
 
 
 def test_a_file_in_the_place_of_the_folder(weights, tmp_path):
@@ -320,11 +312,6 @@ def test_a_file_in_the_place_of_the_folder(weights, tmp_path):
     with pytest.raises(ModelError, match="is not a folder; move it away"):
         fetch("cifar-100", put(tmp_path / "stick"))
     (weights / DATA).unlink()
-
-
-def test_full_disk(weights, tmp_path, full_disk):
-    with pytest.raises(ModelError, match="disk is full"):
-        fetch("cifar-100", put(tmp_path / "stick"))
 
 
 @pytest.mark.slow
@@ -348,16 +335,6 @@ def test_interruption(weights, tmp_path, give, served):
     assert "interrupted" in err.splitlines()[-1]
     assert contents(weights) == changed(test=None)
     shutil.rmtree(str(weights / DATA))
-
-
-def test_interruption_while_it_is_written(weights, tmp_path, monkeypatch):
-    def interrupt(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Cifar100, "count", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        fetch("cifar-100", put(tmp_path / "stick"))
-    assert os.listdir(str(weights)) == []
 
 
 def test_command(weights, tmp_path, capsys):

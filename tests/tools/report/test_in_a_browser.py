@@ -37,9 +37,6 @@ TEXT_OUTSIDE = """
             const box = t.getBoundingClientRect();
             return box.left < whole.left - 1 || box.right > whole.right + 1 || box.top < whole.top - 1
                 || box.bottom > whole.bottom + 1}).map(t => t.textContent)})"""
-TWICE = """
-    const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
-    return ids.filter((id, i) => ids.indexOf(id) !== i)"""
 SMALLEST_LETTERS = """
     return Math.min(...[...document.querySelectorAll('svg text')].map(t => t.getBoundingClientRect())
         .filter(b => b.width > b.height).map(b => b.height))"""
@@ -100,6 +97,7 @@ def pages(tmp_path_factory):
 COST = {
     "size": 416, "input": [320, 416], "operations_g": 4.2807, "moved_mb": 32.2, "floor_ms": 9.6, "floor_5w_ms": 13.8,
     "floor_cpu_ms": 94.4, "network_ms": 16.8, "expected_ms": 34.3, "expected_fps": 29.1, "extrapolated": True,
+    "bound": {"operations": 0.95, "bytes": 0.05},
 }  # fmt: skip
 
 
@@ -140,39 +138,22 @@ def test_it_renders(browser, pages, name, width):
     assert browser.execute_script("return document.images.length") > 0
     assert browser.execute_script(BROKEN_IMAGES) == 0
     assert browser.execute_script(EMPTY_DRAWINGS) == 0
-    assert browser.execute_script(TWICE) == []
     assert browser.execute_script(OVERFLOW) == 0
     assert browser.execute_script(TOO_WIDE) == []
     assert browser.execute_script(TEXT_OUTSIDE) == []
     assert browser.execute_script(SMALLEST_LETTERS) >= 9, "on a phone too"
+    if width == WIDTHS["desktop"]:
+        assert browser.execute_script(WIDER_THAN_THEIR_BOX) == []
 
 
-def test_a_wide_table_scrolls_in_its_box(browser, pages):
-    look(browser, pages["everything"], WIDTHS["phone"])
-    box = "document.querySelector('.scroll')"
-    assert browser.execute_script(f"return {box}.scrollWidth > {box}.clientWidth")
-    browser.execute_script(f"{box}.scrollLeft = 100")
-    first = browser.execute_script(
-        f"return {box}.querySelector('td').getBoundingClientRect().left - {box}.getBoundingClientRect().left"
-    )
-    assert abs(first) < 3, "what names the row stays in sight"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_table_is_cut_on_a_desktop(browser, pages, name):
-    look(browser, pages[name], WIDTHS["desktop"])
-    assert browser.execute_script(WIDER_THAN_THEIR_BOX) == []
-
-
-def test_a_tables_header_stays_in_sight(browser, pages):
+def test_a_table_scrolls_in_its_box_and_its_names_stay_in_sight(browser, pages):
     look(browser, pages["everything"], WIDTHS["phone"], height=400)
     box = "document.querySelector('.scroll')"
-    browser.execute_script(f"{box}.scrollTop = 100")
-    assert browser.execute_script(f"return {box}.scrollTop") == 100, "it is higher than the screen"
-    head = browser.execute_script(
-        f"return {box}.querySelector('th').getBoundingClientRect().top - {box}.getBoundingClientRect().top"
-    )
-    assert abs(head) < 3
+    browser.execute_script(f"{box}.scrollLeft = {box}.scrollTop = 100")
+    assert browser.execute_script(f"return [{box}.scrollLeft, {box}.scrollTop]") == [100, 100]
+    for cell, side in (("td", "left"), ("th", "top")):
+        places = (f"{element}.getBoundingClientRect().{side}" for element in (f"{box}.querySelector('{cell}')", box))
+        assert abs(browser.execute_script("return " + " - ".join(places))) < 3
 
 
 def test_on_a_phone_half_of_a_table_is_left_for_figures(browser, pages):
@@ -203,19 +184,6 @@ def test_a_picture_opens_enlarged_and_closes_again(browser, pages, width):
     assert not browser.execute_script("return document.querySelector('.shut').checkVisibility()")
 
 
-def test_names_appear_as_text(browser, pages):
-    said, _ = look(browser, pages["evil"])
-    assert said == []
-    evil = " ".join(reports.EVIL.split())
-    shown = browser.execute_script("return document.body.innerText")
-    assert shown.count(evil) >= 11
-    assert browser.title == evil
-    assert browser.execute_script("return document.scripts.length") == 0
-    texts = browser.execute_script("return [...document.querySelectorAll('svg text')].map(t => t.textContent)")
-    assert texts.count(reports.EVIL) >= 3
-    assert browser.execute_script("return document.images[0].alt") == reports.EVIL
-
-
 def test_contents_lead_to_their_sections(browser, pages):
     look(browser, pages["everything"])
     links = browser.execute_script("return [...document.querySelectorAll('nav a')].map(a => [a.hash, a.innerText])")
@@ -243,14 +211,3 @@ def test_it_prints(browser, pages, name):
             assert browser.execute_script(after, last) in ("avoid", None), "what it is about is on the same sheet"
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-
-
-def test_a_screenshot_is_not_blank(browser, pages):
-    import cv2
-    import numpy as np
-
-    look(browser, pages["everything"])
-    image = cv2.imdecode(np.frombuffer(browser.get_screenshot_as_png(), np.uint8), cv2.IMREAD_COLOR)
-    assert image.shape[1] == WIDTHS["desktop"]
-    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20
-    assert (image.min(axis=2) > 250).mean() > 0.3, "black on white"

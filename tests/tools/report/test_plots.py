@@ -63,13 +63,9 @@ def test_lines_of_a_legend_are_longer_than_their_patterns():
         assert shown.handlelength * LEGEND_FONT >= 1.4 * period
 
 
-def test_points_at_one_place():
-    drawn(plots.accuracy_against_speed([Point(30, 0.5, look) for look in MANY[:4]], "AP50", "FPS"))
-
-
-@pytest.mark.parametrize("accuracy", (0.0, 1.0))
-def test_no_and_full_accuracy(accuracy):
-    drawn(plots.accuracy_against_speed([Point(30, accuracy, MANY[0]), Point(60, accuracy, MANY[1])], "AP50", "FPS"))
+@pytest.mark.parametrize("accuracy", (0.0, 0.5, 1.0))
+def test_points_at_one_place(accuracy):
+    drawn(plots.accuracy_against_speed([Point(30, accuracy, look) for look in MANY[:4]], "AP50", "FPS"))
 
 
 @pytest.mark.parametrize("count", (1, 3, len(MANY)))

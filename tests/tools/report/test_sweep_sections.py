@@ -141,14 +141,6 @@ def test_waiting_for_a_picture_is_in_the_table_and_in_no_other_figure(tmp_path):
     assert dict(zip(after.tables[2].header, after.tables[2].rows[0]))["capture"] == "55.50"
 
 
-def test_folders_of_one_name_have_different_titles(tmp_path):
-    titles = []
-    for name in ("val", "street"):
-        reports.make_sweep(tmp_path / name, source=name + "/images")
-        titles += [section.title for section in sweeps.read(str(tmp_path / name))[0]]
-    assert titles == ["Settings, on val/images", "Settings, on street/images"]
-
-
 def test_nothing_measured_yet(tmp_path):
     reports.make_sweep(tmp_path, measured=0)
     (section,), (*_, frame) = sweeps.read(str(tmp_path))
@@ -177,12 +169,6 @@ def test_where_nothing_was_found(tmp_path):
     reports.make_sweep(tmp_path, found=0)
     (section,), _ = sweeps.read(str(tmp_path))
     assert len(section.plots) == 3, "without confidence there is no first one"
-
-
-def test_a_password_is_not_shown(tmp_path):
-    reports.make_sweep(tmp_path, source="rtsp://me:secret@10.0.0.7/live")
-    (section,), _ = sweeps.read(str(tmp_path))
-    assert section.title == "Settings, on rtsp://***@10.0.0.7/live"
 
 
 def test_a_damaged_picture_is_left_out(tmp_path, capsys):

@@ -1,15 +1,10 @@
-import json
-import os
 import random
 
 import numpy as np
 import pytest
-from support.program import MODEL
-from test_precision import DATA, dataset, needs_data, results
+from test_precision import dataset, results
 
-from app.modelcard import read_card
 from tools.score import chance
-from tools.score.labels import read_truth
 from tools.score.precision import evaluate
 
 BOXES = [[10 * n, 5 * n, 30, 20] for n in range(8)]
@@ -68,22 +63,6 @@ def test_the_deviation_is_that_of_other_pictures():
 def test_nothing_labelled():
     nothing = evaluate(dataset(), results())
     assert chance.compare(nothing, nothing)["difference"] is None
-
-
-@pytest.mark.slow
-@needs_data
-@pytest.mark.skipif(not os.path.exists(MODEL), reason="no model: make demo")
-def test_more_than_chance_and_chance():
-    labels = read_card(MODEL).labels
-    truth = read_truth(os.path.join(DATA, "images"), os.path.join(DATA, "labels"), labels)
-    at = {}
-    for size in (160, 320, 416):
-        with open(os.path.join(DATA, f"darknet-{size}.json")) as file:
-            at[size] = evaluate(truth.dataset, json.load(file))
-    better = chance.compare(at[320], at[160], draws=60)
-    assert 0 < better["low"] < better["difference"] < better["high"]
-    alike = chance.compare(at[416], at[320], draws=60)
-    assert alike["low"] < 0 < alike["high"]
 
 
 @pytest.mark.parametrize(

@@ -114,33 +114,23 @@ def test_no_category_is_a_class(folder):
 @pytest.mark.parametrize(
     "content, phrase",
     [
-        pytest.param("", "not a COCO file", id="empty"),
         pytest.param("no json", "not a COCO file", id="text"),
         pytest.param("[" * 200000, "not a COCO file", id="deeply nested"),
-        pytest.param('{"a":' * 200000, "not a COCO file", id="deeply nested objects"),
         pytest.param([], "not a COCO file", id="a list"),
         pytest.param({}, "its images should be a list", id="no lists"),
         pytest.param(changed("annotations"), "its annotations should be a list", id="no annotations"),
-        pytest.param(changed("categories", to={}), "its categories should be a list", id="categories as an object"),
         pytest.param(changed("categories", to=[]), "has no categories", id="no categories"),
         pytest.param(changed("images", 0, to=7), "images[0]: should be an object", id="an image that is a number"),
         pytest.param(changed("images", 1, "id"), "images[1]: its id should be", id="an image without id"),
-        pytest.param(changed("images", 1, "id", to="30"), "images[1]: its id should be", id="id as text"),
         pytest.param(changed("images", 1, "id", to=True), "images[1]: its id should be", id="id as boolean"),
         pytest.param(changed("images", 1, "id", to=2**64), "images[1]: its id should be", id="huge id"),
         pytest.param(changed("images", 1, "file_name", to=7), "images[1]: its file_name should be", id="name"),
         pytest.param(changed("images", 0, "width", to=-1), "images[0]: its width should be", id="negative width"),
-        pytest.param(changed("images", 0, "height"), "images[0]: its height should be", id="no height"),
-        pytest.param(changed("categories", 0, "name", to=[]), "categories[0]: its name should be", id="name as list"),
         pytest.param(changed("annotations", 1, "bbox"), "annotations[1]: its bbox should be", id="no box"),
         pytest.param(changed("annotations", 1, "bbox", to=[1, 2, 3]), "annotations[1]: its bbox", id="three sides"),
-        pytest.param(changed("annotations", 1, "bbox", to=[1, 2, 3, "4"]), "annotations[1]: its bbox", id="text"),
         pytest.param(changed("annotations", 1, "bbox", to=[1, 2, -3, 4]), "annotations[1]: its bbox", id="negative"),
         pytest.param(
             changed("annotations", 1, "bbox", to=[1, 2, 3, float("nan")]), "annotations[1]: its bbox", id="NaN"
-        ),
-        pytest.param(
-            changed("annotations", 1, "bbox", to=[1, float("inf"), 3, 4]), "annotations[1]: its bbox", id="infinite"
         ),
         pytest.param(changed("annotations", 0, "area", to=-1), "annotations[0]: its area should be", id="area"),
         pytest.param(changed("annotations", 0, "iscrowd", to=2), "annotations[0]: its iscrowd should be", id="crowd"),
@@ -149,7 +139,6 @@ def test_no_category_is_a_class(folder):
             changed("annotations", 0, "category_id", to=1), "annotations[0]: there is no category_id 1", id="category"
         ),
         pytest.param(extended("annotations"), "the id of annotations occurs twice: 9", id="annotation twice"),
-        pytest.param(extended("images", file_name="c.jpg"), "the id of images occurs twice: 30", id="image id twice"),
         pytest.param(extended("images", id=1), "an image occurs twice: 'a.jpg'", id="image twice"),
         pytest.param(extended("categories", name="x"), "the id of categories occurs twice: 63", id="category id"),
         pytest.param(extended("categories", id=1, name="sofa"), "a category occurs twice: 'couch'", id="name twice"),
@@ -162,12 +151,6 @@ def test_malformed(folder, content, phrase):
     assert message.startswith(str(folder / "labels.json") + ": ")
     assert phrase in message
     assert len(message.splitlines()) == 1
-
-
-def test_not_a_text_file(folder):
-    (folder / "labels.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SourceError, match="labels.json: not a COCO file"):
-        read_truth(str(folder), str(folder / "labels.json"), NAMES)
 
 
 RESULT = {"image_id": 7, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}

@@ -30,23 +30,15 @@ def moved(iou_times_1000):
 @pytest.mark.parametrize(
     "objects, detections, verdicts, fates",
     [
-        pytest.param([(CAT, BOX)], [(CAT, BOX)], ["correct"], ["found"], id="exact"),
-        pytest.param([(CAT, BOX)], [(CAT, moved(501))], ["correct"], ["found"], id="just above 0.5"),
         pytest.param([(CAT, [0, 0, 10, 20])], [(CAT, [0, 0, 10, 10])], ["correct"], ["found"], id="0.5"),
         pytest.param([(CAT, BOX)], [(CAT, moved(499))], ["localisation"], ["localisation"], id="just below 0.5"),
-        pytest.param([(CAT, BOX)], [(CAT, moved(101))], ["localisation"], ["localisation"], id="just above 0.1"),
         pytest.param([(CAT, [0, 0, 10, 10])], [(CAT, [0, 0, 1, 10])], ["localisation"], ["localisation"], id="0.1"),
         pytest.param([(CAT, BOX)], [(CAT, moved(99))], ["background"], ["missed"], id="just below 0.1"),
         pytest.param([(CAT, BOX)], [(DOG, moved(501))], ["confusion"], ["confusion"], id="another class, above 0.5"),
-        pytest.param([(CAT, BOX)], [(DOG, moved(499))], ["background"], ["missed"], id="another class, below 0.5"),
         pytest.param([(CAT, BOX)], [(CAT, BOX)] * 2, ["correct", "duplicate"], ["found"], id="twice"),
-        pytest.param(
-            [(CAT, BOX)], [(CAT, BOX), (CAT, moved(501))], ["correct", "duplicate"], ["found"], id="twice, above 0.5"
-        ),
         pytest.param(
             [(CAT, BOX)], [(CAT, BOX), (CAT, moved(499))], ["correct", "localisation"], ["found"], id="near a found one"
         ),
-        pytest.param([(CAT, BOX)], [(CAT, BOX), (DOG, BOX)], ["correct", "confusion"], ["found"], id="two classes"),
         pytest.param(
             [(CAT, BOX), (DOG, BOX)], [(CAT, BOX)] * 2, ["correct", "duplicate"], ["found", "missed"],
             id="a duplicate rather than a confusion",
@@ -59,13 +51,10 @@ def moved(iou_times_1000):
             [(CAT, BOX)], [(CAT, moved(300)), (DOG, BOX)], ["localisation", "confusion"], ["confusion"],
             id="lost to both",
         ),
-        pytest.param([(CAT, BOX)], [], [], ["missed"], id="no detections"),
-        pytest.param([], [(CAT, BOX)], ["background"], [], id="no objects"),
         pytest.param([], [], [], [], id="nothing"),
         pytest.param(
             [(CAT, BOX, 1)], [(CAT, [120, 120, 10, 10])] * 2, ["ignored"] * 2, [], id="two in a crowd",
         ),
-        pytest.param([(CAT, BOX, 1)], [(DOG, BOX)], ["background"], [], id="another class than the crowd's"),
         pytest.param([(CAT, BOX, 1)], [(CAT, moved(250))], ["background"], [], id="the lesser part on a crowd"),
         pytest.param(
             [(CAT, BOX, 1), (CAT, BOX)], [(CAT, BOX)] * 2, ["correct", "ignored"], ["found"], id="one of a crowd",

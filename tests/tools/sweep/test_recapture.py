@@ -1,7 +1,6 @@
 import threading
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,12 +48,6 @@ def test_frames_fit_within_the_capture_in_their_own_proportions():
     assert list(map(size_of, frames)) == [(320, 240), (320, 180), (180, 240), (320, 240), (100, 50), (1, 1), (320, 1)]
 
 
-def test_smaller_ones_are_untouched():
-    image = np.random.RandomState(0).randint(0, 255, (48, 64, 3)).astype(np.uint8)
-    assert shrink(image, 64, 48) is image
-    assert shrink(image, 100, 48) is image
-
-
 def test_by_area():
     """Of 2x2 pixels the mean: nothing is left out, as by nearest neighbours, and nothing rings."""
     image = np.zeros((4, 4, 3), np.uint8)
@@ -100,16 +93,6 @@ def test_what_is_told_of_the_source_is_told_of_this_one():
     assert album.closed
 
 
-def test_a_real_source():
-    before = set(threading.enumerate())
-    with Recaptured(open_source("test://320x240?frames=10"), 64, 64) as source:
-        frames = [frame for frame in source if frame is not None]
-        assert source.captured == 10
-    assert [frame.index for frame in frames] == list(range(10))
-    assert {size_of(frame) for frame in frames} == {(64, 48)}
-    assert set(threading.enumerate()) == before
-
-
 def test_a_camera():
     before = set(threading.enumerate())
     with Recaptured(open_source("test://320x240@30?live"), 64, 64) as source:
@@ -125,8 +108,3 @@ def test_a_camera():
     assert {size_of(frame) for frame in taken} == {(64, 48)} == set(prepared)
     assert taken[0].index < taken[1].index < taken[2].index
     assert set(threading.enumerate()) == before
-
-
-@pytest.mark.parametrize("within", [(64, 48), (10, 10)])
-def test_no_frame_is_no_frame(within):
-    assert list(Recaptured(Album([]), *within)) == []
