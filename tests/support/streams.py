@@ -14,6 +14,18 @@ SETTLED = 0.4  # seconds in which the servers' threads have seen a change
 QUIET = 0.3  # seconds in which nothing comes, if nothing is to come
 
 
+def write_video(path, images):
+    """A video of these pictures (h, w, 3), or of so many grey ones of 96x64, each 10 levels brighter; its path."""
+    if isinstance(images, int):
+        images = [np.full((64, 96, 3), 10 * index, np.uint8) for index in range(images)]
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (width, height))
+    for image in images:
+        writer.write(image)
+    writer.release()
+    return str(path)
+
+
 def numbers(capture, count):
     stamps = []
     for _ in range(count):

@@ -1,8 +1,8 @@
 import json
 
 import cv2
-import numpy as np
 import pytest
+from support.streams import write_video
 
 from app.errors import SourceError
 from tools import demo
@@ -10,10 +10,7 @@ from tools import demo
 
 def test_the_still_is_the_fullest_frame(tmp_path):
     video, lines, still = (str(tmp_path / name) for name in ("video.avi", "lines.jsonl", "still.jpg"))
-    writer = cv2.VideoWriter(video, cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
-    for index in range(3):
-        writer.write(np.full((64, 96, 3), 10 * index, np.uint8))
-    writer.release()
+    write_video(video, 3)
     with open(lines, "w") as file:
         for number, count in enumerate([0, 2, 1]):
             file.write(json.dumps({"frame": number, "detections": [{"score": 0.5}] * count}) + "\n")

@@ -3,8 +3,8 @@ import os
 import re
 
 import cv2
-import numpy as np
 import pytest
+from support.streams import write_video
 
 from app import __version__
 from app.errors import ModelError
@@ -19,12 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def video(tmp_path):
-    path = str(tmp_path / "video.avi")
-    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 25, (96, 64))
-    for index in range(20):
-        writer.write(np.full((64, 96, 3), 10 * index, np.uint8))
-    writer.release()
-    return path
+    return write_video(tmp_path / "video.avi", 20)
 
 
 QUICK = ["--sizes", "64", "--rounds", "2", "--seconds", "0.1"]

@@ -3,6 +3,7 @@ import io
 import json
 
 import pytest
+from support import reports
 
 from app.errors import SourceError
 from tools.sweep import summary
@@ -20,24 +21,14 @@ FREE = Combination(None, 320, None, "onnx", "deadline")
 def measured(fps=20.0, **fields):
     """What a measurement says."""
     times = dict(STAGES, **fields.pop("stages", {}))
-    result = {
-        "frames": 50,
-        "fps": {"configured": None, "real": fps},
-        "stages_ms": {stage: {"mean": ms, "p50": ms, "p95": ms, "p99": ms} for stage, ms in times.items()},
-        "latency_ms": {"p50": 20.0, "p95": 30.0, "p99": 40.0},
-        "latency_percentiles_ms": [10.0, 20.0, 30.0],
-        "captured": 50,
-        "dropped": 0,
-        "live": False,
-        "overlapped": False,
-        "memory_mb": 200.0,
-        "power_w": None,
-        "temperature_c": None,
-        "detections": {"count": 100, "mean_score": 0.5},
-        "captured_size": [320, 240],
-        "input": [160, 128],
-        "backend": "onnxruntime",
-    }
+    result = dict(
+        reports.measurement(KEPT),
+        fps={"configured": None, "real": fps},
+        stages_ms={stage: reports.percentiles(ms) for stage, ms in times.items()},
+        latency_ms={"p50": 20.0, "p95": 30.0, "p99": 40.0},
+        detections={"count": 80, "mean_score": 0.5},
+        memory_mb=200.0,
+    )
     return dict(result, **fields)
 
 

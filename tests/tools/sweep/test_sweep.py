@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from support import program
 from support.program import PATIENCE, ROOT
+from support.streams import write_video
 
 from app.errors import UsageError
 from app.modelcard import find_model
@@ -36,28 +37,19 @@ QUICK = ["--backends", "onnx", "--captures", "own", "--sizes", "32", "--fps", "m
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    """No warnings of this machine, and SIGTERM as it was."""
+    """No warnings of this machine; SIGTERM and OpenCV's threads as they were."""
     monkeypatch.setattr(sweep.Board, "complaints", lambda self: [])
     monkeypatch.setattr(process, "_said", set())
-    before = signal.getsignal(signal.SIGTERM)
+    before, threads = signal.getsignal(signal.SIGTERM), cv2.getNumThreads()
     yield
     signal.signal(signal.SIGTERM, before)
-
-
-def write_video(path, images):
-    height, width = images[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (width, height))
-    for image in images:
-        writer.write(image)
-    writer.release()
-    return str(path)
+    cv2.setNumThreads(threads)
 
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """Eight frames of 96x64 in which there is nothing."""
-    path = tmp_path_factory.mktemp("video") / "video.avi"
-    return write_video(path, [np.full((64, 96, 3), 10 * index, np.uint8) for index in range(8)])
+    return write_video(tmp_path_factory.mktemp("video") / "video.avi", 8)
 
 
 @pytest.fixture(scope="module")
@@ -71,26 +63,19 @@ def street(tmp_path_factory):
 @pytest.fixture(scope="module")
 def complete(video, tmp_path_factory):
     """The folder of a sweep with one measurement, and the command."""
-    command = ["--cam", video, *QUICK, "--backends", "auto"]
-    return run_once(command, tmp_path_factory.mktemp("complete") / "run")
-
-
-@pytest.fixture
-def done(complete, tmp_path):
-    """A copy of it, and the command that continues it."""
-    return copy_of(complete, tmp_path / "run")
-
-
-def run_once(command, run):
+    run, command = tmp_path_factory.mktemp("complete") / "run", ["--cam", video, *QUICK, "--backends", "auto"]
     before = signal.getsignal(signal.SIGTERM)
     assert sweep.main([*command, "--run", str(run)]) == 0
     signal.signal(signal.SIGTERM, before)
     return run, command
 
 
-def copy_of(swept, run):
-    shutil.copytree(str(swept[0]), str(run))
-    return run, [*swept[1], "--run", str(run)]
+@pytest.fixture
+def done(complete, tmp_path):
+    """A copy of it, and the command that continues it."""
+    run, command = complete
+    shutil.copytree(str(run), str(tmp_path / "run"))
+    return tmp_path / "run", [*command, "--run", str(tmp_path / "run")]
 
 
 @pytest.fixture(scope="module")
@@ -108,13 +93,6 @@ def labelled(tmp_path_factory):
     (folder / "labels" / "street.txt").write_text(line)
     (folder / "labels" / "empty.txt").write_text("")
     return folder
-
-
-@pytest.fixture(scope="module")
-def scored(labelled, tmp_path_factory):
-    """The folder of a sweep of these images at two sizes, and the command."""
-    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK]
-    return run_once([*command, "--sizes", "64", "320"], tmp_path_factory.mktemp("scored") / "run")
 
 
 def start(*args):
@@ -258,12 +236,13 @@ def test_another_sweep_there(done, capsys):
     assert "it differs in: confidence, sizes" in line
 
 
-def test_labels(scored, tmp_path, capsys):
+def test_labels(labelled, tmp_path, capsys):
     """Of two pictures each is looked at once for accuracy, and turn after turn for speed."""
-    run, command = copy_of(scored, tmp_path / "run")
-    assert sweep.main(command) == 0
+    run, sizes = str(tmp_path / "run"), ["--sizes", "64", "320"]
+    command = ["--images", str(labelled / "images"), "--labels", str(labelled / "labels"), *QUICK, *sizes]
+    assert sweep.main([*command, "--run", run]) == 0
     out = capsys.readouterr().out
-    journal = Journal.read(str(run))
+    journal = Journal.read(run)
     assert [m["frames"] for m in journal.measurements if m["round"] == 0] == [2, 2]
     assert [m["frames"] for m in journal.measurements if m["round"] == 1] == [6, 6]  # whole turns, at least 5
     small, large = rows(journal)
@@ -371,12 +350,8 @@ def camera_spec(folder):
 
 def test_a_backend_that_is_replaced_meanwhile(tmp_path):
     spec = dict(camera_spec(tmp_path), backends={"onnx": "onnxruntime 0.1 CPU"})
-    threads = cv2.getNumThreads()
-    try:
-        with pytest.raises(UsageError, match="was onnxruntime 0.1 CPU when the sweep began, and is onnxruntime"):
-            measure.measure(spec)
-    finally:
-        cv2.setNumThreads(threads)
+    with pytest.raises(UsageError, match="was onnxruntime 0.1 CPU when the sweep began, and is onnxruntime"):
+        measure.measure(spec)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -387,13 +362,9 @@ def test_what_a_camera_gives_while_the_model_is_loaded_is_not_dropped(tmp_path, 
         time.sleep(1)
         return opened(*args)
 
-    opened, threads = measure.open_backend, cv2.getNumThreads()
+    opened = measure.open_backend
     monkeypatch.setattr(measure, "open_backend", open_late)
-    spec = camera_spec(tmp_path)
-    try:
-        measured = measure.measure(spec)
-    finally:
-        cv2.setNumThreads(threads)
+    measured = measure.measure(camera_spec(tmp_path))
     assert measured["live"]
     assert measured["frames"] == 8
     assert measured["captured_size"] == (64, 48)
@@ -428,7 +399,7 @@ def test_odd_pictures(tmp_path, capsys):
 
 
 def test_a_video_of_one_frame(tmp_path):
-    path = write_video(tmp_path / "one.avi", [np.zeros((64, 96, 3), np.uint8)])
+    path = write_video(tmp_path / "one.avi", 1)
     run = str(tmp_path / "run")
     assert sweep.main(["--cam", path, *QUICK, "--run", run]) == 0
     assert Journal.read(run).measurements[0]["frames"] == 5
