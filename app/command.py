@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import threading
-from typing import Any, Callable, NoReturn, Sequence
+from typing import Any, Callable, NoReturn, Sequence, Tuple
 
 from app.errors import NanoyoloError, OutputError, UsageError
 
@@ -32,6 +32,21 @@ def number(kind: type, low: float, high: float, name: str) -> Any:
         if value is None or not low <= value <= high:  # also refuses NaN
             raise argparse.ArgumentTypeError(f"{name} should be from {low:g} to {high:g}, is {text}")
         return value
+
+    return parse
+
+
+def size(name: str, least: Tuple[int, int], most: int) -> Any:
+    """An argparse type: WIDTHxHEIGHT in pixels as a pair, from `least` to `most` a side; errors call it `name`."""
+
+    def parse(text: str) -> Tuple[int, int]:
+        sides = text.split("x")
+        if len(sides) == 2 and all(side.isdecimal() for side in sides):
+            width, height = map(int, sides)
+            if least[0] <= width <= most and least[1] <= height <= most:
+                return width, height
+        limits = f"from {least[0]}x{least[1]} to {most}x{most}"
+        raise argparse.ArgumentTypeError(f"{name} should be WIDTHxHEIGHT, as 640x480, {limits}, is {text}")
 
     return parse
 

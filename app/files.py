@@ -72,6 +72,14 @@ def write_file(path: str, data: bytes) -> None:
             os.remove(temporary)
 
 
+def make_folder(path: str) -> None:
+    """Create a folder, and those that it is in, if it does not exist. Raises OutputError."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot create it: {error.strerror}") from error
+
+
 def remove_file(path: str) -> None:
     """Remove a file, if there is one. Raises OutputError."""
     try:

@@ -36,7 +36,7 @@ def report_cnn(dropout: float = 0.2) -> keras.Model:
     x = _unit(x, 512, 1, dropout)
     x = _unit(x, 512, 1, dropout)
     x = layers.MaxPooling2D(3, **VALID)(x)  # 1x1
-    return _model("report_cnn", inputs, _dense(layers.Flatten(data_format="channels_last")(x)))
+    return keras.Model(inputs, _dense(layers.Flatten(data_format="channels_last")(x)), name="report_cnn")
 
 
 def report_fast(dropout: float = 0.2) -> keras.Model:
@@ -47,7 +47,7 @@ def report_fast(dropout: float = 0.2) -> keras.Model:
     inputs, x = _normalised()
     for filters in (32, 64, 128):  # 16x16, 8x8, 4x4
         x = _unit(x, filters, 2, dropout, "he_normal")
-    return _model("report_fast", inputs, _dense(layers.Flatten(data_format="channels_last")(x)))
+    return keras.Model(inputs, _dense(layers.Flatten(data_format="channels_last")(x)), name="report_fast")
 
 
 def report_deep(dropout: float = 0.2) -> keras.Model:
@@ -60,7 +60,8 @@ def report_deep(dropout: float = 0.2) -> keras.Model:
         for _ in range(3):
             x = _unit(x, filters, 1, dropout, "he_normal")
         x = layers.MaxPooling2D(2, **VALID)(x)
-    return _model("report_deep", inputs, _dense(layers.GlobalAveragePooling2D(data_format="channels_last")(x)))
+    x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
+    return keras.Model(inputs, _dense(x), name="report_deep")
 
 
 def nano_resnet(dropout: float = 0.0) -> keras.Model:
@@ -112,7 +113,7 @@ def _resnet(name: str, stem: int, stages: tuple, dropout: float) -> keras.Model:
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
-    return _model(name, inputs, _dense(x))
+    return keras.Model(inputs, _dense(x), name=name)
 
 
 def _residual(x: object, filters: int, stride: int) -> object:
@@ -131,7 +132,3 @@ def _conv_norm(x: object, filters: int, size: int, stride: int, gamma: str = "on
 def _dense(x: object) -> object:
     """The logits, in float32 even in mixed precision."""
     return layers.Dense(CLASSES, dtype="float32", name="logits")(x)
-
-
-def _model(name: str, inputs: object, outputs: object) -> keras.Model:
-    return keras.Model(inputs, outputs, name=name)

@@ -29,9 +29,7 @@ def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
     names, nodes = emitter.names, emitter.nodes
     _, height, width, channels = model.inputs[0].shape
     images = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", channels, height, width])
-    logits = helper.make_tensor_value_info(
-        names[_key(model.outputs[0])], TensorProto.FLOAT, ["n", model.output_shape[1]]
-    )
+    logits = helper.make_tensor_value_info(names[id(model.outputs[0])], TensorProto.FLOAT, ["n", model.output_shape[1]])
     graph = helper.make_graph(nodes, model.name, [images], [logits], emitter.initializers())
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], producer_name="nanoyolo")
     proto.ir_version = 7
@@ -40,7 +38,7 @@ def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
 
 
 class _Emitter:
-    """Nodes and constants so far. names: the ONNX tensor of each Keras tensor, by `_key`."""
+    """Nodes and constants so far. names: the ONNX tensor of each Keras tensor, by its id()."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -56,10 +54,10 @@ class _Emitter:
 
     def add(self, layer: Any) -> None:
         if isinstance(layer, layers.InputLayer):
-            self.names[_key(layer.output)] = INPUT
+            self.names[id(layer.output)] = INPUT
             return
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        sources = [self.names[_key(tensor)] for tensor in inputs]
+        sources = [self.names[id(tensor)] for tensor in inputs]
         known: dict[type, Callable[[Any, list[str]], str]] = {
             layers.Rescaling: self._rescaling,
             layers.Conv2D: self._convolution,
@@ -75,7 +73,7 @@ class _Emitter:
         }
         if type(layer) not in known:
             raise ValueError(f"{layer.name}: {type(layer).__name__} is not a supported layer")
-        self.names[_key(layer.output)] = known[type(layer)](layer, sources)
+        self.names[id(layer.output)] = known[type(layer)](layer, sources)
 
     def _node(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
         from onnx import helper
@@ -141,10 +139,6 @@ class _Emitter:
         bias = _values(layer.bias) if layer.use_bias else np.zeros(outputs)
         weights = [self._constant(layer.name + ".kernel", kernel.T), self._constant(layer.name + ".bias", bias)]
         return self._node("Gemm", [*sources, *weights], layer.name, transB=1)  # OpenCV 4.1.1 supports no other
-
-
-def _key(tensor: Any) -> int:
-    return id(tensor)
 
 
 def _values(variable: Any) -> np.ndarray:

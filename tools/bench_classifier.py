@@ -181,17 +181,12 @@ def right(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.bench_classifier", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("model", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
-    parser.add_argument("--run", metavar="DIR", help="use the weights of this training run (default: random ones)")
-    parser.add_argument(
-        "--data", metavar="DIR", default=DATA, help="folder or archive with CIFAR-100 (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--images", type=number(int, 10, 10000, "images"), default=200, metavar="N", help="per round (default: 200)"
-    )
-    parser.add_argument(
-        "--rounds", type=number(int, 1, 99, "rounds"), default=5, metavar="N", help="turns of each (default: 5)"
-    )
+    add = parser.add_argument
+    add("model", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
+    add("--run", metavar="DIR", help="use the weights of this training run (default: random ones)")
+    add("--data", metavar="DIR", default=DATA, help="folder or archive with CIFAR-100 (default: %(default)s)")
+    add("--images", type=number(int, 10, 10000, "images"), default=200, metavar="N", help="per round (default: 200)")
+    add("--rounds", type=number(int, 1, 99, "rounds"), default=5, metavar="N", help="turns of each (default: 5)")
     return exit_code(lambda: bench(parser.parse_args(argv)))
 
 

@@ -105,13 +105,12 @@ def read_convolutions(weights: str) -> Sequence[Convolution]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.convert", description=__doc__, epilog=EXAMPLES)
+    add = parser.add_argument
     weights = os.path.relpath(os.path.join(WEIGHTS, NAME + ".weights"))
-    parser.add_argument("--weights", metavar="FILE", default=weights, help="Darknet weights (default: %(default)s)")
+    add("--weights", metavar="FILE", default=weights, help="Darknet weights (default: %(default)s)")
     output = os.path.relpath(find_model(NAME))
-    parser.add_argument(
-        "--output", metavar="FILE", default=output, help="the .onnx file to write (default: %(default)s)"
-    )
-    parser.add_argument(
+    add("--output", metavar="FILE", default=output, help="the .onnx file to write (default: %(default)s)")
+    add(
         "--opset",
         type=int,
         choices=(8, 13),

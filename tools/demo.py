@@ -8,8 +8,8 @@ import cv2
 
 from app import arguments, detect
 from app.command import exit_code
-from app.errors import OutputError, SourceError
-from app.files import write_file
+from app.errors import SourceError
+from app.files import make_folder, write_file
 from tools.fetch.manifest import fetch
 
 FOLDER = os.path.join("runs", "demo")
@@ -39,10 +39,7 @@ def save_still(video: str, number: int, path: str) -> None:
 
 def demo() -> None:
     """Fetch, detect, and pick the still."""
-    try:
-        os.makedirs(FOLDER, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{FOLDER}: {error.strerror}") from error
+    make_folder(FOLDER)
     outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
     detect.detect(arguments.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
     if not (os.path.exists(VIDEO) and os.path.exists(LINES)):  # Ctrl-C came before the first frame

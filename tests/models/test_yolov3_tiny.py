@@ -1,5 +1,3 @@
-import importlib.util
-
 import numpy as np
 import onnx
 import onnxruntime
@@ -140,24 +138,3 @@ def test_opset_8_computes_the_same(session, old_model, shape):
     assert [each.name for each in old.get_outputs()] == ["coarse", "fine"]
     for output, expected in zip(old.run(None, {"images": tensor}), session.run(None, {"images": tensor})):
         np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def keras_model(convolutions):
-    if importlib.util.find_spec("tensorflow") is None:
-        pytest.skip("tensorflow is not installed")
-    return yolov3_tiny.emit_keras(convolutions)
-
-
-@pytest.mark.slow  # TensorFlow starts a process
-# Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
-@pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
-@pytest.mark.parametrize("shape", [(1, 3, 64, 96), (2, 3, 32, 32)], ids=str)
-def test_keras_computes_the_same(session, keras_model, shape):
-    tensor = np.random.RandomState(3).uniform(size=shape).astype(np.float32)
-    heads = keras_model(tensor.transpose(0, 2, 3, 1), training=False)
-    expected = session.run(None, {"images": tensor})
-    assert len(heads) == len(expected)
-    for head, output in zip(heads, expected):
-        assert 0.1 < output.std() < 100, "the comparison means something"
-        np.testing.assert_allclose(head.numpy().transpose(0, 3, 1, 2), output, rtol=0, atol=1e-3)

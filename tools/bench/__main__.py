@@ -32,7 +32,7 @@ from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from tools.bench.comparison import KIND, changes, complaints, differences, read_report, unmatched
+from tools.bench.comparison import KIND, changes, differences, read_report, unmatched
 from tools.bench.loops import compare_backends, compare_loops, compare_overlap, compare_pacing
 from tools.bench.networks import BACKENDS, KERAS, compare_networks
 from tools.bench.results import change_lines, machine_line, overlap_lines, pacing_lines, rate_lines
@@ -124,7 +124,7 @@ def compare_with(saved: Json, report: Json, path: str) -> None:
     """Print what changed since a saved report, and warn of differences that make the two hard to compare."""
     for difference in differences(saved, report):
         warn(f"differs from {path}: {difference}")
-    for complaint in complaints(saved):
+    for complaint in saved.get("warnings", []):
         warn(f"when {path} was measured: {complaint}")
     print(f"since {path}:")
     print(change_lines(changes(saved, report), unmatched(saved, report)), flush=True)
@@ -133,11 +133,12 @@ def compare_with(saved: Json, report: Json, path: str) -> None:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.bench", description=__doc__, epilog=EXAMPLES)
+    add = parser.add_argument
     positive = number(int, 1, 1000, "a number")
     seconds = number(float, 0.01, 600, "a time")
     size, sizes = number(int, 1, LARGEST_SIZE, "a size"), [160, 320, 416]
-    parser.add_argument("--cam", metavar="FILE", help="a video file to measure the loop on (default: no loop)")
-    parser.add_argument(
+    add("--cam", metavar="FILE", help="a video file to measure the loop on (default: no loop)")
+    add(
         "--backends",
         nargs="*",
         choices=(*BACKENDS, KERAS),
@@ -147,26 +148,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     way = parser.add_mutually_exclusive_group()
     way.add_argument("--overlap", action="store_true", help="with --cam: the loop's share of a GPU's rate")
     way.add_argument("--pacing", action="store_true", help="with --cam: rates kept by delay and by deadlines")
-    parser.add_argument(
+    add(
         "--model",
         default="yolov3-tiny",
         metavar="NAME",
         help="name in weights/, or an .onnx file (default: %(default)s)",
     )
-    parser.add_argument(
-        "--sizes", type=size, nargs="+", default=sizes, metavar="N", help="network input sizes (default: 160 320 416)"
-    )
-    parser.add_argument(
-        "--rounds", type=positive, default=7, metavar="N", help="turns of each rival (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seconds", type=seconds, default=3, metavar="S", help="length of one turn (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads of ONNX Runtime (default: one per physical core)"
-    )
-    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
-    parser.add_argument("--compare", metavar="FILE", help="print what got slower since this earlier --report")
+    add("--sizes", type=size, nargs="+", default=sizes, metavar="N", help="network input sizes (default: 160 320 416)")
+    add("--rounds", type=positive, default=7, metavar="N", help="turns of each rival (default: %(default)s)")
+    add("--seconds", type=seconds, default=3, metavar="S", help="length of one turn (default: %(default)s)")
+    add("--threads", type=positive, metavar="N", help="threads of ONNX Runtime (default: one per physical core)")
+    add("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
+    add("--compare", metavar="FILE", help="print what got slower since this earlier --report")
 
     def work() -> None:
         args = parser.parse_args(argv)

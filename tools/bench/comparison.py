@@ -77,12 +77,6 @@ def differences(then: Json, now: Json) -> List[str]:
     return [f"{name}: {_text(before)} then, {_text(after)} now" for name, before, after in found if before != after]
 
 
-def complaints(saved: Json) -> List[str]:
-    """Warnings about the machine when a saved report was measured, such as that it was busy or hot."""
-    found = saved.get("warnings")
-    return [str(warning) for warning in found] if isinstance(found, list) else []
-
-
 def rate_paths(ratio: Path) -> List[Path]:
     """The paths of the two rates of a ratio, the reference second; empty if it is not a ratio."""
     return [(*ratio[:-1], RATES, name) for name in ratio[-1].split("/", 1)] if "/" in ratio[-1] else []

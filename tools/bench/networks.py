@@ -1,9 +1,9 @@
 """The backends without a loop: the network alone, on one tensor of noise."""
 
 import os
-from typing import Any, Callable, Dict, Sequence, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
-from app.backends import Backend, backend_class, open_backend
+from app.backends import backend_class, open_backend
 from app.errors import ModelError
 from tools.bench.rivals import KerasPredict, Network
 from tools.bench.turns import Setting, rates, ratio, take_turns
@@ -72,11 +72,6 @@ def about(networks: Dict[str, Any], absent: Dict[str, str]) -> Json:
 def _open(model: str, name: str, shape: Tuple[int, int]) -> Any:
     if name == KERAS:
         return KerasPredict(os.path.splitext(model)[0] + ".weights", shape)
-    return Network(opening(model, name), shape)
-
-
-def opening(model: str, name: str) -> Callable[[], Backend]:
-    """A function that loads a model in a backend. Imports the runtime at once. Raises ModelError."""
     backend, _, precision = name.partition(":")
-    backend_class(backend)
-    return lambda: open_backend(model, backend, "auto", precision or "auto")
+    backend_class(backend)  # imports the runtime, which is no part of the warm-up
+    return Network(lambda: open_backend(model, backend, "auto", precision or "auto"), shape)

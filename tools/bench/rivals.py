@@ -100,7 +100,6 @@ class Network:
         self.description = self.backend.description
 
     def close(self) -> None:
-        """Free what the backend holds."""
         self.backend.close()
 
     def __call__(self, frames: int) -> float:

@@ -11,7 +11,7 @@ from typing import Iterator, Optional, Sequence, Tuple, Union
 import cv2
 import numpy as np
 
-from app.command import Parser, number
+from app.command import Parser, number, size
 from app.errors import SourceError
 from app.files import opencv_path
 from app.sources.readers import probe_video
@@ -19,6 +19,7 @@ from tools.camera_servers.stamp import write_stamp
 
 Footage = Union[str, Sequence[np.ndarray]]  # a video's path, or pictures (h, w, 3) uint8 BGR
 Size = Optional[Tuple[int, int]]  # width, height; None to keep that of the footage
+parse_size = size("a size", (128, 16), 4096)  # the stamp is 128 wide
 Password = Optional[Tuple[str, str]]  # user, secret
 
 
@@ -76,14 +77,6 @@ def make_parser(command: str, description: str, port: int) -> Parser:
         "--password", type=parse_password, metavar="USER:SECRET", help="require this login (default: none)"
     )
     return parser
-
-
-def parse_size(text: str) -> Tuple[int, int]:
-    """A size as 640x480. Raises ArgumentTypeError."""
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit() and 128 <= int(width) <= 4096 and 16 <= int(height) <= 4096):
-        raise argparse.ArgumentTypeError(f"a size should be as 640x480, at least 128 wide, is {text}")
-    return int(width), int(height)
 
 
 def parse_password(text: str) -> Tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any, Optional, Sequence
 
 from app import __version__
 from app.arguments import LARGEST_SIZE
-from app.command import Parser, exit_code, number
+from app.command import Parser, exit_code, number, size
 from app.files import check_writable, write_file
 from app.modelcard import find_model
 from tools.cost.nano import BANDWIDTH, PEAKS, errors, expectations, fitted, layer_rows
@@ -51,32 +51,22 @@ def cost(args: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _frame(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 0 < int(width) <= 16384 and 0 < int(height) <= 16384):
-        raise argparse.ArgumentTypeError(f"should be WIDTHxHEIGHT in pixels, is {text}")
-    return int(width), int(height)
-
-
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.cost", description=__doc__, epilog=EXAMPLES)
-    size = number(int, 1, LARGEST_SIZE, "a size")
-    parser.add_argument(
+    add = parser.add_argument
+    side, frame = number(int, 1, LARGEST_SIZE, "a size"), size("a frame", (1, 1), 16384)
+    add(
         "models",
         nargs="*",
         metavar="MODEL",
         help=f"names in weights/, or .onnx files (default: {' and '.join(MODELS)})",
     )
-    parser.add_argument(
-        "--sizes", type=size, nargs="+", default=SIZES, metavar="N", help="network input sizes (default: 160 320 416)"
-    )
-    parser.add_argument("--square", action="store_true", help="pad to a square, as Darknet does (default: rectangular)")
-    parser.add_argument(
-        "--frame", type=_frame, default=(640, 480), metavar="WxH", help="size of the camera's frames (default: 640x480)"
-    )
-    parser.add_argument("--layers", type=size, metavar="N", help="also list the layers at this size (default: do not)")
-    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
+    add("--sizes", type=side, nargs="+", default=SIZES, metavar="N", help="network input sizes (default: 160 320 416)")
+    add("--square", action="store_true", help="pad to a square, as Darknet does (default: rectangular)")
+    add("--frame", type=frame, default=(640, 480), metavar="WxH", help="size of the camera's frames (default: 640x480)")
+    add("--layers", type=side, metavar="N", help="also list the layers at this size (default: do not)")
+    add("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
 
     def work() -> None:
         args = parser.parse_args(argv)

@@ -177,7 +177,8 @@ def errors() -> list[dict[str, Any]]:
     error_percent: of the model's time. left_out_percent: of the time by a line through the other three of the four
     small networks in that loop. of_peak: floor / published time; above 1 where the published speed exceeds the peak.
     """
-    line, small = fitted(), [point for point in PUBLISHED if _is_small(point)]
+    line = fitted()
+    small = [point for point in PUBLISHED if point.use in (FIT, TEST) and point.network.endswith("tiny")]
     rows = []
     for point in PUBLISHED:
         least, time = floor_of(point), 1e3 / point.fps
@@ -206,7 +207,3 @@ def errors() -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _is_small(point: Point) -> bool:
-    return point.use in (FIT, TEST) and point.network.endswith("tiny")

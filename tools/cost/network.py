@@ -109,7 +109,6 @@ def measure(model: Any, height: int, width: int) -> Network:
 
 
 def _known(node: Any) -> bool:
-    """Whether a node is a layer of its own."""
     if node.op_type not in (*MULTIPLY, *MOVE, *FREE):
         raise ModelError(f"{node.name}: the cost of operator {node.op_type} is not known")
     return node.op_type not in FREE

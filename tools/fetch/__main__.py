@@ -22,14 +22,15 @@ EXAMPLES = """examples:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.fetch", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data set)")
-    parser.add_argument(
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data set)")
+    add(
         "--from",
         dest="place",
         metavar="PLACE",
         help="copy from this folder, or for the data set this archive, instead of downloading (default: download)",
     )
-    parser.add_argument("--list", action="store_true", help="list the names, sizes and licences, and fetch nothing")
+    add("--list", action="store_true", help="list the names, sizes and licences, and fetch nothing")
 
     def work() -> None:
         args = parser.parse_args(argv)

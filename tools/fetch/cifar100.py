@@ -55,7 +55,6 @@ def fetch_cifar100(name: str, entry: Dict[str, Any], weights: str, place: Option
 
 
 def _official(url: str, entry: Dict[str, Any], folder: str) -> str:
-    """Download the archive and verify it."""
     archive = os.path.join(folder, entry["folder"] + ARCHIVES[0])
     download(url, archive)
     digest = hashlib.md5()

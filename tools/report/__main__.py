@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Optional, Sequence
 
 from app.command import Parser, exit_code
 from app.errors import ModelError, NanoyoloError, OutputError, SourceError, warn
-from app.files import check_writable, write_file
+from app.files import check_writable, make_folder, write_file
 
 if TYPE_CHECKING:  # these need packages that may be missing; see make_report
     from tools.report.section import Section
@@ -116,10 +116,7 @@ def write(folder: str, outputs: dict[str, str]) -> None:
     """Write texts by their file names: all of them or, if a problem shows beforehand, none. Raises OutputError."""
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise OutputError(f"{folder}: is a file; --output needs a folder, which is created if necessary")
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
+    make_folder(folder)
     paths = {os.path.join(folder, name): text for name, text in outputs.items()}
     for path in paths:
         check_writable(path)
@@ -130,11 +127,10 @@ def write(folder: str, outputs: dict[str, str]) -> None:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.report", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a sweep, or a JSON report")
-    parser.add_argument(
-        "--output", default="runs/report", metavar="DIR", help="folder of the page (default: %(default)s)"
-    )
-    parser.add_argument("--title", help="title of the page")
+    add = parser.add_argument
+    add("runs", nargs="+", metavar="RUN", help="folder of a sweep, or a JSON report")
+    add("--output", default="runs/report", metavar="DIR", help="folder of the page (default: %(default)s)")
+    add("--title", help="title of the page")
 
     def work() -> None:
         page = make_report(parser.parse_args(argv))

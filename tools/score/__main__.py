@@ -152,26 +152,27 @@ def table(report: Json) -> str:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.score", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("--images", required=True, metavar="DIR", help="folder of labelled images")
-    parser.add_argument("--labels", required=True, metavar="DIR or FILE", help="folder of YOLO labels, or COCO file")
+    add = parser.add_argument
+    add("--images", required=True, metavar="DIR", help="folder of labelled images")
+    add("--labels", required=True, metavar="DIR or FILE", help="folder of YOLO labels, or COCO file")
     size = number(int, 1, LARGEST_SIZE, "a size")
-    parser.add_argument("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
-    parser.add_argument("--square", action="store_true", help="pad the network's input to a square")
-    parser.add_argument("--model", default="yolov3-tiny", metavar="NAME", help="name or path (default: %(default)s)")
-    parser.add_argument("--backend", choices=BACKENDS, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="what it runs on (default: auto)")
-    parser.add_argument("--precision", choices=PRECISIONS, default="auto", help="of the computation (default: fp32)")
-    parser.add_argument("--detections", metavar="FILE", help="score these COCO results without running a model")
-    parser.add_argument("--save-detections", metavar="FILE", help="write the model's detections as COCO results")
-    parser.add_argument("--against", metavar="FILE", help="compare AP50 with that of these COCO results")
+    add("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
+    add("--square", action="store_true", help="pad the network's input to a square")
+    add("--model", default="yolov3-tiny", metavar="NAME", help="name or path (default: %(default)s)")
+    add("--backend", choices=BACKENDS, default="auto", help="what runs the model (default: auto)")
+    add("--device", choices=DEVICES, default="auto", help="what it runs on (default: auto)")
+    add("--precision", choices=PRECISIONS, default="auto", help="of the computation (default: fp32)")
+    add("--detections", metavar="FILE", help="score these COCO results without running a model")
+    add("--save-detections", metavar="FILE", help="write the model's detections as COCO results")
+    add("--against", metavar="FILE", help="compare AP50 with that of these COCO results")
     threshold = number(float, 0, 1, "a confidence")
-    parser.add_argument(
+    add(
         "--conf",
         type=threshold,
         metavar="SCORE",
         help="minimum confidence for the mistakes (default: that of the best F1)",
     )
-    parser.add_argument("--report", metavar="FILE", help="write the figures as JSON")
+    add("--report", metavar="FILE", help="write the figures as JSON")
 
     def work() -> None:
         args = parser.parse_args(argv)

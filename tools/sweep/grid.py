@@ -47,7 +47,6 @@ class Task(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in the journal."""
         return f"{self.combination.key}#{self.round}"
 
 

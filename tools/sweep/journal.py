@@ -8,20 +8,30 @@ detections/         what was found in the labelled images, as COCO results: per 
 pictures/           one picture with its detections per combination
 """
 
+import contextlib
 import fcntl
 import json
 import os
-from typing import IO, Any, List, Optional, Sequence, Set
+from typing import IO, Any, Iterator, List, Optional, Sequence, Set
 
 from app import __version__
 from app.errors import OutputError, UsageError, warn
-from app.files import remove_file, write_file
+from app.files import make_folder, remove_file, write_file
 from tools.json_file import Json, expecting, read_json
 from tools.sweep.grid import ACCURACY, Combination, Task, as_json, from_json
 
 FORMAT = 1
 WHAT = "a sweep's folder as tools.sweep writes it"
 OTHER_RUN = "name another --run, or remove it"
+
+
+@contextlib.contextmanager
+def _writing(path: str) -> Iterator[str]:
+    """Raise OutputError, with the path, for what fails."""
+    try:
+        yield path
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write: {error.strerror}") from error
 
 
 class Journal:
@@ -42,12 +52,10 @@ class Journal:
         options: everything that decides what is measured. dataset: the labels, {} without. Raises UsageError if the
         folder has another sweep, or one that is running, OutputError if it is not writable.
         """
-        try:
-            for part in ("detections", "pictures"):
-                os.makedirs(os.path.join(folder, part), exist_ok=True)
-            lock = open(os.path.join(folder, "measurements.jsonl"), "ab")  # noqa: SIM115
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
+        for part in ("detections", "pictures"):
+            make_folder(os.path.join(folder, part))
+        with _writing(os.path.join(folder, "measurements.jsonl")) as path:
+            lock = open(path, "ab")  # noqa: SIM115
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             journal = cls._begin(folder, options, grid, machine, dataset)
@@ -128,13 +136,10 @@ class Journal:
 
     def _drop_partial_line(self) -> None:
         """Cut off a last line that was not written to its end, so that the next one starts a new line."""
-        path = os.path.join(self.folder, "measurements.jsonl")
-        try:
+        with _writing(os.path.join(self.folder, "measurements.jsonl")) as path:
             if os.path.exists(path):
                 with open(path, "r+b") as file:
                     file.truncate(file.read().rfind(b"\n") + 1)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot write: {error.strerror}") from error
 
     def done(self) -> Set[str]:
         """The keys of the tasks that were measured, without those of accuracy whose detections are missing."""
@@ -166,18 +171,14 @@ class Journal:
         if "backend" in result:
             self.check_backend(task.combination.backend, result["backend"], task.combination.size)
         line = dict(key=task.key, combination=as_json(task.combination), round=task.round, **result)
-        path = os.path.join(self.folder, "measurements.jsonl")
-        try:
+        with _writing(os.path.join(self.folder, "measurements.jsonl")) as path:
             with open(path, "ab") as file:
                 file.write((json.dumps(line) + "\n").encode())
                 file.flush()
                 os.fsync(file.fileno())
-        except OSError as error:
-            raise OutputError(f"{path}: cannot write: {error.strerror}") from error
         self.measurements.append(dict(line, combination=task.combination))
 
     def detections_path(self, combination: Combination) -> str:
-        """The file of a combination's detections in the labelled images."""
         return os.path.join(self.folder, "detections", combination.key + ".json")
 
     def shown_path(self, combination: Combination) -> str:
@@ -185,5 +186,4 @@ class Journal:
         return os.path.join(self.folder, "detections", combination.key + ".shown.json")
 
     def picture_path(self, combination: Combination) -> str:
-        """The file of a picture with a combination's detections."""
         return os.path.join(self.folder, "pictures", combination.key + ".jpg")

@@ -8,10 +8,10 @@ import ctypes
 import json
 import os
 import signal
+import statistics
 import sys
 import time
 from contextlib import ExitStack
-from typing import List, Optional
 
 import cv2
 import numpy as np
@@ -99,14 +99,13 @@ def measure(spec: Json) -> Json:
         dropped=captured - len(warm),
         captured_size=watch.size,
         latency_percentiles_ms=[round(ms, 3) for ms in latencies.tolist()],
-        power_w=_mean(watch.power),
+        power_w=round(statistics.mean(watch.power), 3) if watch.power else None,
         temperature_c=max(watch.temperature) if watch.temperature else None,
     )
     return fields
 
 
 def _found(spec: Json, detector: Detector) -> Found:
-    """The collector of detections where accuracy is measured."""
     options = {"size": detector.size, "square": spec["square"], "confidence": spec["confidence"]}
     return Found(spec["images"], spec["category_ids"], Detector(detector.backend, detector.card, **options))
 
@@ -145,10 +144,6 @@ def end_with(parent: int) -> None:
         pass  # not Linux
     if os.getppid() != parent:  # it had gone before
         raise KeyboardInterrupt
-
-
-def _mean(values: List[float]) -> Optional[float]:
-    return round(sum(values) / len(values), 3) if values else None
 
 
 def main() -> int:

@@ -32,7 +32,6 @@ def _disturbed(rows: Sequence[Json], measurements: Sequence[Json]) -> str:
 
 
 def _choice(rows: Sequence[Json]) -> str:
-    """Which settings to choose."""
     if len(choices(rows)) < 2:
         return ""
     best = front(rows)
@@ -49,7 +48,6 @@ def _choice(rows: Sequence[Json]) -> str:
 
 
 def _fastest(rows: Sequence[Json]) -> str:
-    """What to choose by speed alone."""
     known = [choice for choice in choices(rows) if choice.fps is not None]
     if not known:
         return ""
@@ -60,7 +58,6 @@ def _fastest(rows: Sequence[Json]) -> str:
 
 
 def _accuracy(rows: Sequence[Json]) -> str:
-    """Which size is the most accurate, and by how much."""
     found = by_size(rows, ap50)
     if not found:
         return ""

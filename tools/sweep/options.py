@@ -1,12 +1,11 @@
 """The command line of `tools.sweep`."""
 
 import argparse
-import re
 from typing import Any
 
 from app.arguments import LARGEST_SIZE
 from app.backends import CLASSES, DEVICES, PRECISIONS
-from app.command import Parser, number
+from app.command import Parser, number, size
 from app.timing import WARM_UP_FRAMES
 
 DESCRIPTION = """Measure the program at every combination of settings on the same input, and compare them.
@@ -65,10 +64,7 @@ def make_parser() -> Parser:
 
 
 def _resolution(text: str) -> Any:
-    match = re.match(r"([1-9][0-9]{1,3})x([1-9][0-9]{1,3})$", text)
-    if not match and text != "own":
-        raise argparse.ArgumentTypeError(f"a resolution should be like 640x480, or own; is {text}")
-    return (int(match.group(1)), int(match.group(2))) if match else None
+    return None if text == "own" else size("a resolution other than own", (10, 10), 9999)(text)
 
 
 def _rate(text: str) -> Any:

@@ -71,7 +71,6 @@ class Found:
         self.shown: List[Json] = []
 
     def observe(self, frame: Frame) -> None:
-        """Keep what was found in a frame."""
         self.results += self._in_image(frame, frame.detections)
         if frame.letterbox is not None:
             self.shown += self._in_image(frame, self._as_shown.decode(frame.outputs, frame.letterbox))

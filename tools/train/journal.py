@@ -19,7 +19,7 @@ import keras
 
 from app.backends import running
 from app.errors import ModelError, OutputError, UsageError
-from app.files import check_writable, remove_file, write_file
+from app.files import check_writable, make_folder, remove_file, write_file
 from tools.train.curves import draw_curves
 from tools.train.options import make_parser
 
@@ -53,10 +53,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             raise UsageError(
                 f"{folder}: already has a run; continue it with --resume {folder}, or choose another --run"
             )
-        try:
-            os.makedirs(folder, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot create it: {error.strerror}") from error
+        make_folder(folder)
         check_writable(os.path.join(folder, STATE))
         return cls(folder, options)
 

@@ -35,7 +35,6 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
         )
 
     def finished(self, epochs: int) -> bool:
-        """Whether a run with this many complete epochs is finished."""
         if self._budget:
             return bool(self._journal.elapsed >= self._budget)
         return bool(epochs >= self._epochs)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from app.errors import UsageError
-from tools.bench.comparison import changes, complaints, differences, read_report, unmatched
+from tools.bench.comparison import changes, differences, read_report, unmatched
 from tools.bench.results import change_lines
 
 
@@ -115,11 +115,6 @@ def test_a_faster_reference_and_its_ratio_are_one_event():
     assert faster.split() == "faster 160 naive 80.0 FPS 120.0 FPS +50.0 %".split()
     assert caused.split() == "so 160 loop/naive 1.235 0.825".split()
     assert rest.startswith("  1 figures unchanged")
-
-
-@pytest.mark.parametrize("content, found", [({}, []), ({"warnings": ["busy", "hot"]}, ["busy", "hot"])])
-def test_complaints(content, found):
-    assert complaints(content) == found
 
 
 @pytest.mark.parametrize(

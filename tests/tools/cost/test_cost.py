@@ -63,7 +63,6 @@ WRONG = {
     "huge size": (["nano_resnet_s", "--sizes", "100000000"], 2, "a size should be from 1 to 4096"),
     "size of layers": (["nano_resnet_s", "--layers", "7"], 2, "size 7 is not a multiple of 32"),
     "frame": (["--frame", "640"], 2, "WIDTHxHEIGHT"),
-    "frame of nothing": (["--frame", "0x480"], 2, "WIDTHxHEIGHT"),
     "report": (["nano_resnet_s", "--report", "none/cost.json"], 5, "there is no folder"),
 }
 

@@ -70,12 +70,6 @@ def test_yolov3_tiny_against_its_table(yolo, height, width):
     assert network.detector
 
 
-def test_bytes_at_a_precision(yolo):
-    first = measure(yolo, 416, 416).layers[0]
-    values = 16 * 3 * 9 + 16 + 3 * 416 * 416 + 16 * 416 * 416
-    assert (first.moved(2), first.moved(4)) == (2 * values, 4 * values)
-
-
 def test_a_classifier_of_this_project():
     network = measure(load(find_model("nano_resnet_s")), 32, 32)
     stages = [32 * 27 * 32**2]  # filters x products x pixels

@@ -7,14 +7,11 @@ import shutil
 
 import pytest
 from support import reports
+from test_page import evil_section
 
 from tools.cost.nano import errors
 from tools.report import __main__ as report
-from tools.report import plots
-from tools.report.looks import Look
 from tools.report.page import as_html
-from tools.report.section import Picture, Plot, Section
-from tools.tables import Table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -87,7 +84,9 @@ def pages(tmp_path_factory):
     for name, paths in runs.items():
         assert report.main([*paths, "--output", str(folder / "out" / name), "--title", name]) == 0
     os.mkdir(folder / "out" / "evil")
-    (folder / "out" / "evil" / "report.html").write_text(evil_page())
+    (folder / "out" / "evil" / "report.html").write_text(
+        as_html(reports.EVIL, [evil_section()], [reports.EVIL], "2026-01-02")
+    )
     return {name: folder / "out" / name / "report.html" for name in (*runs, "evil")}
 
 
@@ -96,17 +95,6 @@ COST = {
     "floor_cpu_ms": 94.4, "network_ms": 16.8, "expected_ms": 34.3, "expected_fps": 29.1, "extrapolated": True,
     "bound": {"operations": 0.95, "bytes": 0.05},
 }  # fmt: skip
-
-
-def evil_page():
-    evil = reports.EVIL
-    bars = plots.stacked_bars([(evil, {"infer": 1.0, evil: 2.0})], evil)
-    drawing = plots.lines([(Look(evil, evil), [1, 2], [1, 2]), (Look("b", "b"), [1], [1])], evil, evil)
-    section = Section(
-        evil, [evil], [Table(evil, [evil, "n"], [[evil, "1"]], evil)], [Plot(bars, evil), Plot(drawing, evil)],
-        [Picture(reports.picture(), evil)], [(evil, evil)], [evil],
-    )  # fmt: skip
-    return as_html(evil, [section], [evil], "2026-01-02")
 
 
 def look(browser, page, width=1200, height=900):

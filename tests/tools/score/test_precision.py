@@ -231,6 +231,14 @@ def coco_file(tmp_path_factory):
     return str(path)
 
 
+def evaluated(theirs, path):
+    evaluation = COCOeval(theirs, theirs.loadRes(path), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    return evaluation
+
+
 @needs_data
 @pytest.mark.filterwarnings("ignore:loadtxt")
 @pytest.mark.parametrize("size", [160, 320, 416])
@@ -239,10 +247,7 @@ def test_equals_pycocotools(truth, coco_file, size, form):
     """All that COCOeval says of the reference detections, with nothing of this project in between."""
     path = os.path.join(DATA, f"darknet-{size}.json")
     theirs = COCO(coco_file)
-    evaluation = COCOeval(theirs, theirs.loadRes(path), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
+    evaluation = evaluated(theirs, path)
 
     read = truth if form == "yolo" else read_truth(os.path.join(DATA, "images"), coco_file, None)
     ours = figures(evaluate(read.dataset, read_results(path)))
@@ -274,10 +279,7 @@ def test_equals_pycocotools_with_crowds_and_other_areas(truth):
     theirs.dataset = dict(dataset, annotations=[dict(entry) for entry in altered])
     theirs.createIndex()
     path = os.path.join(DATA, "darknet-416.json")
-    evaluation = COCOeval(theirs, theirs.loadRes(path), "bbox")
-    evaluation.evaluate()
-    evaluation.accumulate()
-    evaluation.summarize()
+    evaluation = evaluated(theirs, path)
     ours = evaluate(dataset, read_results(path))
     assert ours.stats.tolist() == evaluation.stats.tolist()
     result = figures(ours)
