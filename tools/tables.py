@@ -2,16 +2,19 @@
 
 import csv
 import io
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Sequence
 
 
 class Table(NamedTuple):
-    """Header and rows of text; every row is as long as the header. note: what a reader needs to know."""
+    """Header and rows of text; every row is as long as the header. note: what a reader needs to know. numbers: header
+    and rows for a spreadsheet, where cells for people, such as `24.0 (23.9 to 24.1)`, are no numbers.
+    """
 
     title: str
     header: List[str]
     rows: List[List[str]]
     note: str = ""
+    numbers: Sequence[List[str]] = ()
 
     def is_numeric(self, column: int) -> bool:
         """Whether a column holds numbers, and so is aligned right."""
@@ -37,30 +40,5 @@ class Table(NamedTuple):
     def as_csv(self) -> str:
         """Comma-separated values as in RFC 4180."""
         text = io.StringIO()
-        csv.writer(text).writerows([self.header, *self.rows])
+        csv.writer(text).writerows(self.numbers or [self.header, *self.rows])
         return text.getvalue()
-
-
-class FigureTable(Table):
-    """A table with cells for people, such as `24.0 (23.9 to 24.1)`; its CSV has columns of plain numbers instead."""
-
-    csv_header: List[str]
-    csv_rows: List[List[str]]
-
-    @classmethod
-    def of(
-        cls,
-        title: str,
-        header: List[str],
-        rows: List[List[str]],
-        note: str,
-        csv_header: List[str],
-        csv_rows: List[List[str]],
-    ) -> "FigureTable":
-        """csv_rows: for a spreadsheet; as many as `rows`, each as long as `csv_header`."""
-        table = cls(title, header, rows, note)
-        table.csv_header, table.csv_rows = csv_header, csv_rows
-        return table
-
-    def as_csv(self) -> str:
-        return Table(self.title, self.csv_header, self.csv_rows).as_csv()

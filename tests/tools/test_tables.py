@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from tools.tables import FigureTable, Table
+from tools.tables import Table
 
 TABLE = Table("Rates", ["name", "FPS"], [["own", "24.0"], ["320x240", "9.5 (9.1 to 9.9)"]], "of a Nano")
 
@@ -64,12 +64,8 @@ def test_csv_is_quoted_where_it_must_be():
 
 
 def test_a_table_of_figures_has_numbers_as_csv():
-    header, rows = (
-        ["name", "FPS, median", "FPS, least", "FPS, most"],
-        [["own", "24", "24", "24"], ["b", "9.5", "9", "9.9"]],
-    )
-    figures = FigureTable.of(*TABLE, header, rows)
-    assert list(csv.reader(io.StringIO(figures.as_csv(), newline=""))) == [header, *rows]
+    numbers = [["name", "FPS, median", "FPS, most"], ["own", "24", "24"], ["b", "9.5", "9.9"]]
+    figures = TABLE._replace(numbers=numbers)
+    assert list(csv.reader(io.StringIO(figures.as_csv(), newline=""))) == numbers
     assert figures.as_text() == TABLE.as_text()
     assert figures.as_markdown() == TABLE.as_markdown()
-    assert figures == TABLE, "also as four fields"

@@ -62,11 +62,8 @@ def _listed(sentences: Sequence[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    title, header, rows, note = table
-    plain = Table(
-        _plain(title), [_plain(name) for name in header], [[_plain(cell) for cell in row] for row in rows], _plain(note)
-    )
-    return plain.as_markdown()
+    header, *rows = [[_plain(cell) for cell in row] for row in (table.header, *table.rows)]
+    return Table(_plain(table.title), header, rows, _plain(table.note)).as_markdown()
 
 
 def _plain(text: str) -> str:

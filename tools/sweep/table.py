@@ -6,7 +6,7 @@ from app.timing import STAGES
 from tools.json_file import Json
 from tools.sweep.grid import Combination
 from tools.sweep.ranking import DRIFT
-from tools.tables import FigureTable
+from tools.tables import Table
 
 NAMES = {"fps": "FPS set"}  # of settings whose column needs more than their name
 SPREAD = ("median", "least", "most")
@@ -87,27 +87,26 @@ TABLES: Sequence[Tuple[str, Sequence[Column], str]] = (
 )
 
 
-def tables(rows: Sequence[Json], of: str = "") -> List[FigureTable]:
+def tables(rows: Sequence[Json], of: str = "") -> List[Table]:
     """Settings and their results, latency and memory, and stage times, without columns in which nothing was measured.
     of: the end of their titles, such as `, on street.mp4`.
     """
     return [_table(title + of, rows, columns, note) for title, columns, note in TABLES]
 
 
-def _table(title: str, rows: Sequence[Json], columns: Sequence[Column], note: str) -> FigureTable:
+def _table(title: str, rows: Sequence[Json], columns: Sequence[Column], note: str) -> Table:
     every = list(Combination._fields)
     varying = [setting for setting in every if len({row["words"][setting] for row in rows}) > 1] or every
     used = [column for column in columns if any(column.text(row) for row in rows)]
     numbers = {NAMES.get(setting, setting): [row["words"][setting] for row in rows] for setting in every}
     for column in used:
         numbers.update(column.numbers(rows))
-    return FigureTable.of(
+    return Table(
         title,
         [", ".join(NAMES.get(setting, setting) for setting in varying), *(column.header for column in used)],
         [[named(row, varying), *(column.text(row) for column in used)] for row in rows],
         note,
-        list(numbers),
-        [list(cells) for cells in zip(*numbers.values())],
+        [list(numbers), *map(list, zip(*numbers.values()))],
     )
 
 

@@ -154,13 +154,11 @@ def test_pacing(video, tmp_path, capsys):
     "arguments, code, named",
     [
         ([], 2, "--cam"),
-        (["--backends", "onnx", "--overlap"], 2, "--cam"),
         (["--backends", "onnx", "--pacing"], 2, "--cam"),
         (["--cam", "x.avi", "--backends", "onnx", "--pacing"], 2, "--backends"),
         (["--cam", "x.avi", "--backends", "keras"], 2, "keras"),
         (["--backends", "onnx", "--threads", "1"], 2, "--threads"),
         (["--backends", "onnx", "--sizes", "65"], 2, "--sizes"),
-        (["--backends", "onnx", "--sizes", "100000000"], 2, "from 1 to 4096"),
         (["--backends", "onnx", "--model", "there-is-none"], 4, "no such model; weights/ has: "),
         (["--cam", "x.avi"], 3, "x.avi"),
     ],

@@ -122,9 +122,6 @@ def test_a_faster_reference_and_its_ratio_are_one_event():
     [
         ({"source": "b.avi"}, "source"),
         ({"model": {"name": "m", "sha256": "1"}}, "model"),
-        ({"threads": 1}, "threads"),
-        ({"rounds": 3}, "rounds"),
-        ({"seconds": 0.1}, "seconds"),
         ({"machine": {"processor": "two"}}, "processor"),
         ({"machine": {"board": {"governor": "powersave"}}}, "governor"),
         ({"machine": {"versions": {"numpy": "2.0"}}}, "numpy"),

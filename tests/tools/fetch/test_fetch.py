@@ -74,7 +74,6 @@ def test_from_a_folder(weights, tmp_path):
         pytest.param(CONTENT[::-1], "checksum", id="wrong bytes"),
         pytest.param(CONTENT[:-1], "bytes instead of", id="too short"),
         pytest.param(CONTENT + b"0", "bytes instead of", id="too long"),
-        pytest.param(b"", "0 bytes instead of", id="empty"),
     ],
 )
 def test_a_wrong_file_in_the_folder(weights, tmp_path, content, phrase):

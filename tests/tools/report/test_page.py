@@ -43,7 +43,9 @@ class Page(html.parser.HTMLParser):
 
 
 def a_plot(name="a name"):
-    return Plot(plots.lines([(Look(name, name), [1, 2], [1, 2]), (Look("b", "b"), [1], [1])], "x", "y"), "A plot.")
+    return Plot(
+        plots.lines([(Look(name, name), [1, 2], [1, 2]), (Look("b", "b"), [1], [1])], "recall", "precision"), "A plot."
+    )
 
 
 TABLE = Table("A section, more", ["name", "n"], [["one", "1"], ["two", "-2.5"]], "A note.")
@@ -57,7 +59,10 @@ SECTIONS = [
 
 
 def evil_section():
-    drawings = [a_plot(EVIL)._replace(caption=EVIL), Plot(plots.stacked_bars([(EVIL, {EVIL: 2.0})], EVIL), EVIL)]
+    drawings = [
+        a_plot(EVIL)._replace(caption=EVIL),
+        Plot(plots.stacked_bars([(EVIL, {"infer": 1.0, EVIL: 2.0})], EVIL), EVIL),
+    ]
     return Section(
         EVIL, [EVIL, EVIL], [Table(EVIL, [EVIL, "n"], [[EVIL, "1"]], EVIL)], drawings,
         [Picture(picture(), EVIL)], [(EVIL, EVIL)], [EVIL],

@@ -61,12 +61,9 @@ def test_image_ids(tmp_path, names, ids):
     "labels, message",
     [
         pytest.param("1 0.5 0.5", "7.txt:1: should be: class cx cy w h", id="too few"),
-        pytest.param("0 .5 .5 1 1\n1 0.5 0.5 1 1 0.9", "7.txt:2: should be: class cx cy w h", id="too many"),
         pytest.param("dog 0.5 0.5 1 1", "7.txt:1: should be: class cx cy w h", id="a name"),
         pytest.param("2 0.5 0.5 1 1", "7.txt:1: class 2 is not one of 0 to 1", id="no such class"),
-        pytest.param("-1 0.5 0.5 1 1", "7.txt:1: class -1 is not one of 0 to 1", id="negative class"),
         pytest.param("1 0.5 0.5 1.5 1", "7.txt:1: centres and sides should be from 0 to 1", id="too wide"),
-        pytest.param("1 0.5 0.5 -0.5 1", "7.txt:1: centres and sides should be from 0 to 1", id="negative width"),
         pytest.param("1 0.5 nan 1 1", "7.txt:1: centres and sides should be from 0 to 1", id="NaN"),
     ],
 )

@@ -170,7 +170,6 @@ def test_a_time_budget_ends_annealed(data, tmp_path):
     "args, code, message",
     [
         ([], 2, "choose a model"),
-        (["resnet"], 2, "invalid choice"),
         (["report_fast", "--epochs", "3", "--time-budget", "3m"], 2, "only one of them"),
         (["report_fast", "--time-budget", "soon"], 2, "as 90s, 10m or 2h"),
         (["report_fast", "--boundaries", "5,3"], 2, "growing steps"),
