@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 import cv2
+import pytest
 
 import app.detect
 
@@ -16,6 +17,7 @@ SHARED = os.path.join(ROOT, "..", "shared", "data")
 CLIP = os.path.join(ROOT, "weights", "bikes.mp4")
 MODEL = os.path.join(ROOT, "weights", "yolov3-tiny.onnx")
 CARD = os.path.join(ROOT, "weights", "yolov3-tiny.json")
+needs_model = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
 PATIENCE = 60  # seconds after which a command that hangs is killed
 
 

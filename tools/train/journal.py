@@ -131,12 +131,20 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         path = os.path.join(self.folder, self.checkpoint)
         try:
             self.model.save(os.path.join(self.folder, CHECKPOINT))
-            _sync(os.path.join(self.folder, CHECKPOINT))
+            with open(os.path.join(self.folder, CHECKPOINT), "rb") as file:
+                os.fsync(file.fileno())  # on the disk before the state names it
             os.replace(os.path.join(self.folder, CHECKPOINT), path)
         except OSError as error:
             raise OutputError(f"{path}: cannot write it: {error.strerror or error}") from error
         self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
-        self._write_state([*self.epochs, line])
+        state = {
+            "options": vars(self.options),
+            "data_sha256": self.data_sha256,
+            "checkpoint": self.checkpoint,
+            "elapsed": self.elapsed,
+            "epochs": [*self.epochs, line],
+        }
+        write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
         self.epochs.append(line)
         if previous:
             remove_file(os.path.join(self.folder, previous))
@@ -154,19 +162,3 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             stale = re.fullmatch(r"epoch-\d{4,}\.keras", name) and name != self.checkpoint
             if stale or name.startswith(UNFINISHED):
                 remove_file(os.path.join(self.folder, name))
-
-    def _write_state(self, epochs: list[dict[str, Any]]) -> None:
-        state = {
-            "options": vars(self.options),
-            "data_sha256": self.data_sha256,
-            "checkpoint": self.checkpoint,
-            "elapsed": self.elapsed,
-            "epochs": epochs,
-        }
-        write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
-
-
-def _sync(path: str) -> None:
-    """Make sure that a file is on the disk, before the state names it."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())

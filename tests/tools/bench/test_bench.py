@@ -1,20 +1,17 @@
 import json
-import os
 import re
 
 import cv2
 import pytest
+from support.program import needs_model
 from support.streams import write_video
 
 from app import __version__
 from app.errors import ModelError
-from app.modelcard import find_model
 from tools.bench import __main__ as bench
 from tools.bench import loops, networks
 
-pytestmark = pytest.mark.skipif(
-    not os.path.exists(find_model("yolov3-tiny")), reason="the model is not here: python -m tools.convert"
-)
+pytestmark = needs_model
 
 
 @pytest.fixture

@@ -4,19 +4,13 @@ import os
 import cv2
 import numpy as np
 import pytest
-from support.program import SHARED
+from support.program import ROOT, needs_model
+from test_precision import DATA, needs_data
 
 from app import __version__
 from app.detections import Detections
-from app.modelcard import find_model
 from tools.score import __main__ as score
 from tools.score.labels import Truth
-
-DATA = os.path.join(SHARED, "coco-val64")
-MODEL = find_model("yolov3-tiny")
-
-needs_model = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
-needs_data = pytest.mark.skipif(not os.path.isdir(DATA), reason="../shared/data is not here")
 
 CONTENT = {
     "images": [{"id": 70, "file_name": "7.png", "width": 200, "height": 100}],
@@ -156,7 +150,7 @@ def test_yolo_labels_and_results(folder):
 @pytest.mark.slow
 @needs_model
 def test_detections_that_were_saved_score_the_same(folder, capsys):
-    cv2.imwrite(str(folder / "7.png"), cv2.imread(os.path.join(os.path.dirname(MODEL), "..", "demo.jpg")))
+    cv2.imwrite(str(folder / "7.png"), cv2.imread(os.path.join(ROOT, "demo.jpg")))
     saved = folder / "saved.json"
     scored = ["--images", str(folder), "--labels", str(folder), "--report", str(folder / "report.json")]
     assert score.main([*scored, "--size", "96", "--save-detections", str(saved)]) == 0

@@ -13,11 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from support import program
-from support.program import PATIENCE, ROOT
+from support.program import MODEL, PATIENCE, ROOT, needs_model
 from support.streams import write_video
 
 from app.errors import UsageError
-from app.modelcard import find_model
 from app.sources.readers import synthesise
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.sweep import __main__ as sweep
@@ -27,8 +26,7 @@ from tools.sweep.journal import Journal
 from tools.sweep.options import make_parser
 from tools.sweep.summary import rows
 
-MODEL = find_model("yolov3-tiny")
-pytestmark = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
+pytestmark = needs_model
 
 STREET = os.path.join(ROOT, "demo.jpg")
 PERSON = 0
