@@ -168,18 +168,3 @@ def test_graph_computes_the_same(with_graph, shape):
             assert backend.input_shape == reference.input_shape
             for head, expected in zip(backend.infer(tensor), reference.infer(tensor)):
                 np.testing.assert_allclose(head, expected, rtol=0, atol=1e-3)
-
-
-@pytest.mark.slow
-@needs_tensorflow
-@pytest.mark.parametrize(
-    "weights_name, folder, error, phrase",
-    [
-        pytest.param("absent.weights", "", ModelError, "tools.fetch", id="no weights"),
-        pytest.param("random.weights", "absent", OutputError, "no folder", id="no folder to write to"),
-    ],
-)
-def test_a_graph_that_cannot_be_made(weights, tmp_path, weights_name, folder, error, phrase):
-    with pytest.raises(error, match=phrase):
-        convert.convert_graph(str(weights.parent / weights_name), str(tmp_path / folder / "small.onnx"))
-    assert os.listdir(str(tmp_path)) == []

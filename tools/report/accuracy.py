@@ -57,12 +57,9 @@ def accuracy_plots(scored: Scored) -> list[Plot]:
     curves = [(look, score["curve"]["recall"], score["curve"]["precision"]) for look, score in known[:MOST]]
     svg = plots.lines(curves, "recall", "precision, mean over classes", (1.0, 1.02))
     recall = Plot(svg, "Precision and recall at IoU 0.5, over all confidence thresholds." + of_how_many(known))
-    bars = [
-        (look.name, {"found": score["mistakes"]["found"], **score["mistakes"]["lost"]}) for look, score in known[:MOST]
-    ]
-    svg = plots.stacked_bars(bars, "labelled objects")
+    bars = [(look.name, {"found": score["mistakes"]["found"], **score["mistakes"]["lost"]}) for look, score in known]
     caption = "Labelled objects that were found or lost, at the score threshold of the table."
-    return [recall, Plot(svg, caption + of_how_many(known))]
+    return [recall, *plots.bars(bars, "labelled objects", caption)]
 
 
 def accuracy_tables(title: str, scored: Scored) -> list[Table]:

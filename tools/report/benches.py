@@ -6,7 +6,7 @@ from tools.json_file import Json
 from tools.report import plots
 from tools.report.looks import looks
 from tools.report.measured import machine_facts, source_name
-from tools.report.section import MOST, Plot, Section
+from tools.report.section import Plot, Section
 from tools.sweep.table import spread_text
 from tools.tables import Table
 
@@ -71,7 +71,7 @@ def _rates(sizes: Json) -> list[Plot]:
         for size, figures in sizes.items()
         for what, spread in figures.get("fps", {}).items()
     ]
-    return [Plot(plots.stacked_bars(bars[:MOST], "FPS"), "Frames or inferences per second.")] if bars else []
+    return plots.bars(bars, "FPS", "Frames or inferences per second.")
 
 
 def _paced(sizes: Json) -> list[Plot]:
@@ -95,5 +95,4 @@ def _stages(sizes: Json) -> list[Plot]:
         for what, times in ({"": stages} if "infer" in stages else stages).items():
             kept = {stage: ms["median"] for stage, ms in times.items() if ms["median"] >= 0.005}
             bars.append((f"{size} {what}".strip(), kept))
-    caption = "Time per frame in the loop."
-    return [Plot(plots.stacked_bars(bars[:MOST], "ms per frame"), caption)] if bars else []
+    return plots.bars(bars, "ms per frame", "Time per frame in the loop.")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tools.report.looks import COLOURS, GREY, HANDLE, WIDTH, Look, key, legend, wrapped
+from tools.report.section import MOST, Plot, of_how_many
 from tools.sweep.front import pareto
 
 # Tol's light colours for the parts of a bar, so that a stage does not look like a combination.
@@ -133,6 +134,11 @@ def stacked_bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str) -> 
         if len(parts) > 1:
             legend(figure, entries)
     return svg[0]
+
+
+def bars(rows: Sequence[tuple[str, Mapping[str, float]]], unit: str, caption: str) -> list[Plot]:
+    """The first rows as a plot of stacked bars; none without rows."""
+    return [Plot(stacked_bars(rows[:MOST], unit), caption + of_how_many(rows))] if rows else []
 
 
 def lines(

@@ -3,7 +3,7 @@
 from tools.json_file import Json
 from tools.report import plots
 from tools.report.measured import source_name
-from tools.report.section import Plot, Section, number
+from tools.report.section import Section, number
 from tools.tables import Table
 
 
@@ -40,7 +40,7 @@ def of_detect(report: Json, name: str) -> list[Section]:
         if stage not in ("wait", "capture") and (times["mean"] or 0) >= 0.005
     }
     caption = "Work per frame, without waiting for a frame or for a deadline."
-    drawn = [Plot(plots.stacked_bars([(name, work)], "ms per frame"), caption)] if work else []
+    drawn = plots.bars([(name, work)] if work else [], "ms per frame", caption)
     height, width = report["input"] or (0, 0)
     facts = [
         ("source", source_name(report["source"])),

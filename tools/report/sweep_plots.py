@@ -46,19 +46,18 @@ def seen_in(rows: Sequence[Json]) -> list[Seen]:
 
 def sweep_plots(rows: Sequence[Json], seen: Sequence[Seen]) -> list[Plot]:
     """Accuracy against speed, rates, stages and latency, without those that have nothing to compare."""
-    more = of_how_many(seen)
-    bars = [(each.look.name, _stages(each)) for each in seen[:MOST]]
+    bars = [(each.look.name, _stages(each)) for each in seen]
     caption = "Work per frame, without waiting for a frame or for a deadline."
-    stages = Plot(plots.stacked_bars(bars, "ms of work per frame"), caption + more)
+    stages = plots.bars(bars, "ms of work per frame", caption)
     curves = []
     for each in seen[:MOST]:
         of_rows = zip(*(row["latency_percentiles_ms"] for row in each.rows))
         curves.append((each.look, [statistics.median(values) for values in of_rows], PERCENTAGES))
     svg = plots.lines(curves, "latency, ms from capture to the last sink", "% of frames", (None, 102))
     several = " Medians over rates and pacings." if len(rows) > len(seen) else ""
-    latency = Plot(svg, "Latency: the share of frames that were done within a time." + several + more)
+    latency = Plot(svg, "Latency: the share of frames that were done within a time." + several + of_how_many(seen))
     least_gain = margin(rows) if any(ap50(row) is not None for row in rows) else 0.0
-    return [*_accuracy_against_speed(seen, least_gain), *_rates(seen), stages, latency]
+    return [*_accuracy_against_speed(seen, least_gain), *_rates(seen), *stages, latency]
 
 
 def _accuracy_against_speed(seen: Sequence[Seen], least_gain: float) -> list[Plot]:

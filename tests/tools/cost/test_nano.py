@@ -3,7 +3,7 @@ import pytest
 from app.modelcard import find_model
 from tools.cost import nano
 from tools.cost.network import Layer, Network
-from tools.cost.published import FAR, FIT, FLOOR, NETWORK, OTHER, PUBLISHED, TEST, USES
+from tools.cost.published import FAR, FIT, NETWORK, OTHER, PUBLISHED, TEST, USES
 
 RESNET = find_model("nano_resnet_s")
 
@@ -108,13 +108,6 @@ def test_a_figure_beyond_the_peak_is_not_compared():
     assert row["of_peak"] > 1
     assert "mobilenetv2_yolov3" in row["note"]
     assert all(row["of_peak"] < 1 for row in nano.errors() if row["use"] != OTHER)
-
-
-def test_the_report_left_the_board_idle():
-    (row,) = (row for row in nano.errors() if row["point"] == "report_cnn 32")
-    assert (row["published_ms"], row["use"]) == (70.0, FLOOR)
-    assert row["floor_ms"] == pytest.approx(0.58 / 235.93 * 1e3, abs=0.01)
-    assert row["of_peak"] == pytest.approx(0.035, abs=0.001)
 
 
 def test_expectations(monkeypatch):
