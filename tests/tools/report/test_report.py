@@ -10,6 +10,7 @@ import pytest
 from support import reports
 
 from tools.report import __main__ as report
+from tools.report.section import Section
 from tools.tables import Table
 
 
@@ -73,14 +74,8 @@ def test_two_sweeps_of_one_source_are_told_apart(tmp_path):
 
 def test_names_of_csv_files():
     tables = [Table(title, [], []) for title in ("A (b), c", "../../x", "日本", "", "x" * 300, "a b c")]
-    names = list(report.csv_names([report_section(tables)]))
+    names = list(report.csv_names([Section("A section", tables=tables)]))
     assert names == ["a-b-c.csv", "x.csv", "table.csv", "table-2.csv", "x" * 80 + ".csv", "a-b-c-2.csv"]
-
-
-def report_section(tables):
-    from tools.report.section import Section
-
-    return Section("A section", tables=tables)
 
 
 def test_what_is_no_text_does_not_stop_it(tmp_path):

@@ -3,8 +3,6 @@
 Runs take place in this process, but for those that a signal ends and those that are compared.
 """
 
-import contextlib
-import io
 import json
 import os
 import random
@@ -18,7 +16,7 @@ keras = pytest.importorskip("keras", "3")
 pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 
-from support.program import finish, start  # noqa: E402
+from support.program import call, finish, start  # noqa: E402
 
 from app import evaluate  # noqa: E402
 from app.classification.cifar100 import COARSE, FINE, SIDE  # noqa: E402
@@ -54,10 +52,8 @@ def data(tmp_path_factory):
 
 def train(*args):
     """Run the command: (exit code, standard error)."""
-    err = io.StringIO()
-    with contextlib.redirect_stderr(err):
-        code = main([str(arg) for arg in args])
-    return code, err.getvalue()
+    code, _, err = call(main, *args)
+    return code, err
 
 
 def log_of(run):
