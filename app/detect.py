@@ -11,11 +11,11 @@ from typing import Any, Dict, List, Optional, Sequence
 from app.arguments import DEFAULT_MODEL, make_parser
 from app.backends import list_backends
 from app.command import exit_code, leave
-from app.detector import load_detector
+from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, reject_overwrites, write_file
 from app.frame import Source
-from app.modelcard import card_path, find_model
+from app.modelcard import card_path, find_model, read_card
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink
 from app.sinks.console import Announcement, ProgressSink
@@ -87,6 +87,8 @@ def detect(args: argparse.Namespace) -> None:
     configure_process()
     camera = CameraOptions(args.width, args.height, args.fps, args.retry, args.wait)
     with Stop() as stop, ExitStack() as stack:
+        card = read_card(model)
+        class_numbers(args.classes or [], card.labels)  # both before a camera is opened
         source = stack.enter_context(open_source(args.cam, camera, loop=args.loop))
         protect_inputs(args, [*source.files, model, card_path(model)])
         detector = stack.enter_context(
@@ -102,12 +104,13 @@ def detect(args: argparse.Namespace) -> None:
                 class_agnostic=args.agnostic_nms,
                 classes=args.classes,
                 adapt=source.live,
+                card=card,
             )
         )
         pipeline = Pipeline(source, detector, fps=args.fps)
         sinks = open_sinks(args, source, pipeline.timing, stop)
         if source.live:  # a source that ends soon is announced by its summary
-            sinks.insert(0, Announcement(f"{detector.card.name} on {detector.backend.description}"))
+            sinks.insert(0, Announcement(f"{card.name} on {detector.backend.description}"))
         try:
             pipeline.run(sinks, stop=stop, max_frames=args.max_frames)
         finally:

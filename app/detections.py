@@ -20,8 +20,8 @@ class Detections:
     """The detections of one frame, sorted by score, highest first.
 
     boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the captured frame, clipped to it; scores: (N,) float32;
-    classes: (N,) int32, positions in `labels`. Iterating yields a `Detection` for each; indexing with a mask, a slice
-    or an array of positions gives the detections that it selects:
+    classes: (N,) int32, positions in `labels`. Iterating yields a `Detection` for each, and so does indexing with a
+    number; a mask, a slice or an array of positions gives the detections that it selects:
 
         people = detections[detections.scores > 0.5]
         for label, score, box, _ in people: ...
@@ -63,5 +63,7 @@ class Detections:
         rows = zip(self.names, self.scores.tolist(), self.boxes.tolist(), self.classes.tolist())
         return (Detection(name, score, tuple(box), index) for name, score, box, index in rows)
 
-    def __getitem__(self, selected: Any) -> "Detections":
+    def __getitem__(self, selected: Any) -> Any:
+        if isinstance(selected, (int, np.integer)):
+            return list(self)[selected]
         return Detections(self.boxes[selected], self.scores[selected], self.classes[selected], self.labels)

@@ -55,6 +55,9 @@ class Detector:
         """
         if size % card.multiple or size <= 0:
             raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
+        for name, value in (("confidence", confidence), ("iou", iou)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} should be from 0 to 1, is {value}")
         self.backend = backend
         self.card = card
         self.size = size
@@ -192,6 +195,7 @@ def load_detector(
     classes: Optional[Sequence[str]] = None,
     multi_label: bool = False,
     adapt: bool = False,
+    card: Optional[ModelCard] = None,
 ) -> Detector:
     """Load a model and return its detector, a context manager.
 
@@ -199,12 +203,12 @@ def load_detector(
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
     the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
     that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels. multi_label, adapt: see `Detector`.
+    labels. multi_label, adapt: see `Detector`. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
     path = find_model(model)
-    card = read_card(path)
+    card = card or read_card(path)
     if classes is not None:
         class_numbers(classes, card.labels)  # a wrong label is reported before the backend takes its time
     opened = open_backend(path, backend, device, precision)
@@ -229,7 +233,7 @@ def load_detector(
 def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
     """Positions of class names among a model's labels. Raises UsageError for a name that is not one of them."""
     numbers = []
-    for name in classes:
+    for name in [classes] if isinstance(classes, str) else classes:
         if name not in labels:
             close = difflib.get_close_matches(name, labels)
             hint = f"did you mean {' or '.join(close)}?" if close else "the model's card lists its labels"

@@ -67,7 +67,7 @@ class Source:
     def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
         """Yield frames as they come, or None after a tenth of a second without one, so that the caller never hangs.
 
-        prepare: called with each frame in the source's own thread before it is handed out; the first call decides.
+        prepare: called with each frame in the source's own thread before it is handed out.
         Raises SourceError when the source breaks.
         """
         raise NotImplementedError

@@ -26,16 +26,17 @@ if _app != _own:
 
 from app import __version__  # noqa: E402
 
-__all__ = ["__version__", "draw", "load_classifier", "load_detector", "open_source"]
+__all__ = ["CameraOptions", "__version__", "draw", "load_classifier", "load_detector", "open_source"]
 
 if TYPE_CHECKING or sys.version_info < (3, 7):
     from app.classifier import load_classifier
     from app.detector import load_detector
     from app.overlay import draw
-    from app.sources import open_source
+    from app.sources import CameraOptions, open_source
 else:
     # Imported when first used: `nanoyolo doctor` has to run where numpy or OpenCV cannot be imported.
     _MODULES = {
+        "CameraOptions": "app.sources",
         "draw": "app.overlay",
         "load_classifier": "app.classifier",
         "load_detector": "app.detector",

@@ -25,7 +25,8 @@ class JsonLinesSink(Sink):
             check_writable(path)
         elif sys.stdout is None:
             raise OutputError("--jsonl -: standard output is closed; name a file")
-        self.name = self._path = path
+        self._path = path
+        self.name = "standard output" if path == "-" else path
         self._append = append
         self._file: Any = None
         self.may_block = path == "-" or (os.path.exists(path) and not os.path.isfile(path))  # a pipe that nobody reads
@@ -63,7 +64,7 @@ class JsonLinesSink(Sink):
                 self._take_back(written or 0)
                 raise OSError(28, "the disk is full")
         except OSError as error:
-            raise OutputError(f"{self._path}: cannot write to it: {error.strerror}") from error
+            raise OutputError(f"{self.name}: cannot write to it: {error.strerror}") from error
 
     def _open(self) -> Any:
         if self._path == "-":

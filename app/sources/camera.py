@@ -94,7 +94,7 @@ class Camera(Source):
             warn(f"{self.name}: did not stop in time; its thread was abandoned")
 
     def _supervise(self) -> None:
-        """Notice what has failed, and try again when it is time. Raises SourceError if it is not."""
+        """Notice what has failed, and try again when it is time. Raises SourceError to give up."""
         now = self._now()
         if self._current is not None:
             trouble = self._trouble(self._current, now)

@@ -23,7 +23,8 @@ class FrameTimes:
     """The times of one frame. It travels with the frame from thread to thread: `with times.stage("infer"): ...`.
 
     index: number of the frame among all captured ones. captured_at: when it was captured. seconds: what each stage
-    took. processed_at: when its detections were known. delivered_at: when the last of its sinks had it, else None.
+    took. processed_at: when its detections were known and the quick sinks had them. delivered_at: when the last of its
+    sinks had it, else None.
     """
 
     __slots__ = ("index", "captured_at", "seconds", "processed_at", "delivered_at", "_now")

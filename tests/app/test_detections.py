@@ -58,6 +58,13 @@ def test_iterating():
     ]
 
 
+def test_one_of_them(three):
+    assert three[0] == Detection("8", pytest.approx(0.9), (0, 0, 2, 2), 8)
+    assert three[np.int64(-1)].class_id == 7
+    with pytest.raises(IndexError):
+        three[3]
+
+
 def test_labels(three):
     assert list(three.names) == ["8", "9", "7"], "without labels, the class numbers"
     named = Detections(three.boxes, three.scores, np.array([1, 0, 1]), ("person", "dog"))
