@@ -1,7 +1,7 @@
 """A fake of `pycuda.driver`, for machines without a GPU. Nothing here computes on one: device memory is host memory.
 
 It mirrors names, signatures and error texts of pycuda 2022, of the little that an inference backend needs: the primary
-context, page-locked and device memory, asynchronous copies, streams and events. It is stricter than the real one, so
+context, page-locked and device memory, asynchronous copies, streams. It is stricter than the real one, so
 that a mistake which would show on the board now and then shows in a test always:
 
 - every call needs a current context in the thread that makes it; nothing works before init();
@@ -19,7 +19,6 @@ import importlib.machinery
 import itertools
 import sys
 import threading
-import time
 import types
 import weakref
 
@@ -82,12 +81,12 @@ class _Resource:
 
 
 class _Memory(_Resource):
-    __slots__ = ("_bytes", "_on_device")
+    __slots__ = ("_bytes",)
+    _on_device = False
 
-    def __init__(self, nbytes, call, on_device):
+    def __init__(self, nbytes, call):
         super().__init__(call)
         self._bytes = np.full(nbytes, 0xFF, np.uint8)
-        self._on_device = on_device
         MEMORY[self._address] = self
 
     @property
@@ -112,11 +111,10 @@ class DeviceAllocation(_Memory):
     """Memory of the device. int() of it is its address."""
 
     __slots__ = ()
+    _on_device = True
 
     def __int__(self):
         return self._address
-
-    __index__ = __int__
 
 
 class PagelockedHostAllocation(_Memory):
@@ -124,16 +122,11 @@ class PagelockedHostAllocation(_Memory):
 
     __slots__ = ("__array_interface__",)
 
-    def get_device_pointer(self):
-        if not self._on_device:
-            raise LogicError("cuMemHostGetDevicePointer failed: invalid argument")
-        return self._address
-
 
 class Stream(_Resource):
     __slots__ = ("_queue", "handle")
 
-    def __init__(self, flags=0):
+    def __init__(self):
         super().__init__("cuStreamCreate")
         self._queue = []
         self.handle = next(_handles)
@@ -148,38 +141,6 @@ class Stream(_Resource):
         while self._queue:
             self._queue.pop(0)()
 
-    def is_done(self):
-        self._driver._need_context("cuStreamQuery")
-        return not self._queue
-
-
-class Event(_Resource):
-    __slots__ = ("_stream", "_time")
-
-    def __init__(self, flags=0):
-        super().__init__("cuEventCreate")
-        self._stream = self._time = None
-
-    def record(self, stream):
-        self._stream, self._time = stream, None
-        stream._enqueue(self._happen)
-        return self
-
-    def _happen(self):
-        self._time = time.perf_counter()
-
-    def synchronize(self):
-        self._driver._need_context("cuEventSynchronize")
-        while self._stream and self._time is None:
-            self._stream._queue.pop(0)()
-        return self
-
-    def time_till(self, other):
-        """Milliseconds."""
-        if self._time is None or other._time is None:
-            raise LogicError("cuEventElapsedTime failed: device not ready")
-        return (other._time - self._time) * 1e3
-
 
 class Device:
     __slots__ = ()
@@ -189,19 +150,11 @@ class Device:
         if number != 0:
             raise LogicError("cuDeviceGet failed: invalid device ordinal")
 
-    @classmethod
-    def count(cls):
-        cls._driver._need_init("cuDeviceGetCount")
-        return 1
-
     def name(self):
         return self._driver._name
 
     def compute_capability(self):
         return self._driver._capability
-
-    def total_memory(self):
-        return TOTAL_MEMORY
 
     def get_attribute(self, attribute):
         return {self._driver.device_attribute.INTEGRATED: int(self._driver._integrated)}[attribute]
@@ -252,13 +205,12 @@ class Driver(types.ModuleType):
         global _newest
         _newest = weakref.ref(self)
         self.device_attribute = types.SimpleNamespace(INTEGRATED=18)
-        self.host_alloc_flags = types.SimpleNamespace(PORTABLE=1, DEVICEMAP=2, WRITECOMBINED=4)
-        for cls in (DeviceAllocation, PagelockedHostAllocation, Stream, Event, Device, Context):
+        for cls in (DeviceAllocation, PagelockedHostAllocation, Stream, Device, Context):
             setattr(self, cls.__name__, type(cls.__name__, (cls,), {"__slots__": (), "_driver": self}))
         for cls in (Error, LogicError, MemoryError, RuntimeError):
             setattr(self, cls.__name__, cls)
 
-    def init(self, flags=0):
+    def init(self):
         if self._no_gpu:
             raise RuntimeError("cuInit failed: no CUDA-capable device is detected")
         self._initialised = True
@@ -270,14 +222,12 @@ class Driver(types.ModuleType):
         self._allocations += 1
         if nbytes <= 0:
             raise LogicError("cuMemAlloc failed: invalid argument")
-        return self.DeviceAllocation(nbytes, "cuMemAlloc", on_device=True)
+        return self.DeviceAllocation(nbytes, "cuMemAlloc")
 
-    def pagelocked_empty(self, shape, dtype, order="C", mem_flags=0):
-        assert order == "C"
+    def pagelocked_empty(self, shape, dtype):
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        mapped = bool(mem_flags & self.host_alloc_flags.DEVICEMAP)
-        memory = self.PagelockedHostAllocation(nbytes, "cuMemHostAlloc", on_device=mapped)
+        memory = self.PagelockedHostAllocation(nbytes, "cuMemHostAlloc")
         described = {"version": 3, "shape": shape, "typestr": np.dtype(dtype).str, "data": (memory._address, False)}
         memory.__array_interface__ = described
         return np.asarray(memory)

@@ -63,20 +63,6 @@ class ILogger(metaclass=_Derivable):
         raise NotImplementedError('Tried to call pure virtual function "ILogger::log"')
 
 
-class Logger(ILogger):
-    """Prints, to standard output as the real one does."""
-
-    __slots__ = ("min_severity",)
-
-    def __init__(self, min_severity=Severity.WARNING):
-        super().__init__()
-        self.min_severity = min_severity
-
-    def log(self, severity, msg):
-        if severity <= self.min_severity:
-            print("[TRT] [{}] {}".format("FEWIV"[int(severity)], msg))
-
-
 class IProgressMonitor(metaclass=_Derivable):
     """Derive from it: phase_start, step_complete, which cancels when it returns False, and phase_finish."""
 
@@ -135,7 +121,7 @@ class ParserError:
         return f"In node {self._node} (parseGraph): {self._code.name}: {self._desc}"
 
 
-PLAIN = (ILogger, Logger, IProgressMonitor, Dims, IHostMemory, ParserError, ErrorCode)
+PLAIN = (ILogger, IProgressMonitor, Dims, IHostMemory, ParserError, ErrorCode)
 
 
 class Object:

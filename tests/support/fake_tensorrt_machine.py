@@ -35,6 +35,14 @@ class Machine:
             vars(app.backends).pop(name, None)
 
 
+def running(monkeypatch):
+    """For pytest.fixture(): a Machine that has started."""
+    machine = Machine(monkeypatch)
+    machine.start()
+    yield machine
+    machine.forget()
+
+
 def build(*arguments):
     """Run tools.build_engine; its exit code.
 

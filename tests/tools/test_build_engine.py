@@ -20,7 +20,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import fake_tensorrt
-from support.fake_tensorrt_machine import Machine, build
+from support.fake_tensorrt_machine import build, running
 from tqdm import tqdm
 
 from app.backends import open_backend
@@ -108,12 +108,7 @@ def write_classifier(folder, layout):
     return write(folder / "classifier.onnx", nodes, shape, ("n", 100), constants)
 
 
-@pytest.fixture
-def machine(monkeypatch):
-    machine = Machine(monkeypatch)
-    machine.start()
-    yield machine
-    machine.forget()
+machine = pytest.fixture(running)
 
 
 @pytest.fixture

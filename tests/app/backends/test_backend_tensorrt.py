@@ -14,8 +14,8 @@ import threading
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper, save
-from support.fake_tensorrt_machine import Machine
 from support.fake_tensorrt_machine import build as build_engine
+from support.fake_tensorrt_machine import running
 from support.program import SHARED
 
 from app import detect
@@ -35,12 +35,7 @@ needs_converter = pytest.mark.skipif(
 needs_yolo = pytest.mark.skipif(not os.path.exists(YOLO), reason="the model is not here: python -m tools.convert")
 
 
-@pytest.fixture
-def machine(monkeypatch):
-    machine = Machine(monkeypatch)
-    machine.start()
-    yield machine
-    machine.forget()
+machine = pytest.fixture(running)
 
 
 def write_model(folder, seed=0, kind=TensorProto.FLOAT):
