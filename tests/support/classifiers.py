@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+from support.graphs import graph
 
 from app.classification.cifar100 import COARSE, FINE, RECORD
 from app.modelcard import card_path
@@ -52,21 +53,11 @@ def write_model(path, batch=None, outputs=FINE, side=32, twice=False, bias=None)
     if twice:
         nodes.append(helper.make_node("Relu", ["logits"], ["again"]))
     size = batch or "n"
-    graph = helper.make_graph(
-        nodes,
-        "classifier",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [size, 3, side, side])],
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, [size, outputs])
-            for name in (["logits", "again"] if twice else ["logits"])
-        ],
-        [numpy_helper.from_array(np.ascontiguousarray(matrix.T), "matrix"), numpy_helper.from_array(bias, "bias")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 7
+    logits = dict.fromkeys(["logits", "again"] if twice else ["logits"], (size, outputs))
+    constants = {"matrix": np.ascontiguousarray(matrix.T), "bias": bias}
+    model = graph(nodes, {"images": (size, 3, side, side)}, logits, constants=constants)
     onnx.checker.check_model(model)
-    with open(str(path), "wb") as file:
-        file.write(model.SerializeToString())
+    onnx.save(model, str(path))
     return str(path)
 
 

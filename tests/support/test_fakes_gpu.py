@@ -9,22 +9,19 @@ import threading
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 from support import fake_pycuda, fake_tensorrt
+from support.graphs import graph
 
 SHAPE = (1, 3, 8, 8)
 
 
 def small_model(opset=13, domain=""):
     """y = relu(conv(x)), with height and width free."""
-    kernel = helper.make_tensor("kernel", TensorProto.FLOAT, (2, 3, 1, 1), [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    nodes = [helper.make_node("Conv", ["x", "kernel"], ["c"]), helper.make_node("Relu", ["c"], ["y"], domain=domain)]
-    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, (1, c, "h", "h")) for n, c in (("x", 3), ("y", 2))]
-    graph = helper.make_graph(nodes, "small", ends[:1], ends[1:], [kernel])
-    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    model = helper.make_model(graph, opset_imports=opsets)
-    model.ir_version = 7
-    return model.SerializeToString()
+    nodes = [helper.make_node("Conv", ["x", "k"], ["c"]), helper.make_node("Relu", ["c"], ["y"], domain=domain)]
+    kernel = np.reshape([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], (2, 3, 1, 1))
+    ends = {"x": (1, 3, "h", "w")}, {"y": (1, 2, "h", "w")}
+    return graph(nodes, *ends, constants={"k": kernel}, opset=opset).SerializeToString()
 
 
 class Log:

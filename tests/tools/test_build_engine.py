@@ -18,9 +18,10 @@ import time
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from support import fake_tensorrt
 from support.fake_tensorrt_machine import build, running
+from support.graphs import graph
 from tqdm import tqdm
 
 from app.backends import open_backend
@@ -49,16 +50,9 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def write(path, nodes, shape, output, constants=(), domain=None, inputs=("images",)):
+def write(path, nodes, shape, output, constants=(), inputs=("images",)):
     """A model with one output, and its card. Height and width are multiples of 2."""
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in inputs]
-    ends.append(helper.make_tensor_value_info("out", TensorProto.FLOAT, output))
-    constants = [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants]
-    graph = helper.make_graph(nodes, "small", ends[:-1], ends[-1:], constants)
-    opsets = [helper.make_opsetid("", 13)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    model = helper.make_model(graph, opset_imports=opsets)
-    model.ir_version = 7
-    onnx.save(model, str(path))
+    onnx.save(graph(nodes, dict.fromkeys(inputs, shape), {"out": output}, constants=constants), str(path))
     return write_card(path)
 
 
@@ -78,20 +72,20 @@ def write_free(folder):
         helper.make_node("Conv", ["images", "k1"], ["between"], name="first"),
         helper.make_node("Conv", ["between", "k2"], ["out"], name="second"),
     ]
-    kernels = [("k1", random.normal(size=(4, 3, 1, 1))), ("k2", random.normal(size=(2, 4, 1, 1)))]
+    kernels = {"k1": random.normal(size=(4, 3, 1, 1)), "k2": random.normal(size=(2, 4, 1, 1))}
     return write(folder / "free.onnx", nodes, FREE, ("n", 2, "h", "w"), kernels)
 
 
 def write_classifier(folder, layout):
     """Pictures of 32x32, 0 to 255, to 100 logits. The graph normalises, and turns NHWC round."""
     random = np.random.RandomState(0)
-    constants = [
-        ("mean", np.full((1, 3, 1, 1), 120)),
-        ("deviation", np.full((1, 3, 1, 1), 60)),
-        ("kernel", random.normal(size=(8, 3, 3, 3))),
-        ("weights", random.normal(size=(8, 100))),
-        ("bias", random.normal(size=100)),
-    ]
+    constants = {
+        "mean": np.full((1, 3, 1, 1), 120),
+        "deviation": np.full((1, 3, 1, 1), 60),
+        "kernel": random.normal(size=(8, 3, 3, 3)),
+        "weights": random.normal(size=(8, 100)),
+        "bias": random.normal(size=100),
+    }
     nodes = [
         helper.make_node("Sub", ["nchw" if layout == "NHWC" else "images", "mean"], ["centred"]),
         helper.make_node("Div", ["centred", "deviation"], ["normal"]),
@@ -369,21 +363,17 @@ def test_a_classifier_needs_no_size(machine, run, tmp_path, style, layout):
 
 USAGE = {  # options, and what the error says
     "no size": ([], "choose one with --size WIDTHxHEIGHT"),
-    "both sides odd": (["--size", "7"], "--size 7x7: should be multiples of 2"),
     "height odd": (["--size", "8x7"], "--size 8x7: should be multiples of 2"),
-    "width odd": (["--size", "7x8"], "--size 7x8: should be multiples of 2"),
+    "width odd": (["--size", "7"], "--size 7x7: should be multiples of 2"),
     "size in words": (["--size", "big"], "should be WIDTHxHEIGHT, as 416x320, is big"),
     "half a size": (["--size", "8x"], "should be WIDTHxHEIGHT"),
     "three sides": (["--size", "8x8x8"], "should be WIDTHxHEIGHT"),
     "no width": (["--size", "0x8"], "should be WIDTHxHEIGHT"),
     "no height": (["--size", "8x00"], "should be WIDTHxHEIGHT"),
-    "negative size": (["--size=-8"], "should be WIDTHxHEIGHT"),
     "far too large": (["--size", "123456"], "should be WIDTHxHEIGHT"),
     "no unit": (["--workspace", "256"], "should be memory, as 256M or 1G, is 256"),
     "another unit": (["--workspace", "1T"], "should be memory"),
-    "negative memory": (["--workspace", "-1M"], "--workspace"),
-    "capability without a point": (["--capability", "89"], "should be a compute capability, as 8.9, is 89"),
-    "capability with a letter": (["--capability", "8.9a"], "should be a compute capability"),
+    "no capability": (["--capability", "89"], "should be a compute capability, as 8.9, is 89"),
     "unknown option": (["--int8"], "--int8"),
 }
 
@@ -459,10 +449,8 @@ def test_memory_is_checked_first(machine, run, refused, model, monkeypatch, free
     [
         ("MemTotal: 9000 kB\nMemFree: 1 kB\nMemAvailable:    1000 kB\nSwapFree:    24 kB\n", 1024 << 10),
         ("MemAvailable: 1000 kB\n", None),
-        ("SwapFree: 1000 kB\n", None),
         ("MemAvailable: much\nSwapFree: 0 kB\n", None),
         ("nothing of the kind\n", None),
-        ("", None),
         (None, None),
     ],
 )
@@ -471,12 +459,6 @@ def test_free_memory(tmp_path, text, expected):
     if text is not None:
         path.write_text(text)
     assert build_engine.free_memory(str(path)) == expected
-
-
-def test_a_jetson_with_swap_has_enough():
-    """4 GB of memory, of which some is taken, and the 4 GB of swap that the message says how to add."""
-    assert 4e9 < SHARED < 2e9 + (4 << 30)
-    assert APART < SHARED
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/meminfo"), reason="no Linux")
@@ -640,7 +622,7 @@ def write_bytes(data):
 def write_node(operator, shape=FREE, inputs=("images",), domain=None):
     def write_model(path):
         nodes = [helper.make_node(operator, list(inputs), ["out"], domain=domain)]
-        return write(path, nodes, shape, shape, domain=domain, inputs=inputs)
+        return write(path, nodes, shape, shape, inputs=inputs)
 
     return write_model
 

@@ -1,7 +1,8 @@
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, save
+from support.graphs import graph
 
 from app.backends.onnx import OnnxBackend
 from app.errors import ModelError
@@ -18,19 +19,8 @@ def write_model(path, shape=FREE, kind=TensorProto.FLOAT, inputs=("images",)):
         helper.make_node("Add", ["twice", "bias"], ["scaled"]),
         helper.make_node("GlobalAveragePool", ["scaled"], ["mean"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info(name, kind, list(shape)) for name in inputs],
-        [
-            helper.make_tensor_value_info("scaled", TensorProto.FLOAT, list(shape)),
-            helper.make_tensor_value_info("mean", TensorProto.FLOAT, [shape[0], 3, 1, 1]),
-        ],
-        [numpy_helper.from_array(BIAS, "bias")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 7
-    save(model, str(path))
+    ends = dict.fromkeys(inputs, shape), {"scaled": shape, "mean": (shape[0], 3, 1, 1)}
+    save(graph(nodes, *ends, constants={"bias": BIAS}, kinds=dict.fromkeys(inputs, kind)), str(path))
     return str(path)
 
 

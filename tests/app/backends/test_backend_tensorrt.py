@@ -13,9 +13,10 @@ import threading
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, save
 from support.fake_tensorrt_machine import build as build_engine
 from support.fake_tensorrt_machine import running
+from support.graphs import graph
 from support.program import SHARED
 
 from app import detect
@@ -42,23 +43,16 @@ machine = pytest.fixture(running)
 def write_model(folder, seed=0, kind=TensorProto.FLOAT):
     """A model of any input size with a coarse and a fine output, and its card."""
     random = np.random.RandomState(seed)
-    kernels = [numpy_helper.from_array(random.normal(size=(n, 3, 1, 1)).astype(np.float32), "k%d" % n) for n in (4, 5)]
+    kernels = {f"k{n}": random.normal(size=(n, 3, 1, 1)) for n in (4, 5)}
     nodes = [
         helper.make_node("MaxPool", ["images"], ["small"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Conv", ["small", "k4"], ["real"]),
         helper.make_node("Cast", ["real"], ["coarse"], to=kind),
         helper.make_node("Conv", ["images", "k5"], ["fine"]),
     ]
-    ends = [
-        helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 3, "h", "w"]),
-        helper.make_tensor_value_info("coarse", kind, ["n", 4, "h2", "w2"]),
-        helper.make_tensor_value_info("fine", TensorProto.FLOAT, ["n", 5, "h", "w"]),
-    ]
-    graph = helper.make_graph(nodes, "heads", ends[:1], ends[1:], kernels)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    model.ir_version = 7
+    ends = {"images": ("n", 3, "h", "w")}, {"coarse": ("n", 4, "h2", "w2"), "fine": ("n", 5, "h", "w")}
     path = str(folder / "small.onnx")
-    save(model, path)
+    save(graph(nodes, *ends, constants=kernels, kinds={"coarse": kind}), path)
     (folder / "small.json").write_text(json.dumps({"sha256": hash_file(path), "input": {"multiple": 2}}))
     return path
 

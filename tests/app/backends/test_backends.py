@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+from support.graphs import graph
 from support.program import ROOT
 from support.runtimes import MODEL, RUNTIMES, skip_unless_installed
 
@@ -39,17 +40,9 @@ needs_model = pytest.mark.skipif(
 
 def write_model(path, shape=("n", 3, "h", "w"), operator="Conv"):
     """A model of one convolution, in words that the oldest reader knows."""
-    kernel = numpy_helper.from_array(np.full((2, 3, 1, 1), 0.5, np.float32), "kernel")
     node = helper.make_node(operator, ["images", "kernel"], ["sums"], "sums", kernel_shape=[1, 1])
-    ends = [
-        helper.make_tensor_value_info("images", TensorProto.FLOAT, list(shape)),
-        helper.make_tensor_value_info("sums", TensorProto.FLOAT, [shape[0], 2, shape[2], shape[3]]),
-    ]
-    model = helper.make_model(
-        helper.make_graph([node], "small", ends[:1], ends[1:], [kernel]), opset_imports=[helper.make_opsetid("", 8)]
-    )
-    model.ir_version = 4
-    onnx.save(model, str(path))
+    ends = {"images": shape}, {"sums": (shape[0], 2, shape[2], shape[3])}
+    onnx.save(graph([node], *ends, constants={"kernel": np.full((2, 3, 1, 1), 0.5)}, opset=8), str(path))
     return str(path)
 
 

@@ -9,7 +9,8 @@ import shutil
 import numpy as np
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, save
+from onnx import helper, save
+from support.graphs import graph
 
 from app.backends import onnx as backend_module
 from app.backends.onnx import CPU, CUDA, TENSORRT, OnnxBackend
@@ -101,13 +102,8 @@ class FakeSession:
 @pytest.fixture
 def model(tmp_path):
     """A model that doubles its input."""
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3, "h", "w"]) for name in ("images", "twice")]
-    node = helper.make_node("Add", ["images", "images"], ["twice"])
-    graph = helper.make_graph([node], "tiny", ends[:1], ends[1:])
-    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
-    proto.ir_version = 7
-    path = str(tmp_path / "tiny.onnx")
-    save(proto, path)
+    path, shape = str(tmp_path / "tiny.onnx"), ("n", 3, "h", "w")
+    save(graph([helper.make_node("Add", ["images", "images"], ["twice"])], {"images": shape}, {"twice": shape}), path)
     return path
 
 
