@@ -1,6 +1,7 @@
 """Models that the tests of backends share."""
 
 import os
+import platform
 
 import cv2
 import pytest
@@ -10,6 +11,7 @@ from app.artefact import sidecar_path
 from app.modelcard import card_path, graph_path
 from tools.convert import convert
 
+platform.processor()  # TensorFlow's import asks for it; it starts a process, once
 
 @pytest.fixture(scope="session")
 def network_for(tmp_path_factory):

@@ -23,6 +23,9 @@ def test_gives_its_outputs_and_counts():
     [
         pytest.param(tensor(1, 1, 32, 32), r"\(1, 1, 32, 32\)", id="channels"),
         pytest.param(tensor(3, 32, 32), r"\(3, 32, 32\)", id="no batch"),
+        pytest.param(tensor(1, 1, 3, 32, 32), r"\(1, 1, 3, 32, 32\)", id="five axes"),
+        pytest.param(tensor(1, 3, 0, 32), r"\(1, 3, 0, 32\)", id="no rows"),
+        pytest.param(tensor(1, 3, 32, 32, dtype=np.float16), "float32.*float16", id="half precision"),
         pytest.param(tensor(1, 3, 32, 32, dtype=np.float64), "float32.*float64", id="double precision"),
         pytest.param(tensor(1, 3, 32, 32, dtype=np.uint8), "float32.*uint8", id="bytes"),
         pytest.param(tensor(1, 32, 32, 3).transpose(0, 3, 1, 2), "C-contiguous", id="transposed"),

@@ -20,7 +20,7 @@ from support.runtimes import MODEL, RUNTIMES, skip_unless_installed
 import app.detect
 from app import backends
 from app.artefact import sidecar_path
-from app.backends import BACKENDS, CLASSES, check_precision, importing, open_backend, running
+from app.backends import BACKENDS, CLASSES, check_precision, importing, one_line, open_backend, running
 from app.backends.fake import FakeBackend
 from app.engine import EngineSource, EngineTarget, write_engine
 from app.errors import ModelError, ShapeError, UsageError
@@ -101,11 +101,9 @@ ALL = ("onnxruntime", "openvino", "tensorflow")
     [
         pytest.param(ALL, "x86_64", "auto", "auto", "openvino", id="OpenVINO on x86"),
         pytest.param(ALL, "AMD64", "auto", "auto", "openvino", id="x86 as Windows calls it"),
-        pytest.param(ALL, "x86_64", "cpu", "fp32", "openvino", id="the same when asked for"),
         pytest.param(ALL, "aarch64", "auto", "auto", "onnx", id="ONNX Runtime elsewhere"),
         pytest.param(("onnxruntime",), "x86_64", "auto", "auto", "onnx", id="no OpenVINO"),
         pytest.param((), "x86_64", "auto", "auto", "opencv", id="nothing installed"),
-        pytest.param(("openvino", "tensorflow"), "aarch64", "auto", "auto", "opencv", id="nothing that fits"),
         pytest.param(ALL, "x86_64", "gpu", "auto", "onnx", id="a GPU"),
         pytest.param((), "aarch64", "gpu", "auto", "onnx", id="a GPU, whose runtime is missing: that is said"),
         pytest.param(ALL, "x86_64", "auto", "fp16", "onnx", id="fp16"),
@@ -144,20 +142,15 @@ def test_auto_where_there_is_an_engine(monkeypatch, opened, with_engine, device,
     assert opened == [(first, device, precision)]
 
 
-def test_auto_says_why_an_engine_is_not_used(monkeypatch, opened, with_engine, capsys):
+@pytest.mark.parametrize(
+    "broken, fitting, words", [(("tensorrt",), True, "tensorrt is broken"), ((), False, "no engine fits")]
+)
+def test_auto_says_why_an_engine_is_not_used(monkeypatch, opened, with_engine, capsys, broken, fitting, words):
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    opened.broken = ("tensorrt",)
+    opened.broken, opened.fitting = broken, fitting
     open_backend(with_engine)
     assert [name for name, _, _ in opened] == ["tensorrt", "onnx"]
-    assert capsys.readouterr().err == "warning: TensorRT is not used: tensorrt is broken\n"
-
-
-def test_auto_goes_on_where_no_engine_fits(monkeypatch, opened, with_engine, capsys):
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    opened.fitting = False
-    open_backend(with_engine)
-    assert [name for name, _, _ in opened] == ["tensorrt", "onnx"]
-    assert "no engine fits" in capsys.readouterr().err
+    assert "warning: TensorRT is not used: " + words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", list(CLASSES))
@@ -261,58 +254,54 @@ def test_list_of_backends_where_all_are_broken(without_runtimes, raises, phrase)
     "precision, possible, expected",
     [
         pytest.param("auto", ("fp32", "fp16"), "fp32", id="auto is the first"),
-        pytest.param("fp32", ("fp32", "fp16"), "fp32", id="the first by name"),
         pytest.param("fp16", ("fp32", "fp16"), "fp16", id="another"),
-        pytest.param("fp16", ("fp32",), ModelError("--precision fp16: Any computes in fp32 here"), id="one possible"),
-        pytest.param(
-            "bf16", ("fp32", "fp16"), ModelError("--precision bf16: Any computes in fp32 or fp16 here"), id="of two"
-        ),
     ],
 )
 def test_precision(precision, possible, expected):
-    if isinstance(expected, ModelError):
-        with pytest.raises(ModelError) as caught:
-            check_precision("Any", precision, possible)
-        assert str(caught.value) == str(expected)
-    else:
-        assert check_precision("Any", precision, possible) == expected
+    assert check_precision("Any", precision, possible) == expected
 
 
-REASONS = [
-    pytest.param(ImportError("No module named 'x'"), "No module named 'x'", id="one line"),
-    pytest.param(RuntimeError("\n\n  first \nsecond\n"), "first second", id="several lines in one"),
-    pytest.param(
-        RuntimeError(
-            "Exception from src/core.cpp:84:\nCheck 'false' failed at src/ops.cpp:151:\nNo rule for: Magic\n\n"
+@pytest.mark.parametrize("possible, words", [(("fp32",), "fp32"), (("fp32", "fp16"), "fp32 or fp16")])
+def test_a_precision_that_is_not_possible(possible, words):
+    with pytest.raises(ModelError, match=f"--precision bf16: Any computes in {words} here"):
+        check_precision("Any", "bf16", possible)
+
+
+@pytest.mark.parametrize(
+    "error, reason",
+    [
+        pytest.param(ImportError("No module named 'x'"), "No module named 'x'", id="one line"),
+        pytest.param(RuntimeError("\n\n  first \nsecond\n"), "first second", id="several lines in one"),
+        pytest.param(
+            RuntimeError(
+                "Exception from src/core.cpp:84:\nCheck 'false' failed at src/ops.cpp:151:\nNo rule for: Magic\n\n"
+            ),
+            "No rule for: Magic",
+            id="places in OpenVINO's source say nothing",
         ),
-        "No rule for: Magic",
-        id="places in OpenVINO's source say nothing",
-    ),
-    pytest.param(RuntimeError("Exception from src/core.cpp:84:"), "RuntimeError", id="nothing else was said"),
-    pytest.param(ValueError(), "ValueError", id="without a message"),
-    pytest.param(ValueError("word " * 9999), "word " * 80, id="no longer than 400 characters"),
-    pytest.param(OSError(2, "No such file", "lib.so"), "[Errno 2] No such file: 'lib.so'", id="an OSError"),
-]
+        pytest.param(RuntimeError("Exception from src/core.cpp:84:"), "RuntimeError", id="nothing else was said"),
+        pytest.param(ValueError(), "ValueError", id="without a message"),
+        pytest.param(ValueError("word " * 9999), "word " * 80, id="no longer than 400 characters"),
+        pytest.param(OSError(2, "No such file", "lib.so"), "[Errno 2] No such file: 'lib.so'", id="an OSError"),
+    ],
+)
+def test_one_line(error, reason):
+    assert one_line(error) == reason
 
 
-@pytest.mark.parametrize("error, reason", REASONS)
-def test_importing(error, reason):
+@pytest.mark.parametrize(
+    "context, args, message",
+    [
+        (importing, ("Any", "pip install any"), "Any cannot be loaded (no luck); install it with: pip install any"),
+        (running, ("Any",), "Any failed: no luck"),
+        (running, ("Any", "small.onnx"), "small.onnx: Any cannot load it: no luck"),
+    ],
+)
+def test_what_fails_is_said_in_one_line(context, args, message):
     with pytest.raises(ModelError) as caught:
-        with importing("Any", "pip install any"):
-            raise error
-    assert str(caught.value) == f"Any cannot be loaded ({reason}); install it with: pip install any"
-
-
-@pytest.mark.parametrize("error, reason", REASONS)
-def test_running(error, reason):
-    with pytest.raises(ModelError) as caught:
-        with running("Any"):
-            raise error
-    assert str(caught.value) == f"Any failed: {reason}"
-    with pytest.raises(ModelError) as caught:
-        with running("Any", "small.onnx"):
-            raise error
-    assert str(caught.value) == f"small.onnx: Any cannot load it: {reason}"
+        with context(*args):
+            raise RuntimeError("no\nluck")
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("context, args", [(importing, ("Any", "pip install any")), (running, ("Any",))])
@@ -339,15 +328,11 @@ def test_what_is_left_alone(context, args, error):
     "tensor, kind, phrase",
     [
         pytest.param(np.zeros((3, 32, 32), np.float32), ShapeError, r"\(3, 32, 32\)", id="no batch"),
-        pytest.param(np.zeros((1, 1, 3, 32, 32), np.float32), ShapeError, r"\(1, 1, 3, 32, 32\)", id="five axes"),
-        pytest.param(np.zeros((1, 3, 32, 32)), ValueError, "float32.*float64", id="double precision"),
-        pytest.param(np.zeros((1, 3, 32, 32), np.float16), ValueError, "float32.*float16", id="half precision"),
-        pytest.param(np.zeros((1, 3, 32, 32), np.uint8), ValueError, "float32.*uint8", id="bytes"),
-        pytest.param(np.zeros((1, 32, 32, 3), np.float32).transpose(0, 3, 1, 2), ValueError, "C-contig", id="a view"),
         pytest.param(np.zeros((1, 3, 32, 64), np.float32)[..., ::2], ValueError, "C-contiguous", id="every other"),
     ],
 )
 def test_wrong_tensor(model_for, name, tensor, kind, phrase):
+    """See test_backend_fake.py for all that check_tensor refuses."""
     with open_backend(model_for(name), name, "cpu") as backend:
         with pytest.raises(kind, match=phrase):
             backend.infer(tensor)
@@ -406,12 +391,12 @@ def test_not_a_model(tmp_path, capfd, name, what):
 
 
 @every_backend
-@pytest.mark.parametrize("what", ["absent.onnx", "folder.onnx", os.path.join("absent", "absent.onnx")])
+@pytest.mark.parametrize("what", ["absent", "folder"])
 def test_no_such_model(tmp_path, capfd, name, what):
     skip_unless_installed(name)
     (tmp_path / "folder.onnx").mkdir()
-    with pytest.raises(ModelError, match=os.path.splitext(what)[0]) as caught:
-        open_backend(str(tmp_path / what), name, "cpu")
+    with pytest.raises(ModelError, match=what) as caught:
+        open_backend(str(tmp_path / (what + ".onnx")), name, "cpu")
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().out == ""
 
@@ -473,20 +458,10 @@ def test_gpu_where_there_is_none(model_for, name):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "name, precision",
-    [
-        ("onnx", "fp16"),
-        ("onnx", "bf16"),
-        ("opencv", "fp16"),
-        ("opencv", "bf16"),
-        ("tensorflow", "fp16"),
-        ("tensorflow", "bf16"),
-    ],
-)
-def test_a_precision_that_a_cpu_has_not(model_for, name, precision):
-    with pytest.raises(ModelError, match=f"--precision {precision}: .* computes in fp32 here"):
-        open_backend(model_for(name), name, "cpu", precision)
+@pytest.mark.parametrize("name", ["onnx", "opencv", "tensorflow"])
+def test_a_precision_that_a_cpu_has_not(model_for, name):
+    with pytest.raises(ModelError, match="--precision fp16: .* computes in fp32 here"):
+        open_backend(model_for(name), name, "cpu", "fp16")
 
 
 # The command
@@ -550,24 +525,20 @@ def test_the_command_with_a_model_of_one_shape(detect, tmp_path, name):
     assert [line for line in err if line.startswith("error")] == err[-1:] == [error]
 
 
-@pytest.mark.slow
 @needs_model
-@every_backend
-def test_the_command_with_something_that_is_no_model(detect, tmp_path, name):
-    skip_unless_installed(name)
+def test_the_command_with_something_that_is_no_model(detect, tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"This is not a model.")
     write_card_for(str(path))
-    code, out, err = detect(name, "--model", str(path))
-    assert (code, out, len(err)) == (4, "", 1)
-    assert err[0].startswith("error: ")
+    code, out, (error,) = detect("onnx", "--model", str(path))
+    assert (code, out) == (4, "")
+    assert error.startswith("error: ")
 
 
 @needs_model
-@pytest.mark.parametrize("name", sorted(set(RUNTIMES) - {"opencv"}))
-def test_the_command_where_the_runtime_is_missing(detect, without_runtimes, name):
-    without_runtimes(gone=[RUNTIMES[name]])
-    code, out, err = detect(name)
-    assert (code, out, len(err)) == (4, "", 1)
-    assert err[0].startswith("error: ")
-    assert "python3 -m pip install " + RUNTIMES[name] in err[0]
+def test_the_command_where_the_runtime_is_missing(detect, without_runtimes):
+    without_runtimes(gone=["onnxruntime"])
+    code, out, (error,) = detect("onnx")
+    assert (code, out) == (4, "")
+    assert error.startswith("error: ")
+    assert "python3 -m pip install onnxruntime" in error
