@@ -168,13 +168,13 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Optional[Sequence[str]] = None, root: str = "/") -> int:
-    """Run the command on the machine under `root`; its exit code."""
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
     results: List[Result] = []
 
     def work() -> None:
         args = make_parser().parse_args(argv)
-        results.extend(diagnose(args, Machine(root, args.model, args.cam)))
+        results.extend(diagnose(args, Machine("/", args.model, args.cam)))
 
     code = exit_code(work)
     return code or (ModelError.exit_code if count(results)[FAIL] else 0)

@@ -13,6 +13,7 @@ from tools.convert import convert
 
 platform.processor()  # TensorFlow's import asks for it; it starts a process, once
 
+
 @pytest.fixture(scope="session")
 def network_for(tmp_path_factory):
     """The real network as a backend reads it, with its card, or a skipped test."""

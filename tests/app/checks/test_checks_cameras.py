@@ -58,9 +58,7 @@ def test_a_device_that_gives_no_pictures(nano, tmp_path):
     assert cameras.camera(0, nano(None)).state == SKIP
 
 
-@pytest.mark.parametrize(
-    "cam, state", [(None, WARN), ("0", WARN), ("/dev/v4l/by-id/x", WARN), ("street.mp4", SKIP), ("csi://0", SKIP)]
-)
+@pytest.mark.parametrize("cam, state", [(None, WARN), ("0", WARN), ("/dev/v4l/by-id/x", WARN), ("street.mp4", SKIP)])
 def test_no_camera(nano, cam, state):
     assert cameras.connected(nano(cam, {"dev/video0": None, "dev/video1": None})).state == state
 
@@ -76,7 +74,6 @@ def test_cameras_in_order(nano):
         ("0", PASS, None),
         ("/dev/video1", PASS, None),
         ("/dev/v4l/by-id/usb-1", PASS, None),
-        ("7", FAIL, "ls -l /dev/video* /dev/v4l/by-id"),
         ("/dev/video7", FAIL, "ls -l /dev/video* /dev/v4l/by-id"),
         ("csi://0", PASS, None),
         ("gst://videotestsrc", PASS, None),
@@ -85,7 +82,6 @@ def test_cameras_in_order(nano):
         ("no/such/street.mp4", FAIL, "ls -l no/such"),
         ("missing.mp4", FAIL, "ls -l ."),
         ("rtsp://", FAIL, "python3 -m app.detect --help"),
-        ("rtsp://host:port/x", FAIL, "python3 -m app.detect --help"),
         ("http://[::1/x", FAIL, "python3 -m app.detect --help"),
     ],
 )

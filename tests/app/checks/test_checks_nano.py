@@ -69,7 +69,7 @@ def put(tmp_path, files):
     fake_nano.write_files(tmp_path / "root", files)
 
 
-def test_healthy(nano):
+def test_a_healthy_one(nano):
     names = (
         "python numpy OPENBLAS_CORETYPE opencv jetpack cuda tensorrt pycuda model engine cameras /dev/video0 "
         "/dev/video1 csi temperature throttling load memory swap disk clock service display"
@@ -77,11 +77,11 @@ def test_healthy(nano):
     names += ["backend " + name for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino", "auto")]
     names += ["power mode", "cpu clock", "gpu clock"]
     skipped = ("backend tensorflow", "backend openvino", "/dev/video1")
-    assert states(nano) == {name: SKIP if name in skipped else PASS for name in names}
-
-
-def test_what_is_said_of_a_healthy_one(nano):
-    found = {result.name: result.message for result in examine(nano, checks_for(nano))}
+    results = list(examine(nano, checks_for(nano)))
+    assert {result.name: result.state for result in results} == {
+        name: SKIP if name in skipped else PASS for name in names
+    }
+    found = {result.name: result.message for result in results}
     assert found["jetpack"] == "L4T 32.7.1, JetPack 4.6.1, on NVIDIA Jetson Nano Developer Kit"
     assert found["opencv"] == "4.1.1, with GStreamer"
     assert found["cuda"] == "driver for CUDA 10.2, 1 GPU, nvcc 10.2"
@@ -95,7 +95,7 @@ def test_what_is_said_of_a_healthy_one(nano):
     assert found["service"] == "active, never restarted"
 
 
-FILE_FAULTS = {
+FAULTS = {  # changes to files, commands and answers of the board; the check that tells, and what to type
     "L4T 32.5": ({"etc/nv_tegra_release": "# R32 (release), REVISION: 5.1, GCID: 1"}, "jetpack", FAIL, nvidia.UPGRADE),
     "5 W": ({"var/lib/nvpmodel/status": "pmode:0001\n"}, "power mode", WARN, "sudo nvpmodel -m 0"),
     "power mode unknown": ({"var/lib/nvpmodel/status": None}, "power mode", WARN, "sudo nvpmodel -q"),
@@ -111,49 +111,21 @@ FILE_FAULTS = {
     "memory full": ({"proc/meminfo": "MemTotal: 4059392 kB\nMemAvailable: 300000 kB\n"}, "memory", WARN,
                     system.NO_DESKTOP),
     "no camera": ({"dev/video0": None, "dev/video1": None}, "cameras", WARN, "app.detect --cam 'test://"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", list(FILE_FAULTS))
-def test_a_fault_in_the_files(nano, tmp_path, fault):
-    files, name, state, fix = FILE_FAULTS[fault]
-    put(tmp_path, files)
-    result = only_trouble(nano)
-    assert (result.name, result.state) == (name, state)
-    assert fix in result.fix
-
-
-COMMAND_FAULTS = {
-    "no nvcc": ("nvcc", None, "cuda", WARN, "sudo apt-get install cuda-toolkit-10-2"),
-    "no v4l2-ctl": ("v4l2-ctl", None, "/dev/video0", WARN, "sudo apt-get install v4l-utils"),
-    "v4l2-ctl fails": ("v4l2-ctl", "echo 'Cannot open device' >&2; exit 1", "/dev/video0", WARN,
+    "no nvcc": ({"nvcc": None}, "cuda", WARN, "sudo apt-get install cuda-toolkit-10-2"),
+    "no v4l2-ctl": ({"v4l2-ctl": None}, "/dev/video0", WARN, "sudo apt-get install v4l-utils"),
+    "v4l2-ctl fails": ({"v4l2-ctl": "echo 'Cannot open device' >&2; exit 1"}, "/dev/video0", WARN,
                        "v4l2-ctl -d /dev/video0 --all"),
-    "camera hangs": ("v4l2-ctl", "exec /bin/sleep 60", "/dev/video0", WARN, "sudo dmesg"),
-    "not by network": ("timedatectl", "echo 'System clock synchronized: no'", "clock", WARN,
+    "camera hangs": ({"v4l2-ctl": "exec /bin/sleep 60"}, "/dev/video0", WARN, "sudo dmesg"),
+    "not by network": ({"timedatectl": "echo 'System clock synchronized: no'"}, "clock", WARN,
                        "sudo timedatectl set-ntp true"),
-    "argus": ("systemctl", 'case "$*" in *argus*) echo failed; exit 3;; *) echo active;; esac', "csi", WARN,
+    "argus": ({"systemctl": 'case "$*" in *argus*) echo failed; exit 3;; *) echo active;; esac'}, "csi", WARN,
               "sudo systemctl restart nvargus-daemon"),
-    "service failed": ("systemctl", 'case "$*" in *yolo*) echo failed; exit 3;; *) echo active;; esac', "service", FAIL,
-                       "journalctl -u nanoyolo"),
-    "service stopped": ("systemctl", 'case "$*" in *yolo*) echo inactive; exit 3;; *) echo active;; esac', "service",
+    "service failed": ({"systemctl": 'case "$*" in *yolo*) echo failed; exit 3;; *) echo active;; esac'}, "service",
+                       FAIL, "journalctl -u nanoyolo"),
+    "service stopped": ({"systemctl": 'case "$*" in *yolo*) echo inactive; exit 3;; *) echo active;; esac'}, "service",
                         WARN, "sudo systemctl enable --now nanoyolo"),
-    "service restarted": ("systemctl", 'case "$1" in show) echo NRestarts=3;; *) echo active;; esac', "service", WARN,
+    "service restarted": ({"systemctl": 'case "$1" in show) echo NRestarts=3;; *) echo active;; esac'}, "service", WARN,
                           "journalctl -u nanoyolo"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("fault", list(COMMAND_FAULTS))
-def test_a_fault_in_the_commands(nano, tmp_path, monkeypatch, fault):
-    command, script, name, state, fix = COMMAND_FAULTS[fault]
-    fake_nano.write_commands(tmp_path / "fake_commands", {command: script})
-    if "hangs" in fault:
-        monkeypatch.setattr("app.checks.process.LIMIT", 0.3)
-    result = only_trouble(nano)
-    assert (result.name, result.state) == (name, state)
-    assert fix in result.fix
-
-
-ANSWER_FAULTS = {
     "numpy missing": ({software.NUMPY: Failure("No module named 'numpy'")}, "numpy", FAIL, "numpy==1.19.4"),
     "numpy dies": ({software.NUMPY: SIGILL}, "numpy", FAIL, "numpy==1.19.4"),
     "numpy 1.19.5": ({software.NUMPY: "1.19.5"}, "numpy", WARN, "-m pip install numpy==1.19.4"),
@@ -162,7 +134,6 @@ ANSWER_FAULTS = {
                       "-m pip uninstall -y opencv-python"),
     "OpenCV without": ({software.OPENCV: ["4.1.1", False, []]}, "opencv", FAIL, "libopencv-python"),
     "no driver": ({nvidia.CUDA: Failure("OSError: libcuda.so.1")}, "cuda", FAIL, "nvidia-l4t-cuda"),
-    "no GPU at all": ({nvidia.CUDA: [0, 10020, 0]}, "cuda", FAIL, "dmesg | grep -i nvgpu"),
     "no GPU": ({nvidia.CUDA: [100, 0, 0]}, "cuda", FAIL, "dmesg | grep -i nvgpu"),
     "no TensorRT": ({nvidia.TENSORRT: Failure("No module named 'tensorrt'")}, "tensorrt", FAIL, "python3-libnvinfer"),
     "np.bool": ({nvidia.TENSORRT: [fake_nano.RUNTIME, "numpy has no attribute bool"]}, "tensorrt", WARN, "numpy<1.24"),
@@ -174,12 +145,10 @@ ANSWER_FAULTS = {
                                                        "python3 -m pip install onnxruntime")},
                     "backend onnx", WARN, "-m pip install onnxruntime -c deploy/jetson/constraints.txt"),
     "TensorFlow crashes": ({(software.ABOUT, "tensorflow"): SIGILL}, "backend tensorflow", FAIL, "uninstall"),
-    "OpenCV crashes": ({(software.ABOUT, "opencv"): SIGILL}, "backend opencv", FAIL, "libopencv-python"),
     "TensorRT without a GPU": ({(software.ABOUT, "tensorrt"): Failure("there is no GPU that CUDA can use: 999")},
                                "backend tensorrt", FAIL, "pycuda -c deploy/jetson/constraints.txt"),
     "another TensorRT": ({models.PLACE: ["tensorrt 8.2.3.0", "sm53", "X1"]}, "engine", WARN,
                          "small.onnx --size 416x320 --fp16"),
-    "another GPU": ({models.PLACE: [fake_nano.RUNTIME, "sm62", "X2"]}, "engine", WARN, "small.onnx --size 416x320"),
     "none opens": ({software.AUTO: Failure("small.onnx: ONNX Runtime cannot load it: bad")}, "backend auto", FAIL,
                    "--list-backends"),
     "not what it could be": ({software.AUTO: ["onnxruntime", "warning: TensorRT is not used: none; build it with: do"]},
@@ -187,10 +156,22 @@ ANSWER_FAULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", list(ANSWER_FAULTS))
-def test_a_fault_in_python(nano, fault):
-    answers, name, state, fix = ANSWER_FAULTS[fault]
-    nano.answers.update(answers)
+def spoil(nano, tmp_path, changes):
+    for key, value in changes.items():
+        if key in fake_nano.COMMANDS:
+            fake_nano.write_commands(tmp_path / "fake_commands", {key: value})
+        elif isinstance(key, str) and "\n" not in key:
+            put(tmp_path, {key: value})
+        else:  # code that Python is asked to run
+            nano.answers[key] = value
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+def test_a_fault(nano, tmp_path, monkeypatch, fault):
+    changes, name, state, fix = FAULTS[fault]
+    spoil(nano, tmp_path, changes)
+    if "hangs" in fault:
+        monkeypatch.setattr("app.checks.process.LIMIT", 0.3)
     result = only_trouble(nano)
     assert (result.name, result.state) == (name, state)
     assert fix in result.fix
@@ -214,13 +195,6 @@ def test_numpy_that_dies_because_a_variable_is_missing(nano, monkeypatch, with_i
     assert "SIGILL (Illegal instruction)" in numpy.message
     assert fix in numpy.fix
     assert (variable.name, variable.state, variable.fix) == ("OPENBLAS_CORETYPE", WARN, software.SET_CORETYPE)
-
-
-def test_numpy_that_is_missing_is_not_fixed_by_a_variable(nano, monkeypatch):
-    monkeypatch.delenv("OPENBLAS_CORETYPE")
-    missing = Failure("No module named 'numpy'")
-    nano.answers.update({software.NUMPY: missing, (software.NUMPY, ("OPENBLAS_CORETYPE", "ARMV8")): "1.19.4"})
-    assert "numpy==1.19.4" in troubles(nano)[0].fix
 
 
 def test_the_variable_for_another_processor(nano, monkeypatch):
@@ -285,7 +259,6 @@ def test_a_jetson_without_jetpack(nano, tmp_path):
     [
         ("# R32 (release), REVISION: 6.1, GCID: 1", "L4T 32.6.1, JetPack 4.6, on"),
         ("# R32 (release), REVISION: 7.6, GCID: 1", "L4T 32.7.6, JetPack 4.6.6, on"),
-        ("# R35 (release), REVISION: 4.1, GCID: 1", "L4T 35.4.1, JetPack 5, on"),
         ("# R36 (release), REVISION: 3.0, GCID: 1", "L4T 36.3.0, JetPack 6, on"),
     ],
 )
@@ -369,21 +342,18 @@ def test_an_engine_that_cannot_be_used(nano, tmp_path, spoil, words):
     assert result.fix.endswith("small.onnx --size 416x320 --fp16")
 
 
-def test_one_engine_that_fits_is_enough(nano, tmp_path):
+def test_one_engine_that_fits_is_enough(nano):
     model = nano.model_path
-    for shape, runtime in (((1, 3, 128, 160), "tensorrt 8.2.1.8"), ((1, 3, 416, 416), "tensorrt 8.0.1.6")):
+    for shape, runtime in (
+        ((1, 3, 128, 160), fake_nano.RUNTIME),
+        ((1, 3, 416, 416), "tensorrt 8.0.1.6"),
+        ((1, 3, 320, 416), fake_nano.RUNTIME),
+    ):
         made = EngineSource(model, hash_file(model), shape, "fp32")
-        write_engine(b"another", made, EngineTarget(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
-    found = {result.name: result.message for result in examine(nano, checks_for(nano))}
-    assert found["engine"].startswith("160x128 fp32, 416x320 fp16 for tensorrt 8.2.1.8")
-
-
-def test_a_damaged_engine_beside_one_of_the_same_size(nano):
-    made = EngineSource(nano.model_path, hash_file(nano.model_path), (1, 3, 320, 416), "fp32")
-    path = write_engine(b"another", made, EngineTarget(fake_nano.RUNTIME, fake_nano.SM), fake_nano.CHIP, ["out"])
+        path = write_engine(b"another", made, EngineTarget(runtime, fake_nano.SM), fake_nano.CHIP, ["out"])
     with open(path, "wb") as file:
         file.write(b"half")
-    assert models.engine(nano).message.startswith("416x320 fp16 for tensorrt 8.2.1.8")
+    assert models.engine(nano).message.startswith("160x128 fp32, 416x320 fp16 for tensorrt 8.2.1.8")
 
 
 def test_a_classifier(nano):
@@ -443,16 +413,18 @@ def test_display(nano, monkeypatch, answer, words):
 
 def test_commands_that_are_missing_end_nothing(nano, tmp_path):
     fake_nano.write_commands(tmp_path / "fake_commands", dict.fromkeys(fake_nano.COMMANDS))
-    assert {result.name: result.state for result in troubles(nano)} == {"cuda": WARN, "/dev/video0": WARN}
-    assert {states(nano)[name] for name in ("csi", "service")} == {SKIP}
+    found = states(nano)
+    assert {name for name, state in found.items() if state not in (PASS, SKIP)} == {"cuda", "/dev/video0"}
+    assert (found["csi"], found["service"]) == (SKIP, SKIP)
 
 
 def test_systemd_that_does_not_run(nano, tmp_path):
     """As in a container."""
     silent = "echo 'System has not been booted with systemd' >&2; exit 1"
     fake_nano.write_commands(tmp_path / "fake_commands", {"systemctl": silent, "timedatectl": silent})
-    assert troubles(nano) == []
-    assert {states(nano)[name] for name in ("csi", "service")} == {SKIP}
+    found = states(nano)
+    assert not {WARN, FAIL} & set(found.values())
+    assert (found["csi"], found["service"]) == (SKIP, SKIP)
 
 
 @pytest.mark.parametrize("state", ["active", "inactive"])
@@ -465,8 +437,7 @@ def test_the_service_may_keep_the_board_busy(nano, tmp_path, monkeypatch, state)
 
 
 def test_csi_that_is_asked_for_has_to_work(nano, tmp_path):
-    command, script = COMMAND_FAULTS["argus"][:2]
-    fake_nano.write_commands(tmp_path / "fake_commands", {command: script})
+    spoil(nano, tmp_path, FAULTS["argus"][0])
     nano.cam = "csi://0"
     result = only_trouble(nano)
     assert (result.name, result.state) == ("csi", FAIL)
