@@ -50,7 +50,6 @@ def failure(model, place=PLACE, **also):
     [
         pytest.param((1, 3, 320, 416), "416x320", id="channels first"),
         pytest.param((1, 320, 416, 3), "416x320", id="channels last"),
-        pytest.param((8, 1, 28, 32), "32x28", id="grey, channels first"),
         pytest.param((8, 28, 32, 1), "32x28", id="grey, channels last"),
         pytest.param((1, 3, 32, 3), "3x32", id="both could be channels: first"),
         pytest.param((1, 12, 20, 24), "24x20", id="neither could be: first"),
@@ -78,20 +77,6 @@ def test_the_name_says_what_the_engine_fits():
     assert path == "weights/small.416x320.fp16.tensorrt8.2.1.8.sm53.ddb301c9.engine"
 
 
-@pytest.mark.parametrize(
-    "other, place",
-    [
-        pytest.param({"shape": (1, 3, 416, 320)}, PLACE, id="size"),
-        pytest.param({"precision": "fp32"}, PLACE, id="precision"),
-        pytest.param({"model_hash": OTHER_HASH}, PLACE, id="ONNX file"),
-        pytest.param({}, EngineTarget("tensorrt 8.0.1.6", "sm53"), id="runtime"),
-        pytest.param({}, EngineTarget("tensorrt 8.2.1.8", "sm72"), id="GPU"),
-    ],
-)
-def test_engines_that_differ_have_different_names(model, other, place):
-    assert engine_path(made(model, **other), place) != engine_path(made(model), PLACE)
-
-
 def test_what_is_written_is_found(model):
     path = write(model)
     assert path == engine_path(made(model), PLACE)
@@ -112,7 +97,6 @@ def test_what_is_written_is_found(model):
         pytest.param(("fp16", "fp32"), "auto", "fp16", id="auto prefers fp16"),
         pytest.param(("fp32",), "auto", "fp32", id="auto takes what there is"),
         pytest.param(("fp16", "fp32"), "fp32", "fp32", id="fp32"),
-        pytest.param(("fp16", "fp32"), "fp16", "fp16", id="fp16"),
     ],
 )
 def test_precision(model, there, wanted, expected):
@@ -123,10 +107,9 @@ def test_precision(model, there, wanted, expected):
     assert path == engine_path(made(model, precision=expected), PLACE)
 
 
-@pytest.mark.parametrize("wanted, option", [("auto", " --fp16"), ("fp16", " --fp16"), ("fp32", "")])
-def test_no_engine_at_all(model, wanted, option):
-    command = f"python -m tools.build_engine {model} --size 416x320{option}"
-    assert failure(model, precision=wanted) == f"{model} has no engine for 416x320; build it with: {command}"
+def test_no_engine_at_all(model):
+    command = build_command(model, SHAPE, "fp32")
+    assert failure(model, precision="fp32") == f"{model} has no engine for 416x320; build it with: {command}"
 
 
 @pytest.mark.parametrize(
@@ -177,24 +160,13 @@ def test_of_several_the_nearest_is_spoken_of(model):
     assert message.startswith(near + " is for tensorrt 8.0.1.6, not tensorrt 8.2.1.8; ")
 
 
-def test_one_among_many_fits(model):
-    for size in (160, 320, 416):
-        write(model, shape=(1, 3, size, size), data=str(size).encode())
-    write(model, EngineTarget("tensorrt 8.0.1.6", "sm53"), shape=(1, 3, 320, 320))
-    assert find_engine(made(model, shape=(1, 3, 320, 320)), PLACE)[1] == b"320"
-
-
-def test_a_damaged_engine_is_not_given_out(model):
+def test_a_damaged_engine_or_sidecar_is_named(model):
     path = write(model)
     with open(path, "wb") as file:
         file.write(b"an angine")
     message = failure(model)
     assert message.startswith(path + ": damaged")
     assert message.endswith(build_command(model, SHAPE, "fp16"))
-
-
-def test_a_broken_sidecar_is_named(model):
-    path = write(model)
     os.truncate(sidecar_path(path), 5)
     assert failure(model).startswith(f"{sidecar_path(path)}: not a sidecar: ")
 
@@ -211,13 +183,11 @@ def test_a_broken_sidecar_is_not_in_the_way(model, capsys):
     [
         pytest.param({"input": None}, id="no input"),
         pytest.param({"input": [1, 3]}, id="an input of two axes"),
-        pytest.param({"input": 416}, id="an input that is a number"),
         pytest.param({"gpu": "sm53"}, id="the GPU a text"),
         pytest.param({"gpu": {"name": "Tegra"}}, id="no architecture"),
         pytest.param({"runtime": ...}, id="no runtime"),
         pytest.param({"precision": ...}, id="no precision"),
         pytest.param({"outputs": ...}, id="no outputs"),
-        pytest.param({"outputs": 2}, id="outputs that are counted"),
         pytest.param({"outputs": [0, 1]}, id="outputs that are numbered"),
     ],
 )
@@ -236,7 +206,7 @@ def test_engines_of_a_model(model, tmp_path):
     assert engines(model) == sorted(paths)
 
 
-@pytest.mark.parametrize("name", ["we[i]rd*.onnx", "two words.onnx", "dots.in.it.onnx", "who?.onnx"])
+@pytest.mark.parametrize("name", ["we[i]rd*.onnx", "dots.in.it.onnx"])
 def test_names_with_characters_that_mean_something(tmp_path, name):
     model = str(tmp_path / name)
     write(str(tmp_path / "weird.onnx"))

@@ -73,9 +73,6 @@ def test_missing_model(tmp_path, monkeypatch):
     [
         pytest.param(None, "small.json: the model card cannot be read: No such file", id="missing"),
         pytest.param(b"", "not a model card", id="empty"),
-        pytest.param(b"{", "not a model card", id="cut off"),
-        pytest.param(b"weights", "not a model card", id="a word"),
-        pytest.param(b'"text"', "not a model card", id="a text"),
         pytest.param(b"[]", "not a model card", id="a list"),
         pytest.param(b"null", "not a model card", id="nothing"),
         pytest.param(b"[" * 100000, "not a model card", id="deeper than the stack"),

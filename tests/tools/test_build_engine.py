@@ -195,11 +195,6 @@ def test_fp16(machine, run, model, tmp_path, style):
     assert sidecar_of(path)["model"]["sha256"] == sha256(model)
 
 
-def test_fp16_where_it_is_no_faster(machine, refused, model):
-    machine.start(fast_fp16=False)
-    refused(model, "--size", "8", "--fp16", phrase="without --fp16")
-
-
 def test_it_says_first_that_it_takes_long(machine, model, capfd):
     machine.start(fail="build")
     assert build(model, "--size", "8", "--no-memory-check") == 4
@@ -279,6 +274,9 @@ def test_a_damaged_timing_cache_is_replaced(machine, run, model, tmp_path, damag
     (cache,) = tmp_path.glob("timing.*.cache")
     whole = cache.read_bytes()
     damage(cache)
+    machine.start(fail="build")  # the reason that is given is not what TensorRT had to say about the cache
+    assert "Could not find any implementation" in run(model, "--size", "8")[2][-1]
+    machine.start()
     code, _, err = run(model, "--size", "8")
     assert code == 0
     if warning:
@@ -300,14 +298,12 @@ def test_a_timing_cache_that_cannot_be_written(machine, run, model, tmp_path):
     assert sidecar_of(engine_of(tmp_path))["sha256"] == sha256(engine_of(tmp_path))
 
 
-def test_an_engine_that_cannot_be_written(machine, run, model, tmp_path, capfd):
+def test_an_engine_that_cannot_be_written(machine, model, tmp_path, capfd):
     """That is said before the build, which takes minutes."""
     (tmp_path / "free.8x8.fp32.tensorrt8.2.1.8.sm53.{}.engine".format(sha256(model)[:8])).mkdir()
-    before = sorted(os.listdir(str(tmp_path)))
     assert build(model, "--size", "8", "--no-memory-check") == 5
     (error,) = capfd.readouterr().err.splitlines()
     assert "is a folder" in error
-    assert sorted(os.listdir(str(tmp_path))) == before
 
 
 FAILURES = [  # the call that fails, and what is said
@@ -330,15 +326,6 @@ def test_a_build_that_fails_leaves_what_was_there(machine, run, refused, model, 
             (tmp_path / name).unlink()
         machine.start(style, fail=fail)
         assert (SWAP in refused(model, "--size", "8", phrase=phrase)) == (fail == "build_out_of_memory")
-
-
-def test_the_reason_is_that_of_the_build(machine, run, model, tmp_path):
-    """Not what TensorRT had to say about the timing cache."""
-    assert run(model, "--size", "8")[0] == 0
-    (cache,) = tmp_path.glob("timing.*.cache")
-    replace(cache)
-    machine.start(fail="build")
-    assert "Could not find any implementation" in run(model, "--size", "8")[2][0]
 
 
 @pytest.mark.parametrize("style, layout", [("8.2", "NCHW"), ("11", "NHWC")])
@@ -391,14 +378,12 @@ def change(path):
     "spoil, phrase",
     [
         pytest.param(lambda path: path.unlink(), "no such model", id="no model"),
-        pytest.param(lambda path: path.with_suffix(".json").unlink(), "the model card cannot be read", id="no card"),
         pytest.param(change, "was written for another file", id="changed model"),
-        pytest.param(lambda path: path.with_suffix(".json").write_text("[]"), "not a model card", id="empty card"),
-        pytest.param(lambda path: write_card(path, input=None), "not a model card", id="no input"),
         pytest.param(lambda path: write_card(path, input={"multiple": 0}), "not a model card", id="of 0"),
     ],
 )
 def test_a_model_that_is_not_as_its_card_says(refused, model, spoil, phrase):
+    """See test_modelcard.py for other cards."""
     spoil(model)
     refused(model, "--size", "8", phrase=phrase)
 
@@ -406,6 +391,7 @@ def test_a_model_that_is_not_as_its_card_says(refused, model, spoil, phrase):
 @pytest.mark.parametrize(
     "here, gone, options, phrase",
     [
+        pytest.param({"fast_fp16": False}, [], ["--fp16"], "without --fp16", id="no fast FP16"),
         pytest.param({}, ["tensorrt"], [], "pip install tensorrt", id="no TensorRT"),
         pytest.param({}, ["pycuda", "pycuda.driver"], [], "pip install pycuda", id="no pycuda"),
         pytest.param({"no_gpu": True}, [], [], "no CUDA-capable device", id="no GPU"),
@@ -428,7 +414,6 @@ SHARED, APART = build_engine.NEEDED_WHERE_SHARED, build_engine.NEEDED_ELSEWHERE
         pytest.param(SHARED - 1, True, [], 4, id="too little on a Jetson"),
         pytest.param(SHARED, True, [], 0, id="enough on a Jetson"),
         pytest.param(APART - 1, False, [], 4, id="too little beside a GPU with memory of its own"),
-        pytest.param(APART, False, [], 0, id="enough beside a GPU with memory of its own"),
         pytest.param(0, True, ["--no-memory-check"], 0, id="not checked"),
         pytest.param(None, True, [], 0, id="not known"),
     ],

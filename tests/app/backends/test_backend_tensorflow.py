@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,28 +68,15 @@ def test_the_graph_beside_the_model_is_what_runs(model):
     replace(model, model.read_bytes())  # read for its hash only
     with open_backend(str(model), "tensorflow", "cpu") as backend:
         assert backend.input_shape == (None, 3, None, None)
+        assert re.match(r"tensorflow \d\S+ CPU, \d+ threads$", backend.description)
         assert [head.shape for head in backend.infer(np.zeros((2, 3, 64, 96), np.float32))] == [
             (2, 255, 2, 3),
             (2, 255, 4, 6),
         ]
 
 
-def test_description(model):
-    with open_backend(str(model), "tensorflow", "cpu") as backend:
-        name, version, where = backend.description.split(" ", 2)
-    from app.backends.tensorflow import tf
-
-    assert (name, version) == ("tensorflow", tf.__version__)
-    assert where.startswith("CPU, ")
-
-
-def test_missing_sidecar(model):
-    """See test_artefact.py for what else may be wrong with a file and its sidecar."""
-    (model.parent / "small.pb.json").unlink()
-    assert "small.pb.json: the sidecar cannot be read" in failure(model)
-
-
 def test_a_damaged_graph(model):
+    """See test_artefact.py for what else may be wrong with a file and its sidecar."""
     replace(model.parent / "small.pb", b"damaged")
     message = failure(model)
     assert "small.pb: damaged" in message
@@ -107,11 +95,9 @@ def test_the_graph_of_another_model(model):
     "change, phrase",
     [
         pytest.param(lambda fields: fields.pop("input"), "name its input and outputs", id="no input"),
-        pytest.param(lambda fields: fields.pop("outputs"), "name its input and outputs", id="no outputs"),
         pytest.param(lambda fields: fields.update(outputs="out"), "name its input and outputs", id="one output"),
         pytest.param(lambda fields: fields.update(input="absent:0"), "small.pb: .*absent", id="an input it has not"),
         pytest.param(lambda fields: fields.update(outputs=["absent:0"]), "absent", id="nor an output"),
-        pytest.param(lambda fields: fields.update(outputs=[3]), "TensorFlow", id="an output that is a number"),
     ],
 )
 def test_a_sidecar_that_does_not_do(model, change, phrase):
@@ -129,14 +115,6 @@ def test_a_graph_that_is_none(model, capfd):
     change_sidecar(model, lambda fields: fields.update(sha256=hashlib.sha256(data).hexdigest()))
     assert "small.pb: TensorFlow cannot load it" in failure(model)
     assert capfd.readouterr() == ("", "")
-
-
-def test_one_compiled_call_gives_the_same_again(model):
-    tensor = np.random.RandomState(0).uniform(size=(1, 3, 32, 64)).astype(np.float32)
-    with open_backend(str(model), "tensorflow", "cpu") as backend:
-        first = [head.copy() for head in backend.infer(tensor)]
-        for again, once in zip(backend.infer(tensor), first):
-            np.testing.assert_array_equal(again, once)
 
 
 def test_two_at_once(model):

@@ -2,11 +2,9 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
-from support.program import ROOT, SHARED
+from support.program import SHARED, finish, start
 
 from app.classification.card import read_classifier_card
 from app.modelcard import find_model
@@ -27,12 +25,9 @@ def test_it_is_small_and_says_how_good_it_is():
 @pytest.mark.skipif(not os.path.exists(DATA), reason="../shared/data/cifar-100-binary.tar.xz is not there")
 def test_it_is_as_good_here_as_on_its_card(tmp_path):
     report = tmp_path / "report.json"
-    command = [sys.executable, "-m", "app.evaluate", "--data", DATA, "--batch", "20", "--report", str(report)]
-    command += ["--backend", "onnx", "--device", "cpu"]
-    done = subprocess.run(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
+    args = ("--data", DATA, "--batch", "20", "--report", report, "--backend", "onnx", "--device", "cpu")
+    code, _, err = finish(start(*args, module="app.evaluate"), 600)
+    assert code == 0, err
     found = json.loads(report.read_text())
     assert found["images"] == 10000
     assert found["card"]["agrees"]
