@@ -5,7 +5,6 @@ and named tensors), "10" (named tensors), "11" (the same, strongly typed: no FP1
 are those of NVIDIA's bindings, as published and as seen in TensorRT for RTX 1.7. As there:
 
 - failures give None or False and a line in the log, but constructors raise;
-- the first logger is everybody's while a Builder or Runtime lives;
 - nothing can be set that does not exist; a Dims is no tuple, an IHostMemory has no len(), a flag is no int;
 - an exception in a callback never comes through: it is printed to standard error (before 8.6 the process dies, which is
   Abort here), and in a progress monitor it cancels the build.
@@ -60,7 +59,6 @@ __all__ = ["BUILDING", "RUNNING", "VERSIONS", "Abort", "describe", "install", "m
 BUILDING = "parse", "build", "build_out_of_memory"
 RUNNING = "deserialize", "create_execution_context", "execute"
 VERSIONS = {"8.0": "8.0.1.6", "8.2": "8.2.1.8", "8.6": "8.6.1.6", "10": "10.3.0", "11": "11.0.0"}
-ALIASES = {"float32": "FLOAT", "float16": "HALF", "int8": "INT8", "int32": "INT32", "bool": "BOOL"}
 WORKSPACE = {"max_workspace_size"}
 POOL = {"set_memory_pool_limit", "MemoryPoolType"}
 BINDINGS = {"num_bindings", "get_binding_name", "get_binding_shape", "get_binding_dtype", "binding_is_input"}
@@ -268,7 +266,7 @@ class TensorRT(types.ModuleType):
         super().__init__("tensorrt")
         self.__version__ = VERSIONS[style]
         self._style, self._capability, self._fast_fp16, self._fail = style, capability, fast_fp16, fail
-        self._backwards, self._plugins, self._entries = backwards, False, weakref.WeakSet()
+        self._backwards, self._plugins = backwards, False
         enums = {"DataType": "FLOAT HALF INT8 INT32 BOOL" + {"8.0": "", "8.2": ""}.get(style, " UINT8 FP8 BF16 INT64")}
         enums["BuilderFlag"] = "DEBUG TF32" if style == "11" else "FP16 DEBUG TF32"
         flags = {"10": "EXPLICIT_BATCH STRONGLY_TYPED", "11": "STRONGLY_TYPED"}
@@ -277,7 +275,7 @@ class TensorRT(types.ModuleType):
         names = {name: make_enum(name, members) for name, members in enums.items()}
         names.update({cls.__name__: cls for cls in PLAIN})
         names.update({cls.__name__: self._styled(cls) for cls in STYLED + (Runtime, ICudaEngine, IExecutionContext)})
-        names.update({alias: names["DataType"][name] for alias, name in ALIASES.items()})
+        names["float32"] = names["DataType"].FLOAT
         for name in set(names) - LACKS[style]:
             setattr(self, name, names[name])
 

@@ -159,7 +159,7 @@ class Object:
 
 
 class Entry(Object):
-    """Builder or Runtime: the first one's logger is everybody's."""
+    """Builder or Runtime."""
 
     __slots__ = ()
 
@@ -167,14 +167,7 @@ class Entry(Object):
         typed("__init__", (logger, ILogger))
         if self._trt._fail == "start":
             raise TypeError("pybind11::init(): factory function returned nullptr")
-        for entry in list(self._trt._entries):
-            first = entry._logger()
-            if first not in (None, logger):
-                text = "The logger passed into createInfer{} differs from one already provided; the first is used"
-                entry._log(Severity.WARNING, text.format(type(self).__name__))
-                logger = first
         super().__init__(logger)
-        self._trt._entries.add(self)
 
 
 def typed(call, *pairs):

@@ -53,7 +53,6 @@ class INetworkDefinition(Object):
 
     num_inputs = property(lambda self: len(self._inputs()))
     num_outputs = property(lambda self: len(self._outputs()))
-    num_layers = property(lambda self: len(self._model.graph.node))
 
     def get_input(self, index):
         return self._inputs()[index]
@@ -138,26 +137,20 @@ class IBuilderConfig(Object):
         self._flags, self._profiles, self._cache, self._monitor = set(), [], None, None
         self._workspace = 0 if self._trt._style in ("8.0", "8.2") else fake_pycuda.TOTAL_MEMORY
 
-    @property
-    def max_workspace_size(self):
-        return self._workspace
-
-    @max_workspace_size.setter
-    def max_workspace_size(self, size):
+    def _set_workspace(self, size):
         self._workspace = unsigned(size)
+
+    max_workspace_size = property(lambda self: self._workspace, _set_workspace)
 
     def set_memory_pool_limit(self, pool, pool_size):
         typed("set_memory_pool_limit", (pool, self._trt.MemoryPoolType))
         self._workspace = unsigned(pool_size)
 
-    @property
-    def progress_monitor(self):
-        return self._monitor
-
-    @progress_monitor.setter
-    def progress_monitor(self, monitor):
+    def _set_monitor(self, monitor):
         typed("progress_monitor", (monitor, (IProgressMonitor, type(None))))
         self._monitor = monitor
+
+    progress_monitor = property(lambda self: self._monitor, _set_monitor)
 
     def set_flag(self, flag):
         typed("set_flag", (flag, self._trt.BuilderFlag))
@@ -181,9 +174,6 @@ class IBuilderConfig(Object):
             return self._fail(f"Timing cache header mismatch: made by {cache._origin}", False)
         self._cache = weakref.ref(cache)
         return True
-
-    def get_timing_cache(self):
-        return self._cache and self._cache()
 
 
 class Builder(Entry):
@@ -220,8 +210,7 @@ class Builder(Entry):
     def _objection(self, network, config):
         """Why the network cannot be built; None where it can."""
         if self._trt._fail == "build" or not config._workspace:
-            layer = _layers(network)[0] if network.num_layers else "?"
-            return f"Error Code 10: Internal Error (Could not find any implementation for node {layer}.)"
+            return f"Error Code 10: Internal Error (Could not find any implementation for node {_layers(network)[:1]}.)"
         if self._trt._fail == "build_out_of_memory":
             return "Error Code 2: OutOfMemory (no further information)"
         if not network.num_outputs:
@@ -238,7 +227,7 @@ class Builder(Entry):
 
     def _time(self, network, config):
         """Go through the layers, telling log and monitor; False when the monitor wants no more."""
-        monitor, cache, layers = config._monitor, config.get_timing_cache(), _layers(network)
+        monitor, cache, layers = config._monitor, config._cache and config._cache(), _layers(network)
 
         def tell(call, *args):
             return not monitor or self._trt._call_back(call, getattr(monitor, call), *args)
@@ -262,6 +251,4 @@ STYLED = (ITensor, INetworkDefinition, OnnxParser, IOptimizationProfile, ITiming
 
 
 def _layers(network):
-    runners = {"Conv": "CudnnConvolution", "MaxPool": "CudnnPooling"}
-    nodes = network._model.graph.node
-    return [f"{n.name or n.output[0]} ({runners.get(n.op_type, n.op_type)})" for n in nodes]
+    return [f"{node.name or node.output[0]} ({node.op_type})" for node in network._model.graph.node]

@@ -294,15 +294,13 @@ def test_a_logger_that_raises(capsys, style, kind):
 
     with pytest.raises(TypeError, match="must be called"):
         Careless()
-    raising, second = Raising(), Log(trt)
+    raising = Raising()
     runtime = trt.Runtime(raising)
     if kind:
         with pytest.raises(kind):
             runtime.deserialize_cuda_engine(b"")
     else:
         assert runtime.deserialize_cuda_engine(b"") is None
-        assert trt.Runtime(second.logger).deserialize_cuda_engine(b"") is None
-        assert second.errors == []  # the first logger is everybody's
         assert "Exception caught in log()" in capsys.readouterr().err
 
 
