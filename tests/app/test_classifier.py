@@ -68,11 +68,7 @@ def test_a_small_batch_is_filled_up_with_black():
     assert not backend.tensors[1][2:].any()  # nothing is left of the batch before
 
 
-@pytest.mark.parametrize(
-    "batch, own, expected",
-    [(None, None, 1), (None, 8, 8), (7, None, 7), (8, 8, 8)],
-    ids=["neither", "the model's", "the caller's", "both"],
-)
+@pytest.mark.parametrize("batch, own, expected", [(None, None, 1), (None, 8, 8), (7, None, 7), (8, 8, 8)])
 def test_batch(batch, own, expected):
     assert Classifier(FakeBackend([], (own, 3, 32, 32)), CARD, batch).batch == expected
 
@@ -82,24 +78,20 @@ def test_a_batch_that_the_model_does_not_take():
         Classifier(FakeBackend([], (4, 3, 32, 32)), CARD, 7)
 
 
-@pytest.mark.parametrize("shape", [(None, 3, 64, 64), (None, 32, 32, 3), (None, 1, 32, 32), (None, 3072)], ids=str)
+@pytest.mark.parametrize("shape", [(None, 3, 64, 64), (None, 32, 32, 3), (None, 3072)], ids=str)
 def test_a_model_with_another_input(shape):
     with pytest.raises(ModelError, match="does not fit"):
         Classifier(FakeBackend([], shape), CARD)
 
 
-@pytest.mark.parametrize(
-    "outputs",
-    [[], [(1, 10)], [(1, 101)], [(100,)], [(1, 100, 1)], [(2, 100)], [(1, 100), (1, 100)]],
-    ids=str,
-)
+@pytest.mark.parametrize("outputs", [[], [(1, 10)], [(100,)], [(2, 100)], [(1, 100), (1, 100)]], ids=str)
 def test_a_model_with_other_outputs(outputs):
     backend = FakeBackend([np.zeros(shape, np.float32) for shape in outputs])
     with pytest.raises(ModelError, match="does not fit"):
         Classifier(backend, CARD).logits(images(1))
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_logits_that_are_not_finite(value):
     logits = np.zeros((1, 100), np.float32)
     logits[0, 99] = value
@@ -168,7 +160,6 @@ def test_an_image_of_another_size_is_stretched(height, width, method):
         pytest.param(colours().astype(np.float32), r"float32 \(32, 32, 3\)", id="float"),
         pytest.param(colours()[:, :, 0], r"uint8 \(32, 32\)", id="grey"),
         pytest.param(np.zeros((32, 32, 4), np.uint8), r"uint8 \(32, 32, 4\)", id="with alpha"),
-        pytest.param(colours()[None], r"uint8 \(1, 32, 32, 3\)", id="a batch"),
         pytest.param(colours()[:0], r"uint8 \(0, 32, 3\)", id="empty"),
         pytest.param(None, "NoneType", id="what cv2.imread returns for no image"),
     ],
@@ -236,14 +227,11 @@ def test_softmax_against_a_loop():
             assert logarithm == pytest.approx(value - math.log(total), rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("offset", [0, 3e38, -3e38, 1e4])
-def test_softmax_of_any_finite_logits(offset):
-    logits = np.full((2, 100), offset, np.float32)
-    assert softmax(logits) == pytest.approx(np.full((2, 100), 0.01))
-    assert log_softmax(logits) == pytest.approx(np.full((2, 100), math.log(0.01)))
-
-
-def test_softmax_of_the_whole_range():
+def test_softmax_of_any_finite_logits():
+    for offset in (3e38, -3e38):
+        logits = np.full((2, 100), offset, np.float32)
+        assert softmax(logits) == pytest.approx(np.full((2, 100), 0.01))
+        assert log_softmax(logits) == pytest.approx(np.full((2, 100), math.log(0.01)))
     logits = np.array([[3e38, -3e38, 0]], np.float32)
     assert softmax(logits).tolist() == [[1, 0, 0]]
     assert np.isfinite(log_softmax(logits)).all()

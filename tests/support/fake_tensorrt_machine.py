@@ -1,15 +1,23 @@
 """A computer with the fakes of TensorRT, pycuda and a GPU, and the modules of app.backends that import them anew."""
 
 import gc
+import os
+import shutil
 import signal
 import sys
 from unittest import mock
 
+import pytest
 from support import fake_pycuda, fake_tensorrt
+from support.program import CARD, MODEL
 
 import app.backends
 from tools import build_engine
 
+needs_yolo = pytest.mark.skipif(not os.path.exists(MODEL), reason="the model is not here: python -m tools.convert")
+needs_converter = pytest.mark.skipif(
+    sys.version_info < (3, 8), reason="TensorRT 11 takes an FP16 model, and on Python 3.6 nothing converts to it"
+)
 IMPORTERS = ("cuda", "tensorrt", "tensorrt_releases")  # they import their runtime when they are imported
 
 
@@ -41,6 +49,17 @@ def running(monkeypatch):
     machine.start()
     yield machine
     machine.forget()
+
+
+def linked_yolo(tmp_path):
+    """For pytest.fixture(): path of the real model in the test's folder, linked if possible, being large; it goes."""
+    for path in (MODEL, CARD):
+        try:
+            os.link(path, str(tmp_path / os.path.basename(path)))
+        except OSError:
+            shutil.copy(path, str(tmp_path))
+    yield str(tmp_path / os.path.basename(MODEL))
+    shutil.rmtree(str(tmp_path))
 
 
 def build(*arguments):

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support import fake_tensorrt
-from support.fake_tensorrt_machine import build, running
+from support.fake_tensorrt_machine import build, linked_yolo, needs_converter, needs_yolo, running
 from support.graphs import graph
 from tqdm import tqdm
 
@@ -31,18 +30,13 @@ from tools import build_engine
 from tools.convert import convert
 
 ROOT = os.path.dirname(WEIGHTS)
-YOLO = os.path.join(WEIGHTS, "yolov3-tiny.onnx")
 DARKNET = os.path.join(WEIGHTS, "yolov3-tiny.weights")
 BOTH = pytest.mark.parametrize("style", ["8.2", "10"])  # progress, FP16 and calls changed in between
 SWAP = "swapon /swapfile"
 PATIENCE = 30  # seconds after which a command that hangs has failed
 
-needs_yolo = pytest.mark.skipif(not os.path.exists(YOLO), reason="the model is not here: python -m tools.convert")
 needs_weights = pytest.mark.skipif(
     not os.path.exists(DARKNET), reason="the weights are not here: python -m tools.fetch"
-)
-needs_converter = pytest.mark.skipif(
-    sys.version_info < (3, 8), reason="TensorRT 11 takes an FP16 model, and on Python 3.6 nothing converts to it"
 )
 
 
@@ -102,7 +96,7 @@ def write_classifier(folder, layout):
     return write(folder / "classifier.onnx", nodes, shape, ("n", 100), constants)
 
 
-machine = pytest.fixture(running)
+machine, yolo = pytest.fixture(running), pytest.fixture(linked_yolo)
 
 
 @pytest.fixture
@@ -540,32 +534,19 @@ def rtx(machine, monkeypatch):
     machine.forget()
 
 
-@pytest.fixture
-def large(tmp_path):
-    """A folder for large files, deleted at once."""
-    yield tmp_path
-    shutil.rmtree(str(tmp_path))
-
-
-def copy_yolo(folder):
-    for path in (YOLO, os.path.splitext(YOLO)[0] + ".json"):
-        shutil.copy(path, str(folder))
-    return folder / os.path.basename(YOLO)
-
-
 @needs_yolo
 @pytest.mark.parametrize("size, shape", [("160x128", [128, 160]), ("416", [416, 416])])
-def test_the_detector_in_the_real_tensorrt(rtx, run, large, size, shape):
-    model, sizes = copy_yolo(large), []
+def test_the_detector_in_the_real_tensorrt(rtx, run, yolo, tmp_path, size, shape):
+    sizes = []
     for options in ([], ["--fp16"]):
-        code, out, err = run(model, "--size", size, "--capability", "8.9", *options)
+        code, out, err = run(yolo, "--size", size, "--capability", "8.9", *options)
         assert (code, err) == (0, [])
-        path = engine_of(large)
+        path = engine_of(tmp_path)
         assert out == "{}\n".format(path)
         fields = sidecar_of(path)
         assert fields["input"] == [1, 3] + shape
         assert fields["precision"] == ("fp16" if options else "fp32")
-        assert fields["outputs"] == [output.name for output in onnx.load(YOLO).graph.output]
+        assert fields["outputs"] == [output.name for output in onnx.load(yolo).graph.output]
         assert fields["runtime"].startswith("tensorrt-rtx 1.")
         assert fields["gpu"] == {"architecture": "sm89", "name": "not here"}
         assert fields["sha256"] == sha256(path)
@@ -575,12 +556,12 @@ def test_the_detector_in_the_real_tensorrt(rtx, run, large, size, shape):
     assert 17e6 < sizes[1] < 0.6 * sizes[0]
 
 
+@needs_yolo
 @needs_weights
-def test_the_file_of_opset_8_in_the_real_tensorrt(rtx, run, large):
-    model = large / "old.onnx"
-    convert(DARKNET, str(model), opset=8)
-    assert run(model, "--size", "160x128", "--capability", "8.9")[0] == 0
-    assert engine_of(large).stat().st_size > 35e6
+def test_the_file_of_opset_8_in_the_real_tensorrt(rtx, run, yolo, tmp_path):
+    convert(DARKNET, str(tmp_path / "old.onnx"), opset=8)
+    assert run(tmp_path / "old.onnx", "--size", "160x128", "--capability", "8.9")[0] == 0
+    assert engine_of(tmp_path).stat().st_size > 35e6
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

@@ -97,21 +97,11 @@ def test_batches(places, form, size, split):
     for batch in batches:
         assert batch.images.shape[1:] == (3, SIDE, SIDE)
         assert batch.fine.shape == batch.coarse.shape == batch.images.shape[:1]
-        assert {array.dtype for array in batch} == {np.dtype(np.uint8)}
-    images, fine, coarse = (np.concatenate(arrays) for arrays in zip(*batches))
-    assert np.array_equal(images.reshape(-1, RECORD - 2), RECORDS[split][:, 2:])
-    assert np.array_equal(fine, RECORDS[split][:, 1])
-    assert np.array_equal(coarse, RECORDS[split][:, 0])
-
-
-@pytest.mark.parametrize("form", [FOLDER] + COMPRESSIONS)
-def test_load(places, form):
-    images, fine, coarse = Cifar100(places[form]).load("test")
-    assert images.shape == (COUNTS["test"], 3, SIDE, SIDE)
-    assert images.dtype == fine.dtype == coarse.dtype == np.uint8
-    assert np.array_equal(images.reshape(-1, RECORD - 2), RECORDS["test"][:, 2:])
-    assert np.array_equal(fine, RECORDS["test"][:, 1])
-    assert np.array_equal(coarse, RECORDS["test"][:, 0])
+    for images, fine, coarse in (Cifar100(places[form]).load(split), map(np.concatenate, zip(*batches))):
+        assert images.dtype == fine.dtype == coarse.dtype == np.uint8
+        assert np.array_equal(images.reshape(-1, RECORD - 2), RECORDS[split][:, 2:])
+        assert np.array_equal(fine, RECORDS[split][:, 1])
+        assert np.array_equal(coarse, RECORDS[split][:, 0])
 
 
 @pytest.mark.parametrize("form", [FOLDER] + COMPRESSIONS)
@@ -133,8 +123,7 @@ def test_order_of_pixels(tmp_path):
         assert batch.images[0, plane, row, column] == plane * 80 + (row + column * 2) % 80
 
 
-@pytest.mark.parametrize("limit", [0, 1, 7, 999, 1000, 1001, 1010, 5000])
-@pytest.mark.parametrize("size", [7, 1000])
+@pytest.mark.parametrize("size, limit", [(7, 0), (7, 7), (7, 999), (1000, 1000), (1000, 1001), (1000, 5000)])
 def test_limit(places, size, limit):
     batches = list(Cifar100(places[FOLDER]).batches("test", size, limit))
     expected = min(limit, COUNTS["test"])
@@ -163,16 +152,12 @@ def test_no_such_folder(tmp_path):
     fails(str(tmp_path / "absent"), "python -m tools.fetch cifar-100")
 
 
-@pytest.mark.parametrize("form", [FOLDER, "tar", "tar.gz"])
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file(tmp_path, form, name):
-    fails(write(tmp_path, form, make_files(**{name.split(".")[0]: None})), "no " + name)
-
-
 @pytest.mark.parametrize("form", [FOLDER, "tar.gz"])
 @pytest.mark.parametrize("name", FILES)
-def test_an_empty_file(tmp_path, form, name):
-    fails(write(tmp_path, form, make_files(**{name.split(".")[0]: b""})), name)
+def test_a_missing_or_empty_file(tmp_path, form, name):
+    (tmp_path / "empty").mkdir()
+    fails(write(tmp_path, form, make_files(**{name.split(".")[0]: None})), "no " + name)
+    fails(write(tmp_path / "empty", form, make_files(**{name.split(".")[0]: b""})), name)
 
 
 def wrong_label(number, column, label):
@@ -187,10 +172,8 @@ def wrong_label(number, column, label):
     [
         pytest.param({"test": make_records(3, 0).tobytes()[:-1]}, "test.bin: record 2 is cut off", id="one byte short"),
         pytest.param({"train": b"1"}, "train.bin: record 0 is cut off: it has 1 of 3074 bytes", id="one byte"),
-        pytest.param({"train": wrong_label(0, 1, 100)}, "train.bin: record 0: fine label 100", id="first fine label"),
-        pytest.param({"test": wrong_label(1234, 1, 255)}, "test.bin: record 1234: fine label 255", id="fine label"),
+        pytest.param({"train": wrong_label(1000, 1, 100)}, "train.bin: record 1000: fine label 100", id="fine label"),
         pytest.param({"test": wrong_label(1499, 0, 20)}, "record 1499: coarse label 20", id="last coarse label"),
-        pytest.param({"train": wrong_label(1000, 0, 99)}, "record 1000: coarse label 99", id="coarse label"),
         pytest.param({"fine_label_names": b"a\n" * 99}, "fine_label_names.txt: has 99 names instead of 100", id="99"),
         pytest.param({"coarse_label_names": b"a\n" * 21}, "has 21 names instead of 20", id="21 coarse names"),
         pytest.param({"coarse_label_names": b"\xff\n" * 20}, "coarse_label_names.txt: not a list", id="not ASCII"),
@@ -207,13 +190,16 @@ def test_a_limit_stops_before_what_is_wrong(tmp_path):
 
 
 @pytest.mark.parametrize("form", COMPRESSIONS)
-def test_an_archive_that_is_cut_off(places, tmp_path, form):
+def test_an_archive_that_is_cut_off_or_none(places, tmp_path, form):
     with open(places[form], "rb") as file:
         content = file.read()
     path = tmp_path / "cut"
     # Not near the end: what an archive ends with after its last member need not be there to read the members.
     for length in [0, 1, 10, 100, 511, 512, 600, 1024, 2000] + [len(content) * tenth // 10 for tenth in range(1, 10)]:
         path.write_bytes(content[:length])
+        fails(str(path))
+    for other in (b"\0" * 5000, b"no archive" * 500):
+        path.write_bytes(other)
         fails(str(path))
 
 
@@ -244,13 +230,7 @@ def test_a_damaged_archive(tmp_path, form):
     assert all(message.startswith(path + ": ") and "\n" not in message for message in refused)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"no archive" * 500], ids=["empty", "zeros", "text"])
-def test_not_an_archive(tmp_path, content):
-    (tmp_path / "data.tar").write_bytes(content)
-    fails(str(tmp_path / "data.tar"))
-
-
-@pytest.mark.parametrize("size", [0, 5, 30 * RECORD, 10**6, 10**10])
+@pytest.mark.parametrize("size", [0, 5, 30 * RECORD, 10**10])
 def test_a_size_that_lies(tmp_path, size):
     """The archive's header of test.bin, its last file, says another size than it has."""
     path = str(tmp_path / "data.tar")
@@ -280,21 +260,10 @@ def test_members_that_are_no_files(tmp_path):
     fails(path, "no test.bin")
 
 
-def test_a_folder_for_a_file(tmp_path):
+def test_unreadable(tmp_path):
     path = write(tmp_path, FOLDER, make_files(test=None))
     os.mkdir(os.path.join(path, "test.bin"))
     fails(path, "test.bin")
-
-
-@pytest.mark.parametrize("form", [FOLDER, "tar"])
-@pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
-def test_unreadable(tmp_path, form):
-    path = write(tmp_path, form, make_files())
-    os.chmod(path, 0)
-    try:
-        fails(path, "Permission denied")
-    finally:
-        os.chmod(path, 0o700)
 
 
 def test_a_file_that_shrinks(tmp_path):

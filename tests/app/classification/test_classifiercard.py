@@ -67,7 +67,7 @@ def test_a_detector_wants_no_classifiers_card(model):
     [
         ("name",), ("task",), ("input",), ("input", "layout"), ("input", "colour"), ("input", "scale"),
         ("input", "size"), ("labels",), ("superclasses",), ("superclass_of",), ("accuracy", "images"),
-        ("accuracy", "top1"), ("accuracy", "top5"), ("accuracy", "superclass_top1"), ("accuracy", "loss"),
+        ("accuracy", "loss"),
     ],
     ids=str,
 )  # fmt: skip
@@ -88,7 +88,6 @@ def test_missing_field(model, path):
         pytest.param("task", "segmentation", "segmentation", id="another task"),
         pytest.param("input", 3, "not a classifier's card", id="input a number"),
         pytest.param("labels", [], "labels", id="no labels"),
-        pytest.param("labels", "apple", "labels", id="labels in one text"),
         pytest.param("labels", [""] * 100, "labels", id="empty labels"),
         pytest.param("labels", ["apple"] * 100, "different", id="labels alike"),
         pytest.param("superclasses", [1], "superclasses", id="superclasses numbers"),
@@ -96,7 +95,6 @@ def test_missing_field(model, path):
         pytest.param("superclass_of", [20] * 100, "from 0 to 19", id="a superclass too high"),
         pytest.param("superclass_of", [-1] * 100, "from 0 to 19", id="a superclass below 0"),
         pytest.param("superclass_of", [True] * 100, "from 0 to 19", id="a superclass that is a truth"),
-        pytest.param("accuracy", "good", "not a classifier's card", id="accuracy a text"),
         pytest.param("accuracy", dict(ACCURACY, top1=62), "top1", id="per cent"),
         pytest.param("accuracy", dict(ACCURACY, top5=float("nan")), "top5", id="not a number"),
         pytest.param("accuracy", dict(ACCURACY, loss=-1), "loss", id="loss below 0"),
@@ -111,8 +109,7 @@ def test_wrong_field(model, field, value, phrase):
 @pytest.mark.parametrize(
     "key, value",
     [
-        ("layout", "NHWC"), ("colour", "BGR"), ("scale", 0), ("scale", "1"), ("size", 32), ("size", [32]),
-        ("size", [0, 32]), ("size", ["32", "32"]),
+        ("layout", "NHWC"), ("colour", "BGR"), ("scale", 0), ("scale", "1"), ("size", [32]), ("size", [0, 32]),
     ],
 )  # fmt: skip
 def test_wrong_input(model, key, value):
