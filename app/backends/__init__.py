@@ -10,7 +10,7 @@ import os
 import platform
 import re
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional, Tuple, Type
+from typing import Any, ContextManager, Iterator, List, Optional, Tuple, Type
 
 import numpy as np
 
@@ -161,27 +161,24 @@ def check_precision(name: str, precision: str, possible: Tuple[str, ...]) -> str
     return precision
 
 
-@contextmanager
-def importing(name: str, command: str) -> Iterator[None]:
+def importing(name: str, command: str) -> ContextManager[None]:
     """Turn the exception of a failed import into a one-line ModelError, with the command that installs the runtime."""
+    return _reported(f"{name} cannot be loaded (", f"); install it with: {command}")
+
+
+def running(name: str, path: str = "") -> ContextManager[None]:
+    """Turn the exceptions of a runtime that loads or runs a model, of many classes, into a one-line ModelError."""
+    return _reported(f"{path}: {name} cannot load it: " if path else f"{name} failed: ")
+
+
+@contextmanager
+def _reported(before: str, after: str = "") -> Iterator[None]:
     try:
         yield
     except ModelError:
         raise
     except Exception as error:  # a broken installation raises anything
-        raise ModelError(f"{name} cannot be loaded ({one_line(error)}); install it with: {command}") from error
-
-
-@contextmanager
-def running(name: str, path: str = "") -> Iterator[None]:
-    """Turn the exceptions of a runtime that loads or runs a model, of many classes, into a one-line ModelError."""
-    try:
-        yield
-    except ModelError:
-        raise
-    except Exception as error:
-        what = f"{path}: {name} cannot load it" if path else f"{name} failed"
-        raise ModelError(f"{what}: {one_line(error)}") from error
+        raise ModelError(before + one_line(error) + after) from error
 
 
 def one_line(error: BaseException) -> str:

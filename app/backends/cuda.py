@@ -5,7 +5,7 @@ ONNX Runtime, TensorFlow and the CUDA runtime use the primary context too, so al
 in one thread, between a push and a pop.
 """
 
-from typing import Any, Sequence, Tuple
+from typing import Any, Sequence
 
 import numpy as np
 
@@ -63,12 +63,11 @@ class Gpu:
             driver.init()
             device = driver.Device(0)
             self.name: str = device.name()
-            self.capability: Tuple[int, int] = device.compute_capability()
+            self.architecture = "sm{}{}".format(*device.compute_capability())
             self.shares_memory = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
             self._context = device.retain_primary_context()
         except driver.Error as error:
             raise ModelError(f"there is no GPU that CUDA can use: {one_line(error)}") from error
-        self.architecture = "sm{}{}".format(*self.capability)
 
     def __enter__(self) -> "Gpu":
         self._context.push()

@@ -30,9 +30,9 @@ def cpu_clock(machine: Machine) -> Result:
 
 def gpu_clock(machine: Machine) -> Result:
     """The GPU's current clock."""
-    clock = machine.gpu_clock()
     if not machine.is_jetson():
         return skipped("not needed here")
+    clock = machine.gpu_clock()
     if clock is None:
         return skipped(UNKNOWN)
     return _fault(machine, "GPU clock") or passed(f"{clock[0] // 1000} of {clock[1] // 1000} MHz")

@@ -1,30 +1,25 @@
 import functools
 import io
 import json
-import os
-import re
 import subprocess
 import sys
 
 import pytest
 from support import fake_nano
-from support.program import ROOT
+from support.program import ROOT, finish, start
 
 from app import backends, doctor
 from app.arguments import DEFAULT_MODEL
 from app.checks import FAIL, PASS, SKIP, STATES, WARN, failed, machine, passed, skipped, software, warned
 from app.checks.process import Failure
-from app.doctor import Check, checks_for, examine, typed
+from app.doctor import Check, checks_for, typed
 
 DIES = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"
 
 
 def run(*arguments, **env):
     """The command in a process of its own: (exit code, standard output, standard error)."""
-    command = [sys.executable, "-m", "app.doctor"] + list(arguments)
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
-    ended = subprocess.run(command, cwd=ROOT, env=dict(os.environ, **env), timeout=300, **pipes)
-    return ended.returncode, ended.stdout, ended.stderr
+    return finish(start(*arguments, module="app.doctor", env=env), 300)
 
 
 @pytest.fixture
@@ -185,16 +180,6 @@ def test_it_starts_where_numpy_and_opencv_are_broken():
     subprocess.check_call([sys.executable, "-c", program] + modules.split(), cwd=ROOT)
 
 
-def test_help(capsys):
-    with pytest.raises(SystemExit) as ended:
-        doctor.main(["--help"])
-    out = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert out.count("\n  python -m app.doctor") >= 3
-    for option in ("--model", "--cam", "--all", "--json"):
-        assert option in out
-
-
 def test_an_unknown_option(capsys):
     assert doctor.main(["--bogus"]) == 2
     assert capsys.readouterr() == ("", "error: unrecognized arguments: --bogus; see --help\n")
@@ -265,41 +250,19 @@ def test_a_runtime_that_kills_the_interpreter(tmp_path, monkeypatch, module, che
     assert software.numpy(board).state == PASS
 
 
-@pytest.fixture
-def board(monkeypatch, tmp_path):
-    """A Jetson Nano on which all is well, which the command line examines."""
-    root = fake_nano.prepare(monkeypatch, tmp_path)
-    model = fake_nano.write_model(tmp_path / "weights")
-    board = fake_nano.FakeNano(str(root), model)
-    monkeypatch.setattr(doctor, "Machine", lambda *arguments: board)
-    return board
-
-
 @pytest.mark.slow
-def test_all_checks_as_lines(board, capsys):
-    code = doctor.main(["--all"])
-    out, err = capsys.readouterr()
-    assert err == ""
-    *lines, empty, counts = out.splitlines()
-    assert empty == ""
-    heads = [line for line in lines if not line.startswith(" ")]
-    assert all(re.match("(pass|warn|FAIL|skip)  [a-zA-Z/]", line) for line in heads)
-    names = [check.name for check in checks_for(board)]
-    width = max(len(name) for name in names)
-    assert [line[6 : 6 + width].rstrip() for line in heads] == names
-    assert sum(int(number) for number in re.findall(r"\d+", counts)) == len(names)
-    assert code == (4 if any(line.startswith("FAIL") for line in heads) else 0)
-
-
-@pytest.mark.slow
-def test_every_warning_and_every_failure_has_a_command(board, monkeypatch, tmp_path):
+def test_every_warning_and_every_failure_has_a_command(monkeypatch, tmp_path, capsys):
     """On a board on which nothing works at all."""
+    board = fake_nano.FakeNano(str(fake_nano.prepare(monkeypatch, tmp_path)), "", "rtsp://127.0.0.1:1/x")
+    monkeypatch.setattr(doctor, "Machine", lambda *arguments: board)
     fake_nano.write_commands(tmp_path / "fake_commands", dict.fromkeys(fake_nano.COMMANDS, "exec /bin/sleep 60"))
     monkeypatch.setattr("app.checks.process.LIMIT", 0.2)
     monkeypatch.delenv("OPENBLAS_CORETYPE")
-    board.model_path, board.cam = str(tmp_path / "none.onnx"), "rtsp://127.0.0.1:1/x"
+    board.model_path = str(tmp_path / "none.onnx")
     board.answers = dict.fromkeys(fake_nano.ANSWERS, Failure("it is ill"))
-    results = list(examine(board, checks_for(board)))
-    assert sum(result.state == FAIL for result in results) >= 6
-    for result in results:
-        assert bool(result.fix) == (result.state in (WARN, FAIL)), result
+    assert doctor.main(["--json"]) == 4
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert [check["name"] for check in checks] == [check.name for check in checks_for(board)]
+    assert sum(check["state"] == FAIL for check in checks) >= 6
+    for check in checks:
+        assert bool(check["fix"]) == (check["state"] in (WARN, FAIL)), check

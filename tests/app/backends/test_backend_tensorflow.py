@@ -7,12 +7,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-from support.program import ROOT
+from support.program import finish, start
 
 from app.artefact import sidecar_path
 from app.backends import open_backend
@@ -137,7 +136,7 @@ def test_of_a_gpu_only_the_memory_that_is_needed(on_gpu, gpus):
 
 
 @pytest.mark.slow
-def test_nothing_is_printed_and_standard_error_is_given_back():
+def test_nothing_is_printed_and_standard_error_is_given_back(monkeypatch):
     """By the import and by a run."""
     program = """
 import sys, numpy
@@ -146,12 +145,9 @@ with open_backend(sys.argv[1], "tensorflow", "cpu") as backend:
     backend.infer(numpy.zeros((1, 3, 64, 64), numpy.float32))
 print("heard", file=sys.stderr)
 """
-    env = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
-    ended = subprocess.run(
-        [sys.executable, "-c", program, MODEL],
-        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-    )  # fmt: skip
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "heard\n")
+    for name in [name for name in os.environ if name.startswith("TF_")]:
+        monkeypatch.delenv(name)
+    assert finish(start(MODEL, code=program)) == (0, "", "heard\n")
 
 
 def test_standard_error_is_given_back_where_the_import_fails(monkeypatch, capfd):

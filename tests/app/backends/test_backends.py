@@ -5,7 +5,6 @@ import importlib.util
 import json
 import os
 import platform
-import subprocess
 import sys
 
 import cv2
@@ -14,7 +13,7 @@ import onnx
 import pytest
 from onnx import helper
 from support.graphs import graph
-from support.program import ROOT
+from support.program import finish, start
 from support.runtimes import MODEL, RUNTIMES, skip_unless_installed
 
 import app.detect
@@ -27,7 +26,6 @@ from app.errors import ModelError, ShapeError, UsageError
 from app.modelcard import card_path, graph_path
 
 OTHERS = ("onnxruntime", "tensorflow", "openvino", "tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings", "pycuda")
-PATIENCE = 60  # seconds after which a command that hangs is killed
 
 # Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
 pytestmark = pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
@@ -192,11 +190,9 @@ def listed(lines):
 
 @pytest.mark.slow
 def test_list_of_backends():
-    command = [sys.executable, "-m", "app.detect", "--list-backends"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
-    ended = subprocess.run(command, cwd=ROOT, timeout=PATIENCE, **pipes)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    states = listed(ended.stdout.splitlines())
+    code, out, err = finish(start("--list-backends"))
+    assert (code, err) == (0, "")
+    states = listed(out.splitlines())
     assert states["opencv"] == f"{cv2.__version__}: CPU"
     for name, runtime in RUNTIMES.items():
         assert states[name].startswith("- ") == (importlib.util.find_spec(runtime) is None), states[name]
@@ -479,8 +475,7 @@ for argument in sys.argv[2:]:
 print([name for name in sys.modules if name.split(".")[0] in ("tensorflow", "keras")])
 """
     names = [name for name in ("onnx", "opencv", "openvino") if importlib.util.find_spec(RUNTIMES[name])]
-    out = subprocess.check_output([sys.executable, "-c", program, small, "auto"] + names, cwd=ROOT, timeout=PATIENCE)
-    assert out == b"[]\n"
+    assert finish(start(small, "auto", *names, code=program))[1] == "[]\n"
 
 
 @pytest.fixture
