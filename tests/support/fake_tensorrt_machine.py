@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 from support import fake_pycuda, fake_tensorrt
-from support.program import CARD, MODEL
+from support.program import CARD, MODEL, ROOT
 
 import app.backends
 from tools import build_engine
@@ -60,6 +60,19 @@ def linked_yolo(tmp_path):
             shutil.copy(path, str(tmp_path))
     yield str(tmp_path / os.path.basename(MODEL))
     shutil.rmtree(str(tmp_path))
+
+
+def write_stubs(folder, tensorrt='fake_tensorrt.make("8.2")', gpu="", before=""):
+    """Modules `tensorrt` and `pycuda` for other processes, and the PYTHONPATH with which they are found.
+
+    tensorrt: the expression that makes the first, after the code `before`. gpu: arguments of fake_pycuda.make.
+    """
+    (folder / "pycuda").mkdir(parents=True)
+    code = "import sys\nfrom support import fake_pycuda, fake_tensorrt\n{}\nsys.modules[__name__] = {}\n"
+    (folder / "tensorrt.py").write_text(code.format(before, tensorrt))
+    (folder / "pycuda" / "__init__.py").write_text("VERSION_TEXT = '2022.1'\n")
+    (folder / "pycuda" / "driver.py").write_text(code.format("", f"fake_pycuda.make({gpu})"))
+    return os.pathsep.join([str(folder), os.path.join(ROOT, "tests"), ROOT])
 
 
 def build(*arguments):

@@ -3,14 +3,12 @@
 One test runs on every fake, the others where releases differ. The real one parses and builds without a GPU.
 """
 
-import functools
 import hashlib
 import json
 import os
 import re
 import resource
 import signal
-import subprocess
 import sys
 import time
 
@@ -19,8 +17,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support import fake_tensorrt
-from support.fake_tensorrt_machine import build, linked_yolo, needs_converter, needs_yolo, running
+from support.fake_tensorrt_machine import build, linked_yolo, needs_converter, needs_yolo, running, write_stubs
 from support.graphs import graph
+from support.program import start
 from tqdm import tqdm
 
 from app.backends import open_backend
@@ -29,7 +28,6 @@ from app.modelcard import WEIGHTS
 from tools import build_engine
 from tools.convert import convert
 
-ROOT = os.path.dirname(WEIGHTS)
 DARKNET = os.path.join(WEIGHTS, "yolov3-tiny.weights")
 BOTH = pytest.mark.parametrize("style", ["8.2", "10"])  # progress, FP16 and calls changed in between
 SWAP = "swapon /swapfile"
@@ -450,8 +448,7 @@ def test_a_build_that_dies(refused, model, monkeypatch, number, phrase):
 
 
 SLOW_TENSORRT = """
-import os, sys, time
-from support import fake_tensorrt
+import os, time
 
 slow = fake_tensorrt.make("8.2")
 
@@ -470,9 +467,7 @@ if os.environ["DURING"] == "build":
     slow.Builder = Builder
 else:
     os.fsync = wait
-sys.modules[__name__] = slow
 """
-FAKE_DRIVER = "import sys; from support import fake_pycuda; sys.modules[__name__] = fake_pycuda.make()\n"
 
 
 @pytest.mark.parametrize(
@@ -485,19 +480,11 @@ FAKE_DRIVER = "import sys; from support import fake_pycuda; sys.modules[__name__
     ],
 )
 def test_an_interrupted_build_leaves_nothing_behind(model, tmp_path, number, to_all, during, expected, said):
-    stubs, started = tmp_path / "stubs", tmp_path / "stubs" / "started"
-    (stubs / "pycuda").mkdir(parents=True)
-    (stubs / "tensorrt.py").write_text(SLOW_TENSORRT)
-    (stubs / "pycuda" / "__init__.py").write_text("")
-    (stubs / "pycuda" / "driver.py").write_text(FAKE_DRIVER)
-    path = os.pathsep.join([str(stubs), os.path.join(ROOT, "tests"), ROOT])
-    env = dict(os.environ, PYTHONPATH=path, STARTED=str(started), DURING=during, PYTHONDONTWRITEBYTECODE="1")
-    command = [sys.executable, "-m", "tools.build_engine", str(model), "--size", "8", "--no-memory-check"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "universal_newlines": True}
+    path, started = write_stubs(tmp_path / "stubs", "slow", before=SLOW_TENSORRT), tmp_path / "stubs" / "started"
+    env = {"PYTHONPATH": path, "STARTED": str(started), "DURING": during, "PYTHONDONTWRITEBYTECODE": "1"}
+    options = {"module": "tools.build_engine", "env": env, "start_new_session": True}
     before = sorted(os.listdir(str(tmp_path)))
-    # Where the tests run in the background, Ctrl-C is ignored, and what they start would inherit that.
-    heeds = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, preexec_fn=heeds, **pipes)
+    process = start(model, "--size", "8", "--no-memory-check", **options)
     try:
         deadline = time.monotonic() + PATIENCE
         while not (started.exists() and started.read_text()) and time.monotonic() < deadline:

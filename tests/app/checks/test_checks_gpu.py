@@ -1,17 +1,15 @@
 """The questions that are put to TensorRT, pycuda and the CUDA driver, answered by fakes, in real processes."""
 
-import os
 import shutil
 import subprocess
 
 import pytest
 from support import fake_nano, fake_pycuda
-from support.program import ROOT
+from support.fake_tensorrt_machine import write_stubs
 
 from app.checks import FAIL, PASS, SKIP, WARN, models, nvidia, software
 from app.checks.machine import Machine
 
-TESTS = os.path.join(ROOT, "tests")
 LIBCUDA = """
 int cuInit(unsigned flags) { return CODE; }
 int cuDriverGetVersion(int *version) { *version = 10020; return 0; }
@@ -21,19 +19,10 @@ int cuDeviceGetCount(int *count) { *count = 1; return 0; }
 
 @pytest.fixture
 def board(monkeypatch, tmp_path):
-    """A machine whose Python finds fakes of TensorRT and pycuda. style: see fake_tensorrt.make."""
+    """A machine whose Python finds fakes of TensorRT and pycuda. gpu: arguments of fake_pycuda.make."""
 
-    def make(style="8.2", gpu="", root=None):
-        stubs = tmp_path / "stubs"
-        (stubs / "pycuda").mkdir(parents=True)
-        (stubs / "tensorrt.py").write_text(
-            f"import sys; from support import fake_tensorrt as f\nsys.modules[__name__] = f.make({style!r})\n"
-        )
-        (stubs / "pycuda" / "__init__.py").write_text("VERSION_TEXT = '2022.1'\n")
-        (stubs / "pycuda" / "driver.py").write_text(
-            f"import sys; from support import fake_pycuda\nsys.modules[__name__] = fake_pycuda.make({gpu})\n"
-        )
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(stubs), TESTS]))
+    def make(gpu=""):
+        monkeypatch.setenv("PYTHONPATH", write_stubs(tmp_path / "stubs", gpu=gpu))
         return Machine(str(tmp_path), fake_nano.write_model(tmp_path / "weights", engine=False))
 
     return make
