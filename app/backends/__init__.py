@@ -79,13 +79,15 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
     for kind, name, names in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
         if name not in names:
             raise ModelError(f"unknown {kind} {name!r}; choose one of {', '.join(names)}")
+    opened: Backend
     if backend != "auto":
-        return _open(backend_class(backend), path, device, precision)
+        opened = backend_class(backend)(path, device, precision)
+        return opened
     if device != "cpu" and precision != "bf16" and engines(path):
         try:
             tensorrt = backend_class("tensorrt")(path, device, precision)
             if tensorrt.has_engine():
-                opened: Backend = tensorrt
+                opened = tensorrt
                 return opened
             tensorrt.close()
             warn("TensorRT is not used: no engine fits this GPU, TensorRT and model; see tools.build_engine")
@@ -95,15 +97,12 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
     for name in others:
         try:
             chosen = backend_class(name)
+            break
         except ModelError as error:
             warn(str(error))  # installed, but broken
-        else:
-            return _open(chosen, path, device, precision)
-    return _open(backend_class(last), path, device, precision)
-
-
-def _open(chosen: Type[Any], path: str, device: str, precision: str) -> Backend:
-    opened: Backend = chosen(path, device, precision)
+    else:
+        chosen = backend_class(last)
+    opened = chosen(path, device, precision)
     return opened
 
 

@@ -1,4 +1,3 @@
-import io
 import os
 import tarfile
 import tracemalloc
@@ -54,10 +53,15 @@ def write(folder, form, files):
         parent.type = tarfile.DIRTYPE
         archive.addfile(parent)
         for name, content in sorted(files.items()):
-            information = tarfile.TarInfo("cifar-100-binary/" + name)
-            information.size = len(content)
-            archive.addfile(information, io.BytesIO(content))
+            add(archive, "cifar-100-binary/" + name, content)
     return str(path)
+
+
+def add(archive, name, content, size=None):
+    """Add a file to an archive, whose header may say another size than it has."""
+    information = tarfile.TarInfo(name)
+    information.size = len(content) if size is None else size
+    archive.fileobj.write(information.tobuf(tarfile.GNU_FORMAT) + content + b"\0" * (-len(content) % 512))
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +241,7 @@ def test_a_size_that_lies(tmp_path, size):
     files = make_files()
     with tarfile.open(path, "w") as archive:
         for name, content in sorted(files.items(), key=lambda item: item[0] == "test.bin"):
-            information = tarfile.TarInfo(name)
-            information.size = size if name == "test.bin" else len(content)
-            archive.fileobj.write(information.tobuf(tarfile.GNU_FORMAT))
-            archive.fileobj.write(content + b"\0" * (-len(content) % 512))
+            add(archive, name, content, size if name == "test.bin" else None)
     fails(path)
 
 
@@ -250,9 +251,7 @@ def test_members_that_are_no_files(tmp_path):
     (tmp_path / "secret").write_bytes(RECORDS["test"].tobytes())
     with tarfile.open(path, "w") as archive:
         for name, content in make_files(test=None).items():
-            information = tarfile.TarInfo(name)
-            information.size = len(content)
-            archive.addfile(information, io.BytesIO(content))
+            add(archive, name, content)
         for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
             information = tarfile.TarInfo("test.bin")
             information.type, information.linkname = kind, str(tmp_path / "secret")
