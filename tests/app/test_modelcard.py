@@ -1,9 +1,8 @@
-import copy
 import hashlib
-import json
 import os
 
 import pytest
+from support.classifiers import altered, write_fields
 
 from app.classification.card import read_classifier_card
 from app.errors import ModelError
@@ -28,27 +27,8 @@ def model(tmp_path):
     return str(path)
 
 
-def write_card(model, fields):
-    with open(card_path(model), "w") as file:
-        file.write(fields if isinstance(fields, str) else json.dumps(fields))
-
-
-def changed(*path, **values):
-    """The fields of the good card but for one: `remove`d, or set to `to`."""
-    fields = copy.deepcopy(FIELDS)
-    inner = fields
-    for key in path[:-1]:
-        inner = inner[key]
-    if "to" in values:
-        inner[path[-1]] = values["to"]
-    else:
-        del inner[path[-1]]
-    return fields
-
-
 def test_good_card(model):
-    write_card(model, FIELDS)
-    card = read_card(model)
+    card = read_card(write_fields(model, FIELDS))
     assert card.name == "small"
     assert card.sha256 == FIELDS["sha256"]
     assert card.labels == ("person", "dog")
@@ -98,7 +78,7 @@ def test_not_a_card(model, read, content, phrase):
     ids=str,
 )  # fmt: skip
 def test_missing_field(model, path):
-    write_card(model, changed(*path))
+    write_fields(model, altered(FIELDS, path))
     with pytest.raises(ModelError, match=f"{path[-1]}.* is missing"):
         read_card(model)
 
@@ -125,7 +105,7 @@ def test_missing_field(model, path):
     ],
 )
 def test_wrong_field(model, path, value, phrase):
-    write_card(model, changed(*path, to=value))
+    write_fields(model, altered(FIELDS, path, value))
     with pytest.raises(ModelError, match=phrase):
         read_card(model)
 

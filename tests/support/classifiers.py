@@ -1,5 +1,6 @@
 """Small classifiers for CIFAR-100 and data of its form, made on the spot."""
 
+import copy
 import hashlib
 import json
 import os
@@ -80,8 +81,26 @@ def card_fields(model, **changes):
     return dict(fields, **changes)
 
 
+def altered(fields, path, *value):
+    """A copy of a card's fields with the one at `path` set to a value, or without it."""
+    fields = copy.deepcopy(fields)
+    inner = fields
+    for key in path[:-1]:
+        inner = inner[key]
+    if value:
+        (inner[path[-1]],) = value
+    else:
+        del inner[path[-1]]
+    return fields
+
+
+def write_fields(model, fields):
+    """A card of these fields beside a model; the model's path."""
+    with open(card_path(model), "w") as file:
+        json.dump(fields, file)
+    return model
+
+
 def write_card(model, **changes):
     """A good card beside a model but for `changes`; the model's path."""
-    with open(card_path(model), "w") as file:
-        json.dump(card_fields(model, **changes), file)
-    return model
+    return write_fields(model, card_fields(model, **changes))

@@ -1,12 +1,9 @@
-import copy
-import json
-
 import pytest
-from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES, card_fields, write_card
+from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES, altered, card_fields, write_card, write_fields
 
 from app.classification.card import Accuracy, read_classifier_card
 from app.errors import ModelError
-from app.modelcard import card_path, read_card
+from app.modelcard import read_card
 
 ACCURACY = {"images": 10000, "top1": 0.65, "top5": 0.88, "superclass_top1": 0.75, "loss": 1.3}
 
@@ -49,12 +46,8 @@ def test_errors_name_the_command_that_makes_classifiers(model, tmp_path):
 
 
 def test_a_detectors_card(model):
-    fields = card_fields(model)
-    del fields["task"]
-    fields["heads"] = [{"stride": 32, "anchors": [[81, 82]]}]
-    with open(card_path(model), "w") as file:
-        json.dump(fields, file)
-    fails(model, "a detector, not a classifier", "app.detect")
+    fields = altered(card_fields(model, heads=[{"stride": 32, "anchors": [[81, 82]]}]), ["task"])
+    fails(write_fields(model, fields), "a detector, not a classifier", "app.detect")
 
 
 def test_a_detector_wants_no_classifiers_card(model):
@@ -72,14 +65,8 @@ def test_a_detector_wants_no_classifiers_card(model):
     ids=str,
 )  # fmt: skip
 def test_missing_field(model, path):
-    fields = copy.deepcopy(card_fields(model, accuracy=ACCURACY))
-    inner = fields
-    for key in path[:-1]:
-        inner = inner[key]
-    del inner[path[-1]]
-    with open(card_path(model), "w") as file:
-        json.dump(fields, file)
-    fails(model, f"'{path[-1]}' is missing")
+    fields = altered(card_fields(model, accuracy=ACCURACY), path)
+    fails(write_fields(model, fields), f"'{path[-1]}' is missing")
 
 
 @pytest.mark.parametrize(
