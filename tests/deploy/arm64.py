@@ -10,22 +10,25 @@ import platform
 import shutil
 import socket
 import subprocess
-import time
+
+import pytest
+from commands import free_port, run, wait_until, write_ssh_config
 
 PACKAGES = "python3,python3-venv,python3-pip,sudo,openssh-server,ca-certificates"
 START_LIMIT = 60  # seconds until SSH answers
 PATIENCE = 3600  # seconds for a command there: under emulation, beside other tests
 
 
-def why_not(*commands):
-    """Why there can be no such system here, or None. commands: others that are needed."""
+def skip_without_arm64():
+    """Skip the test where there can be no such system."""
     if os.geteuid() != 0:
-        return "root mounts and changes into the board's folder"
+        pytest.skip("root mounts and changes into the board's folder")
     if platform.machine() != "aarch64" and not os.path.exists("/proc/sys/fs/binfmt_misc/qemu-aarch64"):
-        return "no qemu-user with binfmt: apt install qemu-user-static binfmt-support"
-    needed = ["ssh", "ssh-keygen", "unshare", *commands] + ["debootstrap"] * ("NANOYOLO_ARM64_ROOT" not in os.environ)
-    missing = [name for name in needed if shutil.which(name) is None]
-    return "{} missing".format(", ".join(missing)) if missing else None
+        pytest.skip("no qemu-user with binfmt: apt install qemu-user-static binfmt-support")
+    needed = "ssh ssh-keygen unshare sudo git" + " debootstrap" * ("NANOYOLO_ARM64_ROOT" not in os.environ)
+    missing = [name for name in needed.split() if shutil.which(name) is None]
+    if missing:
+        pytest.skip("{} missing".format(", ".join(missing)))
 
 
 def cache():
@@ -38,6 +41,7 @@ def cache():
 
 def made_once(name, make, stamp=""):
     """The folder `name` in the cache, by `make(folder)` where it is not there, or was made under another stamp."""
+    skip_without_arm64()
     folder, part = cache() / name, cache() / (name + ".part")
     with open(str(cache() / (name + ".lock")), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -52,7 +56,8 @@ def made_once(name, make, stamp=""):
 
 
 def debian():
-    """The plain system: $NANOYOLO_ARM64_ROOT, or made in the cache."""
+    """The plain system: $NANOYOLO_ARM64_ROOT, or made in the cache. Skips the test where there can be none."""
+    skip_without_arm64()
     given = os.environ.get("NANOYOLO_ARM64_ROOT")
     return pathlib.Path(given) if given else made_once("debian-arm64", _bootstrap, PACKAGES)
 
@@ -89,7 +94,10 @@ def overlay(lowers, upper, work):
 
 
 class Arm64:
-    """A system of its own: what is changed in it is in `folder`, and lost with that. A context manager: switched on."""
+    """A system of its own: what is changed in it is in `folder`, and lost with that.
+
+    A context manager, which calls start() of a subclass: it should end in power_on().
+    """
 
     def __init__(self, folder, lowers):
         self.folder = pathlib.Path(str(folder))
@@ -99,16 +107,10 @@ class Arm64:
         self._process = None
         self._serial = 0
 
-    def start(self):
-        """Switch it on: itself."""
-        raise NotImplementedError
-
     def power_on(self, key, mounts, server):
         """Mount it, and run `server`, a shell command with {} for sshd's program and address. key: for ssh."""
         self._serial += 1  # the kernel may still hold the last one's work folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         sshd = f"chroot $root /usr/sbin/sshd -D -e -o Port={self.port} -o ListenAddress=127.0.0.1 -o UseDNS=no"
         script = overlay(self.lowers, self.upper, self.folder / f"work{self._serial}")
         with open(str(self.folder / "sshd.log"), "ab") as log:
@@ -119,19 +121,16 @@ class Arm64:
                 stdout=log,
                 stderr=log,
             )
-        config = "Host board\n  HostName 127.0.0.1\n  Port {}\nHost *\n  IdentityFile {}\n  IdentitiesOnly yes\n"
-        config += "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-        self.config.write_text(config.format(self.port, key))
-        end = time.monotonic() + START_LIMIT
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                    if connection.recv(4) == b"SSH-":
-                        return self
-            except OSError:
-                pass
-            assert time.monotonic() < end, (self.folder / "sshd.log").read_text()
-            time.sleep(0.2)
+        write_ssh_config(self.config, self.port, key)
+        wait_until(self._answers, START_LIMIT, (self.folder / "sshd.log").read_text)
+        return self
+
+    def _answers(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def cut_power(self):
         """Every process is killed at once. (The disk loses nothing: the kernel's cache is this machine's.)"""
@@ -146,15 +145,8 @@ class Arm64:
     def __exit__(self, *exception):
         self.cut_power()
 
-    def ssh(self, command, user="free", check=True, timeout=PATIENCE):
+    def ssh(self, command, user="free", check=True):
         """Run a command there: what it prints."""
-        done = subprocess.run(
-            ["ssh", "-F", str(self.config), user + "@board", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=timeout,
-        )
-        assert not check or done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
+        code, out, err = run("ssh", "-F", self.config, user + "@board", command, timeout=PATIENCE)
+        assert not check or code == 0, (command, out, err)
+        return out

@@ -17,13 +17,13 @@ import sys
 import zipfile
 
 from arm64 import PATIENCE, Arm64, cache, debian, in_root, made_once, overlay
+from commands import JETSON, make_key, write
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parent.parent
-PROVISION = ROOT / "deploy" / "jetson" / "provision.sh"
+FAKES = pathlib.Path(__file__).parent / "board"
+PROVISION = JETSON / "provision.sh"
 NANO = "NVIDIA Jetson Nano Developer Kit"
 RELEASE = "# R{} (release), REVISION: {}, GCID: 1, BOARD: t210ref, EABI: aarch64, DATE: Mon Jan  1 00:00:00 UTC 2024\n"
-USERS = {"free": "free", "asked": "secret", "nobody1": "secret"}  # sudo without a password, with one, not at all
+USERS = {"free": "free", "asked": "secret", "guest": "secret"}  # sudo without a password, with one, not at all
 NVIDIA = {"nvpmodel": "usr/sbin", "jetson_clocks": "usr/bin"}
 STOOD_IN = dict(NVIDIA, systemctl="usr/bin", swapon="usr/sbin", swapoff="usr/sbin")
 
@@ -38,9 +38,9 @@ def _make_jetpack(layer):
     _network(layer)
     _python_packages(layer / "usr/lib/python3/dist-packages")
     for name, folder in STOOD_IN.items():
-        _put(layer / folder / name, (HERE / "board" / ("fake_" + name)).read_text(), 0o755)
-    _put(layer / "usr/local/lib/fake_record", (HERE / "board/fake_record").read_text())
-    _put(layer / "var/lib/fake_board/enabled/nvzramconfig.service", "")
+        write(layer / folder / name, (FAKES / ("fake_" + name)).read_text(), 0o755)
+    write(layer / "usr/local/lib/fake_record", (FAKES / "fake_record").read_text())
+    write(layer / "var/lib/fake_board/enabled/nvzramconfig.service", "")
     host = subprocess.check_output(["dpkg", "--print-architecture"], universal_newlines=True).strip()
     commands = ["export DEBIAN_FRONTEND=noninteractive SUDO_FORCE_REMOVE=yes", "dpkg --add-architecture " + host]
     commands += ["apt-get -qq update"]
@@ -48,7 +48,11 @@ def _make_jetpack(layer):
     for unit in ("nvzramconfig", "nvpmodel", "systemd-journald"):
         commands.append(f"mkdir -p /lib/systemd/system && touch /lib/systemd/system/{unit}.service")
     for user, password in USERS.items():
-        _put(layer / "home" / user / ".ssh/authorized_keys", _key().with_suffix(".pub").read_text(), 0o600)
+        write(
+            layer / "home" / user / ".ssh/authorized_keys",
+            make_key(cache() / "key").with_suffix(".pub").read_text(),
+            0o600,
+        )
         commands.append(f"useradd -M -s /bin/bash {user} && echo {user}:{password} | chpasswd")
         commands.append(f"chown -R {user}:{user} /home/{user} && chmod 700 /home/{user}/.ssh")
     commands += ["echo 'free ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/free", "usermod -aG sudo asked"]
@@ -56,24 +60,17 @@ def _make_jetpack(layer):
     in_root([debian()], layer, " && ".join(commands))
 
 
-def _key():
-    key = cache() / "key"
-    if not key.exists():
-        subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
-    return key
-
-
 def _network(layer):
     for name in ("etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"):
         if os.path.exists("/" + name):
             (layer / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy("/" + name, str(layer / name))
-    _put(layer / "etc/pip.conf", "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\ntimeout = 120\n")
+    write(layer / "etc/pip.conf", "[global]\ncert = /etc/ssl/certs/ca-certificates.crt\ntimeout = 120\n")
     # The clock of a test machine may be anywhere, and emulated sandboxes do not work.
     lines = ['Acquire::Check-Valid-Until "false";', 'Acquire::Check-Date "false";', 'Acquire::Languages "none";']
-    _put(layer / "etc/apt/apt.conf.d/99test", "\n".join(lines + ['APT::Sandbox::User "root";', ""]))
+    write(layer / "etc/apt/apt.conf.d/99test", "\n".join(lines + ['APT::Sandbox::User "root";', ""]))
     proxies = [f"{k}={v}\n" for k, v in os.environ.items() if k.lower() in ("http_proxy", "https_proxy")]
-    _put(layer / "etc/environment", "".join(proxies))
+    write(layer / "etc/environment", "".join(proxies))
 
 
 def _python_packages(folder):
@@ -93,18 +90,12 @@ def _python_packages(folder):
 def _stamp():
     made_by = "".join(map(inspect.getsource, (_make_jetpack, _network, _python_packages)))
     stamp = hashlib.sha256(made_by.encode())
-    for fake in sorted((HERE / "board").glob("fake_*")):
+    for fake in sorted(FAKES.glob("fake_*")):
         stamp.update(fake.read_bytes())
     return stamp.hexdigest()
 
 
 STAMP = _stamp()  # now: this file may be edited while tests run
-
-
-def _put(path, text, mode=0o644):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
 
 
 class Board(Arm64):
@@ -118,9 +109,9 @@ class Board(Arm64):
             subprocess.check_call(["cp", "-a", str(base.upper), str(self.upper)])
         else:
             self.upper.mkdir(parents=True)
-        _put(self.upper / "sys/firmware/devicetree/base/model", model + "\0")
+        write(self.upper / "sys/firmware/devicetree/base/model", model + "\0")
         if release is not None:
-            _put(self.upper / "etc/nv_tegra_release", RELEASE.format(*release))
+            write(self.upper / "etc/nv_tegra_release", RELEASE.format(*release))
         else:
             for name in NVIDIA:  # not a Jetson
                 self.inside(f"rm -f /{NVIDIA[name]}/{name}")
@@ -135,17 +126,14 @@ class Board(Arm64):
             lines += "/swapfile file 4194304 0 -2\n"
         (state / "swaps").write_text(lines)
         (state / "meminfo").write_text("MemTotal: 4059196 kB\nMemFree: 2000000 kB\nMemAvailable: 3000000 kB\n")
-        mounts = " ".join(
-            (
-                "mount -t proc proc $root/proc;",
-                "mount --bind $root/var/lib/fake_board/swaps $root/proc/swaps;",
-                "mount --bind $root/var/lib/fake_board/meminfo $root/proc/meminfo;",
-                "mkdir -p $root/dev/pts $root/dev/shm; mount -t devpts devpts $root/dev/pts;",
-                "mount -t tmpfs tmpfs $root/dev/shm; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd;",
-                self._mount,
-            )
-        )
-        return self.power_on(_key(), mounts, " exec {} -o UsePAM=yes -o PasswordAuthentication=yes")
+        mounts = f"""mount -t proc proc $root/proc
+            mount --bind $root/var/lib/fake_board/swaps $root/proc/swaps
+            mount --bind $root/var/lib/fake_board/meminfo $root/proc/meminfo
+            mkdir -p $root/dev/pts $root/dev/shm; mount -t devpts devpts $root/dev/pts
+            mount -t tmpfs tmpfs $root/dev/shm; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd
+            {self._mount}
+        """
+        return self.power_on(make_key(cache() / "key"), mounts, " exec {} -o UsePAM=yes -o PasswordAuthentication=yes")
 
     def begin(self, *options, **kwargs):
         """Start provision.sh against it."""
@@ -211,15 +199,18 @@ def print_listing(root):
             if os.path.islink(path):
                 content = os.readlink(path)
             elif os.path.isfile(path):
-                content = str(info.st_size) if inside == SWAPFILE else _digest(path)
+                content = (
+                    str(info.st_size)
+                    if inside == SWAPFILE
+                    else hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
+                )
             else:
                 content = "-"
             print(f"{inside}\t{info.st_mode:o} {info.st_uid}:{info.st_gid} {content}")
 
 
-def _digest(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+def sha256(path):
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -5,17 +5,14 @@ Its processor is this machine's; Python and its packages are this project's envi
 
 import json
 import os
-import pathlib
 import shutil
-import subprocess
 import sys
 import sysconfig
-import time
 
+import pytest
 import real_systemd
+from commands import JETSON, MODEL, ROOT, copy_project, wait_until, write
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
-MODEL = ("weights/yolov3-tiny.onnx", "weights/yolov3-tiny.json")
 UNIT = "nanoyolo.service"
 DROP_IN = "/run/systemd/system/nanoyolo.service.d/test.conf"
 OUTPUTS = "/var/lib/nanoyolo"
@@ -30,16 +27,12 @@ make_user; make_folders; install_settings; install_units; limit_journal
 """
 
 
-def why_not(*commands):
-    """Why there can be no such board here, or None. commands: others that are needed."""
-    reason = real_systemd.why_not("git", *commands)
-    return reason or (None if (ROOT / MODEL[0]).exists() else "no model: make demo")
-
-
 class BootedBoard(real_systemd.RealSystemd):
     """A context manager. What is on it can be looked at from here: `path`."""
 
     def __init__(self, folder):
+        if not (ROOT / MODEL[0]).exists():
+            pytest.skip("no model: make demo")
         site = "{}/lib/python{}.{}/site-packages".format(VENV, *sys.version_info[:2])
         # Not where they are here: that may be in a home, which a service does not see.
         super().__init__(folder, [(sys.base_prefix, BASE), (sysconfig.get_paths()["purelib"], site)])
@@ -62,31 +55,24 @@ class BootedBoard(real_systemd.RealSystemd):
         launcher = f'#!/bin/sh\nLD_LIBRARY_PATH={BASE}/lib exec {VENV}/bin/python3 "$@"\n'
         self.write(VENV + "/bin/python", launcher, 0o755)
         files = self.path("/opt/nanoyolo/files")
-        shutil.copytree(str(ROOT / "deploy/jetson"), str(files / "deploy/jetson"))
+        shutil.copytree(str(JETSON), str(files / "deploy/jetson"))
         self.run("bash", "-c", PROVISION, "provision", "/opt/nanoyolo/files")
 
     def put_version(self, name):
         """Put this repository's files there, with the model, as push.sh would; and let it be the current version."""
         version = self.path("/opt/nanoyolo/versions") / name
-        listed = subprocess.check_output(
-            ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        )
-        for file in [*listed.decode().rstrip("\0").split("\0"), *MODEL]:
-            if (ROOT / file).is_file():
-                (version / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(str(ROOT / file), str(version / file))
+        copy_project(version)
+        for file in MODEL:
+            shutil.copy(str(ROOT / file), str(version / file))
         self.path("/opt/nanoyolo/current").symlink_to("versions/" + name)
 
     def write(self, name, text, mode=0o644):
         """Write a file there, in a folder that is made where it is missing."""
-        path = self.path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.chmod(mode)
+        write(self.path(name), text, mode)
 
     def configure(self, drop_in="", **settings):
         """Settings for the service, without NANOYOLO_; and lines for its [Service]."""
-        text = (ROOT / "deploy/jetson/service/nanoyolo.env").read_text()
+        text = (JETSON / "service/nanoyolo.env").read_text()
         lines = ["NANOYOLO_{}={}".format(*item) for item in dict(SETTINGS, **settings).items()]
         self.path("/etc/nanoyolo/nanoyolo.env").write_text("\n".join([text, *lines, ""]))
         self.write(DROP_IN, "[Service]\n" + drop_in + "\n")
@@ -114,15 +100,9 @@ class BootedBoard(real_systemd.RealSystemd):
         self.run("journalctl", "--sync")
         return self.run("journalctl", "--no-pager", "--output=cat", "--after-cursor", self._since, "--unit", unit)
 
-    def wait(self, condition, what, patience=60):
+    def wait(self, condition, what):
         """Until condition() is true; its value."""
-        end = time.monotonic() + patience
-        while True:
-            value = condition()
-            if value:
-                return value
-            assert time.monotonic() < end, (what, self.journal()[-3000:])
-            time.sleep(0.2)
+        return wait_until(condition, 60, lambda: what + ": " + self.journal()[-3000:])
 
     def wait_for_restart(self, pid):
         """Until the service runs again, with another process than `pid`, in which it is ready."""

@@ -6,13 +6,11 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 import uuid
 
 import pytest
+from commands import JETSON, wait_until, write
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-JETSON = ROOT / "deploy" / "jetson"
 FLASH = JETSON / "flash.sh"
 MB = 1000 * 1000
 SECTOR = 512
@@ -88,9 +86,7 @@ def make_root(folder):
     (folder / "etc/group").write_text("root:x:0:\nsudo:x:27:\nvideo:x:44:\ngpio:x:999:\nnogroup:x:65534:\n")
     (folder / "etc/gshadow").write_text("root:*::\nsudo:*::\nvideo:*::\ngpio:!::\nnogroup:*::\n")
     (folder / "etc/hosts").write_text("127.0.0.1 localhost\n")
-    (folder / "usr/local/sbin").mkdir(parents=True)
-    (folder / "usr/local/sbin/sshd").write_text("#!/bin/sh\n")  # that there is one is all that is asked
-    (folder / "usr/local/sbin/sshd").chmod(0o755)
+    write(folder / "usr/local/sbin/sshd", "#!/bin/sh\n", 0o755)  # it only has to exist
     for unit in ("nv-oem-config.target", "nv-oem-config.service", "nv-oem-config-gui.service"):
         (folder / "lib/systemd/system" / unit).write_text("[Unit]\n")
     os.symlink("nv-oem-config.target", str(folder / "etc/systemd/system/default.target"))
@@ -113,14 +109,6 @@ def make_image(file, root):
         out.seek(0, os.SEEK_END)
         out.write(os.urandom(1001))
     return file
-
-
-def put_first(folder, name, script):
-    """A command of this name that is found before the real one."""
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text("#!/bin/bash\n" + script)
-    (folder / name).chmod(0o755)
-    return folder
 
 
 class Run:
@@ -159,11 +147,8 @@ class Run:
         return found
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: condition() or self.process.poll() is not None, 20)
+        assert condition(), self.process.communicate()
 
     def signal(self, number, everyone=False):
         if everyone:
@@ -174,6 +159,24 @@ class Run:
 
 def run(script, *arguments, **options):
     return Run(script, *arguments, **options).end()
+
+
+def flash(file, card, *options, **more):
+    return run(FLASH, file, card.device, "--yes", card.name, "--no-checksum", *options, **more)
+
+
+def succeed(result):
+    """Assert that a script did not fail: what it said."""
+    code, said = result
+    assert code == 0, said
+    return said
+
+
+def refused(result, message, card=None, code=2):
+    """Assert that a script ended with this message, and that it did not write to the card."""
+    assert message in result[1], result[1]
+    assert result[0] == code, result[1]
+    assert card is None or not card.touched()
 
 
 SIGNALS = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}

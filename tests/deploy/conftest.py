@@ -1,6 +1,7 @@
 import pytest
 from booted_board import BootedBoard
-from cards import Card, command, make_image, make_root
+from cards import Card, make_image, make_root
+from commands import make_key
 
 
 @pytest.fixture
@@ -30,9 +31,7 @@ def image(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def key(tmp_path_factory):
-    file = tmp_path_factory.mktemp("key") / "id_ed25519"
-    command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ada@desk", "-f", file)
-    return file.with_suffix(".pub")
+    return make_key(tmp_path_factory.mktemp("key") / "id_ed25519").with_suffix(".pub")
 
 
 @pytest.fixture(scope="module")

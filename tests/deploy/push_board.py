@@ -19,9 +19,8 @@ import sys
 import time
 
 from arm64 import Arm64, debian, in_root, made_once
+from commands import child_of, make_key, write
 
-HERE = pathlib.Path(__file__).parent
-ROOT = HERE.parent.parent
 PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless")
 USERS = {"free": "its word", "asked": "secret", "guest": "secret"}  # sudo: without a password, with one, not at all
 LAYER = "2"  # another one when _make_provisioned makes another layer
@@ -77,40 +76,30 @@ class PushBoard(Arm64):
     def __init__(self, folder, service, machine_id="0" * 32):
         """service: the command that push_systemctl.py starts in the version's folder."""
         super().__init__(folder, [_provisioned(), debian()])
-        for name in ("etc", "usr/bin"):
-            (self.upper / name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(str(HERE / "push_systemctl.py"), str(self.upper / "usr/bin/systemctl"))
-        (self.upper / "usr/bin/systemctl").chmod(0o755)
-        (self.upper / "etc/fake-service.json").write_text(json.dumps({"command": service, "user": "nanoyolo"}))
-        (self.upper / "etc/machine-id").write_text(machine_id + "\n")
+        fake_systemctl = pathlib.Path(__file__).with_name("push_systemctl.py")
+        write(self.upper / "usr/bin/systemctl", fake_systemctl.read_text(), 0o755)
+        write(self.upper / "etc/fake-service.json", json.dumps({"command": service, "user": "nanoyolo"}))
+        write(self.upper / "etc/machine-id", machine_id + "\n")
         (self.upper / "etc/ssh").mkdir()
-        host_key = str(self.upper / "etc/ssh/ssh_host_ed25519_key")
-        subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key])
+        make_key(self.upper / "etc/ssh/ssh_host_ed25519_key")
 
     def start(self, mount=""):
         """Switch it on. mount: a shell command more, where $root is the board's root."""
-        key = self.folder / "key"
-        if not key.exists():
-            subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)])
+        key = make_key(self.folder / "key")
         shutil.copy(str(key) + ".pub", str(self.upper / "etc/keys"))
-        mounts = " ".join(
-            (
-                "mount -t proc proc $root/proc; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd;",
-                "echo 127.0.0.1 localhost $(hostname) >$root/etc/hosts;",
-                "mkdir -p $root/dev/pts; mount -t devpts devpts $root/dev/pts;",
-                mount,
-            )
-        )
+        mounts = f"""mount -t proc proc $root/proc
+            mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd
+            echo 127.0.0.1 localhost $(hostname) >$root/etc/hosts
+            mkdir -p $root/dev/pts; mount -t devpts devpts $root/dev/pts
+            {mount}
+        """
         # Not exec: the first process stays outside of the root, where `path` looks from.
         options = "-o UsePAM=no -o AuthorizedKeysFile=/etc/keys -o StrictModes=no -o MaxStartups=50"
         return self.power_on(key, mounts, " {} " + options + " & wait")
 
     def path(self, name):
         """Where a file of the board is here, seen through the namespace of its processes."""
-        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
-        with open(children) as file:
-            child = file.read().split()[0]
-        return pathlib.Path(f"/proc/{child}/root{self.upper}.root", name)
+        return pathlib.Path(f"/proc/{child_of(self._process.pid)}/root{self.upper}.root", name)
 
     def state(self):
         """Everything that a push may change, in a form to compare; and that nothing of it is half done."""
@@ -150,29 +139,13 @@ def assert_whole(folder):
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == wanted, name
 
 
-def run(command, answers=(), timeout=PATIENCE, env=None):
-    """Run a command without a terminal; or in one of its own, typing `answers` where it asks: (code, out, err).
-
-    In a terminal all it prints is `out`.
-    """
-    command = [str(word) for word in command]
-    env = dict(os.environ, **(env or {}))
-    if not answers:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            universal_newlines=True,
-            timeout=timeout,
-            env=env,
-            start_new_session=True,
-        )
-        return done.returncode, done.stdout, done.stderr
+def run_in_terminal(*words, answers):
+    """Run a command in a terminal of its own, and answer its questions for a password: (exit code, what is shown)."""
+    words = [str(word) for word in words]
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execvpe(command[0], command, env)
-    shown, left, end = "", list(answers), time.monotonic() + timeout
+        os.execvp(words[0], words)
+    shown, left, end = "", list(answers), time.monotonic() + PATIENCE
     asked = 0
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
@@ -185,4 +158,4 @@ def run(command, answers=(), timeout=PATIENCE, env=None):
         if left and ": " in shown[asked:] and "assword" in shown[asked:]:
             asked = len(shown)
             os.write(terminal, (left.pop(0) + "\n").encode())
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.replace("\r\n", "\n"), ""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.replace("\r\n", "\n")

@@ -5,8 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
-MODEL = ("weights/yolov3-tiny.onnx", "weights/yolov3-tiny.json")
+from commands import JETSON, MODEL, ROOT, copy_project, write
 
 # In place of the real one, which takes half a minute where it is emulated. What is wrong is in the file BROKEN.
 SELF_TEST = """import sys, time
@@ -77,9 +76,7 @@ class Project:
 def small_project(folder):
     """Only what push.sh handles, with a self-test and a model that take no time."""
     project = Project(folder)
-    shutil.copytree(
-        str(ROOT / "deploy/jetson"), str(project.folder / "deploy/jetson"), ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(str(JETSON), str(project.folder / "deploy/jetson"), ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in {
         "deploy/jetson/self-test/self_test.py": SELF_TEST,
         "deploy/jetson/on-board/engine_fits.py": ENGINE_FITS,
@@ -90,9 +87,7 @@ def small_project(folder):
         ".gitignore": "weights/yolov3-tiny.*\n",
         MODEL[1]: "{}",
     }.items():
-        path = project.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        write(project.folder / name, text)
     (project.folder / MODEL[0]).write_bytes(os.urandom(2 << 20))
     project.git("init", "-q")
     project.commit()
@@ -103,13 +98,7 @@ def real_project(folder):
     """This repository as it is now, with its changes committed, and its model."""
     project = Project(folder)
     subprocess.check_call(["git", "clone", "-q", "--shared", str(ROOT), str(project.folder)])
-    changed = subprocess.check_output(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "--modified", "--others", "--exclude-standard"]
-    )
-    for name in changed.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(str(ROOT / name), str(project.folder / name))
+    copy_project(project.folder)
     for name in MODEL:
         os.link(os.path.realpath(str(ROOT / name)), str(project.folder / name))
     project.commit()

@@ -13,7 +13,9 @@ import subprocess
 import tempfile
 import time
 
+import pytest
 from cgroups import CONTROLLERS, cgroup_folders, make_cgroups, remove_cgroups
+from commands import child_of, run
 
 BOOT_LIMIT = 120  # seconds
 PATIENCE = 300  # seconds for a command there
@@ -84,15 +86,13 @@ exec env -i container=nanoyolo PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 """
 
 
-def why_not(*commands):
-    """Why no systemd can be booted here, or None. commands: others that are needed."""
+def why_not():
+    """Why no systemd can be booted here, or None."""
     if os.geteuid() != 0:
         return "root mounts, and makes namespaces and cgroups"
     if not any(map(os.path.exists, SYSTEMD)):
         return "no systemd: apt install systemd"
-    missing = [
-        name for name in ("unshare", "nsenter", "setpriv", "pivot_root", *commands) if shutil.which(name) is None
-    ]
+    missing = [name for name in ("unshare", "nsenter", "setpriv", "pivot_root", "git") if shutil.which(name) is None]
     if missing:
         return "{} missing".format(", ".join(missing))
     with tempfile.TemporaryDirectory() as folder:
@@ -109,10 +109,16 @@ def why_not(*commands):
 
 
 class RealSystemd:
-    """A context manager; entering it boots, leaving it cuts the power. Its path here: `path`."""
+    """A context manager; entering it boots, leaving it cuts the power. Its path here: `path`.
+
+    Where none can be booted, the test is skipped.
+    """
 
     def __init__(self, folder, seen=()):
         """folder: an empty one. seen: pairs of a folder here, and the place where it is seen there, read-only."""
+        reason = why_not()
+        if reason is not None:
+            pytest.skip(reason)
         self.folder = str(folder)
         self._seen = [str(place) for pair in seen for place in pair]
         self._process = None
@@ -153,9 +159,7 @@ class RealSystemd:
 
     def _first(self):
         """The process there whose id is 1 there."""
-        children = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
-        with open(children) as file:
-            return (file.read().split() or [None])[0]
+        return child_of(self._process.pid)
 
     def __exit__(self, *exception):
         self.cut_power()
@@ -173,16 +177,9 @@ class RealSystemd:
         """Where a file of that machine is here."""
         return pathlib.Path(f"/proc/{self._first()}/root", str(name).lstrip("/"))
 
-    def run(self, *command, check=True, timeout=PATIENCE):
+    def run(self, *command, check=True):
         """Run a command there, as root: all that it prints. check: whether it must succeed."""
-        done = subprocess.run(
-            ["nsenter", "--all", "--target", self._first(), "env", "-i", "LC_ALL=C", "PATH=" + os.environ["PATH"]]
-            + [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            universal_newlines=True,
-            timeout=timeout,
-        )
-        assert not check or done.returncode == 0, (command, done.returncode, done.stdout)
-        return done.stdout
+        enter = ["nsenter", "--all", "--target", self._first(), "env", "-i", "LC_ALL=C", "PATH=" + os.environ["PATH"]]
+        code, out, _ = run(*enter, *command, timeout=PATIENCE, stderr=subprocess.STDOUT)
+        assert not check or code == 0, (command, code, out)
+        return out

@@ -2,17 +2,14 @@
 
 import os
 import shutil
-import subprocess
 import sys
 
 import pytest
-from arm64 import why_not
+from commands import JETSON, run, write
 from push_board import PushBoard
 from push_projects import SERVICE_COMMAND, small_project
 
-WHY_NOT = why_not("sudo", "git")
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-ANSIBLE = os.path.join(ROOT, "deploy", "jetson", "ansible")
+ANSIBLE = JETSON / "ansible"
 PLAYBOOKS = ("provision", "push", "rollback", "status")
 
 
@@ -27,25 +24,25 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def play(folder, name, *options, **kwargs):
+def play(folder, name, *options):
     """(exit code, standard output, standard error)"""
-    done = subprocess.run(
-        [find_ansible(), name + ".yml", *[str(option) for option in options]],
-        cwd=str(folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        env=dict(
-            os.environ,
-            ANSIBLE_NOCOLOR="1",
-            ANSIBLE_HOST_KEY_CHECKING="False",
-            PATH=os.path.dirname(find_ansible()) + ":" + os.environ["PATH"],
-        ),
-        timeout=kwargs.get("timeout", 900),
-        start_new_session=True,
-    )
-    return done.returncode, done.stdout, done.stderr
+    path = os.path.dirname(find_ansible()) + ":" + os.environ["PATH"]
+    env = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOST_KEY_CHECKING": "False", "PATH": path}
+    return run(find_ansible(), name + ".yml", *options, cwd=str(folder), env=env)
+
+
+def succeed(folder, name, *options):
+    """Standard output."""
+    code, out, err = play(folder, name, *options)
+    assert code == 0, (out, err)
+    return out
+
+
+def fail(folder, name):
+    """Standard error."""
+    code, out, err = play(folder, name)
+    assert code != 0, (out, err)
+    return err
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS)
@@ -62,6 +59,14 @@ def test_a_board_that_does_not_answer_has_a_line(tmp_path):
     assert "{" not in out
 
 
+FILES = {
+    "sys/class/thermal/thermal_zone0/type": "CPU-therm\n",
+    "sys/class/thermal/thermal_zone0/temp": "41500\n",
+    "etc/nv_tegra_release": "# R32 (release), REVISION: 7.1, GCID: 1, BOARD: t210ref\n",
+    "sys/firmware/devicetree/base/model": "NVIDIA Jetson Nano Developer Kit\0",
+}
+
+
 @pytest.fixture
 def fleet(tmp_path):
     """Two boards, gate and yard, and an inventory of them."""
@@ -69,13 +74,8 @@ def fleet(tmp_path):
     for number, name in enumerate(("gate", "yard")):
         (tmp_path / name).mkdir()
         boards.append(PushBoard(tmp_path / name, SERVICE_COMMAND, machine_id=str(number) * 32).start())
-        zone = boards[-1].path("sys/class/thermal/thermal_zone0")
-        zone.mkdir(parents=True)
-        (zone / "type").write_text("CPU-therm\n")
-        (zone / "temp").write_text("41500\n")
-        boards[-1].path("etc/nv_tegra_release").write_text("# R32 (release), REVISION: 7.1, GCID: 1, BOARD: t210ref\n")
-        boards[-1].path("sys/firmware/devicetree/base").mkdir(parents=True)
-        boards[-1].path("sys/firmware/devicetree/base/model").write_text("NVIDIA Jetson Nano Developer Kit\0")
+        for file, text in FILES.items():
+            write(boards[-1].path(file), text)
     (tmp_path / "project").mkdir()
     project = small_project(tmp_path / "project")
     write_inventory(project, tmp_path, zip(("gate", "yard"), boards))
@@ -103,21 +103,16 @@ def write_inventory(project, folder, boards):
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_fleet(fleet):
     project, gate, yard = fleet
     first = project.commit()
-    code, out, err = play(project.ansible, "push", "--check")
-    assert code == 0, (out, err)
-    assert f"would send {first}" in out
+    assert f"would send {first}" in succeed(project.ansible, "push", "--check")
     assert gate.state()["current"] is yard.state()["current"] is None
 
-    code, out, err = play(project.ansible, "push")
-    assert code == 0, (out, err)
+    succeed(project.ansible, "push")
     assert gate.service() == yard.service() == ("active", first)
 
-    code, out, err = play(project.ansible, "status")
-    assert code == 0, (out, err)
+    out = succeed(project.ansible, "status")
     rows = [line for line in out.splitlines() if line.startswith(("gate ", "yard ")) and "Nano" in line]
     assert len(rows) == 2, out
     for row in rows:
@@ -129,42 +124,35 @@ def test_a_fleet(fleet):
     # One that does not start: it stops at the first board, and the second was never touched.
     before = yard.state()
     broken = project.commit(BROKEN="start")
-    code, out, err = play(project.ansible, "push")
-    assert code != 0
-    assert "gate: FAILED: error: the service did not become ready with " + broken in err, (out, err)
+    err = fail(project.ansible, "push")
+    assert "gate: FAILED: error: the service did not become ready with " + broken in err
     assert gate.service() == yard.service() == ("active", first)
     assert yard.state() == before
 
     second = project.commit(BROKEN="")
-    assert play(project.ansible, "push")[0] == 0
-    code, out, err = play(project.ansible, "rollback", "--limit", "yard")
-    assert code == 0, (out, err)
+    succeed(project.ansible, "push")
+    succeed(project.ansible, "rollback", "--limit", "yard")
     assert (gate.service(), yard.service()) == (("active", second), ("active", first))
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_a_board_that_is_listed_twice(fleet, tmp_path):
     project, gate, yard = fleet
     write_inventory(project, tmp_path, [("gate", gate), ("door", gate), ("yard", yard)])
     for name in ("push", "provision", "rollback"):
-        code, out, err = play(project.ansible, name)
-        assert code != 0
-        assert (
-            "gate: FAILED: has the same machine id, serial number or SSH host key as door: they are one board" in err
-        ), (out, err)
+        err = fail(project.ansible, name)
+        same = "gate: FAILED: has the same machine id, serial number or SSH host key as door: they are one board"
+        assert same in err
         assert "yard: FAILED" not in err
     assert gate.state()["current"] is yard.state()["current"] is None
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_not_well(fleet):
     """What push.sh does not see and the health check does: the service ends later, or app.doctor says so."""
     project, gate, yard = fleet
     doctor = "import sys; sys.exit('error: the camera sends black frames')\n"
     project.commit(**{"app__doctor.py": doctor})
-    code, out, err = play(project.ansible, "push")
-    assert code != 0
-    assert "gate: FAILED: error: app.doctor says: error: the camera sends black frames" in err, (out, err)
+    err = fail(project.ansible, "push")
+    assert "gate: FAILED: error: app.doctor says: error: the camera sends black frames" in err
     assert yard.state()["current"] is None

@@ -9,21 +9,17 @@ import stat
 import subprocess
 
 import pytest
-from arm64 import debian, why_not
-from cards import FLASH, JETSON, command, make_image, make_root, needs_cards, put_first, run
+from arm64 import debian
+from cards import FLASH, command, flash, make_image, make_root, needs_cards, refused, run, succeed
+from commands import JETSON, put_first
 
 pytestmark = needs_cards
-WHY_NOT = why_not()
 OWN = "usr/local/lib/nanoyolo"
 WANTED = "etc/systemd/system/multi-user.target.wants/nanoyolo-first-boot.service"
 WIFI = "etc/NetworkManager/system-connections/nanoyolo-wifi.nmconnection"
 # From the standard, IEEE 802.11i, H.4.
 SSID, PASSWORD = "ThisIsASSID", "ThisIsAPassword"
 PSK = "0dc0d6eb90555ed6419756b9a15ec3e3209b63df707dd508d14581f8982721af"
-
-
-def flash(image, card, *options, **more):
-    return run(FLASH, image, card.device, "--yes", card.name, "--no-checksum", *options, **more)
 
 
 @pytest.fixture
@@ -38,9 +34,10 @@ def mode_of(file):
 
 
 def test_the_files_on_the_card(image, card, key, tmp_path, password_file):
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", key, "--hostname", "nano-1", "--wifi", SSID,
-                       "--wifi-password-file", password_file)  # fmt: skip
-    assert code == 0, said
+    python = f'echo "$*" >>{tmp_path}/seen\nexec {shutil.which("python3")} "$@"\n'
+    options = ["--user", "ada", "--ssh-key", key, "--hostname", "nano-1", "--wifi", SSID]
+    options += ["--wifi-password-file", password_file]
+    said = succeed(flash(image, card, *options, first=put_first(tmp_path / "first", "python3", python)))
     assert "first boot prepared: user ada, host name nano-1, Wi-Fi " + SSID in said
     assert "ssh ada@nano-1.local" in said
     with card.mounted("p1", tmp_path / "m") as root:
@@ -66,37 +63,27 @@ def test_the_files_on_the_card(image, card, key, tmp_path, password_file):
         wifi.read(str(root / WIFI))
         assert bytes(int(byte) for byte in wifi["wifi"]["ssid"].strip(";").split(";")).decode() == SSID
         assert wifi["wifi-security"]["psk"] == PSK
-    assert card.bytes().count(PSK.encode()) >= 1
     assert PASSWORD.encode() not in card.bytes()
     assert PASSWORD not in said
-
-
-def test_the_password_is_asked_for_first_and_shown_nowhere(image, card, key):
-    typed = f"{PASSWORD}\n{card.name}\n"
-    arguments = ["--no-checksum", "--user", "ada", "--ssh-key", key, "--wifi", SSID]
-    code, said = run(FLASH, image, card.device, *arguments, typed=typed)
-    assert code == 0, said
-    assert PSK.encode() in card.bytes()
-    assert PASSWORD.encode() not in card.bytes()
-    assert PASSWORD not in said
-
-
-def test_no_command_has_the_password_among_its_arguments(image, card, key, tmp_path, password_file):
-    real = shutil.which("python3")
-    first = put_first(tmp_path / "first", "python3", f'echo "$*" >>{tmp_path}/seen\nexec {real} "$@"\n')
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", key, "--wifi", SSID, "--wifi-password-file",
-                       password_file, first=first)  # fmt: skip
-    assert code == 0, said
+    # No command has the password among its arguments, where other users could read it.
     seen = (tmp_path / "seen").read_text()
     assert SSID in seen
     assert PASSWORD not in seen
 
 
+def test_the_password_is_asked_for_first_and_shown_nowhere(image, card, key):
+    typed = f"{PASSWORD}\n{card.name}\n"
+    arguments = ["--no-checksum", "--user", "ada", "--ssh-key", key, "--wifi", SSID]
+    said = succeed(run(FLASH, image, card.device, *arguments, typed=typed))
+    assert PSK.encode() in card.bytes()
+    assert PASSWORD.encode() not in card.bytes()
+    assert PASSWORD not in said
+
+
 @pytest.mark.parametrize("ssid", ["Home; sweet=home ", "Café", "[x]\\s", "'\"$(id)`"])
 def test_networks_with_names_that_files_have_rules_for(tmp_path, ssid):
     script = f". {JETSON}/first-boot/prepare.sh; first_boot[wifi]=$1; connection"
-    code, said = run("bash", "-c", script, "bash", ssid)
-    assert code == 0, said
+    said = succeed(run("bash", "-c", script, "bash", ssid))
     found = configparser.ConfigParser()
     found.read_string(said)
     assert bytes(int(byte) for byte in found["wifi"]["ssid"].strip(";").split(";")) == ssid.encode()
@@ -109,12 +96,10 @@ def test_networks_with_names_that_files_have_rules_for(tmp_path, ssid):
         (["--user", "ada"], "--user needs --ssh-key FILE"),
         (["--user", "root", "--ssh-key", "KEY"], "must not be root"),
         (["--user", "Ada", "--ssh-key", "KEY"], "is not a user name"),
-        (["--user", "1ada", "--ssh-key", "KEY"], "is not a user name"),
         (["--user", "a;reboot", "--ssh-key", "KEY"], "is not a user name"),
         (["--user", "a" * 33, "--ssh-key", "KEY"], "is not a user name"),
         (["--user", "ada", "--hostname", "-a", "--ssh-key", "KEY"], "is not a host name"),
         (["--user", "ada", "--hostname", "a_b", "--ssh-key", "KEY"], "is not a host name"),
-        (["--user", "ada", "--hostname", "a.b", "--ssh-key", "KEY"], "is not a host name"),
         (["--user", "ada", "--hostname", "a" * 64, "--ssh-key", "KEY"], "is not a host name"),
         (["--user", "ada", "--hostname", "", "--ssh-key", "KEY"], "is not a host name"),
         (["--user", "ada", "--ssh-key", "/none.pub"], "/none.pub: no such key; create one: ssh-keygen"),
@@ -133,25 +118,21 @@ def test_networks_with_names_that_files_have_rules_for(tmp_path, ssid):
 )
 def test_what_is_refused_before_anything_is_written(image, card, key, options, message):
     names = {"KEY": str(key), "PRIVATE": str(key.with_suffix(""))}
-    code, said = flash(image, card, *[names.get(option, option) for option in options], typed="short\n")
-    assert message in said, said
-    assert code == 2
-    assert not card.touched()
+    refused(flash(image, card, *[names.get(option, option) for option in options], typed="short\n"), message, card)
 
 
 @pytest.mark.parametrize("line", ["ssh-ed25519 AAAA broken", "sk-ssh-ed25519@openssh.com AAAA", "ssh-rsa", "hello"])
 def test_lines_that_are_no_key(image, card, key, tmp_path, line):
     (tmp_path / "bad.pub").write_text(key.read_text() + line + "\n")
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", tmp_path / "bad.pub")
-    assert (code, "is not a public key that the Nano's OpenSSH 7.6 accepts" in said) == (2, True), said
+    result = flash(image, card, "--user", "ada", "--ssh-key", tmp_path / "bad.pub")
+    refused(result, "is not a public key that the Nano's OpenSSH 7.6 accepts", card)
 
 
 @pytest.mark.parametrize("name, list_name", [("video", "group"), ("sync", "passwd")])
 def test_a_name_that_the_system_has_itself(image, card, key, name, list_name):
-    code, said = flash(image, card, "--user", name, "--ssh-key", key)
-    assert code == 1
-    assert f'the system has a {list_name} entry "{name}" of its own' in said, said
-    assert "the image is on the card and verified, but the first boot is not prepared" in said
+    result = flash(image, card, "--user", name, "--ssh-key", key)
+    refused(result, f'the system has a {list_name} entry "{name}" of its own', code=1)
+    assert "the image is on the card and verified, but the first boot is not prepared" in result[1]
 
 
 def test_a_link_in_the_image_does_not_lead_out_of_it(card, key, tmp_path, password_file):
@@ -161,9 +142,8 @@ def test_a_link_in_the_image_does_not_lead_out_of_it(card, key, tmp_path, passwo
     (root / "etc/NetworkManager").mkdir()
     os.symlink(str(outside), str(root / "etc/NetworkManager/system-connections"))
     image = make_image(tmp_path / "sd.img", root)
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", key, "--wifi", SSID, "--wifi-password-file",
-                       password_file)  # fmt: skip
-    assert (code, "is a link, which is not followed" in said) == (1, True), said
+    options = ["--user", "ada", "--ssh-key", key, "--wifi", SSID, "--wifi-password-file", password_file]
+    refused(flash(image, card, *options), "is a link, which is not followed", code=1)
     assert list(outside.iterdir()) == []
     assert card.device not in pathlib.Path("/proc/mounts").read_text()
     with card.mounted("p1", tmp_path / "m") as found:
@@ -175,8 +155,8 @@ def test_an_image_without_a_root_file_system(card, key, tmp_path):
     with open(str(image), "wb") as out:
         out.truncate(4 << 20)
     command("sfdisk", "--quiet", image, input="label: dos\nstart=2048\n")
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", key)
-    assert (code, "has no ext4 partition that could be prepared" in said) == (1, True), said
+    result = flash(image, card, "--user", "ada", "--ssh-key", key)
+    refused(result, "has no ext4 partition that could be prepared", code=1)
 
 
 # The boot itself. The card's root file system gets this machine's programs, in a mount namespace of its own, and a
@@ -254,8 +234,7 @@ def root_size(card):
 @pytest.fixture
 def prepared(image, card_of, key):
     card = card_of(40 << 20)
-    code, said = flash(image, card, "--user", "ada", "--ssh-key", key, "--hostname", "nano1")
-    assert code == 0, said
+    succeed(flash(image, card, "--user", "ada", "--ssh-key", key, "--hostname", "nano1"))
     return card
 
 
@@ -263,8 +242,7 @@ def test_the_first_boot(prepared, key, tmp_path):
     table = command("sfdisk", "--dump", prepared.device)
     before = root_size(prepared)
     here = command("hostname")
-    code, said = boot(prepared, tmp_path / "m")
-    assert code == 0, said
+    said = succeed(boot(prepared, tmp_path / "m"))
     assert "ada can log in to nano1" in said
     assert "host name: nano1" in said
     assert command("hostname") == here
@@ -304,28 +282,25 @@ def test_twice_changes_nothing(prepared, tmp_path):
     assert boot(prepared, tmp_path / "m")[0] == 0
     with prepared.mounted("p1", tmp_path / "m") as root:
         before = snapshot(root)
-    code, said = boot(prepared, tmp_path / "m")
-    assert (code, "nothing to do: the first boot is complete" in said) == (0, True), said
+    assert "nothing to do: the first boot is complete" in succeed(boot(prepared, tmp_path / "m"))
     # As after a power cut just before its end: the settings are still there, and everything is done once more.
     again = f"cd /{OWN}; mv settings.done settings; cp /home/ada/.ssh/authorized_keys .; {SCRIPT}"
-    code, said = boot(prepared, tmp_path / "m", again)
-    assert code == 0, said
+    succeed(boot(prepared, tmp_path / "m", again))
     with prepared.mounted("p1", tmp_path / "m") as root:
         assert snapshot(root) == before
     command("e2fsck", "-fn", prepared.device + "p1")
 
 
 def test_a_step_that_fails_is_tried_again_and_holds_up_no_other(prepared, tmp_path):
-    code, said = boot(prepared, tmp_path / "m", "printf '#!/bin/sh\\nexit 1\\n' >/usr/local/sbin/visudo; "
-                      "chmod 755 /usr/local/sbin/visudo; " + SCRIPT)  # fmt: skip
-    assert (code, "failed: allow_sudo; they are retried at the next boot" in said) == (1, True), said
+    visudo = "printf '#!/bin/sh\\nexit 1\\n' >/usr/local/sbin/visudo; chmod 755 /usr/local/sbin/visudo; "
+    result = boot(prepared, tmp_path / "m", visudo + SCRIPT)
+    refused(result, "failed: allow_sudo; they are retried at the next boot", code=1)
     with prepared.mounted("p1", tmp_path / "m") as root:
         assert list((root / "etc/sudoers.d").iterdir()) == []
         assert os.path.lexists(str(root / WANTED))
         assert (root / "home/ada/.ssh/authorized_keys").exists()
         assert (root / "etc/hostname").read_text() == "nano1\n"
-    code, said = boot(prepared, tmp_path / "m", "rm /usr/local/sbin/visudo; " + SCRIPT)
-    assert code == 0, said
+    succeed(boot(prepared, tmp_path / "m", "rm /usr/local/sbin/visudo; " + SCRIPT))
     with prepared.mounted("p1", tmp_path / "m") as root:
         assert (root / "etc/sudoers.d/90-nanoyolo").exists()
         assert not os.path.lexists(str(root / WANTED))
@@ -341,20 +316,15 @@ def test_the_service_file_is_one_for_systemd(tmp_path):
 
 
 @pytest.mark.deploy
-@pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
 def test_the_first_boot_on_a_whole_system(key, tmp_path):
     root = tmp_path / "root"
     command("cp", "-a", "--one-file-system", debian(), root)
     (root / "etc/systemd/system").mkdir(parents=True, exist_ok=True)
     script = '. {}/first-boot/prepare.sh; first_boot=([user]=ada [hostname]=nano1 [ssh-key]=$1); write_first_boot "$2"'
-    code, said = run("bash", "-c", script.format(JETSON), "bash", key, root)
-    assert code == 0, said
+    succeed(run("bash", "-c", script.format(JETSON), "bash", key, root))
     inside = 'mount --rbind /proc "$1/proc"; mount --rbind /dev "$1/dev"; chroot "$1" /bin/bash -c "$2"'
     check = SCRIPT + "; id ada; hostname; sudo -l -U ada; sshd -t && echo sshd is content"
-    code, said = run("unshare", "--mount", "--uts", "bash", "-c", "mkdir -p $1/run/sshd;" + inside, "bash", root, check)
-    assert code == 0, said
-    assert "(sudo)" in said
-    assert "\nnano1\n" in said
-    assert "(ALL) NOPASSWD: ALL" in said
-    assert "sshd is content" in said
-    assert "/ is not on a partition: it keeps its size" in said
+    inside = "mkdir -p $1/run/sshd; " + inside
+    said = succeed(run("unshare", "--mount", "--uts", "bash", "-c", inside, "bash", root, check))
+    for part in ("(sudo)", "\nnano1\n", "(ALL) NOPASSWD: ALL", "sshd is content", "/ is not on a partition: it keeps"):
+        assert part in said

@@ -5,7 +5,8 @@ import shutil
 import stat
 
 import pytest
-from cards import JETSON, make_root, needs_cards, put_first, run
+from cards import make_root, needs_cards, refused, run, succeed
+from commands import JETSON, put_first, write
 
 pytestmark = needs_cards
 SCRIPT = JETSON / "flash-emmc.sh"
@@ -16,16 +17,11 @@ FAKE_FLASH = 'echo "$PWD: $*" >>"$(dirname "$0")/flashed"\necho "*** flashing **
 
 
 def fake_lsusb(folder, *lines):
-    put_first(folder, "fake_lsusb", "".join(f"echo '{line}'\n" for line in lines))
-    if not os.path.lexists(str(folder / "lsusb")):
-        os.symlink("fake_lsusb", str(folder / "lsusb"))
-    return folder
+    return put_first(folder, "lsusb", "".join(f"echo '{line}'\n" for line in lines))
 
 
 def fake_flash(folder, code=0):
-    put_first(folder, "fake_flash.sh", FAKE_FLASH.format(code))
-    if not os.path.lexists(str(folder / "flash.sh")):
-        os.symlink("fake_flash.sh", str(folder / "flash.sh"))
+    put_first(folder, "flash.sh", FAKE_FLASH.format(code))
 
 
 @pytest.fixture
@@ -33,9 +29,7 @@ def tegra(tmp_path):
     folder = tmp_path / "Linux_for_Tegra"
     root = make_root(folder / "rootfs")
     for program in ("bin/bash", "usr/bin/sudo"):
-        (root / program).parent.mkdir(parents=True, exist_ok=True)
-        (root / program).write_text("")
-        (root / program).chmod(0o4755 if program.endswith("sudo") else 0o755)
+        write(root / program, "", 0o4755 if program.endswith("sudo") else 0o755)
     (root / "etc/nv_tegra_release").write_text("# R32 (release), REVISION: 7.1\n")
     (folder / "apply_binaries.sh").write_text("")
     (folder / "jetson-nano-devkit-emmc.conf").write_text("")
@@ -49,16 +43,14 @@ def usb(tmp_path):
 
 
 def test_nvidias_flash_is_called_in_its_folder(tegra, usb):
-    code, said = run(SCRIPT, tegra, first=usb)
-    assert code == 0, said
+    said = succeed(run(SCRIPT, tegra, first=usb))
     assert (tegra / "flashed").read_text() == f"{tegra}: jetson-nano-devkit-emmc mmcblk0p1\n"
     assert said.index("ten minutes") < said.index("*** flashing ***") < said.index("take the jumper off FC REC")
     assert not (tegra / "rootfs/usr/local/lib").exists()
 
 
 def test_the_first_boot_is_the_same_as_on_a_card(tegra, usb, key):
-    code, said = run(SCRIPT, tegra, "--user", "ada", "--ssh-key", key, "--hostname", "nano1", first=usb)
-    assert code == 0, said
+    said = succeed(run(SCRIPT, tegra, "--user", "ada", "--ssh-key", key, "--hostname", "nano1", first=usb))
     assert (tegra / "flashed").exists()
     own = tegra / "rootfs/usr/local/lib/nanoyolo"
     assert (own / "settings").read_text() == "user=ada\nhostname=nano1\n"
@@ -69,8 +61,7 @@ def test_the_first_boot_is_the_same_as_on_a_card(tegra, usb, key):
 
 
 def test_a_dry_run_changes_nothing(tegra, usb, key):
-    code, said = run(SCRIPT, tegra, "--dry-run", "--user", "ada", "--ssh-key", key, first=usb)
-    assert code == 0, said
+    said = succeed(run(SCRIPT, tegra, "--dry-run", "--user", "ada", "--ssh-key", key, first=usb))
     assert f"cd {tegra} && sudo ./flash.sh jetson-nano-devkit-emmc mmcblk0p1" in said
     assert not (tegra / "flashed").exists()
     assert not (tegra / "rootfs/usr/local/lib").exists()
@@ -78,23 +69,19 @@ def test_a_dry_run_changes_nothing(tegra, usb, key):
 
 def test_nvidias_failure_is_passed_on(tegra, usb):
     fake_flash(tegra, 8)
-    code, said = run(SCRIPT, tegra, first=usb)
-    assert code == 1
-    assert "NVIDIA's flash.sh failed" in said
-    assert "done:" not in said
+    result = run(SCRIPT, tegra, first=usb)
+    refused(result, "NVIDIA's flash.sh failed", code=1)
+    assert "done:" not in result[1]
 
 
 def test_another_board(tegra, usb):
     (tegra / "jetson-nano-2gb-devkit.conf").write_text("")
-    code, said = run(SCRIPT, tegra, "--board", "jetson-nano-2gb-devkit", first=usb)
-    assert code == 0, said
+    succeed(run(SCRIPT, tegra, "--board", "jetson-nano-2gb-devkit", first=usb))
     assert "jetson-nano-2gb-devkit mmcblk0p1" in (tegra / "flashed").read_text()
 
 
-def refused(tegra, usb, message, *options):
-    code, said = run(SCRIPT, tegra, *options, first=usb)
-    assert message in said, said
-    assert code == 2
+def not_flashed(tegra, usb, message, *options):
+    refused(run(SCRIPT, tegra, *options, first=usb), message)
     assert not (tegra / "flashed").exists()
 
 
@@ -114,7 +101,7 @@ def refused(tegra, usb, message, *options):
 def test_a_folder_in_which_something_is_missing(tegra, usb, gone, message):
     path = tegra / gone
     shutil.rmtree(str(path)) if path.is_dir() else path.unlink()
-    refused(tegra, usb, message)
+    not_flashed(tegra, usb, message)
 
 
 @pytest.mark.parametrize("wrong", ["owner", "mode"])
@@ -123,7 +110,7 @@ def test_a_root_file_system_that_was_unpacked_without_sudo(tegra, usb, wrong):
         os.chown(str(tegra / "rootfs/etc/passwd"), 1000, 1000)
     else:
         (tegra / "rootfs/usr/bin/sudo").chmod(0o755)
-    refused(tegra, usb, "unpacked without root's rights; empty it, and type: sudo tar xpf")
+    not_flashed(tegra, usb, "unpacked without root's rights; empty it, and type: sudo tar xpf")
 
 
 @pytest.mark.parametrize(
@@ -140,17 +127,15 @@ def test_a_root_file_system_that_was_unpacked_without_sudo(tegra, usb, wrong):
     ],
 )
 def test_what_is_connected_instead(tegra, tmp_path, lines, message):
-    refused(tegra, fake_lsusb(tmp_path / "first", *lines), message)
+    not_flashed(tegra, fake_lsusb(tmp_path / "first", *lines), message)
 
 
 def test_the_options_are_those_of_a_card(tegra, usb, key):
-    refused(tegra, usb, "is not a user name", "--user", "Ada", "--ssh-key", key)
-    refused(tegra, usb, 'the system has a group entry "video" of its own', "--user", "video", "--ssh-key", key)
-    refused(tegra, usb, "unknown option --password", "--password", "x")
-    refused(tegra, usb, "one folder is enough", "another")
+    not_flashed(tegra, usb, "is not a user name", "--user", "Ada", "--ssh-key", key)
+    not_flashed(tegra, usb, 'the system has a group entry "video" of its own', "--user", "video", "--ssh-key", key)
+    not_flashed(tegra, usb, "unknown option --password", "--password", "x")
+    not_flashed(tegra, usb, "one folder is enough", "another")
 
 
 def test_help():
-    code, said = run(SCRIPT, "--help")
-    assert code == 0
-    assert "examples" in said
+    assert "examples" in succeed(run(SCRIPT, "--help"))

@@ -1,13 +1,13 @@
 import os
-import pathlib
 import re
 import socket
 import subprocess
 import sys
 
 import pytest
+from commands import JETSON, put_first
 
-SCRIPT = pathlib.Path(__file__).parent.parent.parent / "deploy/jetson/service/fresh-csi"
+SCRIPT = JETSON / "service/fresh-csi"
 
 
 @pytest.fixture
@@ -17,11 +17,10 @@ def fresh_csi(tmp_path):
     text = SCRIPT.read_text()
     script.write_text(re.sub(r"^SOCKET=.*", f"SOCKET={made}", text, flags=re.M).replace("=50 ", "=5 "))
     make = f"import socket; socket.socket(socket.AF_UNIX).bind('{made}')"
-    (tmp_path / "systemctl").write_text(
-        f'#!/bin/sh\n[ "$1" != start ] || [ -n "$FAIL" ] || {sys.executable} -c "{make}"\n'
-        f'echo "$@" >> {called}\n[ -z "$FAIL" ]\n'
+    fake = (
+        f'[ "$1" != start ] || [ -n "$FAIL" ] || {sys.executable} -c "{make}"\necho "$@" >> {called}\n[ -z "$FAIL" ]\n'
     )
-    (tmp_path / "systemctl").chmod(0o755)
+    put_first(tmp_path, "systemctl", fake)
 
     def call(cam, fail=""):
         called.write_text("")

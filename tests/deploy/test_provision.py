@@ -2,14 +2,10 @@
 
 import hashlib
 import os
-import pathlib
-import re
-import subprocess
 
 import pytest
+from commands import JETSON, failed, put_first, run, write
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
-JETSON = ROOT / "deploy" / "jetson"
 PROVISION = JETSON / "provision.sh"
 ON_BOARD = JETSON / "on-board"
 RELEASE = (
@@ -17,32 +13,15 @@ RELEASE = (
 )
 
 
-def run(*words, **options):
-    done = subprocess.run(
-        [str(word) for word in words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        timeout=60,
-        **options,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 def on_board(script, files="report board swap packages environment power service", path=None, **settings):
     """Run some lines among the functions of the board's scripts."""
     head = f"set -euEo pipefail; HERE={ON_BOARD}; FILES={JETSON}; DRY_RUN=no ANY_BOARD=no WHEEL= WHEEL_SHA256= L4T=32; "
     head += "NANOYOLO=${NANOYOLO:-/nowhere}; "
     head += "".join(f'. "$HERE/{name}.sh"; ' for name in files.split())
-    environment = dict(os.environ, LC_ALL="C", **{name: str(value) for name, value in settings.items()})
+    env = dict({name: str(value) for name, value in settings.items()}, LC_ALL="C")
     if path is not None:
-        environment["PATH"] = "{}:{}".format(path, environment["PATH"])
-    return run("bash", "-c", head + script, env=environment)
-
-
-def one_line(err):
-    return re.match(r"error: [^\n]+\n$", err) is not None
+        env["PATH"] = "{}:{}".format(path, os.environ["PATH"])
+    return run("bash", "-c", head + script, env=env)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +38,9 @@ def one_line(err):
     ],
 )
 def test_wrong_arguments(words, part):
-    code, out, err = run(PROVISION, *words)
-    assert (code, out) == (2, "")
-    assert one_line(err)
-    assert part in err
+    result = run(PROVISION, *words)
+    failed(result, part, code=2)
+    assert result[1] == ""
 
 
 def test_help():
@@ -75,26 +53,19 @@ def test_a_wheel_is_taken_with_its_checksum_only(tmp_path):
     wheel = tmp_path / "onnxruntime_gpu-1.11.0-cp36-cp36m-linux_aarch64.whl"
     wheel.write_bytes(b"wheel")
     sha256 = hashlib.sha256(b"wheel").hexdigest()
-    code, _, err = run(PROVISION, "--onnxruntime-gpu", wheel)
-    assert (code, sha256 in err) == (2, True)
-    code, _, err = run(PROVISION, "--onnxruntime-gpu", wheel, "--onnxruntime-gpu-sha256", "0" * 64)
-    assert (code, "download it again" in err) == (2, True)
+    failed(run(PROVISION, "--onnxruntime-gpu", wheel), sha256, code=2)
+    result = run(PROVISION, "--onnxruntime-gpu", wheel, "--onnxruntime-gpu-sha256", "0" * 64)
+    failed(result, "download it again", code=2)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="sudo would ask")
 @pytest.mark.skipif(os.path.exists("/etc/nv_tegra_release"), reason="this is a Jetson")
 def test_this_machine_is_no_board():
-    code, out, err = run(PROVISION, "--dry-run")
-    assert (code, out) == (1, "")
-    assert one_line(err)
-    assert "is not a Jetson" in err
+    failed(run(PROVISION, "--dry-run"), "is not a Jetson")
 
 
 def test_nobody_answers():
-    code, _, err = run(PROVISION, "ssh://nano@127.0.0.1:1")
-    assert code == 1
-    assert one_line(err)
-    assert "Connection refused; try: ssh ssh://nano@127.0.0.1:1" in err
+    failed(run(PROVISION, "ssh://nano@127.0.0.1:1"), "Connection refused; try: ssh ssh://nano@127.0.0.1:1")
 
 
 @pytest.fixture
@@ -102,13 +73,11 @@ def board(tmp_path):
     """Makes the files by which a board is known."""
 
     def make(release=None, model="NVIDIA Jetson Nano Developer Kit", memory=4059196, swaps=()):
-        (tmp_path / "etc").mkdir()
-        (tmp_path / "proc/device-tree").mkdir(parents=True)
         if release is not None:
-            (tmp_path / "etc/nv_tegra_release").write_text(release)
+            write(tmp_path / "etc/nv_tegra_release", release)
         if model is not None:
-            (tmp_path / "proc/device-tree/model").write_text(model + "\0")
-        (tmp_path / "proc/meminfo").write_text(f"MemTotal:        {memory} kB\nMemFree: 1 kB\n")
+            write(tmp_path / "proc/device-tree/model", model + "\0")
+        write(tmp_path / "proc/meminfo", f"MemTotal:        {memory} kB\nMemFree: 1 kB\n")
         lines = ["Filename\t\t\t\tType\t\tSize\tUsed\tPriority"]
         lines += [f"{name}   partition\t{size}\t0\t5" for name, size in swaps]
         (tmp_path / "proc/swaps").write_text("\n".join(lines) + "\n")
@@ -144,10 +113,7 @@ def test_known_boards(board, major, revision, jetpack):
     ],
 )
 def test_refused_boards(board, release, model, part):
-    code, _, err = on_board("check_board", FACTS=board(release, model))
-    assert code == 1
-    assert one_line(err)
-    assert part in err
+    failed(on_board("check_board", FACTS=board(release, model)), part)
 
 
 def test_any_board(board):
@@ -173,10 +139,7 @@ def test_who_needs_swap(board, memory, swaps, missing):
 
 
 def test_too_little_room_is_said_at_the_start(board):
-    code, _, err = on_board("SWAP_MB=$((1 << 40)); check_room", FACTS=board(None))
-    assert code == 1
-    assert one_line(err)
-    assert "are needed" in err
+    failed(on_board("SWAP_MB=$((1 << 40)); check_room", FACTS=board(None)), "are needed")
 
 
 def test_a_dry_run_runs_nothing(tmp_path):
@@ -188,21 +151,16 @@ def test_a_dry_run_runs_nothing(tmp_path):
 
 def test_a_change_that_fails_is_one_line(tmp_path):
     script = f'LOG={tmp_path}/log; step s; change "look for it" ls /nowhere/at/all; echo never >&3'
-    code, out, err = on_board(script)
-    assert code == 1
-    assert one_line(err)
-    assert "s: look for it failed: ls: cannot access '/nowhere/at/all': No such file or directory; more in" in err
-    assert "never" not in out
-    assert "changed" not in out
+    result = on_board(script)
+    failed(result, "s: look for it failed: ls: cannot access '/nowhere/at/all': No such file or directory; more in")
+    assert "never" not in result[1]
+    assert "changed" not in result[1]
 
 
 def test_a_full_disk_is_named(tmp_path):
     script = "LOG={0}/log; seq 99999 >{0}/log; step s; "
     script += 'f() {{ echo "OSError: [Errno 28] No space left on device"; seq 99999; return 1; }}; change x f'
-    code, _, err = on_board(script.format(tmp_path))
-    assert code == 1
-    assert one_line(err)
-    assert "the disk is full (no space left on device)" in err
+    failed(on_board(script.format(tmp_path)), "the disk is full (no space left on device)")
     # What an earlier change met is not what this one failed by.
     script = "LOG={0}/log; step s; change y false"
     assert "disk is full" not in on_board(script.format(tmp_path))[2]
@@ -215,10 +173,8 @@ def test_a_disk_that_is_full_now_is_named(tmp_path):
     (tmp_path / "small").mkdir()
     lines = "mount -t tmpfs -o size=1M tmpfs {0}/small; exec bash -euEo pipefail -c 'DRY_RUN=no NANOYOLO=/nowhere; "
     lines += '. {0}/report.sh; LOG={0}/log; step s; change "write it" dd if=/dev/zero of={0}/small/a\''
-    code, _, err = run("unshare", "--mount", "sh", "-ec", lines.format(tmp_path))
-    assert code == 1
-    assert one_line(err)
-    assert f"s: write it: the disk is full (0 MB left in {tmp_path}/small)" in err
+    result = run("unshare", "--mount", "sh", "-ec", lines.format(tmp_path))
+    failed(result, f"s: write it: the disk is full (0 MB left in {tmp_path}/small)")
 
 
 def test_a_file_is_written_once_and_put_right(tmp_path):
@@ -233,22 +189,13 @@ def test_a_file_is_written_once_and_put_right(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["b"]
 
 
-def fake(folder, name, script):
-    folder.mkdir(exist_ok=True)
-    path = folder / ("fake_" + name)
-    path.write_text("#!/bin/bash\n" + script)
-    path.chmod(0o755)
-    (folder / name).symlink_to(path)
-    return folder
-
-
 LOCKED = "E: Could not get lock /var/lib/dpkg/lock-frontend - open (11: Resource temporarily unavailable)"
 
 
 def test_another_apt_is_waited_for(tmp_path):
     calls = tmp_path / "calls"
     script = f'echo "$@" >> {calls}; [ "$(wc -l < {calls})" -gt 3 ] || {{ echo "{LOCKED}" >&2; exit 100; }}\n'
-    fakes = fake(tmp_path / "bin", "apt-get", script)
+    fakes = put_first(tmp_path / "bin", "apt-get", script)
     lines = 'step packages; change "install a" apt_install a'
     code, out, err = on_board(lines, path=fakes, APT_PAUSE=0)
     assert (code, err) == (0, "")
@@ -259,20 +206,15 @@ def test_another_apt_is_waited_for(tmp_path):
 
 
 def test_another_apt_that_never_ends(tmp_path):
-    fakes = fake(tmp_path / "bin", "apt-get", f'echo "{LOCKED}" >&2; exit 100\n')
-    code, _, err = on_board('step p; change "install a" apt_install a', path=fakes, APT_PAUSE=0, APT_PATIENCE=0)
-    assert code == 1
-    assert one_line(err)
-    assert "still running" in err
+    fakes = put_first(tmp_path / "bin", "apt-get", f'echo "{LOCKED}" >&2; exit 100\n')
+    result = on_board('step p; change "install a" apt_install a', path=fakes, APT_PAUSE=0, APT_PATIENCE=0)
+    failed(result, "still running")
 
 
 def test_an_apt_that_fails_otherwise(tmp_path):
-    fakes = fake(tmp_path / "bin", "apt-get", 'echo "E: Unable to locate package a" >&2; exit 100\n')
+    fakes = put_first(tmp_path / "bin", "apt-get", 'echo "E: Unable to locate package a" >&2; exit 100\n')
     script = f'LOG={tmp_path}/log; step p; change "install a" apt_install a'
-    code, _, err = on_board(script, path=fakes)
-    assert code == 1
-    assert one_line(err)
-    assert "install a failed: E: Unable to locate package a" in err
+    failed(on_board(script, path=fakes), "install a failed: E: Unable to locate package a")
 
 
 PIP = """
@@ -288,25 +230,24 @@ echo "${PATH##*:} $words" >> "$CALLS"
 
 
 def pip_calls(tmp_path, script, **settings):
-    fake(tmp_path / "bin", "python", PIP)
+    put_first(tmp_path / "bin", "python", PIP)
     calls = tmp_path / "calls"
     code, _, err = on_board("DRY_RUN=no; " + script, CALLS=calls, **settings)
     assert (code, err) == (0, "")
     return [line.split("--no-cache-dir install ")[1] for line in calls.read_text().splitlines()]
 
 
-def test_what_a_nano_gets(tmp_path):
-    calls = pip_calls(tmp_path, f'NVCC=/nowhere; install_into {tmp_path} "$(requirements_file 3.6)"')
-    assert calls == ["--upgrade pip<22", f"-r {JETSON}/constraints.txt"]
-
-
-def test_what_a_newer_board_gets(tmp_path):
-    script = f'NVCC=/nowhere; install_into {tmp_path} "$(requirements_file 3.10)"'
-    assert pip_calls(tmp_path, script) == ["--upgrade pip", f"-r {ON_BOARD}/index-requirements.txt"]
+@pytest.mark.parametrize(
+    "python, pip, file",
+    [("3.6", "pip<22", JETSON / "constraints.txt"), ("3.10", "pip", ON_BOARD / "index-requirements.txt")],
+)
+def test_what_a_nano_and_a_newer_board_get(tmp_path, python, pip, file):
+    script = f'NVCC=/nowhere; install_into {tmp_path} "$(requirements_file {python})"'
+    assert pip_calls(tmp_path, script) == ["--upgrade " + pip, f"-r {file}"]
 
 
 def test_pycuda_is_compiled_where_its_compiler_is(tmp_path):
-    nvcc = fake(tmp_path / "cuda", "nvcc", "exit 64\n") / "nvcc"
+    nvcc = put_first(tmp_path / "cuda", "nvcc", "exit 64\n") / "nvcc"
     calls = pip_calls(tmp_path, f'NVCC={nvcc}; install_into {tmp_path} "$(requirements_file 3.6)"')
     assert calls[2:] == [f"pycuda==2022.1 -c {JETSON}/constraints.txt"]
     assert (tmp_path / "calls").read_text().splitlines()[2].startswith(str(tmp_path / "cuda"))
@@ -329,33 +270,23 @@ def test_a_runtime_for_the_gpu_takes_the_place_of_the_cpus(tmp_path):
 )
 def test_an_opencv_of_pip_is_refused(tmp_path, record):
     (tmp_path / "venv/lib/python3.6/site-packages" / record).mkdir(parents=True)
-    code, _, err = on_board("step opencv; refuse_pip_opencv", NANOYOLO=tmp_path)
     name = record.split("-")[0].replace("_", "-")
-    assert code == 1
-    assert one_line(err)
+    err = failed(on_board("step opencv; refuse_pip_opencv", NANOYOLO=tmp_path))
     assert err.endswith(f"run: sudo {tmp_path}/venv/bin/python -m pip uninstall -y {name}\n")
 
 
 def test_an_environment_with_a_gpus_runtime_is_not_replaced_by_one_without(tmp_path):
     (tmp_path / "venv/bin").mkdir(parents=True)
-    fake(tmp_path / "venv/bin", "python", "exit 0\n")
+    put_first(tmp_path / "venv/bin", "python", "exit 0\n")
     settings = f"NVCC=/nowhere NANOYOLO={tmp_path}; "
-    describe = '"$(requirements_file "$(python3 -c \'import sys; print("%d.%d" % sys.version_info[:2])\')")"'
-    text = on_board(
-        settings
-        + 'described "$(python3 -c \'import sys; print("%d.%d" % sys.version_info[:2])\')" '
-        + describe
-        + " abc >&3"
-    )[1]
+    version = "version=$(python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'); "
+    text = on_board(settings + version + 'described "$version" "$(requirements_file "$version")" abc >&3')[1]
     (tmp_path / "venv/.nanoyolo").write_text(text)
     check = settings + "DRY_RUN=yes L4T=35; make_environment; summary"
     code, out, _ = on_board(check)
     assert (code, "nothing would change" in out) == (0, True)
     (tmp_path / "venv/.nanoyolo").write_text(text + "something older\n")
-    code, _, err = on_board(check)
-    assert code == 1
-    assert one_line(err)
-    assert "--onnxruntime-gpu WHEEL --onnxruntime-gpu-sha256 abc" in err
+    failed(on_board(check), "--onnxruntime-gpu WHEEL --onnxruntime-gpu-sha256 abc")
 
 
 @pytest.mark.parametrize("before", ["", "UUID=1 / ext4 defaults 0 1\n", "UUID=1 / ext4 defaults 0 1"])
@@ -370,10 +301,10 @@ def test_the_swap_file_is_one_line_of_fstab(tmp_path, before):
 
 
 def test_a_file_system_that_fallocate_does_not_serve(tmp_path):
-    fakes = fake(tmp_path / "bin", "fallocate", 'echo "fallocate: Operation not supported" >&2; exit 1\n')
-    fake(fakes, "swapoff", "exit 4\n")
+    fakes = put_first(tmp_path / "bin", "fallocate", 'echo "fallocate: Operation not supported" >&2; exit 1\n')
+    put_first(fakes, "swapoff", "exit 4\n")
     # The first time the kernel refuses, as it does a file with holes.
-    fake(fakes, "swapon", 'echo "$1" >> {0}; [ "$(wc -l < {0})" -gt 1 ]\n'.format(tmp_path / "swapons"))
+    put_first(fakes, "swapon", 'echo "$1" >> {0}; [ "$(wc -l < {0})" -gt 1 ]\n'.format(tmp_path / "swapons"))
     lines = "SWAP_MB=2 SWAPFILE={}/swapfile; step s; "
     lines += "change make write_swapfile fallocate_swap; change use use_swapfile; is_swap"
     assert on_board(lines.format(tmp_path), path=fakes)[0] == 0

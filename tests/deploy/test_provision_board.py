@@ -4,11 +4,8 @@ Takes a long time: everything on the board is emulated. arm64_board.py says what
 """
 
 import json
-import os
-import pty
 import random
 import re
-import select
 import shutil
 import subprocess
 import sys
@@ -17,21 +14,16 @@ import time
 import cv2
 import numpy as np
 import pytest
-from arm64 import why_not
-from arm64_board import ROOT, Board
+from arm64_board import Board
+from commands import MODEL, ROOT, failed
 from test_ansible import ANSIBLE, find_ansible, play
 
-WHY_NOT = why_not("sshpass")
-pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
+pytestmark = pytest.mark.deploy
 
 JETPACK_6 = ("36", "4.3")
 JETPACK_4 = ("32", "7.1")
 ROUNDS, CUTS = 2, 4  # boards, and power cuts on each
 TIMES = {}
-
-
-def one_line(err):
-    return re.match(r"error: [^\n]+\n$", err) is not None
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +165,8 @@ def test_the_power_may_go_at_any_moment(number, provisioned, finished, tmp_path)
             board.cut_power()
             out, err = process.communicate(timeout=60)
         said += out.splitlines()[-1:] + [err]
-        assert process.returncode == 0 or one_line(err), err
+        if process.returncode != 0:
+            failed((process.returncode, out, err))
     assert hits >= CUTS // 2, "most runs had ended before the power went, so little was tried"
     with board:
         code, out, err = board.provision()
@@ -189,6 +182,16 @@ def test_the_power_may_go_at_any_moment(number, provisioned, finished, tmp_path)
     assert differing == [], said
 
 
+def read_to(process, start):
+    """The lines of a run, to the first that starts so."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(start):
+            break
+    return lines
+
+
 def test_the_power_may_go_while_dpkg_is_at_work(tmp_path):
     board = Board(tmp_path, release=JETPACK_6)
     with board:
@@ -201,11 +204,7 @@ def test_the_power_may_go_while_dpkg_is_at_work(tmp_path):
     assert board.inside("dpkg --audit; ls /var/lib/dpkg/updates") != ""
     with board:
         process = board.begin()
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith(("doing    environment", "error")):
-                break
+        lines = read_to(process, "doing    environment")
         board.cut_power()
         process.communicate()
     assert "changed  packages: finish what dpkg was interrupted in\n" in lines
@@ -218,19 +217,10 @@ def test_the_power_may_go_while_dpkg_is_at_work(tmp_path):
 def test_a_lost_connection(tmp_path):
     with Board(tmp_path, release=JETPACK_6) as board:
         process = board.begin()
-        for line in process.stdout:
-            if line.startswith("doing"):
-                break
+        read_to(process, "doing")
         board.cut_power()
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert one_line(err)
-    assert "the connection to free@board was lost; run this again" in err
-
-
-def with_passwords(board):
-    config = (board.folder / "ssh_config").read_text()
-    (board.folder / "ssh_config").write_text(config + "  PubkeyAuthentication no\n  NumberOfPasswordPrompts 1\n")
+        out, err = process.communicate(timeout=60)
+    failed((process.returncode, out, err), "the connection to free@board was lost; run this again")
 
 
 @pytest.fixture(scope="module")
@@ -240,76 +230,17 @@ def stock(tmp_path_factory):
         yield board
 
 
-def test_a_wrong_password(stock, tmp_path):
-    saved = (stock.folder / "ssh_config").read_text()
-    try:
-        with_passwords(stock)
-        code, out, err = stock.provision("--dry-run", user="asked", before=["sshpass", "-p", "wrong"])
-        assert (code, out) == (1, "")
-        assert one_line(err)
-        assert "no connection: asked@127.0.0.1: Permission denied" in err
-        accepted = (stock.folder / "sshd.log").read_text().count("Accepted password")
-        code, _, err = stock.provision(
-            "--dry-run", user="asked", before=["env", "NANOYOLO_SUDO_PASSWORD=secret", "sshpass", "-p", "secret"]
-        )
-        assert (code, err) == (0, "")
-        assert (stock.folder / "sshd.log").read_text().count("Accepted password") == accepted + 1
-    finally:
-        (stock.folder / "ssh_config").write_text(saved)
-
-
-def at_terminal(board, answer, user):
-    """A dry run in a terminal, where its question is answered: (exit code, what is shown, number of questions)."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        script = str(ROOT / "deploy/jetson/provision.sh")
-        config = str(board.folder / "ssh_config")
-        os.execv(script, [script, "--dry-run", "--ssh-config", config, user + "@board"])
-    shown, asked, end = "", 0, time.monotonic() + 300
-    while time.monotonic() < end:
-        try:
-            if select.select([terminal], [], [], 1)[0]:
-                shown += os.read(terminal, 65536).decode()
-        except OSError:  # it has ended
-            break
-        if shown.count("password of sudo on") > asked:
-            asked += 1
-            time.sleep(0.5)
-            os.write(terminal, answer.encode() + b"\n")
-    return os.waitpid(pid, 0)[1] >> 8, shown, asked
-
-
-def test_sudos_password_is_asked_for_once(stock):
-    code, shown, asked = at_terminal(stock, "secret", "asked")
-    assert (code, asked) == (0, 1), shown
-    assert "secret" not in shown
-    assert "would change" in shown
-
-
-@pytest.mark.parametrize("user, answer", [("asked", "wrong"), ("nobody1", "secret")])
-def test_a_password_that_sudo_does_not_take(stock, user, answer):
-    code, shown, asked = at_terminal(stock, answer, user)
-    assert (code, asked) == (1, 1)
-    last = shown.strip().splitlines()[-1]
-    assert last.startswith(f"error: sudo on {user}@board: a wrong password, or {user} may not")
-
-
 def test_no_rights_and_no_terminal(stock):
-    code, out, err = stock.provision(user="asked")
-    assert (code, out) == (1, "")
-    assert one_line(err)
-    assert "asks for a password; run this in a terminal" in err
-    code, out, err = stock.provision(user="nobody1", before=["env", "NANOYOLO_SUDO_PASSWORD=secret"])
-    assert (code, out) == (1, "")
-    assert one_line(err)
-    assert "usermod -aG sudo nobody1" in err
+    failed(stock.provision(user="asked"), "asks for a password; run this in a terminal")
+    password = {"before": ["env", "NANOYOLO_SUDO_PASSWORD=secret"]}
+    failed(stock.provision(user="guest", **password), "usermod -aG sudo guest")
+    code, _, err = stock.provision("--dry-run", user="asked", **password)
+    assert (code, err) == (0, "")
 
 
 def test_only_one_at_a_time(stock):
     first = stock.begin()
-    for line in first.stdout:
-        if line.startswith("ok "):
-            break
+    read_to(first, "ok ")
     code, _, err = stock.provision()
     first.kill()
     first.communicate()
@@ -319,11 +250,7 @@ def test_only_one_at_a_time(stock):
 
 def test_an_unknown_board(tmp_path):
     with Board(tmp_path, model="Raspberry Pi 4 Model B") as board:
-        code, out, err = board.provision()
-        assert (code, out) == (1, "")
-        assert one_line(err)
-        assert "Raspberry Pi 4 Model B is not a Jetson" in err
-        assert "--any-board" in err
+        failed(board.provision(), "Raspberry Pi 4 Model B is not a Jetson", "--any-board")
         code, out, err = board.provision("--any-board", "--dry-run")
         assert (code, err) == (0, "")
         assert "no nvpmodel or no jetson_clocks" in out
@@ -340,9 +267,7 @@ def small_disk(tmp_path, megabytes):
 
 def test_a_disk_that_is_too_small(tmp_path):
     with Board(tmp_path / "board", release=JETPACK_6, mount=small_disk(tmp_path, 256)) as board:
-        code, _, err = board.provision()
-    assert code == 1
-    assert one_line(err)
+        err = failed(board.provision())
     assert re.search(r"room: \d+ MB left in /opt/nanoyolo, and 800 are needed", err)
     assert [call for call in board.calls() if "swapon" in call] == []
 
@@ -350,17 +275,13 @@ def test_a_disk_that_is_too_small(tmp_path):
 def test_a_disk_that_fills_up_half_way(tmp_path):
     with Board(tmp_path / "board", release=JETPACK_4, mount=small_disk(tmp_path, 1000)) as board:
         process = board.begin()
-        for line in process.stdout:
-            if line.startswith("doing    environment"):
-                break
+        read_to(process, "doing    environment")
         # Somebody else's file takes what is left.
         fill = "until [ -e /opt/nanoyolo/venv.new/bin/pip ]; do sleep 1; done; "
         fill += "sudo dd if=/dev/zero of=/opt/nanoyolo/film bs=1M"
         board.ssh(fill, check=False)
-        _, err = process.communicate()
-        assert process.returncode == 1
-        assert one_line(err), err
-        assert "the disk is full" in err
+        out, err = process.communicate()
+        failed((process.returncode, out, err), "the disk is full")
         assert board.ssh("ls /opt/nanoyolo").split() == ["film", "lost+found", "versions"]
         board.ssh("sudo rm /opt/nanoyolo/film")
         code, out, err = board.provision()
@@ -377,15 +298,7 @@ def test_a_disk_that_fills_up_half_way(tmp_path):
     assert out.count("\n=== ") == 3
 
 
-PARTS = [
-    "app",
-    "models",
-    "tools",
-    "deploy",
-    "weights/yolov3-tiny.onnx",
-    "weights/yolov3-tiny.json",
-    "weights/bikes.mp4",
-]
+PARTS = ["app", "models", "tools", "deploy", *MODEL, "weights/bikes.mp4"]
 PARTS += ["weights/nano_resnet_s.onnx", "weights/nano_resnet_s.json", "weights/cifar-100-binary/test.bin"]
 PARTS += ["weights/cifar-100-binary/fine_label_names.txt", "weights/cifar-100-binary/coarse_label_names.txt"]
 

@@ -4,10 +4,9 @@ import os
 import re
 
 import pytest
-from booted_board import OUTPUTS, UNIT, why_not
+from booted_board import OUTPUTS, UNIT
 
-WHY_NOT = why_not()
-pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
+pytestmark = pytest.mark.deploy
 
 
 def test_the_oldest_outputs_are_deleted(board):

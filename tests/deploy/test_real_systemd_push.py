@@ -2,16 +2,18 @@
 
 import os
 import shutil
-import socket
 import subprocess
 
 import pytest
-from booted_board import UNIT, BootedBoard, why_not
-from push_board import run
+from booted_board import UNIT, BootedBoard
+from commands import free_port, make_key, run, write_ssh_config
 from push_projects import real_project
 
-WHY_NOT = why_not("ssh", "ssh-keygen", "sshd", "sudo")
-pytestmark = [pytest.mark.deploy, pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))]
+NEEDED = ("ssh", "ssh-keygen", "sshd", "sudo")
+pytestmark = [
+    pytest.mark.deploy,
+    pytest.mark.skipif(not all(map(shutil.which, NEEDED)), reason=" or ".join(NEEDED) + " missing"),
+]
 
 
 @pytest.fixture
@@ -25,40 +27,26 @@ def board(tmp_path):
 
 def serve_ssh(board, folder):
     """A server of its own, and board.config for ssh, with a user who may use sudo."""
-    key, host_key = str(folder / "key"), "/run/host_key"
-    for path in (key, board.path(host_key)):
-        subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)])
-    shutil.copy(key + ".pub", str(board.path("/run/keys")))
+    key = make_key(folder / "key")
+    make_key(board.path("/run/host_key"))
+    shutil.copy(str(key) + ".pub", str(board.path("/run/keys")))
     board.run("useradd", "-m", "-s", "/bin/bash", "free")
     board.write("/etc/sudoers.d/free", "free ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     board.run("usermod", "-p", "*", "free")  # else it is locked, and may not log in at all
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = [f"Port={port}", "ListenAddress=127.0.0.1", "HostKey=" + host_key, "UsePAM=no"]
+    port = free_port()
+    options = [f"Port={port}", "ListenAddress=127.0.0.1", "HostKey=/run/host_key", "UsePAM=no"]
     options += ["AuthorizedKeysFile=/run/keys", "StrictModes=no", "UseDNS=no"]
-    command = [
-        shutil.which("sshd"),
-        "-D",
-        "-e",
-        "-f",
-        "/dev/null",
-        *[word for name in options for word in ("-o", name)],
-    ]
+    command = [shutil.which("sshd"), "-D", "-e", "-f", "/dev/null"]
+    command += [word for name in options for word in ("-o", name)]
     board.run("mkdir", "-p", "/run/sshd")
     board.run("systemd-run", "--quiet", "--unit=server-of-ssh", *command)
     board.config = folder / "ssh_config"
-    board.config.write_text(
-        f"Host board\n  HostName 127.0.0.1\n  Port {port}\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
-        "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-        "  ConnectionAttempts 20\n"
-    )
+    write_ssh_config(board.config, port, key)
 
 
 def push(board, project, *options):
     """(exit code, what it says)."""
-    code, out, err = run([project.push_script, "--ssh-config", board.config, *options, "free@board"])
-    return code, out + err
+    return run(project.push_script, "--ssh-config", board.config, *options, "free@board", stderr=subprocess.STDOUT)[:2]
 
 
 def runs(board):

@@ -3,25 +3,21 @@
 import importlib.util
 import json
 import os
-import subprocess
+import shutil
 import sys
 
 import cv2
 import numpy as np
 import pytest
+from commands import JETSON, ROOT, run
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPT = os.path.join(ROOT, "deploy", "jetson", "self-test", "self_test.py")
-SPEC = importlib.util.spec_from_file_location("self_test", SCRIPT)
+SCRIPT = JETSON / "self-test" / "self_test.py"
+SPEC = importlib.util.spec_from_file_location("self_test", str(SCRIPT))
 self_test = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(self_test)
 
 PERSON = {"label": "person", "score": 0.9, "box": [100.0, 0.0, 200.0, 200.0]}
 FAINT = {"label": "bicycle", "score": 0.27, "box": [0.0, 0.0, 50.0, 50.0]}
-
-
-def changed(one, **fields):
-    return dict(one, **fields)
 
 
 @pytest.mark.parametrize(
@@ -30,8 +26,8 @@ def changed(one, **fields):
         pytest.param([PERSON, FAINT], id="the same"),
         pytest.param([FAINT, PERSON], id="in another order"),
         pytest.param([PERSON], id="a faint one below the threshold"),
-        pytest.param([changed(PERSON, score=0.86), FAINT], id="a score as FP16 may move it"),
-        pytest.param([changed(PERSON, box=[104, 0, 200, 200]), FAINT], id="a box as FP16 may move it"),
+        pytest.param([dict(PERSON, score=0.86), FAINT], id="a score as FP16 may move it"),
+        pytest.param([dict(PERSON, box=[104, 0, 200, 200]), FAINT], id="a box as FP16 may move it"),
     ],
 )
 def test_accepted(found):
@@ -42,11 +38,11 @@ def test_accepted(found):
     "found, phrase",
     [
         ([], "person 0.90 at [100, 0, 200, 200] is missing"),
-        ([changed(PERSON, label="dog")], "person 0.90 at [100, 0, 200, 200] is missing"),
-        ([changed(PERSON, score=0.84)], "scores 0.84"),
-        ([changed(PERSON, box=[112, 0, 212, 200])], "the nearest has an IoU of 0.79"),
+        ([dict(PERSON, label="dog")], "person 0.90 at [100, 0, 200, 200] is missing"),
+        ([dict(PERSON, score=0.84)], "scores 0.84"),
+        ([dict(PERSON, box=[112, 0, 212, 200])], "the nearest has an IoU of 0.79"),
         ([PERSON, PERSON], "person 0.90 at [100, 0, 200, 200] is not expected"),
-        ([PERSON, changed(PERSON, label="dog", score=0.3)], "dog 0.30 at [100, 0, 200, 200] is not expected"),
+        ([PERSON, dict(PERSON, label="dog", score=0.3)], "dog 0.30 at [100, 0, 200, 200] is not expected"),
     ],
 )
 def test_refused(found, phrase):
@@ -76,22 +72,9 @@ def test_what_is_recorded_tells_right_from_wrong():
     assert os.path.getsize(self_test.PICTURE) < 100e3
 
 
-def run(*arguments, **options):
-    done = subprocess.run(
-        [sys.executable, options.get("script", SCRIPT), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
-        env=dict(os.environ, **options.get("env", {})),
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.mark.parametrize("shape, backend", [("160x128", "onnx"), ("416x320", "onnx"), ("416x256", "opencv")])
 def test_it_passes_here(shape, backend):
-    if backend == "opencv" and sys.version_info < (3, 9):
-        pytest.skip("OpenCV 4.1.1 wants the network written with an old opset")
-    code, out, err = run(shape, "--backend", backend, env={"NOTIFY_SOCKET": "/not/there"})
+    code, out, err = run(sys.executable, SCRIPT, shape, "--backend", backend, env={"NOTIFY_SOCKET": "/not/there"})
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == "self-test passed at " + shape
 
@@ -105,7 +88,7 @@ def test_it_passes_here(shape, backend):
     ],
 )
 def test_it_says_why_not(arguments, phrase):
-    code, out, err = run(*arguments)
+    code, out, err = run(sys.executable, SCRIPT, *arguments)
     assert (code, len(err.splitlines())) == (1, 1)
     assert err.startswith("self-test failed: " + phrase), err
 
@@ -113,11 +96,9 @@ def test_it_says_why_not(arguments, phrase):
 @pytest.fixture
 def version(tmp_path):
     """A copy of the version, to be broken: its code, with links to its model."""
-    subprocess.check_call(["cp", "-r", os.path.join(ROOT, "app"), str(tmp_path / "app")])
-    subprocess.check_call(["cp", "-r", os.path.dirname(SCRIPT), str(tmp_path / "self-test")])
-    (tmp_path / "deploy" / "jetson").mkdir(parents=True)
-    (tmp_path / "self-test").rename(tmp_path / "deploy" / "jetson" / "self-test")
-    (tmp_path / "weights").symlink_to(os.path.join(ROOT, "weights"))
+    for folder in ("app", "deploy/jetson/self-test"):
+        shutil.copytree(str(ROOT / folder), str(tmp_path / folder))
+    (tmp_path / "weights").symlink_to(ROOT / "weights")
     return tmp_path
 
 
@@ -135,8 +116,8 @@ def test_it_fails_when_detection_is_broken(version, name, before, after):
     text = path.read_text()
     assert before in text  # else it is written otherwise by now, and this test has to follow
     path.write_text(text.replace(before, after))
-    script = str(version / "deploy" / "jetson" / "self-test" / "self_test.py")
-    code, out, err = run("160x128", "--backend", "onnx", script=script)
+    script = version / "deploy" / "jetson" / "self-test" / "self_test.py"
+    code, out, err = run(sys.executable, script, "160x128", "--backend", "onnx")
     assert code == 1, (out, err)
     assert err.startswith("self-test failed: ")
 
@@ -144,7 +125,7 @@ def test_it_fails_when_detection_is_broken(version, name, before, after):
 def test_recording_what_is_recorded_changes_nothing(version):
     folder = version / "deploy" / "jetson" / "self-test"
     shapes = json.loads((folder / "expected.json").read_text())["shapes"]
-    assert run("160x128", "--record", script=str(folder / "self_test.py"))[0] == 0
+    assert run(sys.executable, folder / "self_test.py", "160x128", "--record")[0] == 0
     again = json.loads((folder / "expected.json").read_text())["shapes"]
     assert set(again) == set(shapes)
     self_test.compare([one for one in again["160x128"] if one["score"] >= 0.25], shapes["160x128"])
