@@ -12,7 +12,7 @@ import socket
 import subprocess
 
 import pytest
-from commands import free_port, run, wait_until, write_ssh_config
+from commands import free_port, make_key, run, wait_until, write_ssh_config
 
 PACKAGES = "python3,python3-venv,python3-pip,sudo,openssh-server,ca-certificates"
 START_LIMIT = 60  # seconds until SSH answers
@@ -53,6 +53,19 @@ def made_once(name, make, stamp=""):
             part.rename(folder)
             mark.write_text(stamp)
     return folder
+
+
+def key():
+    """The SSH key with which one may log in."""
+    return make_key(cache() / "key")
+
+
+def disk(file, megabytes, place, *options):
+    """A shell command that mounts a new disk of that size, made in `file`, at a place under $root."""
+    with open(str(file), "wb") as out:
+        out.truncate(megabytes << 20)
+    subprocess.check_call(["mkfs.ext4", "-q", *options, str(file)])
+    return f"mkdir -p $root{place}; mount -o loop {file} $root{place}; "
 
 
 def debian():
@@ -99,16 +112,19 @@ class Arm64:
     A context manager, which calls start() of a subclass: it should end in power_on().
     """
 
-    def __init__(self, folder, lowers):
+    def __init__(self, folder, lowers, mount=""):
+        """mount: a shell command more at every start, where $root is the system's root."""
         self.folder = pathlib.Path(str(folder))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.mount = mount
         self.upper = self.folder / "upper"
         self.lowers = lowers
         self.config = self.folder / "ssh_config"
         self._process = None
         self._serial = 0
 
-    def power_on(self, key, mounts, server):
-        """Mount it, and run `server`, a shell command with {} for sshd's program and address. key: for ssh."""
+    def power_on(self, mounts, server):
+        """Mount it, and run `server`, a shell command with {} for sshd's program and address."""
         self._serial += 1  # the kernel may still hold the last one's work folder
         self.port = free_port()
         sshd = f"chroot $root /usr/sbin/sshd -D -e -o Port={self.port} -o ListenAddress=127.0.0.1 -o UseDNS=no"
@@ -116,12 +132,12 @@ class Arm64:
         with open(str(self.folder / "sshd.log"), "ab") as log:
             self._process = subprocess.Popen(
                 ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec"]
-                + [script + mounts + server.format(sshd)],
+                + [script + mounts + self.mount + server.format(sshd)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        write_ssh_config(self.config, self.port, key)
+        write_ssh_config(self.config, self.port, key())
         wait_until(self._answers, START_LIMIT, (self.folder / "sshd.log").read_text)
         return self
 

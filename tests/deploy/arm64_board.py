@@ -16,8 +16,8 @@ import subprocess
 import sys
 import zipfile
 
-from arm64 import PATIENCE, Arm64, cache, debian, in_root, made_once, overlay
-from commands import JETSON, make_key, write
+from arm64 import PATIENCE, Arm64, cache, debian, in_root, key, made_once, overlay
+from commands import JETSON, write
 
 FAKES = pathlib.Path(__file__).parent / "board"
 PROVISION = JETSON / "provision.sh"
@@ -50,7 +50,7 @@ def _make_jetpack(layer):
     for user, password in USERS.items():
         write(
             layer / "home" / user / ".ssh/authorized_keys",
-            make_key(cache() / "key").with_suffix(".pub").read_text(),
+            key().with_suffix(".pub").read_text(),
             0o600,
         )
         commands.append(f"useradd -M -s /bin/bash {user} && echo {user}:{password} | chpasswd")
@@ -102,9 +102,8 @@ class Board(Arm64):
     """A board of its own: what is changed on it is in `folder`, and lost with that."""
 
     def __init__(self, folder, base=None, model=NANO, release=None, mount=""):
-        """release: (L4T, revision), or None for no Jetson. mount: a shell command more, $root is the board's root."""
-        super().__init__(folder, [jetpack(), debian()])
-        self._mount = mount
+        """release: (L4T, revision), or None for no Jetson. mount: as in Arm64."""
+        super().__init__(folder, [jetpack(), debian()], mount)
         if base is not None:
             subprocess.check_call(["cp", "-a", str(base.upper), str(self.upper)])
         else:
@@ -126,14 +125,13 @@ class Board(Arm64):
             lines += "/swapfile file 4194304 0 -2\n"
         (state / "swaps").write_text(lines)
         (state / "meminfo").write_text("MemTotal: 4059196 kB\nMemFree: 2000000 kB\nMemAvailable: 3000000 kB\n")
-        mounts = f"""mount -t proc proc $root/proc
+        mounts = """mount -t proc proc $root/proc
             mount --bind $root/var/lib/fake_board/swaps $root/proc/swaps
             mount --bind $root/var/lib/fake_board/meminfo $root/proc/meminfo
             mkdir -p $root/dev/pts $root/dev/shm; mount -t devpts devpts $root/dev/pts
             mount -t tmpfs tmpfs $root/dev/shm; mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd
-            {self._mount}
         """
-        return self.power_on(make_key(cache() / "key"), mounts, " exec {} -o UsePAM=yes -o PasswordAuthentication=yes")
+        return self.power_on(mounts, " exec {} -o UsePAM=yes -o PasswordAuthentication=yes")
 
     def begin(self, *options, **kwargs):
         """Start provision.sh against it."""

@@ -39,6 +39,17 @@ def command(*arguments, **options):
     return subprocess.run([str(argument) for argument in arguments], **options).stdout
 
 
+@contextlib.contextmanager
+def mounted(folder, *arguments):
+    """Mount what the arguments of mount say at a folder, which is made where it is missing."""
+    folder.mkdir(exist_ok=True)
+    command("mount", *arguments, folder)
+    try:
+        yield folder
+    finally:
+        command("umount", "--lazy", folder)
+
+
 class Card:
     """A loop device over a file."""
 
@@ -63,14 +74,8 @@ class Card:
         command("partx", "--update", self.device)
         return self.device + "p1"
 
-    @contextlib.contextmanager
     def mounted(self, partition, folder):
-        folder.mkdir(exist_ok=True)
-        command("mount", "-o", "ro", self.device + partition, folder)
-        try:
-            yield folder
-        finally:
-            command("umount", folder)
+        return mounted(folder, "-o", "ro", self.device + partition)
 
     def close(self):
         subprocess.run(["partx", "--delete", self.device], capture_output=True)

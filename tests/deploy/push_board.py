@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-from arm64 import Arm64, debian, in_root, made_once
+from arm64 import Arm64, debian, in_root, key, made_once
 from commands import child_of, make_key, write
 
 PACKAGES = ("numpy", "onnxruntime", "opencv-python-headless")
@@ -73,9 +73,9 @@ PAM = ("unix", "deny", "permit", "limits")
 class PushBoard(Arm64):
     """A board of its own in `folder`. What is on it can be looked at from here: `path`."""
 
-    def __init__(self, folder, service, machine_id="0" * 32):
-        """service: the command that push_systemctl.py starts in the version's folder."""
-        super().__init__(folder, [_provisioned(), debian()])
+    def __init__(self, folder, service, machine_id="0" * 32, mount=""):
+        """service: the command that push_systemctl.py starts in the version's folder. mount: as in Arm64."""
+        super().__init__(folder, [_provisioned(), debian()], mount)
         fake_systemctl = pathlib.Path(__file__).with_name("push_systemctl.py")
         write(self.upper / "usr/bin/systemctl", fake_systemctl.read_text(), 0o755)
         write(self.upper / "etc/fake-service.json", json.dumps({"command": service, "user": "nanoyolo"}))
@@ -83,19 +83,16 @@ class PushBoard(Arm64):
         (self.upper / "etc/ssh").mkdir()
         make_key(self.upper / "etc/ssh/ssh_host_ed25519_key")
 
-    def start(self, mount=""):
-        """Switch it on. mount: a shell command more, where $root is the board's root."""
-        key = make_key(self.folder / "key")
-        shutil.copy(str(key) + ".pub", str(self.upper / "etc/keys"))
-        mounts = f"""mount -t proc proc $root/proc
+    def start(self):
+        shutil.copy(str(key()) + ".pub", str(self.upper / "etc/keys"))
+        mounts = """mount -t proc proc $root/proc
             mount -t tmpfs tmpfs $root/run; mkdir -p $root/run/sshd
             echo 127.0.0.1 localhost $(hostname) >$root/etc/hosts
             mkdir -p $root/dev/pts; mount -t devpts devpts $root/dev/pts
-            {mount}
         """
         # Not exec: the first process stays outside of the root, where `path` looks from.
         options = "-o UsePAM=no -o AuthorizedKeysFile=/etc/keys -o StrictModes=no -o MaxStartups=50"
-        return self.power_on(key, mounts, " {} " + options + " & wait")
+        return self.power_on(mounts, " {} " + options + " & wait")
 
     def path(self, name):
         """Where a file of the board is here, seen through the namespace of its processes."""
@@ -125,9 +122,11 @@ class PushBoard(Arm64):
         folder = self.ssh("sudo readlink /proc/{}/cwd".format(state["pids"][-1]))
         return state["ActiveState"], folder.strip().split("/")[-1]
 
-    def assert_used_well(self):
+    def __exit__(self, kind, *exception):
         misused = self.path("run/fake-systemctl/misused")
-        assert not misused.exists(), misused.read_text()
+        text = misused.read_text() if kind is None and misused.exists() else ""
+        self.cut_power()
+        assert text == ""
 
 
 def assert_whole(folder):

@@ -70,36 +70,24 @@ FILES = {
 @pytest.fixture
 def fleet(tmp_path):
     """Two boards, gate and yard, and an inventory of them."""
-    boards = []
-    for number, name in enumerate(("gate", "yard")):
-        (tmp_path / name).mkdir()
-        boards.append(PushBoard(tmp_path / name, SERVICE_COMMAND, machine_id=str(number) * 32).start())
-        for file, text in FILES.items():
-            write(boards[-1].path(file), text)
-    (tmp_path / "project").mkdir()
     project = small_project(tmp_path / "project")
-    write_inventory(project, tmp_path, zip(("gate", "yard"), boards))
-    yield (project, *boards)
-    for board in boards:
-        if board.path("run/fake-systemctl").exists():
-            board.assert_used_well()
-        board.cut_power()
+    with PushBoard(tmp_path / "gate", SERVICE_COMMAND, machine_id="0" * 32) as gate:
+        with PushBoard(tmp_path / "yard", SERVICE_COMMAND, machine_id="1" * 32) as yard:
+            for file, text in FILES.items():
+                write(gate.path(file), text)
+                write(yard.path(file), text)
+            write_inventory(project.ansible, gate=gate, yard=yard)
+            yield project, gate, yard
 
 
-def write_inventory(project, folder, boards):
+def write_inventory(folder, **boards):
+    """Write inventory.yml; what is for every host in one board's configuration of ssh is for all boards."""
     lines = ["boards:", "  hosts:"]
-    config = folder / "ssh_config"
-    for name, board in boards:
-        lines.append(
-            "    {}: {{ansible_host: 127.0.0.1, ansible_port: {}, ansible_ssh_private_key_file: {}}}".format(
-                name, board.port, board.folder / "key"
-            )
-        )
-        config.write_text(board.config.read_text().replace(str(board.folder / "key"), str(folder / "%p")))
-        shutil.copy(str(board.folder / "key"), str(folder / str(board.port)))
-    lines += ["  vars:", "    ansible_user: free", f"    nanoyolo_ssh_config: {config}"]
-    lines += [f"    ansible_ssh_common_args: -F {config}"]
-    (project.ansible / "inventory.yml").write_text("\n".join(lines) + "\n")
+    for name, board in boards.items():
+        lines.append(f"    {name}: {{ansible_host: 127.0.0.1, ansible_port: {board.port}}}")
+    lines += ["  vars:", "    ansible_user: free", f"    nanoyolo_ssh_config: {board.config}"]
+    lines += [f"    ansible_ssh_common_args: -F {board.config}"]
+    write(folder / "inventory.yml", "\n".join(lines) + "\n")
 
 
 @pytest.mark.deploy
@@ -138,7 +126,7 @@ def test_a_fleet(fleet):
 @pytest.mark.deploy
 def test_a_board_that_is_listed_twice(fleet, tmp_path):
     project, gate, yard = fleet
-    write_inventory(project, tmp_path, [("gate", gate), ("door", gate), ("yard", yard)])
+    write_inventory(project.ansible, gate=gate, door=gate, yard=yard)
     for name in ("push", "provision", "rollback"):
         err = fail(project.ansible, name)
         same = "gate: FAILED: has the same machine id, serial number or SSH host key as door: they are one board"

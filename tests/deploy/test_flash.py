@@ -14,7 +14,7 @@ import zipfile
 import zlib
 
 import pytest
-from cards import FLASH, MB, SIGNALS, Run, command, flash, needs_cards, refused, run, succeed
+from cards import FLASH, MB, SIGNALS, Run, command, flash, mounted, needs_cards, refused, run, succeed
 from commands import JETSON, put_first
 
 pytestmark = needs_cards
@@ -59,18 +59,10 @@ def test_the_right_bytes_and_no_more(image, card, tmp_path, kind):
     assert ("is known only at its end" in said) == (kind == "gz")
 
 
-def test_it_is_never_unpacked_to_disk(image, card, tmp_path):
-    os.environ["TMPDIR"], before = str(tmp_path / "small"), os.environ.get("TMPDIR")
-    try:
-        (tmp_path / "small").mkdir()
-        command("mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path / "small")
-        code, said = flash(packed(image, tmp_path, "zip"), card)
-    finally:
-        command("umount", tmp_path / "small")
-        del os.environ["TMPDIR"]
-        if before is not None:
-            os.environ["TMPDIR"] = before
-    assert code == 0, said
+def test_it_is_never_unpacked_to_disk(image, card, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "small"))
+    with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=256k", "tmpfs"):
+        succeed(flash(packed(image, tmp_path, "zip"), card))
 
 
 def test_a_card_of_exactly_the_images_size(image, card_of, tmp_path):
@@ -132,12 +124,8 @@ def test_a_partition(image, card):
 def test_a_mounted_one(image, card, tmp_path, whole):
     place = card.device if whole else card.lay_out("label: dos\nstart=2048\n")
     command("mkfs.ext4", "-qF", place)
-    (tmp_path / "m").mkdir()
-    command("mount", place, tmp_path / "m")
-    try:
+    with mounted(tmp_path / "m", place):
         result = flash(image, card)
-    finally:
-        command("umount", tmp_path / "m")
     refused(result, "{0} is mounted at {1}; type: sudo umount {0}".format(place, tmp_path / "m"))
 
 
@@ -374,13 +362,9 @@ def test_a_card_that_proves_too_small(image, card_of, tmp_path):
 
 def test_a_card_that_fails_while_it_is_written(image, card_of, tmp_path):
     # The device is large enough, but what is behind it is not: the kernel reports an error that is not about the size.
-    (tmp_path / "tiny").mkdir()
-    command("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", tmp_path / "tiny")
-    try:
+    with mounted(tmp_path / "tiny", "-t", "tmpfs", "-o", "size=6m", "tmpfs"):
         card = card_of(16 << 20, tmp_path / "tiny" / "card")
         incomplete(flash(image, card), "on device; is the card worn out, or the reader loose?")
-    finally:
-        command("umount", "--lazy", tmp_path / "tiny")
 
 
 def test_a_card_that_is_pulled_out(image, card, tmp_path):

@@ -138,7 +138,7 @@ def test_who_needs_swap(board, memory, swaps, missing):
     assert code == (7 if missing else 0)
 
 
-def test_too_little_room_is_said_at_the_start(board):
+def test_too_little_room_is_reported_at_the_start(board):
     failed(on_board("SWAP_MB=$((1 << 40)); check_room", FACTS=board(None)), "are needed")
 
 

@@ -14,9 +14,10 @@ import time
 import cv2
 import numpy as np
 import pytest
+from arm64 import disk
 from arm64_board import Board
 from commands import MODEL, ROOT, failed
-from test_ansible import ANSIBLE, find_ansible, play
+from test_ansible import ANSIBLE, find_ansible, play, write_inventory
 
 pytestmark = pytest.mark.deploy
 
@@ -111,15 +112,14 @@ def test_what_was_changed_by_hand_is_put_right_but_the_owners_settings(like_prov
 
 @pytest.mark.skipif(find_ansible() is None, reason="no ansible-playbook")
 def test_the_playbook(like_provisioned, finished, tmp_path):
-    board, inventory = like_provisioned, tmp_path / "inventory.yml"
+    board = like_provisioned
     timer = "/etc/systemd/system/nanoyolo-prune.timer"
     board.inside("rm " + timer)
     with board:
-        lines = ["boards:", "  hosts:", f"    gate: {{ansible_host: 127.0.0.1, ansible_port: {board.port}}}"]
-        lines += ["  vars:", "    ansible_user: free", f"    nanoyolo_ssh_config: {board.config}"]
-        lines += [f"    ansible_ssh_common_args: -F {board.config}"]
-        inventory.write_text("\n".join(lines) + "\n")
-        done = [play(ANSIBLE, "provision", "-i", inventory, *options) for options in (["--check"], [], [])]
+        write_inventory(tmp_path, gate=board)
+        done = [
+            play(ANSIBLE, "provision", "-i", tmp_path / "inventory.yml", *options) for options in (["--check"], [], [])
+        ]
     assert [code for code, _, _ in done] == [0, 0, 0], done
     (checked, _), (changed, _), (again, _) = [(out, err) for _, out, err in done]
     assert "would    units: write " + timer in checked
@@ -256,27 +256,20 @@ def test_an_unknown_board(tmp_path):
         assert "no nvpmodel or no jetson_clocks" in out
 
 
-def small_disk(tmp_path, megabytes):
-    """A shell command that mounts a disk of that size where nanoyolo is installed."""
-    image = tmp_path / "disk"
-    with open(str(image), "wb") as file:
-        file.truncate(megabytes << 20)
-    subprocess.check_call(["mkfs.ext4", "-q", str(image)])
-    return f"mkdir -p $root/opt/nanoyolo; mount -o loop {image} $root/opt/nanoyolo;"
-
-
 def test_a_disk_that_is_too_small(tmp_path):
-    with Board(tmp_path / "board", release=JETPACK_6, mount=small_disk(tmp_path, 256)) as board:
+    mount = disk(tmp_path / "disk", 256, "/opt/nanoyolo")
+    with Board(tmp_path / "board", release=JETPACK_6, mount=mount) as board:
         err = failed(board.provision())
     assert re.search(r"room: \d+ MB left in /opt/nanoyolo, and 800 are needed", err)
     assert [call for call in board.calls() if "swapon" in call] == []
 
 
 def test_a_disk_that_fills_up_half_way(tmp_path):
-    with Board(tmp_path / "board", release=JETPACK_4, mount=small_disk(tmp_path, 1000)) as board:
+    mount = disk(tmp_path / "disk", 1000, "/opt/nanoyolo")
+    with Board(tmp_path / "board", release=JETPACK_4, mount=mount) as board:
         process = board.begin()
         read_to(process, "doing    environment")
-        # Somebody else's file takes what is left.
+        # Another file takes what is left.
         fill = "until [ -e /opt/nanoyolo/venv.new/bin/pip ]; do sleep 1; done; "
         fill += "sudo dd if=/dev/zero of=/opt/nanoyolo/film bs=1M"
         board.ssh(fill, check=False)
