@@ -68,7 +68,7 @@ check_wheel() {
     case $WHEEL in *.whl) ;; *) refuse "$WHEEL: not a wheel; its name should end in .whl" 2 ;; esac
     local found
     found=$(sha256sum -- "$WHEEL" | cut -d' ' -f1)
-    # NVIDIA publishes no checksum: whoever downloads the file vouches for it, and the board gets exactly that one.
+    # NVIDIA publishes no checksum: you vouch for the file that you downloaded, and the board gets exactly that one.
     [ -n "$WHEEL_SHA256" ] || refuse "--onnxruntime-gpu needs --onnxruntime-gpu-sha256; this file's is $found" 2
     [ "$found" = "$WHEEL_SHA256" ] || refuse "$WHEEL: its SHA-256 is $found, not $WHEEL_SHA256; download it again" 2
 }

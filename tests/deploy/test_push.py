@@ -177,10 +177,10 @@ def test_what_does_not_work_does_not_run(board, project):
         assert board.state() == dict(kept, hidden=["." + new + ".failed", ".history"]), text
         assert board.service() == ("active", good), text
 
-    # Mended, and pushed again.
-    mended = project.commit(BROKEN="    ")
+    # Fixed, and pushed again.
+    fixed = project.commit(BROKEN="    ")
     succeed(board, project)
-    assert board.service() == ("active", mended)
+    assert board.service() == ("active", fixed)
 
 
 @pytest.mark.deploy

@@ -166,4 +166,4 @@ def test_wrong_settings_are_said_and_tried_again_for_ever(board):
     assert board.show("ActiveState") != "failed"
     assert "start-limit-hit" not in board.journal("nanoyolo-csi.service")
     board.configure("RestartSec=1")
-    board.wait(lambda: board.show("ActiveState") == "active", "it does not recover when the setting is mended")
+    board.wait(lambda: board.show("ActiveState") == "active", "it does not recover when the setting is fixed")

@@ -32,7 +32,7 @@ HERE=$(dirname "${BASH_SOURCE[0]-.}")
 . "$HERE/push/switching.sh"
 
 say() {
-    # Where nobody is there any more to read it, nothing is begun that need not be ended.
+    # With no reader left, it stops, unless it has started something that it must finish.
     echo "$*" >&2 2>/dev/null || [ "$DECIDED" = yes ] || exit 1
 }
 
@@ -73,7 +73,7 @@ push() {  # REVISION
     # Its last line says that there is no more.
     grep -qx end "$manifest" || die "the list of files arrived incomplete; type the same again"
     sed -i '/^end$/d' "$manifest"
-    mend
+    finish_interrupted
     old=$(current)
     choose_name "$1" "$manifest"
     if is_whole "$NAME" "$manifest"; then
@@ -95,7 +95,7 @@ rollback() {
     local old
     lock
     open_work
-    mend
+    finish_interrupted
     old=$(current)
     NAME=$(before "$old")
     [ -n "$NAME" ] || die "nothing ran on $BOARD before ${old:-the first push}; push another version: push.sh --revision REV $BOARD"

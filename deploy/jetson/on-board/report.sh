@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What is said, and how a change is made: `change` is the only way, so that --dry-run can be trusted.
+# Messages, and `change`: the only way to make a change, so that --dry-run can be trusted.
 
 LOG=/dev/null
 STEP=''
@@ -47,7 +47,7 @@ die() {
     exit 1
 }
 
-# A command failed that nobody expected to. Of all that it printed, one line.
+# A command failed unexpectedly: one line of all that it printed.
 failed() {
     local full last
     [ "$BASHPID" = $$ ] || exit 1  # the shell that waits for this one says it

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Building an engine takes some 4 GB more than a Nano has. Compressed memory (zram) is no help then: it takes from the same.
+# Building an engine takes some 4 GB more than a Nano has. Compressed memory (zram) does not help: it uses the same memory.
 
 SWAP_MB=${SWAP_MB:-4096}
 SWAPFILE=/swapfile

@@ -84,7 +84,7 @@ def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_
             raise Failed("the network's input was {1}x{0}, should be {2}x{3}".format(*fields["input"], width, height))
         found = json.loads(lines[-1])["detections"]
     except (IndexError, KeyError, TypeError, ValueError, OSError) as error:
-        raise Failed("app.detect wrote no result that can be read: {!r}".format(error))
+        raise Failed("the result of app.detect cannot be read: {!r}".format(error))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print("found {} on {}".format(_several(found), fields["backend"]), flush=True)
@@ -194,7 +194,7 @@ def run(args: argparse.Namespace) -> None:
     if args.shape not in shapes:
         raise Failed(
             "nothing is recorded for {0}; on the developer's machine: python deploy/jetson/self-test/self_test.py {0} "
-            "--record, and commit it; there are {1}".format(args.shape, ", ".join(shapes))
+            "--record, and commit it; recorded are {1}".format(args.shape, ", ".join(shapes))
         )
     if not args.known:
         compare(detect(width, height, ["--backend", args.backend]), shapes[args.shape])

@@ -50,7 +50,7 @@ switch() {  # push|rollback
 }
 
 # Clean up after a killed push or a power cut.
-mend() {
+finish_interrupted() {
     local command old='' new
     rm -f "$ROOT/.current.new" "$VERSIONS"/.*.new
     if [ ! -e "$VERSIONS/.switching" ]; then return; fi
