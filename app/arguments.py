@@ -121,7 +121,7 @@ def make_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--save",
         metavar="FILE",
-        help="record the annotated frames: .mkv; of a file also .mp4 or .avi; of images an image or a folder",
+        help="record the annotated frames: .mkv; for a file also .mp4 or .avi; for images an image or a folder",
     )
     output.add_argument("--jsonl", metavar="FILE", help="write one JSON line per frame; - for standard output")
     output.add_argument("--report", metavar="FILE", help="write the report as JSON")

@@ -41,7 +41,7 @@ def read_sidecar(path: str) -> Fields:
     fields = read_json(sidecar, "sidecar")
     with checking(sidecar, "sidecar"):
         if not isinstance(fields["sha256"], str) or not isinstance(fields["model"]["sha256"], str):
-            raise TypeError("a hash should be a text")
+            raise TypeError("a hash should be text")
     return fields
 
 

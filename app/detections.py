@@ -21,7 +21,7 @@ class Detections:
 
     boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the captured frame, clipped to it; scores: (N,) float32;
     classes: (N,) int32, positions in `labels`. Iterating yields a `Detection` for each, and so does indexing with a
-    number; a mask, a slice or an array of positions gives the detections that it selects:
+    number; a mask, a slice or an array of positions returns the detections that it selects:
 
         people = detections[detections.scores > 0.5]
         for label, score, box, _ in people: ...

@@ -130,7 +130,7 @@ class Detector:
             expected = (shape[0] // head.stride, shape[1] // head.stride)
             if output.shape[2:] != expected:
                 raise ModelError(
-                    f"the card does not fit the model: with stride {head.stride}, an input of {shape} should give a "
+                    f"the card does not fit the model: with stride {head.stride}, an input of {shape} should produce a "
                     f"head of {expected}, not {output.shape[2:]}"
                 )
         self._warm.add(shape)

@@ -14,7 +14,7 @@ NOTHING = Detections.empty()
 class Frame:
     """One captured image, and what becomes of it on its way.
 
-    image: (height, width, 3) uint8, BGR, owned by whoever holds the frame: the overlay draws on it.
+    image: (height, width, 3) uint8, BGR, owned by the frame's holder: the overlay draws on it.
     name: the file name of a still image, else empty.
     times: when it was captured, and what each stage took.
     letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
@@ -47,12 +47,12 @@ class Frame:
 class Source:
     """A context manager that iterates over frames.
 
-    A live source drops frames that nobody took in time; any other loses none.
+    A live source drops frames that are not taken in time; any other loses none.
 
     name: for people, without passwords. fps: nominal rate, None where there is none. count: number of frames, None
     where it is unknown. files: the files that are read, which no output may overwrite.
     captured: frames captured so far, including dropped ones.
-    outage: why there is no image at the moment, for people; None while there is one. reconnects: how often it returned.
+    outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.
     """
 
     name: str

@@ -88,7 +88,7 @@ class Output:
         self._put(frame)
 
     def idle(self, reason: str) -> None:
-        """Show on the image, and tell the sinks that want to know, that there is no new image and why."""
+        """Draw the reason for the outage on the last image, and pass it to the sinks that show outages."""
         if self._timing.now() - self._outage_shown_at >= OUTAGE_PERIOD:
             self._outage_shown_at = self._timing.now()
             self._put(Outage(reason))

@@ -39,7 +39,7 @@ class Style(NamedTuple):
         return cls(scale, thickness, text_height, max(2, text_height // 4))
 
     def width(self, text: str) -> int:
-        """Width of a text in pixels."""
+        """Width of some text in pixels."""
         return int(cv2.getTextSize(text, FONT, self.scale, self.thickness)[0][0])
 
 

@@ -17,7 +17,7 @@ INPUT, OUTPUT = "images", "logits"
 def emit_onnx(model: keras.Model, opset: int = 13) -> Any:
     """Build an `onnx.ModelProto` with a free batch: (n, 3, h, w) float32 RGB 0..255 in, logits (n, classes) out.
 
-    Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights give the
+    Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. The same weights produce the
     same bytes. Raises ValueError for an unsupported layer, and for a batch norm without a convolution to fold it into.
     """
     import onnx

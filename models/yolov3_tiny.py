@@ -96,7 +96,7 @@ TABLE: Tuple[Layer, ...] = (
 
 
 def conv_shapes() -> List[ConvShape]:
-    """Shapes of the convolutions in the order of the table, which is that of the weights file."""
+    """Shapes of the convolutions in the table's order, which is also the weights file's."""
     channels: Dict[str, int] = {INPUT: 3}
     shapes = []
     for layer in TABLE:
@@ -115,7 +115,7 @@ def emit_onnx(convolutions: Sequence[Convolution], opset: int = 13) -> Any:
 
     Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10 read. Opset 8 is for OpenCV 4.1.1,
     which needs Upsample with its scales as an attribute, and pads a pool on one side only with SAME_UPPER. The same
-    weights always give the same bytes.
+    weights always produce the same bytes.
     """
     import onnx
     from onnx import TensorProto, helper, numpy_helper

@@ -29,7 +29,7 @@ EXAMPLES = """examples:
 def convert(weights: str, output: str, opset: int = 13) -> None:
     """Write `output` and its card from a Darknet weights file of YOLOv3-tiny.
 
-    The same weights give the same bytes. Raises ModelError when the weights cannot be used or onnx is missing, and
+    The same weights produce the same bytes. Raises ModelError when the weights cannot be used or onnx is missing, and
     OutputError when the files cannot be written.
     """
     try:

@@ -34,7 +34,7 @@ class Sink:
         raise NotImplementedError
 
     def idle(self, canvas: "np.ndarray", outage: str) -> None:
-        """Take an image that is not a frame: the last one, with the reason on it why there is no new one."""
+        """Take an image that is not a frame: the last one, with the reason for the outage drawn on it."""
 
     def reopen(self) -> None:
         """Continue in a new file where the old one has been moved away, as logrotate does. Raises OutputError."""

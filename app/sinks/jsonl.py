@@ -29,7 +29,7 @@ class JsonLinesSink(Sink):
         self.name = "standard output" if path == "-" else path
         self._append = append
         self._file: Any = None
-        self.may_block = path == "-" or (os.path.exists(path) and not os.path.isfile(path))  # a pipe that nobody reads
+        self.may_block = path == "-" or (os.path.exists(path) and not os.path.isfile(path))  # a pipe without a reader
         self._start: Optional[float] = None
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:

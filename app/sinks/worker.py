@@ -37,7 +37,7 @@ class Delivery:
 
 
 class Notice(NamedTuple):
-    """An image that is not a frame, with the reason on it why there is no new one."""
+    """An image that is not a frame: the last one, with the reason for the outage drawn on it."""
 
     canvas: np.ndarray
     outage: str

@@ -31,8 +31,8 @@ READ_AHEAD = 3  # frames decoded before the loop asks for them
 
 
 def open_source(uri: Union[str, int], camera: CameraOptions = CameraOptions(), *, loop: bool = False) -> Source:
-    """Open what `uri` names, or the USB camera of that number. camera: what is asked of a live source, and how long it
-    is tried. loop: start a file again at its end.
+    """Open what `uri` names, or the USB camera of that number. camera: what to request from a live source, and how
+    long to keep trying. loop: start a file again at its end.
 
         with open_source("street.mp4") as source:
             for frame in source:

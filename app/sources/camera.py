@@ -30,7 +30,7 @@ LOG_PERIOD = 60.0  # seconds between two lines about the same outage
 
 
 class Camera(Source):
-    """A live source. Every frame is handed out at most once; those that nobody took in time leave a gap in `index`."""
+    """A live source. Every frame is handed out at most once; those not taken in time leave a gap in `index`."""
 
     live = True
 
@@ -75,7 +75,7 @@ class Camera(Source):
 
     @property
     def outage(self) -> Optional[str]:  # type: ignore[override]
-        """Why there is no image at the moment; None while there is one."""
+        """Why there is no image now; None while there is one."""
         silence = self._now() - self._last_frame
         if silence < NOTICEABLE:
             return None

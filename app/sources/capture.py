@@ -1,4 +1,4 @@
-"""Devices: how a live source is opened, and what is asked of it. `camera.py` decides when it is opened again."""
+"""Devices: how a live source is opened, and what is requested from it. `camera.py` decides when it is reopened."""
 
 import glob
 import os
@@ -21,7 +21,7 @@ GST_LAUNCH = "run it with gst-launch-1.0, which prints the reason"
 
 
 class CameraOptions(NamedTuple):
-    """What is asked of a live source.
+    """What is requested from a live source.
 
     width, height (pixels), fps: of a camera that has a choice, None for its own. retry: give up after so many failures
     in a row, None for never. wait: keep trying if the camera is not there at the start.
@@ -114,7 +114,7 @@ class UsbCamera(Device):
         return capture
 
     def _read_back(self, capture: Any) -> None:
-        """Note what the camera says it delivers, and how that differs from what was asked of it."""
+        """Note what the camera says it delivers, and how that differs from the request."""
         code = _fourcc(capture.get(cv2.CAP_PROP_FOURCC))
         got = {name: capture.get(setting) for name, setting, _ in self._asked}
         self.fps = got["FPS"] if 0 < got["FPS"] < 1000 else None
@@ -201,7 +201,7 @@ class Stream(Device):
 
 
 class Shapes(Device):
-    """Moving shapes at a fixed rate, as a camera would deliver them: they wait for nobody."""
+    """Moving shapes at a fixed rate, as a camera would deliver them: also when they are not read."""
 
     def __init__(self, uri: str, width: int, height: int, fps: float) -> None:
         self.name = uri

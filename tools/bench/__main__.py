@@ -3,7 +3,7 @@
 With --cam, the loop is measured on that video beside two references with the same input shape and number of threads:
 
   bare    an ONNX Runtime session alone, fed one tensor again and again: the upper limit for any loop
-  naive   a plain sequential loop of OpenCV and ONNX Runtime, as one would write it first
+  naive   the obvious sequential loop of OpenCV and ONNX Runtime
 
 and once more with a recording. Or, with --cam and one of
   --backends the loop on each backend and each backend alone, beside bare and naive

@@ -15,7 +15,7 @@ from tools.delay import predicted_fps
 from tools.json_file import Json
 
 WAITS = (0.025, 0.010)  # seconds that the fake network of `compare_overlap` takes
-RATES = (24.0, 40.0)  # frames per second of `compare_pacing`: those of the report that this project began with
+RATES = (24.0, 40.0)  # frames per second of `compare_pacing`: the original report's
 
 
 def compare_loops(setting: Setting) -> Json:
@@ -74,7 +74,7 @@ def compare_backends(setting: Setting) -> Json:
 
 
 def compare_overlap(setting: Setting) -> Json:
-    """What the loop reaches of the rate of a network that only waits, and gives what the real one gives for a frame."""
+    """The loop's share of the rate of a network that only waits, then returns the real one's outputs for a frame."""
     card = read_card(setting.model)
     height, width = setting.frame
     letterbox = Letterbox.fit(width, height, setting.size)

@@ -1,4 +1,4 @@
-"""The naive loop: a plain sequential one, as one would write it first."""
+"""The naive loop: the obvious sequential one."""
 
 import time
 from typing import List

@@ -108,7 +108,7 @@ class Network:
 
 
 class KerasPredict:
-    """The Keras model that the TensorFlow backend's graph was frozen from, through `predict()`, as one would first."""
+    """The Keras model that the TensorFlow backend's graph was frozen from, through `predict()`, the obvious way."""
 
     description = "keras predict()"
 

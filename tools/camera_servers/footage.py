@@ -18,7 +18,7 @@ from app.sources.readers import probe_video
 from tools.camera_servers.stamp import write_stamp
 
 Footage = Union[str, Sequence[np.ndarray]]  # a video's path, or pictures (h, w, 3) uint8 BGR
-Size = Optional[Tuple[int, int]]  # width, height; None to keep that of the footage
+Size = Optional[Tuple[int, int]]  # width, height; None to keep the footage's
 parse_size = size("a size", (128, 16), 4096)  # the stamp is 128 wide
 Password = Optional[Tuple[str, str]]  # user, secret
 
@@ -44,7 +44,7 @@ def _repeat(capture: cv2.VideoCapture, path: str) -> Iterator[np.ndarray]:
         if good:
             yield image
         elif rewound:
-            raise SourceError(f"{path}: no frame of it can be read")
+            raise SourceError(f"{path}: none of its frames can be read")
         else:
             capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
         rewound = not good

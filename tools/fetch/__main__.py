@@ -1,6 +1,6 @@
 """Download models, clips and the CIFAR-100 data set into weights/, and verify them.
 
-Names and sources are those of weights/manifest.json. A file that is already there and intact is not fetched again.
+Names and sources come from weights/manifest.json. A file that is already there and intact is not fetched again.
 """
 
 import signal

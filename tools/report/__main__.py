@@ -61,7 +61,7 @@ def make_report(args: argparse.Namespace) -> str:
         try:
             sections.append(costs.section(models))
         except NanoyoloError as error:  # the figures were measured elsewhere, and the model is not here
-            warn(f"left out what to expect on a Nano: {error}")
+            warn(f"left out the estimate for a Nano: {error}")
 
     title = args.title or "Accuracy and speed"
     today = datetime.date.today().isoformat()

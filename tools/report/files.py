@@ -55,7 +55,7 @@ def _checked(section: Section) -> Section:
     cells = [cell for table in section.tables for row in table.rows for cell in row]
     for text in [section.title, *section.sentences, *cells, *(part for fact in section.facts for part in fact)]:
         if not isinstance(text, str):
-            raise TypeError(f"{text!r} is not a text")
+            raise TypeError(f"{text!r} is not text")
     return section
 
 

@@ -23,7 +23,7 @@ PARTS = {
 XML = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, searchable, and in the reader's own font
-    "svg.hashsalt": "nanoyolo",  # the same figures give the same drawing
+    "svg.hashsalt": "nanoyolo",  # the same figures produce the same drawing
     "text.parse_math": False,  # a name may hold dollars
     "font.size": 10,
     "font.family": "sans-serif",

@@ -164,13 +164,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add("--precision", choices=PRECISIONS, default="auto", help="of the computation (default: fp32)")
     add("--detections", metavar="FILE", help="score these COCO results without running a model")
     add("--save-detections", metavar="FILE", help="write the model's detections as COCO results")
-    add("--against", metavar="FILE", help="compare AP50 with that of these COCO results")
+    add("--against", metavar="FILE", help="compare AP50 with these COCO results'")
     threshold = number(float, 0, 1, "a confidence")
     add(
         "--conf",
         type=threshold,
         metavar="SCORE",
-        help="minimum confidence for the mistakes (default: that of the best F1)",
+        help="minimum confidence for the mistakes (default: the one with the best F1)",
     )
     add("--report", metavar="FILE", help="write the figures as JSON")
 

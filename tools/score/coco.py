@@ -44,7 +44,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-ID, TEXT, SIDE = (_is_id, "a whole number"), (_is_text, "a text"), (_is_side, "a number from 0")
+ID, TEXT, SIDE = (_is_id, "a whole number"), (_is_text, "text"), (_is_side, "a number from 0")
 BOX = (_is_box, "x, y, width and height in pixels")
 FLAG = (lambda value: value in (0, 1), "0 or 1")
 # The fields that entries must have: a check of each, and its description for errors.

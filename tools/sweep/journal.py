@@ -47,7 +47,7 @@ class Journal:
 
     @classmethod
     def start(cls, folder: str, options: Json, grid: Sequence[Combination], machine: Json, dataset: Json) -> "Journal":
-        """The sweep of these options in `folder`: the one begun there, or a new one.
+        """The sweep of these options in `folder`: the one started there, or a new one.
 
         options: everything that decides what is measured. dataset: the labels, {} without. Raises UsageError if the
         folder has another sweep, or one that is running, OutputError if it is not writable.
@@ -97,7 +97,7 @@ class Journal:
         if dataset and read_json(os.path.join(self.folder, "truth.json"), WHAT) != dataset:
             raise UsageError(f"{self.folder}: the images or their labels have changed since; {OTHER_RUN}")
         if self.plan["machine"].get("processor") != machine.get("processor"):
-            warn(f"{self.folder}: was begun on another machine; the figures are not comparable")
+            warn(f"{self.folder}: was started on another machine; the figures are not comparable")
 
     @classmethod
     def read(cls, folder: str) -> "Journal":
@@ -160,7 +160,7 @@ class Journal:
             if combination.backend != named or size not in (None, combination.size) or then.startswith(description):
                 continue
             raise UsageError(
-                f"{self.folder}: was begun with {then} as backend {named}, which is now {description}; install the "
+                f"{self.folder}: was started with {then} as backend {named}, which is now {description}; install the "
                 "former, or name another --run"
             )
 

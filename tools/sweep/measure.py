@@ -120,7 +120,7 @@ def describe(spec: Json) -> Json:
 def _open(uri: str, combination: Combination, loop: bool) -> Source:
     """The source at the combination's resolution: requested from a camera; anything else is shrunk.
 
-    A camera that has gone is not waited for: nobody would see why nothing is measured.
+    A camera that has gone is not waited for: the wait would be silent.
     """
     options = CameraOptions(fps=combination.fps, retry=0)
     if combination.capture is None:

@@ -10,7 +10,7 @@ from app.timing import WARM_UP_FRAMES
 
 DESCRIPTION = """Measure the program at every combination of settings on the same input, and compare them.
 
-The default grid is that of the report that this project began with: captured at 320x240 and 640x480, network size 160
+The default grid is the original report's: captured at 320x240 and 640x480, network size 160
 and 320, 24 and 40 FPS. Each measurement runs in its own process. To continue a sweep that was stopped, type the same
 command again. Then make a page of it: python -m tools.report DIR
 """

@@ -30,8 +30,8 @@ def export(
 ) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
-    training: the card's record of the training. The accuracy is that of the file just written, with ONNX Runtime on the
-    CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
+    training: the card's record of the training. The accuracy is measured with the file just written, by ONNX Runtime on
+    the CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
     """
     check_writable(output)
     data = Cifar100(data_path)

@@ -59,7 +59,7 @@ def test_page_markdown_and_csv(sweep, tmp_path, capsys):
 
 def test_a_model_that_is_elsewhere_is_warned_of(sweep, tmp_path, capsys):
     assert run(sweep, "--output", tmp_path / "out") == 0
-    assert "left out what to expect on a Nano" in capsys.readouterr().err
+    assert "left out the estimate for a Nano" in capsys.readouterr().err
 
 
 def test_two_sweeps_of_one_source_are_told_apart(tmp_path):

@@ -212,7 +212,7 @@ def test_another_backend_than_it_was_begun_with(done, capsys, monkeypatch):
     monkeypatch.setattr(sweep, "run_measurement", None)  # it is known before anything is measured
     assert sweep.main([*command, "--rounds", "2"]) == 2
     (line,) = errors_of(capsys.readouterr().err)
-    assert "was begun with onnxruntime 0.1" in line
+    assert "was started with onnxruntime 0.1" in line
     assert now in line
     assert (run / "measurements.jsonl").read_text() == before
 

@@ -110,7 +110,7 @@ def test_another_backend_than_was_measured_with_is_refused(tmp_path, size, now):
         ):
             with pytest.raises(UsageError) as caught:
                 refused()
-            assert "was begun with {}".format(ONNX) in str(caught.value)
+            assert "was started with {}".format(ONNX) in str(caught.value)
             assert now in str(caught.value)
             assert len(str(caught.value).splitlines()) == 1
     assert len(Journal.read(str(tmp_path)).measurements) == 3
