@@ -1,8 +1,13 @@
 # The connection to a board, and root access there. Sourced by provision.sh and push.sh.
 # shellcheck shell=bash
 #
-# The script that sources it sets BOARD, SSH_CONFIG (may be empty) and TEMPORARY (a folder with a short path, for the
-# socket), and has refuse MESSAGE, which ends the script.
+# The script that sources it sets BOARD and SSH_CONFIG (may be empty), calls make_temporary first, and has refuse MESSAGE,
+# which ends the script.
+
+make_temporary() {
+    TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: a socket's path must be short
+    trap 'disconnect; rm -rf "$TEMPORARY"' EXIT
+}
 
 connect() {
     # One shared connection, so that SSH asks for a password once. It closes by itself if this script is killed.
@@ -18,7 +23,7 @@ ssh_error() {
     echo "${line:-ssh failed}"
 }
 
-disconnect() {  # on every exit
+disconnect() {
     restore_terminal
     [ ! -S "$TEMPORARY/ssh" ] || "${SSH[@]}" -O exit "$BOARD" 2>/dev/null || true
 }

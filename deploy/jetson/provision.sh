@@ -119,14 +119,7 @@ provision_there() {
     return "$status"
 }
 
-# shellcheck disable=SC2317,SC2329  # the trap calls it
-clean_up() {
-    disconnect
-    rm -rf "$TEMPORARY"
-}
-
 parse "$@"
 check_wheel
-TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: a socket's path must be short
-trap clean_up EXIT
+make_temporary
 if [ -z "$BOARD" ]; then provision_here; else provision_there; fi; exit  # even if this file changes meanwhile

@@ -214,13 +214,7 @@ show_plan() {
     echo "would send $NAME ($(git -C "$PROJECT" log -1 --format=%s "$COMMIT")), test it, switch to it, restart the service"
 }
 
-clean_up() {
-    disconnect
-    rm -rf "$TEMPORARY"
-}
-
 parse "$@"
 if [ "$ROLLBACK" = no ]; then find_revision; fi
-TEMPORARY=$(mktemp -d /tmp/nanoyolo.XXXXXX)  # not in $TMPDIR: a socket's path must be short
-trap clean_up EXIT
+make_temporary
 if [ "$DRY_RUN" = yes ]; then show_plan; elif [ "$ROLLBACK" = yes ]; then rollback; else push; fi

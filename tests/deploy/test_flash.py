@@ -257,11 +257,8 @@ def test_a_download_that_stopped_halfway(image, card, tmp_path, kind):
 
 
 def test_an_image_whose_checksum_is_not_known(image, card):
-    refused(
-        run(FLASH, image, card.device, "--yes", card.name),
-        "--sha256 HEX or --md5 HEX as published, or --no-checksum",
-        card,
-    )
+    result = run(FLASH, image, card.device, "--yes", card.name)
+    refused(result, "--sha256 HEX or --md5 HEX as published, or --no-checksum", card)
 
 
 @pytest.mark.parametrize("kind", ["sha256", "md5"])

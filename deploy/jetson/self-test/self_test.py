@@ -16,7 +16,6 @@ them. A box with a score from 0.25, the default minimum, to 0.30 may be on eithe
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,29 +63,26 @@ def on_canvas(image: np.ndarray, width: int, height: int) -> Tuple[np.ndarray, i
     return canvas, left, top
 
 
-def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_LIMIT) -> List[Found]:
+def detect(width: int, height: int, options: Sequence[str]) -> List[Found]:
     """The detections of `python -m app.detect`, in pixels of street.jpg. Raises Failed where the command fails."""
     image = cv2.imread(PICTURE)
     if image is None:
         raise Failed("{} cannot be read".format(PICTURE))
     canvas, left, top = on_canvas(image, width, height)
-    folder = tempfile.mkdtemp(prefix="nanoyolo-self-test.")
-    try:
-        picture = os.path.join(folder, "street.png")
+    with tempfile.TemporaryDirectory(prefix="nanoyolo-self-test.") as folder:
+        picture, report = os.path.join(folder, "street.png"), os.path.join(folder, "report.json")
         cv2.imwrite(picture, canvas)
-        report = os.path.join(folder, "report.json")
         command = [sys.executable, "-m", "app.detect", "--cam", picture, "--size", str(max(width, height))]
         command += ["--jsonl", "-", "--report", report, "--no-show", "--offline", "--max-frames", "1"]
-        lines = _run(command + list(options), limit)
-        with open(report, encoding="utf-8") as file:
-            fields = json.load(file)
-        if fields["input"] != [height, width]:
-            raise Failed("the network's input was {1}x{0}, should be {2}x{3}".format(*fields["input"], width, height))
-        found = json.loads(lines[-1])["detections"]
-    except (IndexError, KeyError, TypeError, ValueError, OSError) as error:
-        raise Failed("the result of app.detect cannot be read: {!r}".format(error))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        lines = _run(command + list(options))
+        try:
+            with open(report, encoding="utf-8") as file:
+                fields = json.load(file)
+            size, found = tuple(fields["input"]), json.loads(lines[-1])["detections"]
+        except (IndexError, KeyError, TypeError, ValueError, OSError) as error:
+            raise Failed("the result of app.detect cannot be read: {!r}".format(error))
+    if size != (height, width):
+        raise Failed("the network's input was {1}x{0}, should be {2}x{3}".format(*size, width, height))
     print("found {} on {}".format(_several(found), fields["backend"]), flush=True)
     for one in found:
         one["box"] = [side - (left, top)[axis % 2] for axis, side in enumerate(one["box"])]
@@ -94,18 +90,18 @@ def detect(width: int, height: int, options: Sequence[str], limit: float = TIME_
     return result
 
 
-def _run(command: Sequence[str], limit: float) -> List[str]:
+def _run(command: Sequence[str]) -> List[str]:
     """The lines of the command's standard output. systemd is not notified."""
     env = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
     process = subprocess.Popen(
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True
     )
     try:
-        out, err = process.communicate(timeout=limit)
+        out, err = process.communicate(timeout=TIME_LIMIT)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-        raise Failed("app.detect did not end within {:g} s".format(limit))
+        raise Failed("app.detect did not end within {:g} s".format(TIME_LIMIT))
     if process.returncode != 0:
         last = (err.strip().splitlines() or ["nothing"])[-1]
         raise Failed("app.detect ended with code {}: {}".format(process.returncode, last))
