@@ -3,13 +3,11 @@ import os
 import re
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 
 import pytest
-from commands import JETSON, ROOT, failed, run, wait_until, write
+from commands import JETSON, ROOT, failed, run, write
 
 from app.arguments import make_parser
 
@@ -163,31 +161,6 @@ def test_what_it_prints_can_be_typed(python):
     words = shlex.split(out)
     assert words[:3] == [python, "-m", "app.detect"]
     assert make_parser().parse_args(words[3:]).cam == SAMPLES["cam"][0]
-
-
-def test_the_real_program_is_ready_reopens_its_lines_and_stops(tmp_path):
-    address, lines = str(tmp_path / "notify"), tmp_path / "found.jsonl"
-    environment = dict(os.environ, NOTIFY_SOCKET=address, NANOYOLO_PYTHON=sys.executable)
-    environment.update(NANOYOLO_CAM="test://320x240@30?live", NANOYOLO_SIZE="160", NANOYOLO_JSONL=str(lines))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.bind(address)
-        supervisor.settimeout(60)
-        process = subprocess.Popen([str(RUN_DETECT)], env=environment, stderr=subprocess.DEVNULL)
-        try:
-            assert b"READY=1" in supervisor.recv(4096)
-            assert b"WATCHDOG=1" in supervisor.recv(4096)
-            subprocess.check_call([str(SERVICE / "rotate-lines"), str(tmp_path), "1"])
-            process.send_signal(signal.SIGHUP)
-            wait_until(lambda: lines.exists() and lines.read_text(), 30)
-            process.terminate()
-            assert process.wait(30) == 0
-        finally:
-            process.kill()
-    files = sorted(tmp_path.glob("found*.jsonl"))
-    assert len(files) == 2
-    frames = [json.loads(line)["frame"] for file in files for line in file.read_text().splitlines()]
-    assert sorted(frames) == frames
-    assert len(set(frames)) == len(frames)
 
 
 def prune(*words):
