@@ -31,7 +31,7 @@ def redacted(uri: str) -> str:
 
 
 def scheme(uri: str) -> str:
-    """The part before the first ://, in lower case; empty where there is none."""
+    """The part before the first ://, in lower case; empty if there is none."""
     return uri.split("://", 1)[0].lower() if "://" in uri else ""
 
 

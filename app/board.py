@@ -1,6 +1,6 @@
 """What Linux reports of the machine: model, power, temperature and clocks; and why a measurement would be slow.
 
-All of it is read from /proc, /sys and /var, and is None where the file is missing or holds nothing sensible.
+All of it is read from /proc, /sys and /var, and is None if the file is missing or holds nothing sensible.
 
 None of these files has been seen on a board: names and units are taken from NVIDIA's guides and from other programs,
 for L4T 32 (kernel 4.9) and for the mainline kernels after it. All assumptions about sysfs are here, and in

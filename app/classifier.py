@@ -126,7 +126,7 @@ def load_classifier(
     """Load a classifier, by its name in `weights/` or by the path of its ONNX file, and the card beside it.
 
     backend, device, precision: as `open_backend` takes them. batch: see Classifier. Use it in a `with`, or close it.
-    Raises ModelError where the model, its card or its backend cannot be used; a missing model's error names the command
+    Raises ModelError if the model, its card or its backend cannot be used; a missing model's error names the command
     that makes one. Raises UsageError when the model does not take this batch.
     """
     path = find_model(model)

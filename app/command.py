@@ -52,7 +52,7 @@ def size(name: str, least: Tuple[int, int], most: int) -> Any:
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    """Print lines on standard output at once. Raises OutputError where it is closed, as when a pipe's reader ended."""
+    """Print lines on standard output at once. Raises OutputError if it is closed, as when a pipe's reader ended."""
     try:
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
         print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding), flush=True)

@@ -98,7 +98,7 @@ class Detector:
         frame.tensor = preprocess(frame.image, letterbox, self.card.scale, self._spare_tensor(letterbox))
 
     def _spare_tensor(self, letterbox: Letterbox) -> Optional[np.ndarray]:
-        """A tensor that is no longer needed and has the same grey bars; None where there is none."""
+        """A tensor that is no longer needed and has the same grey bars; None if there is none."""
         try:
             fitted, tensor = self._spare.pop()
         except IndexError:

@@ -49,7 +49,7 @@ class Source:
 
     A live source drops frames that are not taken in time; any other loses none.
 
-    name: for people, without passwords. fps: nominal rate, None where there is none. count: number of frames, None
+    name: for people, without passwords. fps: nominal rate, None if there is none. count: number of frames, None
     where it is unknown. files: the files that are read, which no output may overwrite.
     captured: frames captured so far, including dropped ones.
     outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.

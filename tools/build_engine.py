@@ -115,7 +115,7 @@ def check_memory(needed: int, ignore: bool = False) -> None:
 
 
 def free_memory(meminfo: str = "/proc/meminfo") -> Optional[int]:
-    """Bytes of free memory and swap; None where the system does not tell."""
+    """Bytes of free memory and swap; None if the system does not tell."""
     try:
         with open(meminfo) as file:
             fields = dict(line.split(":", 1) for line in file)
@@ -223,7 +223,7 @@ def timing_cache_path(model: str, target: EngineTarget) -> str:
 
 
 def _read_cache(path: str) -> bytes:
-    """The timings of earlier builds; empty where there are none, or they are damaged."""
+    """The timings of earlier builds; empty if there are none, or they are damaged."""
     if not os.path.exists(path):
         return b""
     try:

@@ -37,7 +37,7 @@ Shape = Tuple[Optional[int], ...]
 class Backend:
     """A loaded model. A context manager.
 
-    input_shape: (n, c, h, w), None where the model leaves it free. description: the runtime and the device in use.
+    input_shape: (n, c, h, w), None if the model leaves it free. description: the runtime and the device in use.
     fills_cpu: whether inference keeps all cores busy, so that work in parallel gains nothing.
     """
 
@@ -107,7 +107,7 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
 
 
 def backend_class(name: str) -> Type[Any]:
-    """The class of a backend of this name. Raises ModelError where its runtime cannot be imported."""
+    """The class of a backend of this name. Raises ModelError if its runtime cannot be imported."""
     if name not in CLASSES:
         raise ModelError(f"unknown backend {name!r}; choose one of {', '.join(BACKENDS)}")
     backend: Type[Any] = getattr(importlib.import_module("app.backends." + name), CLASSES[name])

@@ -56,7 +56,7 @@ class Gpu:
     """
 
     def __init__(self) -> None:
-        """Raises ModelError where there is no GPU, or no driver for it."""
+        """Raises ModelError if there is no GPU, or no driver for it."""
         if not hasattr(driver.Device, "retain_primary_context"):
             raise ModelError(f"this pycuda is older than 2020.1; install a newer one with: {NVCC}")
         try:

@@ -23,7 +23,7 @@ class TensorRTBackend(Backend):
     fills_cpu = False
 
     def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
-        """Find the GPU. Raises ModelError where there is none. `precision` auto prefers FP16 engines to FP32 ones."""
+        """Find the GPU. Raises ModelError if there is none. `precision` auto prefers FP16 engines to FP32 ones."""
         if device == "cpu":
             raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
         if precision != "auto":

@@ -178,7 +178,7 @@ class Build:
     """A builder with all that a build needs: the `network`, its parser, and the configuration."""
 
     def __init__(self) -> None:
-        """Raises ModelError where TensorRT finds no CUDA."""
+        """Raises ModelError if TensorRT finds no CUDA."""
         start()
         with running(RUNTIME):  # constructors raise; other calls return None
             self._builder: Any = trt.Builder(LOG)
@@ -221,7 +221,7 @@ class Build:
             config.max_workspace_size = size
 
     def allow_fp16(self) -> None:
-        """Let the builder use FP16. Raises ModelError where the GPU is not faster with it."""
+        """Let the builder use FP16. Raises ModelError if the GPU is not faster with it."""
         if not getattr(self._builder, "platform_has_fast_fp16", True):
             raise ModelError("this GPU is not faster in FP16; build without --fp16")
         self._config.set_flag(trt.BuilderFlag.FP16)
@@ -258,7 +258,7 @@ class Build:
     def use_timing_cache(self, data: bytes) -> Any:
         """Start from the timings of earlier builds. Returns the cache, which must be kept until the build has ended.
 
-        None where this release has no cache: TensorRT for RTX measures no timings.
+        None if this release has no cache: TensorRT for RTX measures no timings.
         """
         if IS_RTX:
             return None

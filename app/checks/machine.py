@@ -59,7 +59,7 @@ class Machine(Board):
         return l4t is not None and l4t[0] == 32
 
     def throttled(self) -> Optional[List[str]]:
-        """The cooling devices that throttle now, for heat or lack of power; None where the kernel has none."""
+        """The cooling devices that throttle now, for heat or lack of power; None if the kernel has none."""
         found = [
             (self._text(device, "type") or "", self._number(device, "cur_state") or 0)
             for device in self._folders("sys/class/thermal/cooling_device*")
@@ -81,7 +81,7 @@ class Machine(Board):
         return bool(self._number("sys/class/video4linux", f"video{number}", "index"))
 
     def memory(self) -> Dict[str, int]:
-        """The fields of /proc/meminfo, in bytes; empty where there is none."""
+        """The fields of /proc/meminfo, in bytes; empty if there is none."""
         fields = re.findall(r"^(\w+):\s+(\d+) kB$", self._text("proc/meminfo") or "", re.MULTILINE)
         return {name: int(size) << 10 for name, size in fields}
 

@@ -86,7 +86,7 @@ def cuda(machine: Machine) -> Result:
 
 
 def _compiler(machine: Machine) -> Optional[str]:
-    """The release of nvcc; None where it is not installed."""
+    """The release of nvcc; None if it is not installed."""
     path = shutil.which("nvcc") or (machine.path(NVCC) if machine.is_there(NVCC) else None)
     if path is None:
         return None

@@ -52,7 +52,7 @@ class Output(NamedTuple):
 def run(command: Sequence[str], env: Dict[str, str], limit: float, cwd: Optional[str] = None) -> Output:
     """Run a program to its end. env: added to this process's environment.
 
-    Raises Failure where it takes longer than `limit` seconds, Missing where it is not installed.
+    Raises Failure if it takes longer than `limit` seconds, Missing if it is not installed.
     """
     try:
         child = subprocess.Popen(
@@ -78,7 +78,7 @@ def run(command: Sequence[str], env: Dict[str, str], limit: float, cwd: Optional
 
 
 def ask_python(code: str, *arguments: str, **env: str) -> Any:
-    """Run Python code; the JSON value that it prints in its last line. Raises Failure where there is none."""
+    """Run Python code; the JSON value that it prints in its last line. Raises Failure if there is none."""
     command = [sys.executable, "-c", NO_CORE_FILE + code] + list(arguments)
     output = run(command, env, PYTHON_LIMIT, PROJECT)
     if output.code < 0:

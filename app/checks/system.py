@@ -130,7 +130,7 @@ def is_installed(machine: Machine) -> bool:
 
 
 def unit_state(machine: Machine, unit: str) -> Optional[str]:
-    """A unit's state as systemd calls it: active, inactive, failed, activating. None where systemd does not run."""
+    """A unit's state as systemd calls it: active, inactive, failed, activating. None if systemd does not run."""
     try:
         state = machine.command("systemctl", "is-active", unit).out.strip()
     except Missing:

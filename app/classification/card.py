@@ -29,7 +29,7 @@ class ClassifierCard(NamedTuple):
     """A classifier's card.
 
     sha256: of the model file. superclass_of: for each label, the number of its superclass. height, width: of the input
-    in pixels, which is always RGB, NCHW. scale: the factor for pixel values 0..255. accuracy: None where it is unknown.
+    in pixels, which is always RGB, NCHW. scale: the factor for pixel values 0..255. accuracy: None if it is unknown.
     """
 
     name: str

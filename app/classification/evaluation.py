@@ -20,7 +20,7 @@ def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
 
 
 def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optional[Dict[str, Any]], str]:
-    """The report's `card`, None where the two cannot be compared, and the verdict or the reason in one line.
+    """The report's `card`, None if the two cannot be compared, and the verdict or the reason in one line.
 
     fields: the report's `split`, `images`, `complete`, `top1` and `top5`.
     """

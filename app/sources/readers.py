@@ -14,7 +14,7 @@ Images = Iterator[Tuple[np.ndarray, str]]  # image (h, w, 3) uint8 BGR, and the 
 
 
 def probe_video(path: str) -> Tuple[Optional[float], Optional[int]]:
-    """Nominal rate and number of frames of a video, None where the file does not say. The number may be an estimate.
+    """Nominal rate and number of frames of a video, None if the file does not say. The number may be an estimate.
 
     Raises SourceError for a file that is not a video.
     """

@@ -64,7 +64,7 @@ parse() {
 check_wheel() {
     [ -n "$WHEEL" ] || [ -z "$WHEEL_SHA256" ] || refuse "--onnxruntime-gpu-sha256 goes with --onnxruntime-gpu WHEEL" 2
     [ -n "$WHEEL" ] || return 0
-    [ -f "$WHEEL" ] || refuse "$WHEEL: there is no such file; --onnxruntime-gpu takes a wheel that was downloaded" 2
+    [ -f "$WHEEL" ] || refuse "$WHEEL: there is no such file; --onnxruntime-gpu expects a downloaded wheel" 2
     case $WHEEL in *.whl) ;; *) refuse "$WHEEL: not a wheel; its name should end in .whl" 2 ;; esac
     local found
     found=$(sha256sum -- "$WHEEL" | cut -d' ' -f1)

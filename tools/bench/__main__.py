@@ -90,7 +90,7 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
 
 
 def choose(args: argparse.Namespace) -> Way:
-    """The measurement that the options select. Raises UsageError where they contradict each other."""
+    """The measurement that the options select. Raises UsageError if they contradict each other."""
     if args.cam is None and args.backends is None:
         raise UsageError("choose what to measure: --cam FILE, --backends, or both; see --help")
     if (args.overlap or args.pacing) and (args.cam is None or args.backends is not None):

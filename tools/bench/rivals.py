@@ -113,7 +113,7 @@ class KerasPredict:
     description = "keras predict()"
 
     def __init__(self, weights: str, shape: Sequence[int]) -> None:
-        """Raises ModelError where there is no TensorFlow, or the Darknet weights are not there."""
+        """Raises ModelError if there is no TensorFlow, or the Darknet weights are not there."""
         from app.backends.tensorflow import tf  # noqa: F401  (first, since it is quiet)
         from models import yolov3_tiny
         from tools.convert import read_convolutions

@@ -86,7 +86,7 @@ def load(path: str) -> Any:
 
 
 def fixed_size(model: Any) -> Optional[tuple[int, int]]:
-    """Height and width of the input; None where they are free."""
+    """Height and width of the input; None if they are free."""
     height, width = (size.dim_value for size in _image(model).type.tensor_type.shape.dim[2:])
     return (height, width) if height and width else None
 
@@ -94,7 +94,7 @@ def fixed_size(model: Any) -> Optional[tuple[int, int]]:
 def measure(model: Any, height: int, width: int) -> Network:
     """Count for one image of height x width pixels.
 
-    Raises UsageError where the network's input has another size, and ModelError for an operator of unknown cost.
+    Raises UsageError if the network's input has another size, and ModelError for an operator of unknown cost.
     """
     fixed = fixed_size(model)
     if fixed not in (None, (height, width)):

@@ -23,7 +23,7 @@ WORK = ("preprocess", "infer", "postprocess", "draw", "sink")  # stages in which
 
 def rows(journal: Journal) -> List[Json]:
     """One row per combination that was measured, in the grid's order. Figures that vary are {"median", "least", "most"}
-    over the rounds; what could not be measured is None. Raises SourceError where the journal is damaged.
+    over the rounds; what could not be measured is None. Raises SourceError if the journal is damaged.
     """
     with expecting(journal.folder, WHAT):
         return _rows(journal)
@@ -77,7 +77,7 @@ def _accuracy(
 def accuracy(dataset: Json, detections: List[Json], shown: List[Json], confidence: float) -> Optional[Json]:
     """COCO's figures of these detections, the `mistakes` among those that are `shown`, and the number of `images`.
 
-    None where pycocotools is not installed, as on a board: the report can be made elsewhere.
+    None if pycocotools is not installed, as on a board: the report can be made elsewhere.
     """
     if importlib.util.find_spec("pycocotools") is None:
         return None

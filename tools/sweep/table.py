@@ -123,7 +123,7 @@ def spread_text(spread: Json, digits: int) -> str:
 
 
 def _dropped(row: Json) -> Optional[Json]:
-    """In per cent; None where nothing was dropped."""
+    """In per cent; None if nothing was dropped."""
     return {key: round(100 * row["dropped"][key], 3) for key in SPREAD} if row["dropped"]["most"] else None
 
 

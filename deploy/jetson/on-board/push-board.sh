@@ -1,7 +1,7 @@
 #!/bin/bash
-# What push.sh runs on the board, as root: `push`, `rollback`, or, as anybody, `plan`.
-# One process from beginning to end, so that one lock is held throughout, and a connection that is lost loses nothing:
-# before the switch of versions it ends this script, from there on the script goes on to its end alone.
+# What push.sh runs on the board: `push` or `rollback`, as root, or `plan`, as any user.
+# It is one process, so that it holds one lock throughout, and a lost connection does no harm: before the switch of
+# versions it ends this script; after it the script finishes by itself.
 #
 # For `push`, standard input is a line "SHA-256 size path" per file, "end", an empty line, then a tar of the files asked for.
 # Standard output is the files asked for, one a line, an empty line, and at the end the result.
@@ -41,7 +41,7 @@ die() {
     exit 1
 }
 
-decide() {  # yes|no: whether to go on whatever happens to the connection
+decide() {  # yes|no: whether to finish even if the connection is lost
     DECIDED=$1
     if [ "$1" = yes ]; then trap '' HUP INT TERM; else trap - HUP INT TERM; fi
 }

@@ -58,11 +58,11 @@ failed() {
 }
 trap failed ERR
 
-printed() {  # by the change in hand
+printed() {  # by the current change
     tac "$LOG" | sed -n '0,/^doing /p' | tac | tail -n +2
 }
 
-# Where there is no room, if a command may have failed for that.
+# Which disk is full, in case a command failed because of that.
 full_disk() {
     local place left
     for place in / /opt/nanoyolo /var/lib /var/log /tmp; do

@@ -76,7 +76,7 @@ receive() {  # MANIFEST
         fi
         die "the files arrived incomplete; type the same again; it continues where it stopped"
     fi
-    check_hashes "$partial" "$1" || die "files arrived damaged; type the same again; if it stays so, the SD card is worn"
+    check_hashes "$partial" "$1" || die "files arrived damaged; type the same again; if this happens again, the SD card is worn out"
     find "$partial" -type f -exec chmod u=rwX,go=rX {} + && find "$partial" -type d -exec chmod 755 {} +
     # Otherwise Python would compile it at every start, as the service cannot write here. The self-test reports failures.
     (cd "$partial" && "$PYTHON" -m compileall -q app >/dev/null 2>&1) || true
