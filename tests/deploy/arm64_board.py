@@ -196,14 +196,10 @@ def print_listing(root):
             info = os.lstat(path)
             if os.path.islink(path):
                 content = os.readlink(path)
-            elif os.path.isfile(path):
-                content = (
-                    str(info.st_size)
-                    if inside == SWAPFILE
-                    else hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-                )
+            elif inside == SWAPFILE:
+                content = str(info.st_size)
             else:
-                content = "-"
+                content = sha256(path) if os.path.isfile(path) else "-"
             print(f"{inside}\t{info.st_mode:o} {info.st_uid}:{info.st_gid} {content}")
 
 
