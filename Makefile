@@ -1,8 +1,8 @@
 # make demo           detect objects in a short street clip
-# make evaluate       the accuracy of the CIFAR-100 classifier on this machine (DATA=folder or archive; else 169 MB are fetched)
+# make evaluate       the accuracy of the CIFAR-100 classifier here (DATA=folder or archive; else fetches 169 MB)
 # make check          lint, and all tests that start no process and wait for no clock: before a commit
 # make test           lint, and all tests on both Pythons; test-host and test-device run those of one
-# make verify         what takes long: all kills, pictures, faults and fuzzing
+# make verify         what takes long, on both Pythons: ten kills, all pictures, many more random examples
 # make test-deploy    the scripts for a board, in an emulated one; needs root, qemu-user and debootstrap
 # make test-packages  installs what some tests are skipped without (Debian and Ubuntu)
 # make lint           style, types, shell scripts, what Python 3.6 lacks, and the floor of the coverage
