@@ -7,7 +7,9 @@ without that mark a test that does so fails. The marks are in pyproject.toml, wh
 import gc
 import os
 import platform
+import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -110,6 +112,21 @@ def pytest_configure(config):
         sys.addaudithook(quick.audit)
         time.sleep = quick.sleep
         config.pluginmanager.register(quick)
+
+
+@pytest.fixture
+def display():
+    """The name of a virtual display."""
+    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
+        pytest.skip("needs Xvfb and xdotool")
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24"]
+    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        yield ":" + pipe.readline().strip()
+    server.terminate()
+    server.wait()
 
 
 @pytest.hookimpl(tryfirst=True)

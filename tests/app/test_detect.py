@@ -281,21 +281,6 @@ def test_a_disk_that_fills_up(tmp_path):
         subprocess.check_call(["umount", str(disk)])
 
 
-@pytest.fixture
-def display():
-    """The name of a virtual display."""
-    if not (shutil.which("Xvfb") and shutil.which("xdotool")):
-        pytest.skip("needs Xvfb and xdotool")
-    read_end, write_end = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24"]
-    server = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        yield ":" + pipe.readline().strip()
-    server.terminate()
-    server.wait()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["q is pressed", "it is closed"])
 def test_a_window_that_the_user_closes_ends_the_program(display, how):

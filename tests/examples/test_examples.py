@@ -3,11 +3,12 @@
 import csv
 import os
 import runpy
+import subprocess
 import sys
 
 import cv2
 import pytest
-from support.program import CLIP, MODEL, ROOT
+from support.program import MODEL, PATIENCE, ROOT
 
 DEMO = os.path.join(ROOT, "demo.jpg")
 
@@ -38,14 +39,20 @@ def test_folder_to_csv(monkeypatch, tmp_path):
     assert all(float(row["x1"]) < float(row["x2"]) for row in rows)
 
 
-def test_camera_window(monkeypatch):
-    """With the window replaced by a list: what a real one shows is tested with `python -m app.detect --show`."""
-    shown = []
-    monkeypatch.setattr(cv2, "imshow", lambda title, image: shown.append(image.copy()))
-    monkeypatch.setattr(cv2, "waitKey", lambda delay: ord("q") if len(shown) == 50 else -1)
-    run(monkeypatch, "camera_window.py", CLIP)
-    assert len(shown) == 50
-    assert shown[0].shape == (272, 640, 3)
+@pytest.mark.slow
+def test_camera_window(display):
+    """A real window, which closes when q is pressed in it."""
+    env = dict(os.environ, DISPLAY=display, PYTHONPATH=ROOT)
+    command = [sys.executable, os.path.join(ROOT, "examples", "camera_window.py"), "test://320x240@20?live"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "nanoyolo"]
+        window = subprocess.check_output(find, env=env, timeout=PATIENCE).split()[0].decode()
+        subprocess.check_call(["xdotool", "windowfocus", "--sync", window, "key", "q"], env=env)
+        _, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert (process.returncode, err) == (0, "")
 
 
 def test_to_supervision(monkeypatch, tmp_path, capsys):

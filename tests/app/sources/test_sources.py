@@ -298,6 +298,14 @@ def readers():
     return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
 
 
+def test_frames_are_prepared_in_the_thread_that_reads():
+    prepared = []
+    with open_source("test://64x48?frames=3") as source:
+        frames = source.frames(lambda frame: prepared.append((frame.index, threading.current_thread().name)))
+        assert [frame.index for frame in frames if frame is not None] == [0, 1, 2]
+    assert prepared == [(index, "read-ahead") for index in range(3)]
+
+
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_close_half_way_ends_the_thread(taken):
     source = open_source("test://64x48")
