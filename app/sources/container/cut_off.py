@@ -6,6 +6,8 @@ The frame count in the header does not tell: in most containers it is estimated 
 import os
 from typing import BinaryIO, Tuple
 
+MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip")  # the first of a file
+
 
 def is_cut_off(path: str) -> bool:
     """Whether the last bytes of an AVI, MP4, MOV or Matroska file are missing; False for other kinds."""
@@ -16,7 +18,7 @@ def is_cut_off(path: str) -> bool:
             return 8 + int.from_bytes(start[4:8], "little") > length
         if start[:4] == b"\x1a\x45\xdf\xa3":
             return _matroska_end(file) > length
-        if start[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+        if start[4:8] in MP4_BOXES:
             return _mp4_end(file, length) > length
     return False
 

@@ -1,0 +1,102 @@
+"""What all containers say of a film, and the order in which frames are shown."""
+
+import heapq
+import itertools
+from fractions import Fraction
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
+
+import numpy as np
+
+REORDER_DEPTH = 16  # frames that H.264 and HEVC may decode before they show the first of them
+LOOK_AHEAD = 4000  # pieces of a film without a table that are read to count it; a longer one is read while it is played
+MAX_FRAMES = 1 << 24  # of a table: three days at 60 FPS. Beyond that a damaged count would fill the memory
+# The largest deviation of evenly spaced frames, in seconds: clocks of a millisecond round 29.97 FPS to 33 and 34 ms.
+EVEN = 0.002
+CODECS = {
+    "h264": "avc1 avc3 h264 x264 davc vssh dvav dva1",
+    "hevc": "hvc1 hev1 hevc h265 dvh1 dvhe",
+    "av1": "av01",
+    "vp8": "vp80 vp08",
+    "vp9": "vp90 vp09",
+    "vvc": "vvc1 vvi1",
+    "mjpeg": "mjpg jpeg mjpa avrn ijpg dmb1 avdj",
+    "mjpegb": "mjpb",
+    "mpeg4": "mp4v fmp4 xvid divx dx50 mp4s m4s2 3iv2 blz0",
+    "msmpeg4v3": "div3 mp43 div4 div5 div6 col1",
+    "msmpeg4v2": "mp42 div2",
+    "mpeg2video": "mpg2 mp2v m2v1 mx3p mx5p hdv1 hdv2 hdv3 xdv1 xdv2 xdv3 em2v",
+    "mpeg1video": "mpg1 m1v mpeg",
+    "h263": "h263 s263 u263",
+    "prores": "apch apcn apcs apco ap4h ap4x",
+    "dvvideo": "dvsd dvc dvcp dvpp dv5n dv5p dvhd",
+    "ffv1": "ffv1",
+    "huffyuv": "hfyu",
+    "png": "png mpng",
+    "theora": "theo",
+    "rawvideo": "yuy2 yv12 i420 uyvy 2vuy yuvs raw y800 grey",
+    "wmv3": "wmv3",
+    "vc1": "wvc1 vc-1",
+}
+Item = TypeVar("Item")
+Time = TypeVar("Time", float, Tuple[int, int])
+_BY_LETTERS = {letters: codec for codec, kinds in CODECS.items() for letters in kinds.split()}
+
+
+class Track(NamedTuple):
+    """What a container says of its first video track."""
+
+    codec: str  # FFmpeg's name where known ("h264", "mjpeg", ...), else the four letters or the CodecID as they are
+    frames: Optional[int]  # how many it shows, exactly; None where only reading it to the end tells
+    times: Optional[Iterator[float]]  # when each is shown, in seconds, in that order; None where it does not say
+    length: Optional[float]  # when the last frame ends, in seconds; in Matroska the last of all tracks
+    orientation: int  # how it has to be turned to be upright, as EXIF's 1 to 8: 6 is 90 degrees clockwise
+    aspect: Fraction  # width / height of one pixel, 1 where nothing is said
+    variable: bool  # whether the frames are not evenly spaced, as far as that is known without walking the file
+
+
+def codec_of(letters: bytes) -> str:
+    """FFmpeg's name of the codec with these four letters, of MP4, MOV or AVI; the letters themselves if unknown."""
+    text = letters.decode("latin-1")
+    return _BY_LETTERS.get(text.strip(" \0").lower(), text.strip(" \0"))
+
+
+def ratio(numerator: int, denominator: int) -> Fraction:
+    """An aspect; 1 where one of the numbers is missing, or the result is none that a pixel can have."""
+    if numerator <= 0 or denominator <= 0 or not 1 / 64 <= numerator / denominator <= 64:
+        return Fraction(1)
+    return Fraction(numerator, denominator)
+
+
+def in_order(times: Iterable[Time]) -> Iterator[Time]:
+    """Times in the order of decoding, sorted into the order of showing while they come.
+
+    A time: in seconds, or in ticks and with a duration.
+    """
+    waiting: List[Time] = []
+    for time in times:
+        heapq.heappush(waiting, time)
+        if len(waiting) > REORDER_DEPTH:
+            yield heapq.heappop(waiting)
+    while waiting:
+        yield heapq.heappop(waiting)
+
+
+def seconds(ticks: np.ndarray, unit: Fraction) -> Iterator[float]:
+    """Integers (N,) as seconds, made as they are wanted: a list of them would take ten times the memory."""
+    for start in range(0, len(ticks), 1024):
+        for tick in ticks[start : start + 1024].tolist():
+            yield tick * unit.numerator / unit.denominator
+
+
+def is_uneven(ticks: np.ndarray, unit: Fraction) -> bool:
+    """Whether the distances between sorted ticks (N,) int64 differ by more than rounding."""
+    if len(ticks) < 3:
+        return False
+    distances = np.diff(ticks)
+    return int(distances.max() - distances.min()) > max(2.0, EVEN / float(unit))
+
+
+def look_ahead(items: Iterator[Item], limit: int = LOOK_AHEAD) -> Tuple[Iterator[Item], Optional[List[Item]]]:
+    """The items again, and a list of all of them if they are fewer than `limit`, else None."""
+    first = list(itertools.islice(items, limit))
+    return itertools.chain(first, items), first if len(first) < limit else None

@@ -1,0 +1,155 @@
+"""Films that ffmpeg makes: what their containers say must be what ffprobe says, frame by frame."""
+
+import json
+import shutil
+import subprocess
+from fractions import Fraction
+
+import pytest
+
+from app.sources.container import read_track
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="needs ffmpeg and ffprobe"),
+]
+X264 = "-c:v libx264 -preset veryfast"
+PLAIN = X264 + " -bf 0"
+B_FRAMES = X264 + " -bf 3 -g 12 -x264-params b-adapt=0"
+# Frames are left out: 0, 1, 3, 4, 6, 7, 9 ...
+GAPS = "-vf select=mod(n\\,7)-mod(n\\,3)+1 -vsync vfr"
+SOUND = "-c:a aac"
+MJPEG = "-c:v mjpeg -pix_fmt yuvj420p"
+
+
+def ffmpeg(path, options, *, rate="25", seconds=2):
+    """Make a film; with sound if the options say how to encode it."""
+    source = f"-f lavfi -i testsrc=size=64x48:rate={rate}:duration={seconds}"
+    if "-c:a" in options:
+        source = f"-f lavfi -i sine=duration={seconds} {source}"
+    command = f"ffmpeg -v error -y {source} -pix_fmt yuv420p {options}".split()
+    subprocess.run([*command, str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+def copy(source, path, options, before=""):
+    """The same frames in another container, or a part of them."""
+    command = f"ffmpeg -v error -y {before} -i {source} -c copy {options}".split()
+    subprocess.run([*command, str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+def ffprobe(path):
+    """The first video stream, and the times of its frames in seconds."""
+    command = "ffprobe -v quiet -select_streams v:0 -show_streams -show_frames -of json".split()
+    said = json.loads(subprocess.run([*command, str(path)], check=True, stdout=subprocess.PIPE).stdout.decode())
+    return said["streams"][0], [float(frame["best_effort_timestamp_time"]) for frame in said["frames"]]
+
+
+def check(path):
+    """Compare everything with ffprobe, and return the track and its times."""
+    stream, expected = ffprobe(path)
+    track = read_track(str(path))
+    times = list(track.times)
+    assert len(times) == len(expected) > 0
+    assert times == pytest.approx(expected, abs=0.001)
+    assert track.frames in (None, len(expected))
+    if path.suffix not in (".mkv", ".webm"):
+        assert track.frames == len(expected)
+    assert track.codec == stream["codec_name"]
+    aspect = Fraction(stream.get("sample_aspect_ratio", "1:1").replace(":", "/"))
+    assert float(track.aspect) == pytest.approx(float(aspect), rel=0.01)
+    anticlockwise = [data["rotation"] % 360 for data in stream.get("side_data_list", []) if "rotation" in data]
+    assert {1: 0, 6: 270, 3: 180, 8: 90}[track.orientation] == (anticlockwise or [0])[0]
+    return track, times
+
+
+@pytest.mark.parametrize(
+    "suffix, options",
+    [
+        pytest.param(suffix, options, id=f"{suffix}-{name}")
+        for suffix in ("mp4", "mov", "mkv", "3gp", "m4v")
+        for name, options in {
+            "plain": PLAIN,
+            "b": B_FRAMES,
+            "gaps": f"{GAPS} {B_FRAMES}",
+            "sound": f"{SOUND} {B_FRAMES}",
+        }.items()
+        if not (suffix == "3gp" and name == "sound")
+    ]
+    + [
+        pytest.param("mp4", B_FRAMES + " -movflags faststart", id="moov-first"),
+        pytest.param("mp4", B_FRAMES + " -movflags frag_keyframe+empty_moov", id="fragmented"),
+        pytest.param("mp4", B_FRAMES + " -movflags frag_keyframe", id="fragmented-after-table"),
+        pytest.param("mp4", B_FRAMES + " -movflags frag_every_frame+empty_moov", id="fragment-per-frame"),
+        pytest.param("mp4", f"{GAPS} {B_FRAMES} -movflags frag_keyframe+empty_moov", id="fragmented-gaps"),
+        pytest.param("mp4", B_FRAMES + " -movflags cmaf+frag_keyframe", id="cmaf"),
+        pytest.param(
+            "mp4", f"{SOUND} {B_FRAMES} -movflags frag_keyframe+empty_moov+default_base_moof", id="fragmented-sound"
+        ),
+        pytest.param("mp4", B_FRAMES + " -movflags negative_cts_offsets", id="negative-offsets"),
+        pytest.param(
+            "mp4", B_FRAMES + " -movflags negative_cts_offsets+frag_keyframe+empty_moov", id="negative-fragmented"
+        ),
+        pytest.param("mp4", B_FRAMES + " -use_editlist 0", id="no-edit-list"),
+        pytest.param("mp4", "-c:v libx265 -x265-params log-level=none:bframes=4 -preset ultrafast", id="hevc"),
+        pytest.param("mp4", "-c:v mpeg4 -bf 2", id="mpeg4-b"),
+        pytest.param("mov", MJPEG, id="mov-mjpeg"),
+        pytest.param("mov", "-c:v prores -pix_fmt yuv422p10le", id="prores"),
+        pytest.param("avi", MJPEG, id="avi-mjpeg"),
+        pytest.param("avi", "-c:v mpeg4", id="avi-mpeg4"),
+        pytest.param("avi", PLAIN, id="avi-h264"),
+        pytest.param("avi", f"{GAPS} {MJPEG}", id="avi-gaps"),
+        pytest.param("avi", "-c:a pcm_s16le -c:v mpeg4", id="avi-sound"),
+        pytest.param("webm", "-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -b:v 200k", id="vp8-hidden"),
+        pytest.param("webm", "-c:v libvpx-vp9 -auto-alt-ref 1 -lag-in-frames 16 -deadline realtime", id="vp9"),
+        pytest.param("webm", f"{GAPS} -c:v libvpx-vp9 -deadline realtime", id="vp9-gaps"),
+        pytest.param("mkv", MJPEG, id="mkv-mjpeg"),
+        pytest.param("mkv", "-c:v mpeg4 -bf 2", id="mkv-mpeg4-b"),
+        pytest.param("mkv", B_FRAMES + " -live 1 -cluster_time_limit 200", id="mkv-live"),
+        pytest.param("mkv", B_FRAMES + " -allow_raw_vfw 1", id="mkv-h264-b"),
+    ],
+)
+def test_times(tmp_path, suffix, options):
+    check(ffmpeg(tmp_path / f"film.{suffix}", options))
+
+
+@pytest.mark.parametrize("rate", ["30000/1001", "60", "1/2", "12.5"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_rates(tmp_path, suffix, rate):
+    check(ffmpeg(tmp_path / f"film.{suffix}", B_FRAMES if suffix != "avi" else MJPEG, rate=rate, seconds=10))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "avi"])
+@pytest.mark.parametrize("aspect", ["4/3", "1/2", "40/33", "16/11"])
+def test_pixels_that_are_not_square(tmp_path, suffix, aspect):
+    options = B_FRAMES if suffix != "avi" else MJPEG
+    track, _ = check(ffmpeg(tmp_path / f"film.{suffix}", f"-vf setsar={aspect} {options}", seconds=1))
+    assert track.aspect == Fraction(aspect) or suffix != "mp4"
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize("turn, orientation", [(0, 1), (90, 6), (180, 3), (270, 8)])
+def test_turned_films(tmp_path, suffix, turn, orientation):
+    film = ffmpeg(tmp_path / "film.mp4", B_FRAMES, seconds=1)
+    track, _ = check(copy(film, tmp_path / f"turned.{suffix}", f"-metadata:s:v:0 rotate={-turn % 360}"))
+    assert track.orientation == orientation
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "avi"])
+@pytest.mark.parametrize(
+    "before, options",
+    [
+        ("-itsoffset 1.5", ""),
+        ("-ss 0.7", ""),
+        ("-ss 1", "-t 0.5"),
+        ("-ss 0.9", "-copyts"),
+        ("-itsoffset 0.3 -ss 0.5", "-t 1"),
+    ],
+)
+@pytest.mark.parametrize("codec", [PLAIN + " -g 12", B_FRAMES])
+def test_parts_of_films(tmp_path, suffix, before, options, codec):
+    if suffix == "avi" and codec == B_FRAMES:
+        pytest.skip("AVI has no B-frames of H.264")
+    film = ffmpeg(tmp_path / "film.mp4", codec)
+    check(copy(film, tmp_path / f"part.{suffix}", options, before))
