@@ -60,7 +60,7 @@ def heif_facts(data: bytes) -> Facts:
         # The pixels are in `mdat`, or, as of small pictures, in the meta box itself.
         if kind == b"mdat" or (kind == b"meta" and any(box[0] == b"idat" for box in _boxes(data, start + 4, end))):
             damage = None
-        if end > len(data):
+        if end > len(data) and kind in (b"meta", b"mdat"):  # what else is cut may have been appended, and no box
             return width, height, orientation, IN_PICTURE if width else IN_HEADER
     return width, height, orientation, damage
 

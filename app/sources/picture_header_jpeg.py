@@ -5,13 +5,29 @@ in between; any other marker ends a scan. A progressive picture has several scan
 """
 
 import re
+from typing import Iterator, Tuple
 
 from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
 
 MARKER = re.compile(b"\xff+([^\x00\xff])", re.DOTALL)
-SOI, EOI, SOS, APP1 = 0xD8, 0xD9, 0xDA, 0xE1
+EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; between them lie DHT, JPG and DAC
+SEQUENTIAL = (b"\xc0", b"\xc1", b"\xc9")  # baseline, extended, arithmetic
 BARE = frozenset(range(0xD0, 0xDA)) | {0x01}  # markers without a length: RST, SOI, EOI, TEM
+END = b"\xff\xd9"
+
+
+def segments(data: bytes) -> Iterator[Tuple[int, int, int]]:
+    """The code of each marker up to the first scan's, and where its content starts and ends."""
+    end, code = 2, 0
+    while code not in (SOS, EOI):
+        marker = MARKER.search(data, end)  # what is no marker is skipped, as libjpeg does
+        if marker is None:
+            return
+        code, start, end = data[marker.end() - 1], marker.end(), marker.end()
+        if code not in BARE:
+            start, end = start + 2, start + max(2, int.from_bytes(data[start : start + 2], "big"))
+        yield code, start, end
 
 
 def jpeg_facts(data: bytes) -> Facts:
@@ -20,22 +36,18 @@ def jpeg_facts(data: bytes) -> Facts:
     An end anywhere behind it will do: decoders stop at the first, and what cameras append (a second picture, a film)
     has nothing to do with this one. A thumbnail's end lies in a segment before the scan.
     """
-    width, height, orientation, position = 0, 0, 0, 2
-    while True:
-        marker = MARKER.search(data, position)  # what is no marker is skipped, as libjpeg does
-        if marker is None:
-            return width, height, orientation or 1, IN_HEADER
-        code, position = data[marker.end() - 1], marker.end()
-        if code == SOS:
-            damage = None if data.find(b"\xff\xd9", position) >= 0 else IN_PICTURE
-            return width, height, orientation or 1, damage
-        if code == EOI:
-            return width, height, orientation or 1, "holds no picture: ends before the first scan"
-        if code in BARE:
-            continue
-        segment = data[position + 2 : position + int.from_bytes(data[position : position + 2], "big")]
+    width, height, orientation = 0, 0, 0
+    damage = IN_HEADER
+    for code, start, end in segments(data):
         if code in FRAMES and not width:
-            width, height = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
-        elif code == APP1 and not orientation and segment[:4] == b"Exif":
-            orientation = exif_orientation(segment)
-        position += max(2, len(segment) + 2)
+            width = int.from_bytes(data[start + 3 : start + 5], "big")
+            height = int.from_bytes(data[start + 1 : start + 3], "big")
+        elif code == APP1 and not orientation and data[start : start + 4] == b"Exif":
+            orientation = exif_orientation(data[start:end])
+        elif code == SOS and data.find(END, start) >= 0:
+            return width, height, orientation or 1, None
+        elif code == SOS:
+            damage = IN_PICTURE
+        elif code == EOI:
+            damage = "holds no picture: ends before the first scan"
+    return width, height, orientation or 1, damage

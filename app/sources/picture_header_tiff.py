@@ -15,7 +15,6 @@ IN_PICTURE = "cut off: ends in the middle of the picture"
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS, ORIENTATION, SAMPLES = 256, 257, 258, 259, 273, 274, 277
 ROWS_PER_STRIP, STRIP_BYTES, PLANAR, TILES, TILE_BYTES = 278, 279, 284, 324, 325
 NO_COMPRESSION = 1
-ESSENTIAL = (BITS, STRIPS, STRIP_BYTES, TILES, TILE_BYTES)  # of those that may lie outside the directory
 
 LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # struct's letter of each type of whole numbers
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -31,11 +30,12 @@ class Entry(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """The entries of a directory that fit into the file."""
+    """A directory's entries: those whose values lie within the file, and the others."""
 
     order: str  # struct's: "<" or ">"
     entries: List[Entry]
-    lost: bool  # an entry without which there is no picture lies beyond the end of the file
+    beyond: List[Entry]  # those that do not
+    is_cut: bool  # the file ends before the directory does
 
 
 def is_tiff(data: bytes) -> bool:
@@ -58,18 +58,17 @@ def read_directory(data: bytes) -> Optional[Directory]:
     start += struct.calcsize("=" + count_of)
     size = struct.calcsize("=" + entry_of) + inline
     fitting = min(count, (len(data) - start) // size)
-    entries, lost = [], fitting < count
+    entries: List[Entry] = []
+    beyond: List[Entry] = []
     for position in range(start, start + fitting * size, size):
         tag, kind, values = struct.unpack_from(order + entry_of, data, position)
         position += size - inline
         length = SIZES.get(kind, 1) * values
         if length > inline:
             (position,) = struct.unpack_from(order + ("Q" if big else "I"), data, position)
-        if position + length <= len(data):
-            entries.append(Entry(tag, kind, values, position))
-        else:
-            lost = lost or tag in ESSENTIAL
-    return Directory(order, entries, lost)
+        fits = position + length <= len(data)
+        (entries if fits else beyond).append(Entry(tag, kind, values, position))
+    return Directory(order, entries, beyond, fitting < count)
 
 
 def numbers(data: bytes, directory: Directory) -> Dict[int, Entry]:
@@ -115,7 +114,10 @@ def tiff_facts(data: bytes) -> Facts:
     width, height, orientation = first(WIDTH, 0), first(HEIGHT, 0), first(ORIENTATION, 1, 8)
     damage = None
     offsets = entries.get(STRIPS) or entries.get(TILES)
-    if directory.lost:
+    # Of a list that lies beyond the end, a plausible length tells a cut file from a flipped bit, which decoders ignore.
+    plausible = {STRIPS: 0, TILES: 0, BITS: first(SAMPLES, 1)}
+    plausible.update({tag: offsets.number for tag in (STRIP_BYTES, TILE_BYTES) if offsets})
+    if directory.is_cut or any(plausible.get(entry.tag) in (0, entry.number) for entry in directory.beyond):
         damage = "cut off: ends in the middle of the list of its parts"
     elif offsets is not None:
         lengths = entries.get(STRIP_BYTES if offsets.tag == STRIPS else TILE_BYTES)
