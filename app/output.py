@@ -5,7 +5,6 @@ the whole CPU busy that thread would only be in its way, so the main thread does
 that may be slow (a window, a disk) has a worker with a small queue: it delays neither the detection nor another sink.
 """
 
-import queue
 import threading
 import time
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Union
@@ -17,7 +16,7 @@ from app.frame import Frame
 from app.overlay import banner
 from app.sinks import Sink
 from app.sinks.worker import HANG_LIMIT, Delivery, Notice, SinkWorker
-from app.threads import CLOSE_LIMIT, WAIT
+from app.threads import CLOSE_LIMIT, WAIT, Mailbox
 from app.timing import Timing
 
 FRAMES_AHEAD = 2  # frames that inference may be ahead of the output
@@ -76,7 +75,7 @@ class Output:
         self._outage_shown_at = timing.now()
         self._failed = False
         self._threaded = threaded or any(sink.may_block for sink in self._quick)
-        self._queue: "queue.Queue[Optional[Message]]" = queue.Queue(FRAMES_AHEAD)
+        self._mail: Mailbox[Message] = Mailbox(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         if self._threaded:
             self._thread.start()
@@ -104,19 +103,16 @@ class Output:
             if not self._threaded:
                 self._handle(message)
                 return
-            try:
-                self._queue.put(message, timeout=HANG_LIMIT if self._stopped() else WAIT)
+            if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT):
+                self._mail.put(message)
                 return
-            except queue.Full:
-                if self._stopped():
-                    return  # what hangs is reported at the end
+            if self._stopped():
+                return  # what hangs is reported at the end
 
     def _run(self) -> None:
-        while True:
-            message = self._queue.get()
-            if message is None:
-                break
-            if not self._failed:  # after a failure the rest is only taken off the queue
+        while not self._mail.ended:
+            message = self._mail.get()
+            if message is not None and not self._failed:  # after a failure the rest is only taken off the queue
                 try:
                     self._handle(message)
                 except BaseException as error:
@@ -183,10 +179,7 @@ class Output:
             raise self._failures.pop(0)
 
     def _end_thread(self, deadline: float) -> None:
-        try:
-            self._queue.put(None, timeout=self._join_limit)
-        except queue.Full:
-            pass
+        self._mail.close()
         self._thread.join(max(0.0, deadline - time.monotonic()))
         if self._thread.is_alive():
             warn("the output did not finish in time; its thread was abandoned")

@@ -5,11 +5,12 @@ import os
 import sys
 import threading
 from collections import deque
-from typing import Deque, Generic, Optional, TypeVar
+from typing import Deque, Generic, List, Optional, TypeVar
 
 Item = TypeVar("Item")
 
 WAIT = 0.1  # seconds: how often a waiting thread checks whether the program is to stop
+QUEUE_BYTES = 64 << 20  # of images that wait between two threads: three of 4K, but only one of 100 megapixels
 M_ARENA_MAX = -8  # of mallopt(3), in malloc.h
 CLOSE_LIMIT = 0.8  # seconds that a thread has to stop, since the program obeys SIGTERM within two
 
@@ -17,7 +18,8 @@ CLOSE_LIMIT = 0.8  # seconds that a thread has to stop, since the program obeys 
 class Mailbox(Generic[Item]):
     """A queue between two threads that holds the newest `size` items.
 
-    An item put into a full mailbox displaces the oldest, so `put` never blocks.
+    It is also full where its items, by their attribute `nbytes`, take `QUEUE_BYTES` of memory; one item fits always. An
+    item put into a full mailbox displaces the oldest, so `put` never blocks.
     """
 
     def __init__(self, size: int) -> None:
@@ -26,12 +28,14 @@ class Mailbox(Generic[Item]):
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, item: Item) -> Optional[Item]:
-        """Put an item; returns the item that was displaced: the oldest, or this one where the mailbox is closed."""
+    def put(self, item: Item) -> List[Item]:
+        """Put an item; returns the items that were displaced: the oldest, or this one where the mailbox is closed."""
         with self._changed:
             if self._closed:
-                return item
-            displaced = self._items.popleft() if len(self._items) >= self._size else None
+                return [item]
+            displaced = []
+            while not self._has_room():
+                displaced.append(self._items.popleft())
             self._items.append(item)
             self._changed.notify_all()
             return displaced
@@ -39,7 +43,11 @@ class Mailbox(Generic[Item]):
     def wait_for_room(self, seconds: float) -> bool:
         """Wait until there is room, or the mailbox is closed; whether that happened within so many seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._items) < self._size or self._closed, seconds)
+            return self._changed.wait_for(lambda: self._closed or self._has_room(), seconds)
+
+    def _has_room(self) -> bool:
+        held = sum(getattr(item, "nbytes", 0) for item in self._items)
+        return not self._items or (len(self._items) < self._size and held < QUEUE_BYTES)
 
     def get(self, seconds: Optional[float] = None) -> Optional[Item]:
         """The oldest item, waiting for one; None after so many seconds, or where the mailbox is closed and empty."""

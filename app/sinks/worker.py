@@ -26,6 +26,11 @@ class Delivery:
         self._taken_at = 0.0
         self._lock = threading.Lock()
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes of the memory."""
+        return self.canvas.nbytes
+
     def done(self, at: float = 0.0, seconds: float = 0.0) -> None:
         """A sink no longer needs the frame: when it was written, if it was, and how long that took."""
         with self._lock:
@@ -67,10 +72,10 @@ class SinkWorker:
         while self._lossless and isinstance(message, Delivery):
             if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT) or self._stopped():
                 break
-        skipped = self._mail.put(message)
-        if isinstance(skipped, Delivery):
-            self._timing.sink_skipped()
-            skipped.done()
+        for skipped in self._mail.put(message):
+            if isinstance(skipped, Delivery):
+                self._timing.sink_skipped()
+                skipped.done()
 
     def reopen(self) -> None:
         """Reopen the sink before the next frame."""

@@ -1,9 +1,11 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 from support.fakes import LIMIT
 
+from app import threads
 from app.threads import Mailbox
 
 
@@ -24,10 +26,10 @@ def in_a_thread(work):
 @pytest.mark.parametrize(
     "size, pushed_out, left",
     [
-        pytest.param(1, [None, "a", "b", "c"], ["d"], id="one"),
-        pytest.param(2, [None, None, "a", "b"], ["c", "d"], id="two"),
-        pytest.param(4, [None, None, None, None], ["a", "b", "c", "d"], id="just enough"),
-        pytest.param(9, [None, None, None, None], ["a", "b", "c", "d"], id="plenty"),
+        pytest.param(1, [[], ["a"], ["b"], ["c"]], ["d"], id="one"),
+        pytest.param(2, [[], [], ["a"], ["b"]], ["c", "d"], id="two"),
+        pytest.param(4, [[], [], [], []], ["a", "b", "c", "d"], id="just enough"),
+        pytest.param(9, [[], [], [], []], ["a", "b", "c", "d"], id="plenty"),
     ],
 )
 def test_the_newest_stay_in_order(size, pushed_out, left):
@@ -35,6 +37,25 @@ def test_the_newest_stay_in_order(size, pushed_out, left):
     assert [mail.put(item) for item in "abcd"] == pushed_out
     assert [mail.get(0) for _ in left] == left
     assert mail.get(0) is None
+
+
+def image(megabytes):
+    return np.empty(megabytes << 20, np.uint8)
+
+
+def test_the_memory_is_bounded_too(monkeypatch):
+    monkeypatch.setattr(threads, "QUEUE_BYTES", 3 << 20)
+    mail = Mailbox(8)
+    first, second, third, large = image(1), image(1), image(1), image(9)
+    assert [mail.put(item) for item in (first, second)] == [[], []]
+    assert mail.wait_for_room(0)
+    assert mail.put(third) == []
+    assert not mail.wait_for_room(0), "three megabytes are there"
+    assert [item is other for item, other in zip(mail.put(large), (first,))] == [True]
+    assert not mail.wait_for_room(0)
+    assert [mail.get(0) for _ in range(2)][1] is third
+    mail.get(0)
+    assert mail.put(large) == [], "one fits always"
 
 
 def test_get_waits_no_longer_than_it_was_told_to():
@@ -77,7 +98,7 @@ def test_what_is_in_it_outlives_the_end():
     assert not mail.ended
     mail.close()
     assert not mail.ended, "there is something left"
-    assert mail.put("b") == "b", "it takes no more"
+    assert mail.put("b") == ["b"], "it takes no more"
     assert mail.get() == "a"
     assert mail.ended
     assert mail.get() is None, "and at once, though there is no limit"
@@ -103,9 +124,9 @@ def test_nothing_is_lost_silently_between_two_threads(size, waits):
         pushed_out = []
         for number in range(count):
             assert not waits or mail.wait_for_room(LIMIT)
-            pushed_out.append(mail.put(number))
+            pushed_out += mail.put(number)
         mail.close()
-        return [number for number in pushed_out if number is not None]
+        return pushed_out
 
     def take():
         got = []
