@@ -7,6 +7,7 @@ from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.command import Parser, number
 from app.detector import nearest_sizes
+from app.sources.pictures import MOST_PIXELS
 
 DESCRIPTION = "Detect objects in a camera, video or image, and report the measured frame rate."
 DEFAULT_MODEL = "yolov3-tiny"
@@ -51,12 +52,16 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SOURCE",
         default="0",
         help="camera number or /dev/..., csi://0?flip=2, rtsp://user:password@host/path, http://host/video.mjpg, "
-        "gst://PIPELINE; video file; image, folder or glob of images; test://640x480@30?frames=300 (default: 0)",
+        "gst://PIPELINE; video or image, a folder or glob of either; - or a named pipe; test://640x480@30?frames=300 "
+        "(default: 0)",
     )
     source.add_argument("--width", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
     source.add_argument("--height", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
     source.add_argument(
-        "--fps", type=rate, metavar="RATE", help="frames per second to keep (default: as fast as the source)"
+        "--fps",
+        type=rate,
+        metavar="RATE",
+        help="frames per second to keep, and of a recording of images (default: as fast as the source, and 25)",
     )
     source.add_argument("--wait", action="store_true", help="keep trying if the camera is not there at the start")
     source.add_argument(
@@ -64,6 +69,13 @@ def make_parser() -> argparse.ArgumentParser:
         type=attempts,
         metavar="N",
         help="give up on a camera after N failures in a row (default: never)",
+    )
+    source.add_argument(
+        "--max-megapixels",
+        type=number(int, 1, 100000, "a limit"),
+        metavar="N",
+        default=MOST_PIXELS // 10**6,
+        help="larger images are decoded at a smaller scale (JPEG) or refused (default: %(default)s)",
     )
     source.add_argument("--loop", action="store_true", help="restart a file at its end")
     source.add_argument(

@@ -89,7 +89,9 @@ def detect(args: argparse.Namespace) -> None:
     with Stop() as stop, ExitStack() as stack:
         card = read_card(model)
         class_numbers(args.classes or [], card.labels)  # both before a camera is opened
-        source = stack.enter_context(open_source(args.cam, camera, loop=args.loop))
+        source = stack.enter_context(
+            open_source(args.cam, camera, loop=args.loop, most_pixels=10**6 * args.max_megapixels)
+        )
         protect_inputs(args, [*source.files, model, card_path(model)])
         detector = stack.enter_context(
             load_detector(
@@ -135,6 +137,8 @@ def summary(fields: Dict[str, Any]) -> str:
     labels = ", ".join(f"{count} {label}" for label, count in found["by_label"].items())
     height, width = fields["input"]
     losses = [f"{fields['dropped']} dropped"]
+    if fields["undecoded"]:
+        losses.append(f"{fields['undecoded']} could not be decoded")
     if fields["sink_dropped"]:
         losses.append(f"{fields['sink_dropped']} skipped by slow outputs")
     if fields["reconnects"]:

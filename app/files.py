@@ -8,7 +8,10 @@ from typing import Iterable, Iterator, Optional, Tuple
 
 from app.errors import OutputError, UsageError
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+# Not every OpenCV decodes all of them: see sources/pictures.py.
+IMAGE_SUFFIXES = tuple(
+    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .gif .avif .heic .heif .jxl".split()
+)
 
 
 def is_image(path: str) -> bool:

@@ -1,6 +1,6 @@
 """What a source delivers: frames, each with the record of what happened to it."""
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -14,19 +14,34 @@ NOTHING = Detections.empty()
 class Frame:
     """One captured image, and what becomes of it on its way.
 
-    image: (height, width, 3) uint8, BGR, owned by the frame's holder: the overlay draws on it.
-    name: the file name of a still image, else empty.
+    image: (height, width, 3) uint8, BGR, upright, of square pixels; its holder owns it: the overlay draws on it.
+    index: its number in the source, from 0. A gap is a frame that was dropped, or could not be decoded.
+    time: seconds from the start of the film at which it is shown; of a live source, from the first frame handed out.
+    name: its file, relative to the folder that is the source; of a single image its name; else empty.
+    size: width and height in pixels of the file, of which a huge one is decoded smaller; else those of the image.
     times: when it was captured, and what each stage took.
     letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
     outputs: the network's raw heads; by `infer`, until they are decoded.
     detections: what was found; by `postprocess`.
     """
 
-    __slots__ = ("image", "name", "times", "letterbox", "tensor", "outputs", "detections")
+    __slots__ = ("image", "index", "time", "name", "size", "times", "letterbox", "tensor", "outputs", "detections")
 
-    def __init__(self, image: np.ndarray, index: int = 0, captured_at: float = 0.0, name: str = "") -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        index: int = 0,
+        captured_at: float = 0.0,
+        name: str = "",
+        *,
+        time: float = 0.0,
+        size: Optional[Tuple[int, int]] = None,
+    ) -> None:
         self.image = image
+        self.index = index
+        self.time = time
         self.name = name
+        self.size = size or (image.shape[1], image.shape[0])
         self.times = FrameTimes(index, captured_at)
         self.letterbox: Optional[Letterbox] = None
         self.tensor: Optional[np.ndarray] = None
@@ -34,9 +49,9 @@ class Frame:
         self.detections = NOTHING
 
     @property
-    def index(self) -> int:
-        """The number of this frame among all that were captured, from 0; a gap is a dropped frame."""
-        return self.times.index
+    def nbytes(self) -> int:
+        """What it takes of the memory: the image, without which the rest is small."""
+        return self.image.nbytes
 
     @property
     def captured_at(self) -> float:
@@ -50,8 +65,10 @@ class Source:
     A live source drops frames that are not taken in time; any other loses none.
 
     name: for people, without passwords. fps: nominal rate, None if there is none. count: number of frames, None
-    where it is unknown. files: the files that are read, which no output may overwrite.
-    captured: frames captured so far, including dropped ones.
+    where it is unknown. length: seconds from the start of a film to its end, None where it is unknown. files: the files
+    that are read, which no output may overwrite.
+    captured: frames captured so far, including dropped ones. undecoded: those that could not be decoded, not counted
+    in `captured`.
     outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.
     """
 
@@ -60,7 +77,9 @@ class Source:
     live = False
     fps: Optional[float] = None
     count: Optional[int] = None
+    length: Optional[float] = None
     captured = 0
+    undecoded = 0
     outage: Optional[str] = None
     reconnects = 0
 

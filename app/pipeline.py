@@ -142,6 +142,7 @@ class Pipeline:
         fields.update(
             captured=captured,
             dropped=captured - self.timing.frames,
+            undecoded=self.source.undecoded,
             reconnects=self.source.reconnects,
             detections=self.tally.report(),
             model=self.detector.card.name,

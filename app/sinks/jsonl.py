@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from typing import Any, Optional
+import time
+from typing import Any, Dict
 
 import numpy as np
 
@@ -30,28 +31,28 @@ class JsonLinesSink(Sink):
         self._append = append
         self._file: Any = None
         self.may_block = path == "-" or (os.path.exists(path) and not os.path.isfile(path))  # a pipe without a reader
-        self._start: Optional[float] = None
+        self._start = time.monotonic()
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
-        if self._start is None:
-            self._start = frame.captured_at
-        line = json.dumps(
-            {
-                "frame": frame.index,
-                "t": round(frame.captured_at - self._start, 4),
-                "size": [frame.image.shape[1], frame.image.shape[0]],
-                "detections": [
-                    {
-                        "label": found.label,
-                        "class": found.class_id,
-                        "score": round(found.score, 4),
-                        "box": [round(side, 2) for side in found.box],
-                    }
-                    for found in detections
-                ],
-            }
+        fields: Dict[str, Any] = {"frame": frame.index}
+        if frame.name:
+            fields["file"] = frame.name
+        scale = frame.size[0] / frame.image.shape[1], frame.size[1] / frame.image.shape[0]
+        fields.update(
+            t=round(frame.time, 4),
+            processed=round(time.monotonic() - self._start, 4),
+            size=list(frame.size),
+            detections=[
+                {
+                    "label": found.label,
+                    "class": found.class_id,
+                    "score": round(found.score, 4),
+                    "box": [round(side * factor, 2) for side, factor in zip(found.box, scale * 2)],
+                }
+                for found in detections
+            ],
         )
-        self._write_line(line.encode() + b"\n")
+        self._write_line(json.dumps(fields).encode() + b"\n")
 
     def _write_line(self, line: bytes) -> None:
         try:

@@ -75,12 +75,12 @@ class MatroskaWriter:
             self._cluster, self._cluster_time = place, time
             self._remember(time, place)
 
-    def close(self) -> None:
+    def close(self, length: Optional[float] = None) -> None:
         """Finish the file: the index of times, the duration, the sizes. A second call does nothing.
 
-        The last frame lasts 1 / fps, or without fps as long as the mean of the others. Raises OSError for a failing
-        disk, but not for a full one: all frames are there, and only the index is left out, without which seeking is
-        slower. The rest overwrites bytes that the file already has.
+        length: when the last frame ends, in seconds, if that is known; else it lasts 1 / fps, or without fps as long as
+        the mean of the others. Raises OSError for a failing disk, but not for a full one: all frames are there, only
+        the index is left out, without which seeking is slower. The rest overwrites bytes that the file already has.
         """
         if self._closed:
             return
@@ -95,6 +95,8 @@ class MatroskaWriter:
                 self._put_if_room(self._segment, element(SEEK_HEAD, *(self._seek(*place) for place in places)))
             mean = (self._time - self._cues[0][0]) / max(1, self._frames - 1)
             duration = self._time + (1000 / self._fps if self._fps else max(1.0, mean))
+            if length is not None and 1000 * length > self._time:
+                duration = 1000 * length
             self._put_if_room(self._tracks - DURATION_BYTES, element(DURATION, float(duration)))
         self._put_if_room(self._segment - len(UNKNOWN), _size(self._end - self._segment, len(UNKNOWN)))
 

@@ -29,16 +29,17 @@ def open_recording(
 ) -> Sink:
     """The sink for `--save`: a video, an image, or for a source of images a folder.
 
-    A file plays at the rate at which it was filmed, whatever the speed of detection; a camera, by the clock. fps: the
-    nominal rate of a camera, if it was configured. frames: how many will come, None if unknown. keep: keep an existing
+    Frames play at the times at which they were filmed, whatever the speed of detection. fps: the rate of images, or the
+    nominal one of a camera, if it was configured. frames: how many will come, None if unknown. keep: keep an existing
     recording, and give this one another name. Raises UsageError when the name does not fit the source, OutputError when
     it cannot be written.
     """
     stem, suffix = os.path.splitext(path)
     live, stills = source.live, source.fps is None and not source.live
-    rate = (fps if live else None) or source.fps
+    rate = (fps if live or stills else None) or source.fps
     if suffix.lower() == ".mkv":
-        return MatroskaSink(path, rate, by_clock=live, keep=keep)
+        whole = source.length is not None and frames == source.count
+        return MatroskaSink(path, rate, live=live, length=source.length if whole else None, keep=keep)
     if suffix.lower() in CODECS:
         if live:
             raise UsageError(
@@ -64,19 +65,28 @@ class MatroskaSink(Sink):
     queue_size = DISK_QUEUE
     lossless = True
 
-    def __init__(self, path: str, fps: Optional[float], *, by_clock: bool, keep: bool = False) -> None:
-        """fps: nominal rate. by_clock: frames play at the times at which they were captured, not at that rate.
-
-        keep: see open_recording. Raises OutputError when the file cannot be written there.
+    def __init__(
+        self,
+        path: str,
+        fps: Optional[float],
+        *,
+        live: bool,
+        length: Optional[float] = None,
+        keep: bool = False,
+    ) -> None:
+        """fps: nominal rate. live: it begins with its first frame, and not where the film does. length: in seconds, of
+        a film that is recorded as a whole. keep: see open_recording. Raises OutputError when the file cannot be written
+        there.
         """
         check_writable(path)
         self.name = self._path = path
         self._fps = fps
-        self._by_clock = by_clock
+        self._live = live
+        self._length = length
         self._keep = keep
         self._size = (0, 0)
         self._frames = 0
-        self._start = 0.0
+        self._times = Times(live)
         self._file: Optional[BinaryIO] = None
         self._writer: Optional[MatroskaWriter] = None
 
@@ -88,14 +98,12 @@ class MatroskaSink(Sink):
             if self._writer is None:
                 self._open(frame, canvas)
             assert self._writer is not None
-            elapsed = frame.captured_at - self._start
-            seconds = elapsed if self._by_clock else self._frames / (self._fps or DEFAULT_FPS)
-            self._writer.write(data, seconds)
+            self._writer.write(data, self._times.next(frame.time))
         self._frames += 1
 
     def _open(self, frame: Frame, canvas: np.ndarray) -> None:
         self._size = (canvas.shape[1], canvas.shape[0])
-        self._start = frame.captured_at
+        self._times = Times(self._live)
         self._frames = 0
         path = free_name(self._path) if self._keep else self._path
         if path != self._path:
@@ -113,7 +121,7 @@ class MatroskaSink(Sink):
         writer, file, self._writer, self._file = self._writer, self._file, None, None
         with self._reporting():
             if writer is not None:
-                writer.close()
+                writer.close(self._length)
         if file is not None:
             file.close()
             if not self._frames:
@@ -127,6 +135,26 @@ class MatroskaSink(Sink):
             if error.errno == errno.ENOSPC:
                 raise OutputError(f"{self.name}: the disk is full; the recording ends here") from error
             raise OutputError(f"{self.name}: cannot write to it: {error.strerror}") from error
+
+
+class Times:
+    """When each frame of a recording plays: at its time in the film, and after the frames of the films before it."""
+
+    def __init__(self, live: bool) -> None:
+        """live: the first frame plays at 0, whatever its time."""
+        self._offset: Optional[float] = None if live else 0.0
+        self._last = self._step = 0.0
+
+    def next(self, time: float) -> float:
+        """When the next frame plays, in seconds. time: in its film, which may have started again."""
+        if self._offset is None:
+            self._offset = -time
+        seconds = time + self._offset
+        if seconds < self._last:
+            self._offset = self._last + self._step - time
+            seconds = time + self._offset
+        self._step, self._last = seconds - self._last, seconds
+        return seconds
 
 
 def free_name(path: str) -> str:
@@ -154,6 +182,8 @@ class VideoSink(Sink):
             raise OutputError(str(error)) from error
         self.name = self._path = path
         self._fps = fps
+        self._times = Times(False)
+        self._told = False
         self._keep = False
         self._writer: Optional["cv2.VideoWriter"] = None
         self._size = (0, 0)
@@ -168,8 +198,19 @@ class VideoSink(Sink):
         # OpenCV's writer reports nothing when the disk is full.
         if _free_bytes(self.name) < DISK_RESERVE + INDEX_ENTRY * self._frames:
             raise OutputError(f"{self.name}: the disk is full; the recording ends here")
+        self._compare(self._times.next(frame.time))
         self._writer.write(canvas)
         self._frames += 1
+
+    def _compare(self, seconds: float) -> None:
+        """Say once if a frame does not play when it should: OpenCV writes evenly spaced frames only."""
+        if not self._told and abs(seconds - self._frames / self._fps) > 1 / self._fps:
+            self._told = True
+            stem = os.path.splitext(self._path)[0]
+            warn(
+                f"{self.name}: plays at an even {self._fps:.4g} FPS, unlike the film, whose frames are not evenly "
+                f"spaced; to keep their times, record as Matroska: --save {stem}.mkv"
+            )
 
     def reopen(self) -> None:
         self._keep = self._keep or self._writer is not None
@@ -195,7 +236,7 @@ class VideoSink(Sink):
     def _open(self, width: int, height: int) -> "cv2.VideoWriter":
         # Encoders take even sides only.
         self._size = (max(2, width // 2 * 2), max(2, height // 2 * 2))
-        self._frames = 0
+        self._frames, self._times = 0, Times(False)
         self.name = free_name(self._path) if self._keep else self._path
         code = CODECS[os.path.splitext(self.name)[1].lower()]
         if _free_bytes(self.name) < DISK_RESERVE:

@@ -1,38 +1,48 @@
-"""Opens sources: files are read ahead by a thread here, live sources are in `camera.py`.
+"""Opens sources: files are read ahead by a thread, see `readahead.py`; live sources are in `camera.py`.
 
 0  /dev/video0  csi://0  rtsp://...  http://...  gst://...     live
-street.mp4                          a video file
-dog.jpg  photos/  'photos/*.png'    an image, all images of a folder, those that match
+street.mp4  http://host/street.mp4                  a video file, here or on a server that tells its length
+-  a named pipe                                     a video or images through a pipe
+dog.jpg  photos/  'photos/*.png'                    an image, all images of a folder, those that match
+films/  'films/*.mp4'                               videos, one after the other
 test://640x480@30?frames=300        moving shapes, at the size, nominal rate and length given
 test://640x480@30?live              the same as from a camera, at that rate, whether or not anybody takes them
+
+A source is what it is, not what its name looks like: only a device of a video driver is a camera.
 """
 
-import glob
 import os
-import queue
 import re
-import threading
-import time
-from typing import Callable, Iterator, List, Optional, Sequence, Union
+import stat
+from typing import Iterator, Union
 
 from app.address import STREAMS, redacted, scheme
 from app.errors import SourceError, warn
-from app.files import IMAGE_SUFFIXES, is_image
 from app.frame import Frame, Source
 from app.sources.camera import Camera
 from app.sources.capture import CameraOptions, Shapes, find_device
-from app.sources.readers import Images, probe_video, read_images, read_video, synthesise
-from app.threads import CLOSE_LIMIT, WAIT, yield_to_inference
+from app.sources.film import STDIN, Film
+from app.sources.folder import is_film, open_files
+from app.sources.pictures import MOST_PIXELS
+from app.sources.readahead import ReadAhead
+from app.sources.shapes import synthesise
 
 __all__ = ["CameraOptions", "open_source"]
 
 LIVE = STREAMS + ("csi", "gst")
-READ_AHEAD = 3  # frames decoded before the loop asks for them
+VIDEO_DRIVER = 81  # the major number of Linux' video devices
 
 
-def open_source(uri: Union[str, int], camera: CameraOptions = CameraOptions(), *, loop: bool = False) -> Source:
+def open_source(
+    uri: Union[str, int],
+    camera: CameraOptions = CameraOptions(),
+    *,
+    loop: bool = False,
+    most_pixels: int = MOST_PIXELS,
+) -> Source:
     """Open what `uri` names, or the USB camera of that number. camera: what to request from a live source, and how
-    long to keep trying. loop: start a file again at its end.
+    long to keep trying; its `fps` is also how many images of a folder make a second. loop: start a file again at its
+    end. most_pixels: of an image that is decoded in full.
 
         with open_source("street.mp4") as source:
             for frame in source:
@@ -42,123 +52,70 @@ def open_source(uri: Union[str, int], camera: CameraOptions = CameraOptions(), *
     while iterating.
     """
     uri = str(uri)
-    if uri.isdigit() or uri.startswith("/dev/") or scheme(uri) in LIVE:
+    if scheme(uri) in ("http", "https") and is_film(uri.split("?")[0]):
+        film = _film_on_a_server(uri, loop)
+        if film is not None:
+            return film
+    if _is_live(uri):
         return Camera(find_device(uri, camera), camera)
     if camera.width or camera.height:
         warn(f"--width and --height only apply to cameras; {redacted(uri)} keeps its own size")
     if uri.startswith("test://"):
         return _open_synthetic(uri, camera, loop)
-    if "://" in uri:
+    if "://" in uri and not os.path.exists(uri):
         raise SourceError(
             f"{redacted(uri)}: this kind of source is not supported; use 0, /dev/video0, csi://, rtsp://, http://, "
-            "gst://, a file, a folder or test://"
+            "gst://, a file, a folder, - or test://"
         )
-    if os.path.isdir(uri):
-        paths = [os.path.join(uri, name) for name in os.listdir(uri) if is_image(name)]
-        return _open_images(uri, paths, loop)
-    if not os.path.exists(uri) and glob.has_magic(uri):
-        return _open_images(uri, [path for path in glob.glob(uri) if is_image(path)], loop)
-    if not os.path.exists(uri):
-        raise SourceError(f"{redacted(uri)}: no such file, folder or camera")
-    if is_image(uri):
-        return _open_images(uri, [uri], loop)
-    return _open_video(uri, loop)
+    path = "/dev/stdin" if uri == "-" else uri
+    if _is_pipe(path):
+        return _open_pipe(uri, path, loop)
+    return open_files(path, loop=loop, fps=camera.fps, most_pixels=most_pixels)
 
 
-class ReadAhead(Source):
-    """A source that can wait: a thread decodes a few frames ahead, and none is lost.
+def _is_live(uri: str) -> bool:
+    """Whether a camera or a stream is meant. Raises SourceError for any other device."""
+    if scheme(uri) in LIVE:
+        return True
+    if re.match("[0-9]+$", uri):
+        return os.path.exists("/dev/video" + uri) or not os.path.exists(uri)
+    try:
+        status = os.stat(uri)
+    except OSError:
+        return uri.startswith(("/dev/video", "/dev/v4l/"))  # it may still come
+    if stat.S_ISCHR(status.st_mode) and os.major(status.st_rdev) != VIDEO_DRIVER:
+        raise SourceError(f"{uri}: a device, but not a camera; cameras are /dev/video0, /dev/video1, ...")
+    if stat.S_ISBLK(status.st_mode):
+        raise SourceError(f"{uri}: a disk, not a camera; mount it, and name a file or a folder on it")
+    return stat.S_ISCHR(status.st_mode)
 
-    A frame counts as captured when the loop takes it: how long it lay ready says nothing about the program's speed.
-    """
 
-    def __init__(
-        self,
-        name: str,
-        read: Callable[[], Images],
-        *,
-        loop: bool,
-        fps: Optional[float] = None,
-        count: Optional[int] = None,
-        files: Sequence[str] = (),
-    ) -> None:
-        """read: yields the images from the first on; called in the thread, again for each turn of `loop`."""
-        self.name = name
-        self.files = files
-        self.fps = fps
-        self.count = None if loop else count
-        self._read = read
-        self._loop = loop
-        self._queue: "queue.Queue[Union[Frame, BaseException, None]]" = queue.Queue(READ_AHEAD)
-        self._closed = threading.Event()
-        self._thread: Optional[threading.Thread] = None
-
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, args=[prepare], name="read-ahead", daemon=True)
-            self._thread.start()
-        return self._take()
-
-    def _take(self) -> Iterator[Optional[Frame]]:
-        while not self._closed.is_set():
-            try:
-                item = self._queue.get(timeout=WAIT)
-            except queue.Empty:
-                yield None
-                continue
-            if not isinstance(item, Frame):
-                self._queue.put(item)  # for whoever iterates once more
-                if item is None:
-                    return
-                raise item
-            item.times.captured_at = time.monotonic()
-            self.captured += 1
-            yield item
-
-    def close(self) -> None:
-        self._closed.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_LIMIT)
-            if self._thread.is_alive():
-                warn(f"{self.name}: the reading thread did not stop in time and was abandoned")
-
-    def _run(self, prepare: Optional[Callable[[Frame], None]]) -> None:
-        try:
-            yield_to_inference()
-            turn, index = True, 0
-            while turn:
-                turn = False
-                for image, name in self._read():
-                    frame = Frame(image, index, name=name)
-                    if prepare is not None:
-                        prepare(frame)
-                    if not self._put(frame):
-                        return
-                    turn = self._loop
-                    index += 1
-            self._put(None)
-        except BaseException as error:  # handed to the loop, which raises it in the main thread
-            self._put(error)
-
-    def _put(self, item: Union[Frame, BaseException, None]) -> bool:
-        while not self._closed.is_set():
-            try:
-                self._queue.put(item, timeout=WAIT)
-                return True
-            except queue.Full:
-                pass
+def _is_pipe(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
         return False
+    if path == "/dev/stdin" and stat.S_ISCHR(mode):
+        raise SourceError("-: nothing is piped to standard input; try: cat street.ts | python -m app.detect --cam -")
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _open_video(path: str, loop: bool) -> Source:
-    fps, count = probe_video(path)
-    return ReadAhead(path, lambda: read_video(path, count), loop=loop, fps=fps, count=count, files=[path])
+def _open_pipe(uri: str, path: str, loop: bool) -> Source:
+    if loop:
+        raise SourceError(f"{uri}: a pipe can be read only once, not with --loop")
+    film = Film(STDIN if path == "/dev/stdin" else path, pipe=True)
+    return ReadAhead("standard input" if uri == "-" else uri, film.read, loop=False)
 
 
-def _open_images(name: str, paths: List[str], loop: bool) -> Source:
-    if not paths:
-        raise SourceError(f"{name}: no images found ({' '.join(IMAGE_SUFFIXES)})")
-    paths = sorted(paths)
-    return ReadAhead(name, lambda: read_images(name, paths), loop=loop, count=len(paths), files=paths)
+def _film_on_a_server(uri: str, loop: bool) -> "Union[Source, None]":
+    """A film over HTTP whose server tells its length; None where it is a stream, or cannot be opened."""
+    try:
+        film = Film(uri)
+    except SourceError:
+        return None
+    if film.count is None:
+        return None
+    return ReadAhead(redacted(uri), film.read, loop=loop, fps=film.fps, count=film.count)
 
 
 def _open_synthetic(uri: str, camera: CameraOptions, loop: bool) -> Source:
@@ -171,4 +128,8 @@ def _open_synthetic(uri: str, camera: CameraOptions, loop: bool) -> Source:
     if match.group(5):
         return Camera(Shapes(uri, width, height, fps), camera)
     count = int(match.group(4) or 0) or None
-    return ReadAhead(uri, lambda: synthesise(width, height, count), loop=loop, fps=fps, count=count)
+
+    def read() -> Iterator[Frame]:
+        return (Frame(image, time=index / fps) for index, image in enumerate(synthesise(width, height, count)))
+
+    return ReadAhead(uri, read, loop=loop, fps=fps, count=count, length=None if count is None else count / fps)

@@ -51,6 +51,7 @@ class Camera(Source):
         self._current: Optional[Connection] = None  # the one that delivers images
         self._last_frame = now()
         self._last_image: Optional[np.ndarray] = None
+        self._zero: Optional[float] = None  # when the first frame that was handed out was captured
         self._connected = False  # ever
         self._note: Optional[str] = None  # what the device delivers, as last reported
         self._failures = 0  # in a row
@@ -71,6 +72,9 @@ class Camera(Source):
             frame = self._mail.get(WAIT)
             if frame is None:
                 self._supervise()
+            else:
+                self._zero = frame.captured_at if self._zero is None else self._zero
+                frame.time = frame.captured_at - self._zero
             yield frame
 
     @property
@@ -168,7 +172,7 @@ class Camera(Source):
         elif len(self._connections) >= MOST_CONNECTIONS:
             self._failed(f"{MOST_CONNECTIONS} attempts hang in the driver", now)
         else:
-            connection = Connection(self._device, self._deliver, self._last_image, self._now)
+            connection = Connection(self._device, self._deliver, self._lost, self._last_image, self._now)
             with self._lock:
                 self._connections.append(connection)
             connection.thread.start()
@@ -187,6 +191,12 @@ class Camera(Source):
         if self._prepare is not None:
             self._prepare(frame)
         self._mail.put(frame)
+
+    def _lost(self, count: int) -> None:
+        """Count images that came, but could not be decoded."""
+        if not self.undecoded:
+            warn(f"{self.name}: an image cannot be decoded and is left out; the report counts them")
+        self.undecoded += count
 
     def _begin(self, connection: Connection, now: float) -> None:
         """A connection delivers its first image, or one after an outage: it is the camera now."""

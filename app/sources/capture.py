@@ -11,7 +11,7 @@ import numpy as np
 from app.address import STREAMS, redacted, scheme, why_no_video
 from app.errors import SourceError, warn
 from app.sources import gstreamer
-from app.sources.readers import synthesise
+from app.sources.shapes import synthesise
 from app.timing.pacing import Pacer
 
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
@@ -197,6 +197,12 @@ class Stream(Device):
         capture = cv2.VideoCapture(self._uri, cv2.CAP_FFMPEG, *([settings] if settings else []))
         if not capture.isOpened():
             raise SourceError(why_no_video(self._uri))
+        count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if scheme(self._uri).startswith("http") else 0
+        if count > 0:
+            capture.release()
+            raise SourceError(
+                f"a film of {count} frames, not a live stream; download it, and name the file: --cam FILE"
+            )
         return capture
 
 
@@ -216,7 +222,7 @@ class Shapes(Device):
     def read(self) -> Tuple[bool, np.ndarray]:
         """Like cv2.VideoCapture.read()."""
         self._pacer.wait()
-        return True, next(self._images)[0]
+        return True, next(self._images)
 
     def release(self) -> None:
         """Nothing is held."""

@@ -30,7 +30,7 @@ needs_data = pytest.mark.skipif(not os.path.isdir(SHARED), reason="../shared/dat
     "count, phrases", [(1, ["1 frame in", "1 reconnection\n", "1 detection:"]), (2, ["2 frames", "2 reconnections"])]
 )
 def test_the_summary_counts_in_english(count, phrases):
-    fields = {"frames": count, "reconnects": count, "dropped": 0, "sink_dropped": 0, "duration_s": 1.0}
+    fields = {"frames": count, "reconnects": count, "dropped": 0, "undecoded": 0, "sink_dropped": 0, "duration_s": 1.0}
     fields.update(fps={"real": None, "configured": None}, latency_ms={"p50": 1.0, "p95": 1.0}, stages_ms={})
     fields.update(
         model="small", backend="fake", input=(64, 64), detections={"count": count, "by_label": {"car": count}}
@@ -52,9 +52,10 @@ def test_a_clip_to_its_end(tmp_path):
     found = lines_of(lines)
     assert [line["frame"] for line in found] == list(range(250))
     assert found[0]["t"] == 0
-    assert all(one["t"] < two["t"] for one, two in zip(found, found[1:]))
+    assert [line["t"] for line in found] == [pytest.approx(index / 25, abs=1e-3) for index in range(250)]
+    assert all(one["processed"] < two["processed"] for one, two in zip(found, found[1:]))
     for line in found:
-        assert set(line) == {"frame", "t", "size", "detections"}
+        assert set(line) == {"frame", "t", "processed", "size", "detections"}
         assert line["size"] == [640, 272]
         scores = [detection["score"] for detection in line["detections"]]
         assert scores == sorted(scores, reverse=True)
@@ -67,8 +68,8 @@ def test_a_clip_to_its_end(tmp_path):
     fields = json.loads(report.read_text())
     assert fields["kind"] == "detect"
     assert set(fields) == {
-        "kind", "frames", "duration_s", "fps", "captured", "dropped", "sink_dropped", "reconnects", "stages_ms",
-        "latency_ms", "detections",
+        "kind", "frames", "duration_s", "fps", "captured", "dropped", "undecoded", "sink_dropped", "reconnects",
+        "stages_ms", "latency_ms", "detections",
         "model", "backend", "input", "source", "version",
     }  # fmt: skip
     assert (fields["frames"], fields["dropped"], fields["input"]) == (250, 0, [96, 160])
@@ -192,7 +193,7 @@ BAD_INPUT = [
     (["--cam", "{bad}/empty.mp4"], 3, "empty"),
     (["--cam", "{bad}/text.mp4"], 3, "not a video"),
     (["--cam", "{bad}/truncated.mp4"], 3, "truncated.mp4"),
-    (["--cam", "{bad}/broken.jpg"], 3, "not an image"),
+    (["--cam", "{bad}/broken.jpg"], 3, "damaged: cut off"),
     (["--cam", "{bad}/no-images"], 3, "no images"),
     (["--cam", "{bad}/*.png"], 3, "no images"),
     (["--cam", "test://nonsense"], 3, "test://640x480"),
@@ -365,8 +366,8 @@ def test_images_of_one_name_from_two_folders(tmp_path):
     out = tmp_path / "out"
     code, _, err = detect("--cam", tmp_path / "*" / "1.pgm", "--size", 64, "--save", out, "--no-show")
     assert code == 0, err
-    assert sorted(os.listdir(str(out))) == ["1-1.png", "1.png"]
-    assert [cv2.imread(str(out / name))[0, 0, 0] for name in ("1.png", "1-1.png")] == [10, 20]
+    assert sorted(os.listdir(str(out))) == ["one", "two"]
+    assert [cv2.imread(str(out / name))[0, 0, 0] for name in ("one/1.png", "two/1.png")] == [10, 20]
 
 
 @pytest.mark.slow

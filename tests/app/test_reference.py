@@ -16,7 +16,7 @@ from app.boxes import clip, iou, nms
 from app.detections import Detections
 from app.letterbox import Letterbox
 from app.modelcard import find_model, read_card
-from app.sources.readers import read_image
+from app.sources.pictures import read_picture
 from app.yolo import decode
 
 COCO = os.path.join(SHARED, "coco-val64")
@@ -59,7 +59,7 @@ def test_reference_detections_are_met(backend, size, least):
     with open(os.path.join(COCO, "darknet-{}.json".format(size))) as file:
         references = [reference for reference in json.load(file) if reference["score"] >= 0.3]
     found = {
-        int(name[:-4]): find(backend, card, read_image(os.path.join(COCO, "images", name)), size, 0.2)
+        int(name[:-4]): find(backend, card, read_picture(os.path.join(COCO, "images", name)).image, size, 0.2)
         for name in os.listdir(os.path.join(COCO, "images"))
     }
     met = [is_met(reference, found[reference["image_id"]]) for reference in references]

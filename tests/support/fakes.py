@@ -26,6 +26,8 @@ class FakeClock:
 class FakeVideoCapture:
     """A camera that gives a frame when the test says so. What cv2.VideoCapture has and this has not, raises."""
 
+    _END = (False, None)
+
     def __init__(self, device, api):
         assert api == cv2.CAP_V4L2
         self.device = device
@@ -58,7 +60,7 @@ class FakeVideoCapture:
         assert not self.released, "read() after release()"
         self._reads.release()
         item = self._frames.get(timeout=LIMIT)
-        if self._free.is_set():
+        if self._free.is_set() or item is self._END:
             self._frames.put(item)
         if isinstance(item, Exception):
             raise item
@@ -88,8 +90,8 @@ class FakeVideoCapture:
         self._frames.put(cv2.error("corrupt"))
 
     def fail(self):
-        """Be unplugged."""
-        self._frames.put((False, None))
+        """Be unplugged: from now on every read fails at once."""
+        self._frames.put(self._END)
 
     def run_free(self):
         """From now on deliver as many frames as anybody reads, so that nobody waits."""

@@ -17,9 +17,9 @@ def picture(value, size=(64, 48)):
     return np.full((size[1], size[0], 3), value, np.uint8)
 
 
-def write(sink, canvas, index=0, name="", captured_at=0.0, detections=NOTHING):
+def write(sink, canvas, index=0, name="", time=0.0, detections=NOTHING, size=None):
     """Give a sink one frame."""
-    sink.write(Frame(canvas, index, captured_at, name), canvas, detections)
+    sink.write(Frame(canvas, index, name=name, time=time, size=size), canvas, detections)
 
 
 def write_video(path, images, fps=25, code="MJPG"):
@@ -30,6 +30,19 @@ def write_video(path, images, fps=25, code="MJPG"):
     for image in images:
         writer.write(image)
     writer.release()
+    return path
+
+
+def kill_frames(path, dead):
+    """Overwrite frames of a Motion JPEG in AVI with zeros, so that they cannot be decoded; its path."""
+    data = bytearray(path.read_bytes())
+    at, number = data.index(b"movi") + 4, 0
+    while data[at : at + 4] == b"00dc":
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if number in dead:
+            data[at + 8 : at + 8 + size] = bytes(size)
+        at, number = at + 8 + size + size % 2, number + 1
+    path.write_bytes(data)
     return path
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from app.command import Parser, number, size
 from app.errors import SourceError
 from app.files import opencv_path
-from app.sources.readers import probe_video
+from app.sources.film import Film
 from tools.camera_servers.stamp import write_stamp
 
 Footage = Union[str, Sequence[np.ndarray]]  # a video's path, or pictures (h, w, 3) uint8 BGR
@@ -33,7 +33,7 @@ def endless(footage: Footage) -> Iterator[np.ndarray]:
         return itertools.cycle(footage)
     if not os.path.isfile(footage):
         raise SourceError(f"{footage}: no such file")
-    probe_video(footage)
+    Film(footage)  # which says why, where it is not a video
     return _repeat(cv2.VideoCapture(opencv_path(footage)), footage)
 
 

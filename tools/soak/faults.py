@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 from tqdm import tqdm
 
 from app.errors import NanoyoloError, SourceError
-from app.sources.readers import read_video
+from app.sources.film import Film
 from tools.camera_servers.faults import FaultProxy
 from tools.camera_servers.footage import parse_size
 from tools.camera_servers.mjpeg import MjpegServer
@@ -193,7 +193,7 @@ def endure(camera: Camera, name: str, program: Program, chance: random.Random, o
 
 def repeats(recording: str) -> "tuple[int, int]":
     """How many frames of a recording have a legible number, and how many of them repeat the one before."""
-    read = (read_stamp(image) for image, _ in read_video(recording, None))
+    read = (read_stamp(frame.image) for frame in Film(recording).read() if frame is not None)
     stamps = [stamp for stamp in read if stamp is not None]
     return len(stamps), sum(one == other for one, other in zip(stamps, stamps[1:]))
 

@@ -16,7 +16,7 @@ from app.detector import Detector
 from app.errors import ModelError
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import find_model, read_card
-from app.sources.readers import read_image
+from app.sources.pictures import read_picture
 
 PICTURES = os.path.join(SHARED, "coco-val64", "images")
 MODEL = find_model("yolov3-tiny")
@@ -52,7 +52,7 @@ class Picture:
 def images():
     names = sorted(os.listdir(PICTURES))
     assert len(names) == 64
-    return [read_image(os.path.join(PICTURES, name)) for name in names]
+    return [read_picture(os.path.join(PICTURES, name)).image for name in names]
 
 
 @pytest.fixture(

@@ -18,7 +18,7 @@ OLDER = '{"frame": 0}\n{"frame": 1}\n'
 
 def put(sink, *indices):
     for index in indices:
-        write(sink, picture(0), index, captured_at=5 + index / 2)
+        write(sink, picture(0), index, time=index / 2)
 
 
 def lines(path):
@@ -39,9 +39,10 @@ def test_json_lines(path):
     with JsonLinesSink(str(path)) as sink:
         assert not sink.wants_canvas
         assert not path.exists(), "nothing before there is something to write"
-        write(sink, picture(0), 3, captured_at=100.0, detections=found)
-        write(sink, picture(0), 5, captured_at=100.4125)
+        write(sink, picture(0), 3, time=0.0, detections=found)
+        write(sink, picture(0), 5, time=0.4125)
     first, second = lines(path)
+    assert 0 <= first.pop("processed") <= second.pop("processed")
     assert first == {
         "frame": 3,
         "t": 0,
@@ -52,6 +53,14 @@ def test_json_lines(path):
         ],
     }
     assert second == {"frame": 5, "t": pytest.approx(0.4125, abs=1e-3), "size": [64, 48], "detections": []}
+
+
+def test_an_image_that_was_decoded_smaller_has_boxes_in_pixels_of_its_file(path):
+    found = Detections(np.array([[1.0, 2, 30, 40]]), np.array([0.5]), np.array([0]), LABELS)
+    with JsonLinesSink(str(path)) as sink:
+        write(sink, picture(0), 0, "huge.jpg", detections=found, size=(512, 384))
+    (line,) = lines(path)
+    assert (line["file"], line["size"], line["detections"][0]["box"]) == ("huge.jpg", [512, 384], [8, 16, 240, 320])
 
 
 def test_a_line_is_in_the_file_when_write_returns(path):

@@ -137,7 +137,7 @@ def test_a_camera_is_recorded_by_the_clock(tmp_path):
     path, times = tmp_path / "out.mkv", [100.0, 100.1, 100.2, 107.2, 107.3]
     with record(path, 30.0, live=True) as sink:
         for index, time in enumerate(times):
-            write(sink, picture(20 + 20 * index), index, captured_at=time)
+            write(sink, picture(20 + 20 * index), index, time=time)
     if cv2.__version__ >= "4.6":  # older ones derive the time from the frame's number
         assert play(path)[1] == pytest.approx([0, 0.1, 0.2, 7.2, 7.3], abs=0.002)
     count = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)

@@ -14,7 +14,7 @@ from support import program
 from support.program import CARD, CLIP, PATIENCE, lines_of
 
 from app.sources import open_source
-from app.sources.readers import synthesise
+from app.sources.shapes import synthesise
 from tools.camera_servers.faults import FaultProxy
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.camera_servers.rtsp import RtspServer, available
@@ -29,8 +29,7 @@ needs_rtsp = pytest.mark.skipif(available() is not None, reason=str(available())
 
 @pytest.fixture(scope="module")
 def footage():
-    pictures = synthesise(192, 144, 100)
-    return [image for image, _ in pictures]
+    return list(synthesise(192, 144, 100))
 
 
 @pytest.fixture

@@ -157,7 +157,11 @@ def test_one_broken_image_among_good_ones_is_left_out(tmp_path, capsys):
     write_image(tmp_path / "a.png", grey(10))
     (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:30])
     write_image(tmp_path / "c.png", grey(30))
-    assert [(frame.index, frame.name) for frame in frames_of(tmp_path)] == [(0, "a.png"), (1, "c.png")]
+    with open_source(str(tmp_path)) as source:
+        frames = [frame for frame in source if frame is not None]
+    assert [(frame.index, frame.name) for frame in frames] == [(0, "a.png"), (2, "c.png")], "numbers do not shift"
+    assert [frame.times.index for frame in frames] == [0, 1], "nothing was dropped"
+    assert (source.captured, source.undecoded) == (2, 1)
     warning = capsys.readouterr().err
     assert "b.png" in warning
     assert len(warning.splitlines()) == 1
@@ -167,7 +171,7 @@ def test_one_broken_image_among_good_ones_is_left_out(tmp_path, capsys):
 def test_nothing_but_broken_images(tmp_path, count):
     for index in range(count):
         (tmp_path / "{}.jpg".format(index)).write_bytes(b"\xff\xd8\xff broken")
-    with pytest.raises(SourceError, match="not an image"):
+    with pytest.raises(SourceError, match="damaged: cut off"):
         frames_of(tmp_path)
 
 

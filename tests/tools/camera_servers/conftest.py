@@ -10,7 +10,7 @@ import pytest
 from support.streams import LIMIT
 from support.video import write_video
 
-from app.sources.readers import synthesise
+from app.sources.shapes import synthesise
 
 
 def open_sockets():
@@ -66,5 +66,5 @@ def connect(nothing_left):
 
 @pytest.fixture(scope="package")
 def video(tmp_path_factory):
-    images = [image for image, _ in synthesise(320, 240, 10)]
+    images = list(synthesise(320, 240, 10))
     return str(write_video(tmp_path_factory.mktemp("camera") / "video.avi", images))

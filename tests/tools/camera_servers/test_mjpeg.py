@@ -16,7 +16,7 @@ import pytest
 from support.program import ROOT
 from support.streams import LIMIT, QUIET, SETTLED, decode, drain, is_silent, numbers, parts, read_until, receive
 
-from app.sources.readers import synthesise
+from app.sources.shapes import synthesise
 from tools.camera_servers import mjpeg
 from tools.camera_servers.footage import parse_password, parse_size
 from tools.camera_servers.mjpeg import MjpegServer
@@ -38,7 +38,7 @@ def get(connect):
 
 @pytest.fixture
 def camera(nothing_left):
-    with MjpegServer([image for image, _ in synthesise(320, 240, 10)]) as server:
+    with MjpegServer(list(synthesise(320, 240, 10))) as server:
         yield server
 
 

@@ -17,7 +17,7 @@ from support.program import MODEL, PATIENCE, ROOT, needs_model
 from support.streams import write_video
 
 from app.errors import UsageError
-from app.sources.readers import synthesise
+from app.sources.shapes import synthesise
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.sweep import __main__ as sweep
 from tools.sweep import measure, plan, process
@@ -374,7 +374,7 @@ def test_what_a_camera_gives_while_the_model_is_loaded_is_not_dropped(tmp_path, 
 
 def test_a_camera_that_ends(tmp_path):
     options = ["--frames", "10", "--rounds", "50"]
-    with MjpegServer([image for image, _ in synthesise(320, 240, 10)]) as camera:
+    with MjpegServer(list(synthesise(320, 240, 10))) as camera:
         process = start("--cam", camera.url(), *QUICK, *options, "--run", tmp_path)
         wait_for_measurements(process, tmp_path)
     code, _, err = finish(process)

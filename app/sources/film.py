@@ -1,0 +1,175 @@
+"""Video files: every frame that can be decoded, upright, of square pixels, with its time in the film.
+
+What OpenCV does differs between its releases (4.1.1 turns nothing, passes over damaged frames in silence, and counts
+frames instead of reading their times), so the container's own word is taken for all of that: see `container/`.
+"""
+
+import os
+import time
+from fractions import Fraction
+from typing import Any, Iterator, Optional
+
+import cv2
+import numpy as np
+
+from app.address import STREAMS, redacted, scheme
+from app.errors import SourceError, warn
+from app.files import opencv_path, without_stderr
+from app.frame import Frame
+from app.sources.container import Track, is_cut_off, read_track
+from app.sources.readahead import Frames
+from app.sources.timeline import Timeline
+from app.sources.upright import upright
+from app.sources.why import why_no_film, why_no_pipe, why_no_source
+
+STDIN = "pipe:0"  # as FFmpeg names it
+FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
+MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
+MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
+
+
+class Film:
+    """One video file, or what comes through a pipe.
+
+    fps: nominal rate, None if there is none. count: number of frames, None where it is unknown; it may be an estimate.
+    length: seconds, None where it is unknown.
+    """
+
+    def __init__(self, path: str, name: str = "", *, pipe: bool = False) -> None:
+        """Look at the file. name: of its frames. pipe: it can be read only once, so `read` is the first to open it.
+
+        Raises SourceError for a file that is not a video.
+        """
+        self.path = path
+        self._name = name
+        self._pipe = pipe
+        self._told = False
+        self._track: Optional[Track] = None
+        self.fps: Optional[float] = None
+        self.count: Optional[int] = None
+        self._promised: Optional[int] = None  # by the header: perhaps more than a truncated file holds
+        self.length: Optional[float] = None
+        if not pipe:
+            self._look()
+
+    def _look(self) -> None:
+        if os.path.isfile(self.path):
+            if os.path.getsize(self.path) == 0:
+                raise SourceError(f"{self.path}: the file is empty")
+            reason = why_no_source(self.path)
+            if reason is not None:
+                raise SourceError(reason)
+            self._track = read_track(self.path)
+        with without_stderr():
+            capture = self._open()
+        self._describe(capture)
+        capture.release()
+
+    def _describe(self, capture: Any) -> None:
+        fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.fps = fps if 0 < fps < 1000 else None
+        self.count = self._promised = count if count > 0 else None
+        if self._track is not None:
+            self.count = self._track.frames or self.count
+            self.length = self._track.length
+
+    def _open(self) -> Any:
+        capture = open_video(self.path)
+        if capture is None:
+            raise SourceError(self._why())
+        if self._track is not None and hasattr(cv2, "CAP_PROP_ORIENTATION_AUTO"):
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # done here, by the same rule for every OpenCV
+        return capture
+
+    def _why(self) -> str:
+        """Why there is no frame."""
+        if self._pipe:
+            return why_no_pipe("standard input" if self.path == STDIN else self.path)
+        return why_no_film(redacted(self.path), self._track)
+
+    def read(self) -> Frames:
+        """The frames from the first on; None for each that cannot be decoded.
+
+        Opens the file itself, so that the decoder's threads have the priority of the thread that reads. Raises
+        SourceError when the file is truncated, or no frame of it can be decoded.
+        """
+        capture = self._open()
+        if self._pipe:
+            self._describe(capture)
+        if not self._pipe and os.path.isfile(self.path):
+            self._track = read_track(self.path)  # whose times are read only once
+        good = lost = 0
+        timeline, aspect = Timeline(self._track, self.fps), None
+        try:
+            for image, failures in self._decode(capture):
+                aspect = aspect or self._pixel_aspect(capture)
+                seconds, passed = timeline.next(capture, failures)
+                for _ in range(passed):
+                    yield None
+                lost += passed
+                good += 1
+                yield Frame(self._shown(image, aspect), name=self._name, time=seconds)
+        finally:
+            capture.release()
+        if good == 0:
+            raise SourceError(self._why())
+        cut_off = not self._pipe and is_cut_off(self.path)
+        # The header's count may be an estimate, so it takes both to call a film truncated.
+        promised = max(self._promised or 0, self.count or 0)
+        if cut_off and good + lost < promised:
+            raise SourceError(f"{self.path}: truncated; it ends after {good + lost} of {promised} frames")
+        left = timeline.left()
+        yield from (None for _ in range(left))
+        lost += left
+        if lost and not self._told:
+            self._told = True
+            warn(f"{self.path}: {lost} of {good + lost} frames cannot be decoded and are left out")
+
+    def _decode(self, capture: Any) -> Iterator[Any]:
+        """Each image, and how many failures came before it. Reads on after a failure, but not for ever."""
+        decoded = failures = 0
+        last = time.monotonic()
+        while True:
+            good, image = capture.read()
+            if good:
+                yield image, failures
+                decoded, failures, last = decoded + 1, 0, time.monotonic()
+                continue
+            failures += 1
+            promised = max(MOST_FAILURES, (self.count or 0) - decoded)
+            if failures > promised or time.monotonic() - last > FAILURES_LIMIT:
+                return
+
+    def _shown(self, image: np.ndarray, aspect: Fraction) -> np.ndarray:
+        """An image as players show it: of square pixels, and upright. aspect: of its pixels."""
+        if aspect != 1:
+            height, width = image.shape[:2]
+            wide = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+            image = cv2.resize(image, wide, interpolation=cv2.INTER_LINEAR)
+        return upright(image, self._track.orientation) if self._track is not None else image
+
+    def _pixel_aspect(self, capture: Any) -> Fraction:
+        """Width by height of a pixel, from the container or from the video itself."""
+        numerator, denominator = (int(capture.get(prop)) for prop in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        if numerator > 0 and denominator > 0:
+            aspect = Fraction(numerator, denominator)
+        else:
+            aspect = self._track.aspect if self._track is not None else Fraction(1)
+        return aspect if Fraction(1, MOST_ASPECT) <= aspect <= MOST_ASPECT else Fraction(1)
+
+
+def open_video(path: str) -> Optional[Any]:
+    """An open cv2.VideoCapture of a file, an address or `pipe:0`; None if OpenCV cannot open it. Raises SourceError."""
+    try:
+        name = path if path == STDIN or scheme(path) in STREAMS else opencv_path(os.path.abspath(path))
+    except ValueError as error:
+        raise SourceError(str(error)) from error
+    # By name: what is tried otherwise takes a file for a camera, or its digits for the numbers of an image sequence.
+    for backend in (cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER):
+        if backend in cv2.videoio_registry.getBackends():
+            capture = cv2.VideoCapture(name, backend)
+            if capture.isOpened():
+                return capture
+        if not os.path.isfile(path):
+            break  # a pipe can be opened only once
+    return None

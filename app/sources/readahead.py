@@ -1,0 +1,106 @@
+"""Sources that can wait: a thread decodes a few frames ahead, and none is lost."""
+
+import threading
+import time
+from typing import Callable, Iterator, Optional, Sequence
+
+from app.errors import warn
+from app.frame import Frame, Source
+from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
+
+READ_AHEAD = 3  # frames decoded before the loop asks for them
+
+Frames = Iterator[Optional[Frame]]  # with image, time, name and size; None for one that could not be decoded
+
+
+class ReadAhead(Source):
+    """Frames that are read in a thread, as far ahead of the loop as the memory for them allows.
+
+    A frame counts as captured when the loop takes it: how long it lay ready says nothing about the program's speed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], Frames],
+        *,
+        loop: bool,
+        fps: Optional[float] = None,
+        count: Optional[int] = None,
+        length: Optional[float] = None,
+        files: Sequence[str] = (),
+    ) -> None:
+        """read: yields the frames from the first on; called in the thread, again for each turn of `loop`."""
+        self.name = name
+        self.files = files
+        self.fps = fps
+        self.count = None if loop else count
+        self.length = None if loop else length
+        self._read = read
+        self._loop = loop
+        self._mail: Mailbox[Frame] = Mailbox(READ_AHEAD)
+        self._closed = False
+        self._error: Optional[BaseException] = None
+        self._thread: Optional[threading.Thread] = None
+
+    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=[prepare], name="read-ahead", daemon=True)
+            self._thread.start()
+        return self._take()
+
+    def _take(self) -> Iterator[Optional[Frame]]:
+        while not (self._closed or self._mail.ended):
+            frame = self._mail.get(WAIT)
+            if frame is not None:
+                frame.times.captured_at = time.monotonic()
+                self.captured += 1
+                yield frame
+            elif not self._mail.ended:
+                yield None
+        if self._error is not None and not self._closed:
+            raise self._error
+
+    def close(self) -> None:
+        self._closed = True
+        self._mail.close()
+        if self._thread is not None:
+            self._thread.join(CLOSE_LIMIT)
+            if self._thread.is_alive():
+                warn(f"{self.name}: the reading thread did not stop in time and was abandoned")
+
+    def _run(self, prepare: Optional[Callable[[Frame], None]]) -> None:
+        try:
+            yield_to_inference()
+            self._read_all(prepare)
+        except BaseException as error:  # handed to the loop, which raises it in the main thread
+            self._error = error
+        finally:
+            self._mail.close()
+
+    def _read_all(self, prepare: Optional[Callable[[Frame], None]]) -> None:
+        decoded, turn = 0, True
+        while turn and not self._closed:
+            turn = False
+            frames = self._read()
+            while self._wait_for_room():  # before decoding: what waits for room takes memory, too
+                try:
+                    frame = next(frames)
+                except StopIteration:
+                    break
+                if frame is None:
+                    self.undecoded += 1
+                    continue
+                frame.index = decoded + self.undecoded
+                frame.times.index = decoded
+                if prepare is not None:
+                    prepare(frame)
+                self._mail.put(frame)
+                decoded += 1
+                turn = self._loop
+
+    def _wait_for_room(self) -> bool:
+        """Wait until there is room. Whether the source is still open then."""
+        while not self._mail.wait_for_room(WAIT):
+            pass
+        return not self._closed

@@ -1,0 +1,311 @@
+"""Video files with frames that cannot be decoded, through a pipe, and several of them."""
+
+import os
+import threading
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+from support.fakes import LIMIT
+from support.video import kill_frames, picture, write_video
+
+from app.errors import SourceError
+from app.sources import film as film_module
+from app.sources import open_source
+from app.sources.container import Track
+from app.sources.film import Film
+from app.sources.timeline import TELLS_TIME, Timeline
+from app.sources.why import why_no_film
+
+
+def clip(path, frames=20):
+    """A Motion JPEG at 12.5 FPS whose frame i has brightness 20 + 10 i."""
+    return write_video(path, [picture(20 + 10 * index) for index in range(frames)], 12.5)
+
+
+def read(uri, **options):
+    """A source that was read to its end, and its frames."""
+    with open_source(str(uri), **options) as source:
+        return source, [frame for frame in source if frame is not None]
+
+
+def brightness(frames):
+    return [int(round(float(frame.image.mean()))) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [pytest.param({9}, id="one"), pytest.param({5, 6, 7}, id="three"), pytest.param({0, 1}, id="the first two")]
+    + [pytest.param({18, 19}, id="the last two"), pytest.param(set(range(1, 19)), id="all but two")],
+)
+def test_a_frame_that_does_not_decode_is_one_lost_frame(tmp_path, capsys, dead):
+    source, frames = read(kill_frames(clip(tmp_path / "street.avi"), dead))
+    alive = [index for index in range(20) if index not in dead]
+    assert brightness(frames) == pytest.approx([20 + 10 * index for index in alive], abs=4)
+    assert (source.captured, source.undecoded) == (len(alive), len(dead))
+    told = capsys.readouterr().err
+    assert f"street.avi: {len(dead)} of 20 frames cannot be decoded" in told
+    assert len(told.splitlines()) == 1
+    if TELLS_TIME:
+        assert [frame.index for frame in frames] == alive, "numbers do not shift"
+        assert [frame.time for frame in frames] == pytest.approx([index / 12.5 for index in alive], abs=1e-3)
+
+
+def test_what_is_lost_in_a_loop_is_told_once(tmp_path, capsys):
+    with open_source(str(kill_frames(clip(tmp_path / "street.avi", 5), {2})), loop=True) as source:
+        frames = (frame for frame in source if frame is not None)
+        assert len([next(frames) for _ in range(12)]) == 12
+    assert capsys.readouterr().err.count("cannot be decoded") == 1
+
+
+def test_a_film_of_dead_frames_is_an_error(tmp_path):
+    with pytest.raises(SourceError, match="no frame can be decoded; truncated or damaged"):
+        read(kill_frames(clip(tmp_path / "street.avi", 5), set(range(5))))
+
+
+def test_reading_on_has_an_end(tmp_path, monkeypatch):
+    """However many frames a header promises."""
+
+    class Endless:
+        def read(self):
+            return False, None
+
+    film = Film(str(clip(tmp_path / "street.avi", 5)))
+    film.count = 1 << 40
+    monkeypatch.setattr(film_module, "FAILURES_LIMIT", 0.01)
+    assert list(film._decode(Endless())) == []
+
+
+def test_a_whole_film_has_lost_nothing(tmp_path, capsys):
+    source, frames = read(clip(tmp_path / "street.avi"))
+    assert (source.captured, source.undecoded) == (20, 0)
+    assert [frame.time for frame in frames] == pytest.approx([index / 12.5 for index in range(20)], abs=1e-3)
+    assert [frame.name for frame in frames] == [""] * 20
+    assert source.length == pytest.approx(1.6, abs=1e-3)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_truncated_film_says_how_many_of_how_many(tmp_path):
+    path = write_video(tmp_path / "street.avi", [picture(10 * index, (320, 240)) for index in range(20)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(SourceError, match=r"street.avi: truncated; it ends after [0-9]+ of 20 frames"):
+        read(path)
+
+
+def track(times, **fields):
+    plain = Track("h264", None, None if times is None else iter(times), None, 1, Fraction(1), variable=False)
+    return plain._replace(**fields)
+
+
+class Position:
+    """A capture that tells a frame's time in milliseconds."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    def get(self, prop):
+        assert prop == cv2.CAP_PROP_POS_MSEC
+        return 1000 * self._seconds
+
+
+def test_a_timeline_finds_each_frame_in_the_containers_list(monkeypatch):
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
+    line = Timeline(track([0.5, 0.6, 0.9, 1.0, 2.0]), 10)
+    assert line.next(Position(0.0), 0) == (0.5, 0), "OpenCV counts from the first frame, the container does not"
+    assert line.next(Position(0.1), 3) == (0.6, 0), "failures say nothing where the time is told"
+    assert line.next(Position(0.5), 0) == (1.0, 1), "one lies between them"
+    assert line.left() == 1
+
+
+def test_a_timeline_without_times_from_opencv_counts_failures(monkeypatch):
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", False)
+    line = Timeline(track([0.5, 0.6, 0.9, 1.0, 2.0]), 10)
+    assert line.next(Position(7), 0) == (0.5, 0)
+    assert line.next(Position(7), 2) == (1.0, 2)
+    assert line.next(Position(7), 0) == (2.0, 0)
+    assert line.next(Position(7), 0) == (pytest.approx(2.1), 0), "more frames than the container lists"
+    assert line.left() == 0
+
+
+@pytest.mark.parametrize("tells, seconds", [(True, 0.7), (False, 0.3)])
+def test_a_timeline_without_a_list(monkeypatch, tells, seconds):
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", tells)
+    line = Timeline(None, 10)
+    assert line.next(Position(0), 0) == (0, 0)
+    assert line.next(Position(0.7), 2) == (pytest.approx(seconds), 2)
+    assert line.left() == 0
+
+
+@pytest.mark.parametrize(
+    "aspect, turn, shape",
+    [
+        (Fraction(1), 1, (48, 64)),
+        (Fraction(2), 1, (48, 128)),
+        (Fraction(1, 2), 1, (96, 64)),
+        (Fraction(2), 6, (128, 48)),
+    ]
+    + [(Fraction(2), 6, (128, 48)), (Fraction(1), 8, (64, 48)), (Fraction(1000), 3, (48, 64))],
+)
+def test_frames_are_upright_and_of_square_pixels(tmp_path, monkeypatch, aspect, turn, shape):
+    monkeypatch.setattr(
+        film_module, "read_track", lambda path: track(None, aspect=aspect, orientation=turn, codec="mjpeg")
+    )
+    monkeypatch.setattr(film_module.cv2, "CAP_PROP_SAR_NUM", -1)  # which no video tells
+    image = picture(90)
+    image[:24, :32] = 250  # at the top left
+    _, (frame,) = read(write_video(tmp_path / "street.avi", [image]))
+    assert frame.image.shape == shape + (3,)
+    assert frame.size == shape[::-1]
+    bright = np.unravel_index(cv2.resize(frame.image[:, :, 0], (2, 2), interpolation=cv2.INTER_AREA).argmax(), (2, 2))
+    assert bright == {1: (0, 0), 3: (1, 1), 6: (0, 1), 8: (1, 0)}[turn]
+
+
+@pytest.mark.parametrize("kind", ["pictures", "films"])
+def test_a_folder_in_natural_order(tmp_path, kind):
+    for number in (1, 2, 10, 11):
+        if kind == "pictures":
+            assert cv2.imwrite(str(tmp_path / f"frame{number}.png"), picture(10 * number))
+        else:
+            write_video(tmp_path / f"frame{number}.avi", [picture(10 * number)] * 2)
+    source, frames = read(tmp_path)
+    suffix, times = (".png", 1) if kind == "pictures" else (".avi", 2)
+    assert [frame.name for frame in frames] == [f"frame{n}{suffix}" for n in (1, 2, 10, 11) for _ in range(times)]
+    assert [frame.index for frame in frames] == list(range(4 * times))
+    assert source.count == 4 * times
+
+
+def test_films_one_after_the_other_each_with_its_own_time(tmp_path, capsys):
+    for name in ("a.avi", "c.avi"):
+        clip(tmp_path / name, 3)
+    (tmp_path / "b.avi").write_bytes(b"RIFF and no more")
+    source, frames = read(str(tmp_path / "*.avi"))
+    assert [frame.name for frame in frames] == ["a.avi"] * 3 + ["c.avi"] * 3
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.08, 0.16] * 2, abs=1e-3)
+    assert [frame.index for frame in frames] == list(range(6))
+    assert sorted(source.files) == [str(tmp_path / name) for name in ("a.avi", "c.avi")]
+    assert "b.avi" in capsys.readouterr().err
+
+
+def test_what_lies_unread_in_a_folder_is_told_in_one_line(tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / "a.jpg"), picture(9))
+    for name in ("notes.txt", "list.txt", ".hidden.jpg", "._a.jpg", "b.heic"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    (tmp_path / "b.jfif").write_bytes((tmp_path / "a.jpg").read_bytes())
+    (tmp_path / "more").mkdir()
+    _, frames = read(tmp_path)
+    assert [frame.name for frame in frames] == ["a.jpg", "b.jfif"]
+    told = capsys.readouterr().err
+    assert "4 of 6 are left out: 2 .txt, 1 .heic, 1 folder" in told
+    assert len(told.splitlines()) == 1
+
+
+def test_images_are_as_far_apart_as_they_are_asked_to_be(tmp_path):
+    from app.sources import CameraOptions
+
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(9))
+    assert [frame.time for frame in read(tmp_path)[1]] == pytest.approx([0, 0.04, 0.08])
+    assert [frame.time for frame in read(tmp_path, camera=CameraOptions(fps=5))[1]] == pytest.approx([0, 0.2, 0.4])
+
+
+def feed(fifo, data):
+    """Write into a pipe, in a thread, as another program would."""
+
+    def write():
+        with open(str(fifo), "wb") as file:
+            file.write(data)
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("name", ["street.avi", "dog.jpg"])
+def test_a_pipe(tmp_path, name):
+    fifo = tmp_path / "pipe"
+    os.mkfifo(str(fifo))
+    if name == "dog.jpg":
+        assert cv2.imwrite(str(tmp_path / name), picture(90))
+    else:
+        clip(tmp_path / name, 8)
+    thread = feed(fifo, (tmp_path / name).read_bytes())
+    source, frames = read(fifo)
+    thread.join(LIMIT)
+    assert not source.live
+    assert brightness(frames) == pytest.approx([90] if name == "dog.jpg" else range(20, 100, 10), abs=4)
+
+
+def test_a_pipe_that_nobody_writes_to_does_not_hold_the_loop(tmp_path):
+    fifo = tmp_path / "pipe"
+    os.mkfifo(str(fifo))
+    with open_source(str(fifo)) as source:
+        assert next(iter(source)) is None
+        feed(fifo, b"").join(LIMIT)
+
+
+def test_a_pipe_of_nonsense(tmp_path):
+    fifo = tmp_path / "pipe"
+    os.mkfifo(str(fifo))
+    feed(fifo, bytes(5000))
+    with pytest.raises(SourceError, match="pipe: .*not a video"):
+        read(fifo)
+
+
+@pytest.mark.parametrize("path, phrase", [("/dev/null", "not a camera"), ("/dev/zero", "not a camera")])
+def test_a_device_that_is_no_camera(path, phrase):
+    with pytest.raises(SourceError, match=phrase):
+        open_source(path)
+
+
+def test_a_file_below_dev_is_a_file():
+    path = "/dev/shm/nanoyolo-test-{}.png".format(os.getpid())
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("there is no /dev/shm")
+    try:
+        assert cv2.imwrite(path, picture(50))
+        assert brightness(read(path)[1]) == [50]
+    finally:
+        os.remove(path)
+
+
+def test_a_folder_named_like_a_number(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "2024").mkdir()
+    cv2.imwrite("2024/a.png", picture(7))
+    assert brightness(read(2024)[1]) == [7]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["12:30:45.avi", "clip[1].avi", "%03d.avi", "-clip.avi", "stra\u00dfe \u72ac.avi", "a" * 240 + ".avi", "2024"],
+)
+def test_names_that_look_like_something_else(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "clip.avi", 3).rename(tmp_path / name)
+    write_video(tmp_path / "clip1.avi", [picture(250)] * 2)
+    assert brightness(read(name)[1]) == pytest.approx([20, 30, 40], abs=4)
+
+
+@pytest.mark.parametrize(
+    "name, content, phrase",
+    [
+        ("clips.txt", "a.mp4\nb.mp4\n", "a list of files is not supported"),
+        ("radio.m3u8", "#EXTM3U\nhttp://host/a.ts\n", "a playlist, which is not supported"),
+        ("list.mp4", "ffconcat version 1.0\nfile a.mp4\n", "a playlist, which is not supported"),
+        ("playlist.pls", "[playlist]\nFile1=a.mp4\n", "a playlist, which is not supported"),
+    ],
+)
+def test_lists_are_named_as_such(tmp_path, name, content, phrase):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SourceError, match=phrase):
+        open_source(str(tmp_path / name))
+
+
+def test_a_codec_without_a_decoder_is_named_with_what_converts_it(tmp_path):
+    path = tmp_path / "new film.mkv"
+    path.write_bytes(b"x")
+    reason = why_no_film(str(path), track(None, codec="av1"))
+    assert "no decoder for its codec av1" in reason
+    assert f"ffmpeg -i '{path}' -c:v libx264 '{tmp_path / 'new film-h264.mkv'}'" in reason
+    assert "no decoder" not in why_no_film(str(path), track(None, codec="h264"))
