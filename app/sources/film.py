@@ -43,6 +43,7 @@ class Film:
         self.path = path
         self._name = name
         self._pipe = pipe
+        self._is_file = not pipe and os.path.isfile(path)  # and not an address
         self._told = False
         self._track: Optional[Track] = None
         self.fps: Optional[float] = None
@@ -53,7 +54,7 @@ class Film:
             self._look()
 
     def _look(self) -> None:
-        if os.path.isfile(self.path):
+        if self._is_file:
             if os.path.getsize(self.path) == 0:
                 raise SourceError(f"{self.path}: the file is empty")
             reason = why_no_source(self.path)
@@ -96,7 +97,7 @@ class Film:
         capture = self._open()
         if self._pipe:
             self._describe(capture)
-        if not self._pipe and os.path.isfile(self.path):
+        if self._is_file:
             self._track = read_track(self.path)  # whose times are read only once
         good = lost = 0
         timeline, aspect = Timeline(self._track, self.fps), None
@@ -113,7 +114,7 @@ class Film:
             capture.release()
         if good == 0:
             raise SourceError(self._why())
-        cut_off = not self._pipe and is_cut_off(self.path)
+        cut_off = self._is_file and is_cut_off(self.path)
         # The header's count may be an estimate, so it takes both to call a film truncated.
         promised = max(self._promised or 0, self.count or 0)
         if cut_off and good + lost < promised:

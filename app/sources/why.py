@@ -4,6 +4,7 @@ import os
 from shlex import quote
 from typing import Optional
 
+from app.address import scheme
 from app.sources.container import Track
 
 # What every build of FFmpeg decodes: where such a film does not open, something else is wrong.
@@ -15,6 +16,8 @@ SNIFFED = 1024  # bytes
 
 def why_no_film(path: str, track: Optional[Track] = None) -> str:
     """One line about a file of which OpenCV decodes no frame. track: what its container says, if it says anything."""
+    if scheme(path):
+        return f"{path}: cannot be read from its server, which may send no parts of a file; download it, and name that"
     if track is None or not os.path.isfile(path):
         return f"{path}: truncated or damaged, or not a video that OpenCV can read"
     if track.codec in COMMON:

@@ -31,8 +31,8 @@ class MjpegServer(LoopbackServer):
 
     size, fps: from the next frame on.
     fault: None; "freeze": no data, on old and new connections; "garbage": random bytes instead of parts; "half": parts
-        whose JPEG breaks off in the middle; "slow": new connections get their first byte after `slow_seconds`; "deny":
-        new connections get status 401.
+        whose JPEG breaks off in the middle; "dead": parts of zeros, which nobody decodes; "slow": new connections get
+        their first byte after `slow_seconds`; "deny": new connections get status 401.
     password: user and secret, without which the answer is 401.
 
     See also cut(), which breaks off in the middle of a JPEG, refuse() and listen(). Raises SourceError for an
@@ -107,6 +107,8 @@ class MjpegServer(LoopbackServer):
                 continue
             if self.fault == "garbage":
                 connection.send(os.urandom(len(jpeg)))
+            elif self.fault == "dead":
+                connection.send(_part(bytes(len(jpeg))))
             else:
                 connection.send(_part(jpeg[: len(jpeg) // 2] if self.fault == "half" else jpeg))
 

@@ -9,12 +9,17 @@ import struct
 import termios
 import time
 
+import numpy as np
 import pytest
 from support import program
 from support.program import CARD, CLIP, PATIENCE, lines_of
+from support.video import write_video
+from support.webserver import serving
 
+from app.errors import SourceError
 from app.sources import open_source
 from app.sources.shapes import synthesise
+from app.sources.timeline import TELLS_TIME
 from tools.camera_servers.faults import FaultProxy
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.camera_servers.rtsp import RtspServer, available
@@ -101,6 +106,42 @@ def test_http_faults_pass(http, happen):
         happen(http)
         wait_for(source, lambda frame: (read_stamp(frame.image) or 0) > http.number - 2)
         fresh(source)
+
+
+def test_images_that_do_not_decode_are_no_outage(http, capsys):
+    """For longer than a stream needs to look ended; they are counted where OpenCV tells of them."""
+    with open_source(http.url("user", SECRET)) as source:
+        for _ in range(2):
+            fresh(source)
+            http.fault = "dead"
+            time.sleep(1.5)  # 37 images
+            http.fault = None
+        fresh(source)
+        assert source.reconnects == 0
+        if TELLS_TIME:  # before, FFmpeg's reader in OpenCV passes over them itself
+            assert 60 < source.undecoded <= 80
+            assert capsys.readouterr().err.count("cannot be decoded") == 1
+
+
+def test_a_film_on_a_server_is_read_as_one(tmp_path):
+    path = write_video(
+        tmp_path / "street.avi", [np.full((48, 64, 3), 20 + 10 * index, np.uint8) for index in range(12)]
+    )
+    with serving({"/street.avi?key=1": path.read_bytes()}) as (address, _):
+        with open_source(address + "/street.avi?key=1") as source:
+            frames = [frame for frame in source if frame is not None]
+    assert not source.live
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.time for frame in frames] == pytest.approx([index / 25 for index in range(12)], abs=1e-3)
+    assert "1" not in source.name.rsplit("key=", 1)[1]
+
+
+def test_a_film_on_a_server_whose_name_does_not_tell(tmp_path):
+    path = write_video(tmp_path / "street.avi", [np.full((48, 64, 3), 90, np.uint8)] * 12)
+    with serving({"/street": path.read_bytes()}) as (address, _):
+        with pytest.raises(SourceError, match="a film of 12 frames, not a live stream"):
+            with open_source(address + "/street") as source:
+                wait_for(source, lambda frame: False)
 
 
 def test_a_resolution_that_changes(http):
