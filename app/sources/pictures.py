@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from app.errors import SourceError, say, warn
-from app.files import is_image
+from app.files import is_image, opencv_path
 from app.frame import Frame
 from app.sources.picture_header import PictureHeader, read_header, without_orientation
 from app.sources.readahead import Frames
@@ -19,6 +19,7 @@ MOST_PIXELS = 64 * 10**6  # of an image that is decoded in full: 192 MB
 REDUCED_SIDE = (
     2048  # pixels that are left of the longer side, at least, where a larger one is decoded at a smaller scale
 )
+FULL = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 # Endings of files that OpenCV decodes, but by which it does not choose an encoder; and those of the same kind.
 SAME_KIND = {".jfif": ".jpg", ".jpe": ".jpg", ".dib": ".bmp"}
@@ -50,10 +51,12 @@ def read_picture(path: str, most_pixels: int = MOST_PIXELS) -> Picture:
     if header.damage is not None:
         raise SourceError(f"{path}: damaged: {header.damage}")
     scale = _scale(path, header, most_pixels)
-    flag = cv2.IMREAD_COLOR if scale == 1 else REDUCED[scale]
     try:
-        image = cv2.imdecode(np.frombuffer(without_orientation(data), np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
+        if scale == 1:
+            image = cv2.imdecode(np.frombuffer(without_orientation(data), np.uint8), FULL)
+        else:  # from the file: out of memory 4.1.1 decodes the whole image first
+            image = cv2.imread(opencv_path(path), REDUCED[scale] | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (cv2.error, ValueError):
         image = None
     if image is None or not image.size:
         raise SourceError(f"{path}: {_why_not(header)}")
