@@ -9,6 +9,8 @@ from app.errors import OutputError, UsageError
 from app.frame import Source
 from app.sinks.recording import MatroskaSink, VideoSink, free_name, open_recording
 from app.sinks.stills import ImageSink
+from app.sources.container import read_track
+from app.sources.timeline import TELLS_TIME
 
 
 def record(path, fps=25.0, live=False, keep=False):
@@ -142,6 +144,56 @@ def test_a_camera_is_recorded_by_the_clock(tmp_path):
         assert play(path)[1] == pytest.approx([0, 0.1, 0.2, 7.2, 7.3], abs=0.002)
     count = cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)
     assert count == pytest.approx(30 * 7.3, abs=2)
+
+
+FILM = [0.0, 0.04, 0.08, 0.48, 0.88]  # when the frames of a film of variable rate are shown
+
+
+@pytest.mark.skipif(not TELLS_TIME, reason="this OpenCV does not tell the times of frames")
+@pytest.mark.parametrize(
+    "shown, recorded",
+    [
+        pytest.param(FILM, FILM, id="one film"),
+        pytest.param([time + 2 for time in FILM], [time + 2 for time in FILM], id="one that begins later"),
+        pytest.param(FILM + FILM, FILM + [1.28 + time for time in FILM], id="one that starts again"),
+    ],
+)
+def test_a_film_is_recorded_with_its_own_times(tmp_path, shown, recorded):
+    path = tmp_path / "out.mkv"
+    with record(path, 12.5) as sink:
+        for index, time in enumerate(shown):
+            write(sink, picture(20 * index), index, time=time)
+    times = play(path)[1]
+    assert [time - times[0] for time in times] == pytest.approx([time - recorded[0] for time in recorded], abs=0.002)
+
+
+@pytest.mark.parametrize("count, length", [(5, 3.0), (4, 0.48 + 0.08)])
+def test_a_whole_film_is_recorded_to_its_end(tmp_path, count, length):
+    """However long its last frame is shown; what is only a part of it ends with its last frame."""
+    film = source(12.5)
+    film.count, film.length = 5, 3.0
+    with open_recording(str(tmp_path / "out.mkv"), film, frames=count) as sink:
+        for index, time in enumerate(FILM[:count]):
+            write(sink, picture(20 * index), index, time=time)
+    assert read_track(str(tmp_path / "out.mkv")).length == pytest.approx(length, abs=0.002)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+@pytest.mark.parametrize(
+    "times, told", [(FILM, 1), ([0.0, 0.04, 0.081, 0.119, 0.16], 0)], ids=["variable rate", "evenly, but for rounding"]
+)
+def test_what_opencv_spaces_evenly_is_told(tmp_path, capsys, suffix, times, told):
+    with record(tmp_path / ("out" + suffix)) as sink:
+        for index, time in enumerate(times):
+            write(sink, picture(20 * index), index, time=time)
+    assert capsys.readouterr().err.count("plays at an even 25 FPS") == told
+
+
+def test_images_are_recorded_at_the_rate_that_was_asked_for(tmp_path):
+    with open_recording(str(tmp_path / "out.mp4"), source(), fps=5.0) as sink:
+        for index in range(12):
+            write(sink, picture(20 * index), index, time=index / 5)
+    assert read_track(str(tmp_path / "out.mp4")).length == pytest.approx(2.4, abs=0.01)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
