@@ -15,6 +15,8 @@ IN_PICTURE = "cut off: ends in the middle of the picture"
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS, ORIENTATION, SAMPLES = 256, 257, 258, 259, 273, 274, 277
 ROWS_PER_STRIP, STRIP_BYTES, PLANAR, TILES, TILE_BYTES = 278, 279, 284, 324, 325
 NO_COMPRESSION = 1
+MOST_ENTRIES = 0xFFFF  # a BigTIFF may promise more
+MOST_PARTS = 1 << 20  # strips or tiles whose places are looked at
 
 LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # struct's letter of each type of whole numbers
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -57,6 +59,7 @@ def read_directory(data: bytes) -> Optional[Directory]:
         return None
     start += struct.calcsize("=" + count_of)
     size = struct.calcsize("=" + entry_of) + inline
+    count = min(count, MOST_ENTRIES)
     fitting = min(count, (len(data) - start) // size)
     entries: List[Entry] = []
     beyond: List[Entry] = []
@@ -119,7 +122,7 @@ def tiff_facts(data: bytes) -> Facts:
     plausible.update({tag: offsets.number for tag in (STRIP_BYTES, TILE_BYTES) if offsets})
     if directory.is_cut or any(plausible.get(entry.tag) in (0, entry.number) for entry in directory.beyond):
         damage = "cut off: ends in the middle of the list of its parts"
-    elif offsets is not None:
+    elif offsets is not None and offsets.number <= MOST_PARTS:
         lengths = entries.get(STRIP_BYTES if offsets.tag == STRIPS else TILE_BYTES)
         starts = values(data, directory.order, offsets)
         sizes = values(data, directory.order, lengths) if lengths else (1,) * len(starts)

@@ -23,6 +23,7 @@ def segment(code, content):
 
 THUMBNAIL = b"\xff\xd8\xff\xda\0\x02coded\xff\xd9"
 FRAME = segment(0xC0, struct.pack(">BHHB", 8, 40, 56, 1) + b"\1\x11\0")
+PROGRESSIVE, ARITHMETIC = FRAME.replace(b"\xc0", b"\xc2"), FRAME.replace(b"\xc0", b"\xc9")
 SCAN = segment(0xDA, b"\1\1\0\0\x3f\0") + b"coded\xff\0data\xff\xd0more"
 
 
@@ -58,14 +59,19 @@ def box(kind, *parts):
     return struct.pack(">I", 8 + len(content)) + kind + content
 
 
-def avif(*properties, item=1):
-    """Item 1 has the properties given; item 2, a thumbnail, has a size of 7x5."""
+def avif(*properties, item=1, length=5):
+    """Item 1 has the properties given, and so many bytes; item 2, a thumbnail, has a size of 7x5."""
     thumbnail = box(b"ispe", struct.pack(">III", 0, 7, 5))
     numbers = bytes(range(2, len(properties) + 2))
     listed = struct.pack(">IIHB", 0, 2, 1, len(numbers)) + numbers + struct.pack(">HBB", 2, 1, 0x81)
     iprp = box(b"iprp", box(b"ipco", thumbnail, *properties), box(b"ipma", listed))
-    meta = box(b"meta", b"\0\0\0\0", box(b"pitm", struct.pack(">IH", 0, item)), iprp)
-    return box(b"ftyp", b"avif\0\0\0\0mif1") + meta + box(b"mdat", b"coded")
+    start = box(b"ftyp", b"avif\0\0\0\0mif1")
+
+    def meta(place):
+        iloc = box(b"iloc", struct.pack(">IBBHHHHII", 0, 0x44, 0, 1, 1, 0, 1, place, length))
+        return box(b"meta", b"\0\0\0\0", box(b"pitm", struct.pack(">IH", 0, item)), iloc, iprp)
+
+    return start + meta(len(start) + len(meta(0)) + 8) + box(b"mdat", b"coded")
 
 
 SIZE = box(b"ispe", struct.pack(">III", 0, 56, 40))
@@ -102,6 +108,8 @@ BIG_TIFF = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1) + struct.pack("<HHQHHI
     "data, kind",
     [
         pytest.param(jpeg(FRAME, SCAN), "JPEG", id="jpeg"),
+        pytest.param(jpeg(segment(0xC4, b"table"), PROGRESSIVE, SCAN), "JPEG", id="jpeg, progressive"),
+        pytest.param(jpeg(segment(0xCC, b"\0\1"), ARITHMETIC, SCAN), "JPEG", id="jpeg, arithmetic"),
         pytest.param(png(PIXELS), "PNG", id="png"),
         pytest.param(webp(), "WebP", id="webp, canvas"),
         pytest.param(b"RIFF\x16\0\0\0WEBPVP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a\x38\0\x28\0", "WebP", id="webp, lossy"),
@@ -210,6 +218,7 @@ def test_avif_means_its_primary_picture():
         pytest.param(png(PIXELS, end=b""), id="png, only the end missing"),
         pytest.param(png(PIXELS[:-8], end=b""), id="png, checksums missing"),
         pytest.param(GIF + GIF_PICTURE[:-1], id="gif, only the end missing"),
+        pytest.param(avif(SIZE) + b"appended", id="avif, something appended that is no box"),
         pytest.param(tiff(6, [0], [24], pixels=24), id="tiff, one strip"),
         pytest.param(tiff(4, [0, 16], [16, 16], pixels=24), id="tiff, last strip's length is that of a full one"),
         pytest.param(tiff(6, [0], [24], pixels=24, compression=5), id="tiff, compressed"),
@@ -243,6 +252,8 @@ def test_whole(data):
         pytest.param(b"P7\nWIDTH 56\nHEIGHT 40\nDEPTH 1\nMAXVAL 255\nENDHDR\n" + bytes(56 * 40 - 1), id="pam"),
         pytest.param(avif(SIZE)[:-1], id="avif"),
         pytest.param(avif(SIZE)[:-10], id="avif, ends before the pixels"),
+        pytest.param(avif(SIZE)[:40], id="avif, ends in the header"),
+        pytest.param(avif(SIZE, length=6), id="avif, a byte short"),
         pytest.param(tiff(6, [0], [24], pixels=23), id="tiff"),
         pytest.param(tiff(4, [0, 16], [16, 8], pixels=23), id="tiff, two strips"),
         pytest.param(tiff(6, [0], [24], pixels=23, offsets=324, counts=325), id="tiff, tiles"),
