@@ -5,12 +5,13 @@ directories can lead in a circle.
 """
 
 import struct
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 Facts = Tuple[int, int, int, Optional[str]]  # width, height, orientation, damage
 
 IN_HEADER = "cut off: ends before the picture begins"
 IN_PICTURE = "cut off: ends in the middle of the picture"
+IN_LISTS = "cut off: ends before it says where all parts of the picture are"
 
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS, ORIENTATION, SAMPLES = 256, 257, 258, 259, 273, 274, 277
 ROWS_PER_STRIP, STRIP_BYTES, PLANAR, TILES, TILE_BYTES = 278, 279, 284, 324, 325
@@ -32,12 +33,28 @@ class Entry(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """A directory's entries: those whose values lie within the file, and the others."""
+    """A directory of a TIFF."""
 
+    data: bytes  # the TIFF
     order: str  # struct's: "<" or ">"
-    entries: List[Entry]
-    beyond: List[Entry]  # those that do not
+    entries: Dict[int, Entry]  # by tag: those of whole numbers that lie within the file
+    beyond: List[Entry]  # those whose values lie beyond its end
     is_cut: bool  # the file ends before the directory does
+
+    def values(self, tag: int, number: int = 0) -> Tuple[int, ...]:
+        """So many of a tag's values, or all."""
+        entry = self.entries[tag]
+        form = f"{self.order}{number or entry.number}{LETTERS[entry.type]}"
+        return struct.unpack_from(form, self.data, entry.position)
+
+    def first(self, tag: int, default: int) -> int:
+        """A tag's first value; the default where it is 0 or absent."""
+        return (self.values(tag, 1)[0] if tag in self.entries else 0) or default
+
+    def orientation(self) -> int:
+        """1 to 8; 1 where it is something else."""
+        value = self.first(ORIENTATION, 1)
+        return value if value <= 8 else 1
 
 
 def is_tiff(data: bytes) -> bool:
@@ -61,47 +78,26 @@ def read_directory(data: bytes) -> Optional[Directory]:
     size = struct.calcsize("=" + entry_of) + inline
     count = min(count, MOST_ENTRIES)
     fitting = min(count, (len(data) - start) // size)
-    entries: List[Entry] = []
+    entries: Dict[int, Entry] = {}
     beyond: List[Entry] = []
     for position in range(start, start + fitting * size, size):
-        tag, kind, values = struct.unpack_from(order + entry_of, data, position)
+        tag, kind, number = struct.unpack_from(order + entry_of, data, position)
         position += size - inline
-        length = SIZES.get(kind, 1) * values
+        length = SIZES.get(kind, 1) * number
         if length > inline:
             (position,) = struct.unpack_from(order + ("Q" if big else "I"), data, position)
-        fits = position + length <= len(data)
-        (entries if fits else beyond).append(Entry(tag, kind, values, position))
-    return Directory(order, entries, beyond, fitting < count)
-
-
-def numbers(data: bytes, directory: Directory) -> Dict[int, Entry]:
-    """The entries whose values are whole numbers, by tag; of two with the same tag the first, as libtiff takes it."""
-    return {entry.tag: entry for entry in reversed(directory.entries) if entry.type in LETTERS and entry.number}
-
-
-def values(data: bytes, order: str, entry: Entry) -> Tuple[int, ...]:
-    """All values of an entry."""
-    return struct.unpack_from(f"{order}{entry.number}{LETTERS[entry.type]}", data, entry.position)
+        entry = Entry(tag, kind, number, position)
+        if position + length > len(data):
+            beyond.append(entry)
+        elif kind in LETTERS and number:
+            entries.setdefault(tag, entry)  # of two with the same tag the first, as libtiff takes it
+    return Directory(data, order, entries, beyond, fitting < count)
 
 
 def exif_orientation(data: bytes) -> int:
     """The orientation, 1 to 8, in EXIF with or without its "Exif" prefix; 1 where it says nothing or nonsense."""
-    if data[:4] == b"Exif":
-        data = data[6:]
-    directory = read_directory(data)
-    if directory is None:
-        return 1
-    return _first(data, directory, numbers(data, directory), ORIENTATION, 1, most=8)
-
-
-def _first(
-    data: bytes, directory: Directory, entries: Dict[int, Entry], tag: int, default: int, *, most: int = 0
-) -> int:
-    """A tag's first value, or the default where it is absent, 0, or more than most."""
-    if tag not in entries:
-        return default
-    value = values(data, directory.order, entries[tag]._replace(number=1))[0]
-    return value if value > 0 and (not most or value <= most) else default
+    directory = read_directory(data[6:] if data[:4] == b"Exif" else data)
+    return directory.orientation() if directory else 1
 
 
 def tiff_facts(data: bytes) -> Facts:
@@ -109,44 +105,51 @@ def tiff_facts(data: bytes) -> Facts:
     directory = read_directory(data)
     if directory is None:
         return 0, 0, 1, IN_HEADER
-    entries = numbers(data, directory)
-
-    def first(tag: int, default: int, most: int = 0) -> int:
-        return _first(data, directory, entries, tag, default, most=most)
-
-    width, height, orientation = first(WIDTH, 0), first(HEIGHT, 0), first(ORIENTATION, 1, 8)
     damage = None
-    offsets = entries.get(STRIPS) or entries.get(TILES)
-    # Of a list that lies beyond the end, a plausible length tells a cut file from a flipped bit, which decoders ignore.
-    plausible = {STRIPS: 0, TILES: 0, BITS: first(SAMPLES, 1)}
-    plausible.update({tag: offsets.number for tag in (STRIP_BYTES, TILE_BYTES) if offsets})
-    if directory.is_cut or any(plausible.get(entry.tag) in (0, entry.number) for entry in directory.beyond):
-        damage = "cut off: ends in the middle of the list of its parts"
-    elif offsets is not None and offsets.number <= MOST_PARTS:
-        lengths = entries.get(STRIP_BYTES if offsets.tag == STRIPS else TILE_BYTES)
-        starts = values(data, directory.order, offsets)
-        sizes = values(data, directory.order, lengths) if lengths else (1,) * len(starts)
-        # The last strip holds fewer rows, and some writers state the full strip's length.
-        if first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION and offsets.tag == STRIPS:
-            samples = first(SAMPLES, 1) if first(PLANAR, 1) == 1 else 1
-            row = (width * samples * first(BITS, 1) + 7) // 8
-            rows = min(first(ROWS_PER_STRIP, height), height)
-            per_plane = -(-height // rows) if rows else 1
-            wanted = [row * min(rows, height - rows * (index % per_plane)) for index in range(len(starts))]
-            sizes = tuple(min(pair) for pair in zip(sizes, wanted))
-        if any(start + size > len(data) for start, size in zip(starts, sizes)):
-            damage = IN_PICTURE
-    return width, height, orientation, damage
+    if _has_lost_a_list(directory):
+        damage = IN_LISTS
+    elif any(start + size > len(data) for start, size in _parts(directory)):
+        damage = IN_PICTURE
+    return directory.first(WIDTH, 0), directory.first(HEIGHT, 0), directory.orientation(), damage
+
+
+def _has_lost_a_list(directory: Directory) -> bool:
+    """Whether the directory, or a list without which there is no picture, lies beyond the end of the file.
+
+    A plausible length tells a list that was cut off from a flipped bit, which decoders ignore.
+    """
+    if directory.is_cut:
+        return True
+    offsets = directory.entries.get(STRIPS) or directory.entries.get(TILES)
+    lengths = {BITS: directory.first(SAMPLES, 1)}
+    if offsets:
+        lengths.update({STRIP_BYTES: offsets.number, TILE_BYTES: offsets.number})
+    return any(entry.tag in (STRIPS, TILES) or lengths.get(entry.tag) == entry.number for entry in directory.beyond)
+
+
+def _parts(directory: Directory) -> Iterator[Tuple[int, int]]:
+    """Where each strip or tile starts, and its length in bytes."""
+    places, lengths = (STRIPS, STRIP_BYTES) if STRIPS in directory.entries else (TILES, TILE_BYTES)
+    if not {places, lengths} <= set(directory.entries) or directory.entries[places].number > MOST_PARTS:
+        return
+    starts, sizes = directory.values(places), directory.values(lengths)
+    if places == STRIPS and directory.first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION:
+        # The last strip holds fewer rows, and some writers state the length of a full one.
+        height, planes = directory.first(HEIGHT, 0), directory.first(PLANAR, 1)
+        samples = directory.first(SAMPLES, 1) if planes == 1 else 1
+        row = (directory.first(WIDTH, 0) * samples * directory.first(BITS, 1) + 7) // 8
+        rows = min(directory.first(ROWS_PER_STRIP, height), height)
+        per_plane = -(-height // rows) if rows else 1
+        wanted = [row * min(rows, height - rows * (index % per_plane)) for index in range(len(starts))]
+        sizes = tuple(min(pair) for pair in zip(sizes, wanted))
+    yield from zip(starts, sizes)
 
 
 def upright_tiff(data: bytes) -> bytes:
     """The same TIFF, with an orientation of 1 in its first directory; data itself where it says nothing."""
     directory = read_directory(data)
-    if directory is None:
+    if directory is None or ORIENTATION not in directory.entries:
         return data
-    changed = bytearray()
-    for entry in directory.entries:
-        if entry.tag == ORIENTATION and entry.type in LETTERS and entry.number:
-            changed = changed or bytearray(data)
-            struct.pack_into(directory.order + LETTERS[entry.type], changed, entry.position, 1)
-    return bytes(changed) if changed else data
+    entry, changed = directory.entries[ORIENTATION], bytearray(data)
+    struct.pack_into(directory.order + LETTERS[entry.type], changed, entry.position, 1)
+    return bytes(changed)
