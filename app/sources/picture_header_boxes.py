@@ -49,7 +49,10 @@ def jp2_facts(data: bytes) -> Facts:
 
 
 def heif_facts(data: bytes) -> Facts:
-    """Size and orientation of the primary picture; damaged when what an item is made of lies beyond the end."""
+    """Size and orientation of the primary picture; damaged when what an item is made of lies beyond the end.
+
+    Of a film (`avis`), decoders take the first frame of its track, which is not looked for.
+    """
     for kind, start, end in _boxes(data, 0, len(data)):
         if kind == b"meta" and end <= len(data):
             boxes = {inner: (first, last) for inner, first, last in _boxes(data, start + 4, end)}
@@ -59,7 +62,7 @@ def heif_facts(data: bytes) -> Facts:
                 needed = _needed(data, boxes[b"iloc"][0]) if b"iloc" in boxes else 0
             except (struct.error, IndexError):  # a box shorter than its own fields
                 pass
-            return width, height, orientation, IN_PICTURE if needed > len(data) else None
+            return width, height, orientation, IN_PICTURE if needed > len(data) and data[8:12] != b"avis" else None
     return 0, 0, 1, IN_HEADER
 
 

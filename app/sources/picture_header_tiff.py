@@ -5,7 +5,7 @@ directories can lead in a circle.
 """
 
 import struct
-from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 Facts = Tuple[int, int, int, Optional[str]]  # width, height, orientation, damage
 
@@ -14,10 +14,11 @@ IN_PICTURE = "cut off: ends in the middle of the picture"
 IN_LISTS = "cut off: ends before it says where all parts of the picture are"
 
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS, ORIENTATION, SAMPLES = 256, 257, 258, 259, 273, 274, 277
-ROWS_PER_STRIP, STRIP_BYTES, PLANAR, TILES, TILE_BYTES = 278, 279, 284, 324, 325
+ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 278, 279, 284
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, JPEG_TABLES = 322, 323, 324, 325, 347
 NO_COMPRESSION = 1
 MOST_ENTRIES = 0xFFFF  # a BigTIFF may promise more
-MOST_PARTS = 1 << 20  # strips or tiles whose places are looked at
+MOST_PARTS = 1 << 16  # strips or tiles whose places are looked at
 
 LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # struct's letter of each type of whole numbers
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -108,7 +109,7 @@ def tiff_facts(data: bytes) -> Facts:
     damage = None
     if _has_lost_a_list(directory):
         damage = IN_LISTS
-    elif any(start + size > len(data) for start, size in _parts(directory)):
+    elif _has_lost_a_part(directory):
         damage = IN_PICTURE
     return directory.first(WIDTH, 0), directory.first(HEIGHT, 0), directory.orientation(), damage
 
@@ -124,25 +125,40 @@ def _has_lost_a_list(directory: Directory) -> bool:
     lengths = {BITS: directory.first(SAMPLES, 1)}
     if offsets:
         lengths.update({STRIP_BYTES: offsets.number, TILE_BYTES: offsets.number})
-    return any(entry.tag in (STRIPS, TILES) or lengths.get(entry.tag) == entry.number for entry in directory.beyond)
+    needed = (STRIPS, TILES, JPEG_TABLES)
+    return any(entry.tag in needed or lengths.get(entry.tag) == entry.number for entry in directory.beyond)
 
 
-def _parts(directory: Directory) -> Iterator[Tuple[int, int]]:
-    """Where each strip or tile starts, and its length in bytes."""
+def _has_lost_a_part(directory: Directory) -> bool:
+    """Whether a strip or tile lies beyond the end of the file, or the last one in it is cut.
+
+    A length that reaches beyond the end over other parts is wrong, and decoders get by without it.
+    """
     places, lengths = (STRIPS, STRIP_BYTES) if STRIPS in directory.entries else (TILES, TILE_BYTES)
     if not {places, lengths} <= set(directory.entries) or directory.entries[places].number > MOST_PARTS:
-        return
-    starts, sizes = directory.values(places), directory.values(lengths)
-    if places == STRIPS and directory.first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION:
-        # The last strip holds fewer rows, and some writers state the length of a full one.
-        height, planes = directory.first(HEIGHT, 0), directory.first(PLANAR, 1)
-        samples = directory.first(SAMPLES, 1) if planes == 1 else 1
-        row = (directory.first(WIDTH, 0) * samples * directory.first(BITS, 1) + 7) // 8
-        rows = min(directory.first(ROWS_PER_STRIP, height), height)
-        per_plane = -(-height // rows) if rows else 1
-        wanted = [row * min(rows, height - rows * (index % per_plane)) for index in range(len(starts))]
-        sizes = tuple(min(pair) for pair in zip(sizes, wanted))
-    yield from zip(starts, sizes)
+        return False
+    starts, sizes, end = directory.values(places), directory.values(lengths), len(directory.data)
+    if directory.first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION:
+        sizes = tuple(min(size, _least_size(directory, index)) for index, size in enumerate(sizes))
+    parts = [(start, start + size) for start, size in zip(starts, sizes) if size]
+    return bool(parts) and (max(parts)[0] >= end or max(parts)[1] > end)
+
+
+def _least_size(directory: Directory, index: int) -> int:
+    """The bytes of a part without compression, up to its last pixel that lies in the picture.
+
+    The last strip may be shorter than its length says, and the last tiles hold padding.
+    """
+    width, height = directory.first(WIDTH, 0), directory.first(HEIGHT, 0)
+    columns, rows = directory.first(TILE_WIDTH, width), directory.first(TILE_HEIGHT, 0)
+    rows = rows or min(directory.first(ROWS_PER_STRIP, height), height)
+    if not (width and height and columns and rows):
+        return 0
+    across, down = -(-width // columns), -(-height // rows)
+    bits = directory.first(BITS, 1) * (directory.first(SAMPLES, 1) if directory.first(PLANAR, 1) == 1 else 1)
+    rows = min(rows, height - rows * (index // across % down))
+    last_row = min(columns, width - columns * (index % across))
+    return (rows - 1) * ((columns * bits + 7) // 8) + (last_row * bits + 7) // 8
 
 
 def upright_tiff(data: bytes) -> bytes:

@@ -86,10 +86,11 @@ def bmp(width, height, pixels, *, compression=0):
 
 
 def tiff(rows_per_strip, starts, sizes, *, pixels, compression=1, offsets=273, counts=279, order="<"):
-    """Of 4x6 grey pixels, with the directory in front."""
-    short = [(256, 4), (257, 6), (258, 8), (259, compression), (274, 6), (278, rows_per_strip)]
+    """Of 4x6 grey pixels, in strips or in tiles of 16x16, with the directory in front."""
+    short = [(256, 4), (257, 6), (258, 8), (259, compression), (274, 6)]
+    short += [(278, rows_per_strip)] if offsets == 273 else [(322, 16), (323, 16)]
     tags = [struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in short]
-    end = 8 + 2 + 12 * 8 + 4
+    end = 8 + 2 + 12 * (len(tags) + 2) + 4
     first = end + 8 * len(starts)
     starts = [first + start for start in starts]
     # A single value stands where else the place of the list does.
@@ -222,6 +223,10 @@ def test_avif_means_its_primary_picture():
         pytest.param(tiff(6, [0], [24], pixels=24), id="tiff, one strip"),
         pytest.param(tiff(4, [0, 16], [16, 16], pixels=24), id="tiff, last strip's length is that of a full one"),
         pytest.param(tiff(6, [0], [24], pixels=24, compression=5), id="tiff, compressed"),
+        pytest.param(
+            tiff(0, [0], [256], pixels=84, offsets=324, counts=325), id="tiff, only padding of a tile missing"
+        ),
+        pytest.param(tiff(4, [0, 16], [99, 8], pixels=24, compression=5), id="tiff, a length over other strips"),
     ],
 )
 def test_whole(data):
@@ -256,7 +261,8 @@ def test_whole(data):
         pytest.param(avif(SIZE, length=6), id="avif, a byte short"),
         pytest.param(tiff(6, [0], [24], pixels=23), id="tiff"),
         pytest.param(tiff(4, [0, 16], [16, 8], pixels=23), id="tiff, two strips"),
-        pytest.param(tiff(6, [0], [24], pixels=23, offsets=324, counts=325), id="tiff, tiles"),
+        pytest.param(tiff(0, [0], [256], pixels=83, offsets=324, counts=325), id="tiff, a tile"),
+        pytest.param(tiff(0, [0], [256], pixels=255, offsets=324, counts=325, compression=5), id="tiff, packed tile"),
         pytest.param(tiff(6, [0], [24], pixels=23, compression=5, order=">"), id="tiff, compressed"),
         pytest.param(tiff(6, [0], [24], pixels=24)[:60], id="tiff, ends in the directory"),
         pytest.param(b"II*\0\x08\0\0\0", id="tiff, ends before the directory"),
@@ -309,6 +315,7 @@ WHOLE = {
     "ppm": b"P6\n5 4\n255\n" + bytes(60),
     "pam": b"P7\nWIDTH 5\nHEIGHT 4\nDEPTH 1\nMAXVAL 255\nENDHDR\n" + bytes(20),
     "tiff": tiff(4, [0, 16], [16, 8], pixels=24),
+    "tiff, tiles": tiff(0, [0], [256], pixels=84, offsets=324, counts=325),
     "big tiff": BIG_TIFF,
 }
 

@@ -77,6 +77,8 @@ FILES = [
     ("tiff, deflate", saved("TIFF", "RGBA", compression="tiff_adobe_deflate"), 0, ""),
     ("tiff, BigTIFF", saved("TIFF", big_tiff=True), 0, ""),
     ("tiff, 1 bit", saved("TIFF", "1"), 0, ""),
+    ("tiff, strips of 5 rows", saved("TIFF", tiffinfo={278: 5}), 0, ""),
+    ("tiff, packed strips", saved("TIFF", compression="packbits", tiffinfo={278: 5}), 0, ""),
     ("gif", saved("GIF"), len(saved("GIF")) // 256, "cut between two blocks of 255 bytes: only unpacking could tell"),
     ("bmp", saved("BMP"), 0, ""),
     ("bmp, palette", saved("BMP", "P"), 0, ""),
