@@ -1,8 +1,8 @@
 """What a picture file says of itself: kind, size, which way up it is, and whether it is all there.
 
-Decoders differ: OpenCV 4.1.1 turns JPEGs only, 5.0 also PNG and WebP, and fails on TIFFs that are to be turned by a
-quarter; and libjpeg fills the rest of a cut picture with grey and reports nothing. So the headers are read here, and
-OpenCV decodes with IMREAD_IGNORE_ORIENTATION. Nothing here decodes pixels.
+Decoders differ: OpenCV 4.1.1 turns JPEGs only, 5.0 also PNG and WebP, and both turn a TIFF even when told not to. Of a
+cut JPEG, cv2.imread fills the rest with grey and reports nothing; cv2.imdecode of 4.1.1 repeats the last row. So the
+headers are read here, and OpenCV decodes with IMREAD_IGNORE_ORIENTATION. Nothing here decodes pixels.
 """
 
 from typing import NamedTuple, Optional

@@ -12,6 +12,7 @@ from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts
 HEIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 CODESTREAM = b"\xff\x4f\xff\x51"  # SOC, SIZ
 MOST_BOXES = 1000  # in one box; real files have fewer than ten
+MOST_PIECES = 64  # of an item; one is usual
 # Anticlockwise quarter turns, then a mirror (None; 0: top and bottom change places; 1: left and right): EXIF's number.
 TURNS = {
     (0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6,
@@ -48,26 +49,51 @@ def jp2_facts(data: bytes) -> Facts:
 
 
 def heif_facts(data: bytes) -> Facts:
-    """Size and orientation of the primary picture; damaged when a box is cut."""
-    width, height, orientation = 0, 0, 1
-    damage: Optional[str] = IN_HEADER
+    """Size and orientation of the primary picture; damaged when what an item is made of lies beyond the end.
+
+    Of a film (`avis`), decoders take the first frame of its track, which is not looked for.
+    """
     for kind, start, end in _boxes(data, 0, len(data)):
-        if kind == b"meta":
+        if kind == b"meta" and end <= len(data):
+            boxes = {inner: (first, last) for inner, first, last in _boxes(data, start + 4, end)}
+            width, height, orientation, needed = 0, 0, 1, 0
             try:
-                width, height, orientation = _primary(data, start + 4, min(end, len(data)))
+                width, height, orientation = _primary(data, boxes)
+                needed = _needed(data, boxes[b"iloc"][0]) if b"iloc" in boxes else 0
             except (struct.error, IndexError):  # a box shorter than its own fields
                 pass
-        # The pixels are in `mdat`, or, as of small pictures, in the meta box itself.
-        if kind == b"mdat" or (kind == b"meta" and any(box[0] == b"idat" for box in _boxes(data, start + 4, end))):
-            damage = None
-        if end > len(data) and kind in (b"meta", b"mdat"):  # what else is cut may have been appended, and no box
-            return width, height, orientation, IN_PICTURE if width else IN_HEADER
-    return width, height, orientation, damage
+            return width, height, orientation, IN_PICTURE if needed > len(data) and data[8:12] != b"avis" else None
+    return 0, 0, 1, IN_HEADER
 
 
-def _primary(data: bytes, start: int, end: int) -> Tuple[int, int, int]:
-    """Width, height and orientation in the content of a meta box."""
-    boxes = {kind: (first, last) for kind, first, last in _boxes(data, start, end)}
+def _needed(data: bytes, position: int) -> int:
+    """Where the last piece ends that an iloc box places in the file."""
+    version, sizes, more_sizes = data[position], data[position + 4], data[position + 5]
+    wide = 4 if version == 2 else 2  # bytes of a number of items, and of an item's number
+    count = int.from_bytes(data[position + 6 : position + 6 + wide], "big")
+    position, needed = position + 6 + wide, 0
+
+    def number(size: int) -> int:
+        nonlocal position
+        position += size
+        if position > len(data):
+            raise IndexError
+        return int.from_bytes(data[position - size : position], "big")
+
+    for _ in range(min(count, MOST_BOXES)):
+        number(wide)
+        method = number(2) & 15 if version else 0  # 0: from the start of the file
+        number(2)
+        base = number(more_sizes >> 4)
+        for _ in range(min(number(2), MOST_PIECES)):
+            number(more_sizes & 15 if version else 0)
+            end = base + number(sizes >> 4) + number(sizes & 15)
+            needed = max(needed, end if method == 0 else 0)
+    return needed
+
+
+def _primary(data: bytes, boxes: Dict[bytes, Tuple[int, int]]) -> Tuple[int, int, int]:
+    """Width, height and orientation, from the boxes in a meta box."""
     if b"pitm" not in boxes or b"iprp" not in boxes:
         return 0, 0, 1
     position = boxes[b"pitm"][0]

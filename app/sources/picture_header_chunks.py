@@ -10,7 +10,7 @@ from typing import List, Tuple
 from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
 
 LARGEST_PROFILE = 1 << 20  # bytes of EXIF that are unpacked from a text chunk
-PIECE = 1 << 20  # bytes of pixels that are unpacked at a time
+PIECE = 1 << 14  # bytes that are unpacked at a time; they become 1032 times as many at most
 
 
 def png_facts(data: bytes) -> Facts:
@@ -44,22 +44,20 @@ def _unpacks_to(data: bytes, packed: List[Tuple[int, int]], least: int) -> bool:
     unpacker = zlib.decompressobj()
     try:
         for start, end in packed:
-            rest = data[start:end]
-            while rest and least > 0:
-                least -= len(unpacker.decompress(rest, PIECE))
-                rest = unpacker.unconsumed_tail
-        while least > 0 and not unpacker.eof:
-            more = unpacker.decompress(b"", PIECE)
-            least -= len(more)
-            if not more:
-                break
+            for first in range(start, end, PIECE):
+                least -= len(unpacker.decompress(data[first : min(first + PIECE, end)]))
+                if least <= 0:
+                    return True
     except zlib.error:
         return True  # damage of another kind, which decoders report
-    return least <= 0
+    return False
 
 
 def _profile_orientation(kind: bytes, chunk: bytes) -> int:
-    """Of EXIF that ImageMagick wrote as text: a name, a length, and hexadecimal digits; 0 for other texts."""
+    """Of EXIF that ImageMagick wrote as text: a name, a length, and hexadecimal digits; 0 for other texts.
+
+    1 for nonsense, so that only the first such text is unpacked.
+    """
     keyword, _, text = chunk.partition(b"\0")
     if keyword not in (b"Raw profile type exif", b"Raw profile type APP1"):
         return 0
@@ -68,7 +66,7 @@ def _profile_orientation(kind: bytes, chunk: bytes) -> int:
             text = zlib.decompressobj().decompress(text[1:], LARGEST_PROFILE)
         return exif_orientation(bytes.fromhex("".join(text[:LARGEST_PROFILE].decode("ascii").split()[2:])))
     except (zlib.error, ValueError):
-        return 0
+        return 1
 
 
 def webp_facts(data: bytes) -> Facts:

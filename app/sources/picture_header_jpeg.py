@@ -9,7 +9,7 @@ from typing import Iterator, Tuple
 
 from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
 
-MARKER = re.compile(b"\xff+([^\x00\xff])", re.DOTALL)
+MARKER = re.compile(b"\xff[^\x00\xff]")
 EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15; between them lie DHT, JPG and DAC
 SEQUENTIAL = (b"\xc0", b"\xc1", b"\xc9")  # baseline, extended, arithmetic

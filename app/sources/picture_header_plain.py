@@ -11,7 +11,7 @@ from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts
 NO_COMPRESSION, BIT_FIELDS = 0, 3
 NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,9})")
 PAM_FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d{1,9})\s*$", re.MULTILINE)
-LONGEST_PAM_HEADER = 4096
+LONGEST_HEADER = 1 << 16  # bytes of a PNM's, with comments
 
 
 def bmp_facts(data: bytes) -> Facts:
@@ -38,7 +38,7 @@ def pnm_facts(data: bytes) -> Facts:
     """The size; damaged when it is shorter than its pixels. The length of the plain forms, P1 to P3, is not known."""
     kind, position, fields = data[1:2], 2, []
     for _ in range(2 if kind in b"14" else 3):
-        number = NUMBER.match(data, position)
+        number = NUMBER.match(data, position, LONGEST_HEADER)
         if number is None:
             return 0, 0, 1, IN_HEADER
         fields.append(int(number.group(1)))
@@ -52,7 +52,7 @@ def pnm_facts(data: bytes) -> Facts:
 
 def pam_facts(data: bytes) -> Facts:
     """The size; damaged when it is shorter than its pixels."""
-    end = data.find(b"ENDHDR\n", 0, LONGEST_PAM_HEADER)
+    end = data.find(b"ENDHDR\n", 0, LONGEST_HEADER)
     fields = {name: int(value) for name, value in PAM_FIELD.findall(data[: max(end, 0)])}
     if len(fields) < 4:
         return 0, 0, 1, IN_HEADER

@@ -11,10 +11,14 @@ Facts = Tuple[int, int, int, Optional[str]]  # width, height, orientation, damag
 
 IN_HEADER = "cut off: ends before the picture begins"
 IN_PICTURE = "cut off: ends in the middle of the picture"
+IN_LISTS = "cut off: ends before it says where all parts of the picture are"
 
 WIDTH, HEIGHT, BITS, COMPRESSION, STRIPS, ORIENTATION, SAMPLES = 256, 257, 258, 259, 273, 274, 277
-ROWS_PER_STRIP, STRIP_BYTES, PLANAR, TILES, TILE_BYTES = 278, 279, 284, 324, 325
+ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 278, 279, 284
+TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, JPEG_TABLES = 322, 323, 324, 325, 347
 NO_COMPRESSION = 1
+MOST_ENTRIES = 0xFFFF  # a BigTIFF may promise more
+MOST_PARTS = 1 << 16  # strips or tiles whose places are looked at
 
 LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # struct's letter of each type of whole numbers
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -30,12 +34,28 @@ class Entry(NamedTuple):
 
 
 class Directory(NamedTuple):
-    """A directory's entries: those whose values lie within the file, and the others."""
+    """A directory of a TIFF."""
 
+    data: bytes  # the TIFF
     order: str  # struct's: "<" or ">"
-    entries: List[Entry]
-    beyond: List[Entry]  # those that do not
+    entries: Dict[int, Entry]  # by tag: those of whole numbers that lie within the file
+    beyond: List[Entry]  # those whose values lie beyond its end
     is_cut: bool  # the file ends before the directory does
+
+    def values(self, tag: int, number: int = 0) -> Tuple[int, ...]:
+        """So many of a tag's values, or all."""
+        entry = self.entries[tag]
+        form = f"{self.order}{number or entry.number}{LETTERS[entry.type]}"
+        return struct.unpack_from(form, self.data, entry.position)
+
+    def first(self, tag: int, default: int) -> int:
+        """A tag's first value; the default where it is 0 or absent."""
+        return (self.values(tag, 1)[0] if tag in self.entries else 0) or default
+
+    def orientation(self) -> int:
+        """1 to 8; 1 where it is something else."""
+        value = self.first(ORIENTATION, 1)
+        return value if value <= 8 else 1
 
 
 def is_tiff(data: bytes) -> bool:
@@ -57,48 +77,28 @@ def read_directory(data: bytes) -> Optional[Directory]:
         return None
     start += struct.calcsize("=" + count_of)
     size = struct.calcsize("=" + entry_of) + inline
+    count = min(count, MOST_ENTRIES)
     fitting = min(count, (len(data) - start) // size)
-    entries: List[Entry] = []
+    entries: Dict[int, Entry] = {}
     beyond: List[Entry] = []
     for position in range(start, start + fitting * size, size):
-        tag, kind, values = struct.unpack_from(order + entry_of, data, position)
+        tag, kind, number = struct.unpack_from(order + entry_of, data, position)
         position += size - inline
-        length = SIZES.get(kind, 1) * values
+        length = SIZES.get(kind, 1) * number
         if length > inline:
             (position,) = struct.unpack_from(order + ("Q" if big else "I"), data, position)
-        fits = position + length <= len(data)
-        (entries if fits else beyond).append(Entry(tag, kind, values, position))
-    return Directory(order, entries, beyond, fitting < count)
-
-
-def numbers(data: bytes, directory: Directory) -> Dict[int, Entry]:
-    """The entries whose values are whole numbers, by tag; of two with the same tag the first, as libtiff takes it."""
-    return {entry.tag: entry for entry in reversed(directory.entries) if entry.type in LETTERS and entry.number}
-
-
-def values(data: bytes, order: str, entry: Entry) -> Tuple[int, ...]:
-    """All values of an entry."""
-    return struct.unpack_from(f"{order}{entry.number}{LETTERS[entry.type]}", data, entry.position)
+        entry = Entry(tag, kind, number, position)
+        if position + length > len(data):
+            beyond.append(entry)
+        elif kind in LETTERS and number:
+            entries.setdefault(tag, entry)  # of two with the same tag the first, as libtiff takes it
+    return Directory(data, order, entries, beyond, fitting < count)
 
 
 def exif_orientation(data: bytes) -> int:
     """The orientation, 1 to 8, in EXIF with or without its "Exif" prefix; 1 where it says nothing or nonsense."""
-    if data[:4] == b"Exif":
-        data = data[6:]
-    directory = read_directory(data)
-    if directory is None:
-        return 1
-    return _first(data, directory, numbers(data, directory), ORIENTATION, 1, most=8)
-
-
-def _first(
-    data: bytes, directory: Directory, entries: Dict[int, Entry], tag: int, default: int, *, most: int = 0
-) -> int:
-    """A tag's first value, or the default where it is absent, 0, or more than most."""
-    if tag not in entries:
-        return default
-    value = values(data, directory.order, entries[tag]._replace(number=1))[0]
-    return value if value > 0 and (not most or value <= most) else default
+    directory = read_directory(data[6:] if data[:4] == b"Exif" else data)
+    return directory.orientation() if directory else 1
 
 
 def tiff_facts(data: bytes) -> Facts:
@@ -106,44 +106,66 @@ def tiff_facts(data: bytes) -> Facts:
     directory = read_directory(data)
     if directory is None:
         return 0, 0, 1, IN_HEADER
-    entries = numbers(data, directory)
-
-    def first(tag: int, default: int, most: int = 0) -> int:
-        return _first(data, directory, entries, tag, default, most=most)
-
-    width, height, orientation = first(WIDTH, 0), first(HEIGHT, 0), first(ORIENTATION, 1, 8)
     damage = None
-    offsets = entries.get(STRIPS) or entries.get(TILES)
-    # Of a list that lies beyond the end, a plausible length tells a cut file from a flipped bit, which decoders ignore.
-    plausible = {STRIPS: 0, TILES: 0, BITS: first(SAMPLES, 1)}
-    plausible.update({tag: offsets.number for tag in (STRIP_BYTES, TILE_BYTES) if offsets})
-    if directory.is_cut or any(plausible.get(entry.tag) in (0, entry.number) for entry in directory.beyond):
-        damage = "cut off: ends in the middle of the list of its parts"
-    elif offsets is not None:
-        lengths = entries.get(STRIP_BYTES if offsets.tag == STRIPS else TILE_BYTES)
-        starts = values(data, directory.order, offsets)
-        sizes = values(data, directory.order, lengths) if lengths else (1,) * len(starts)
-        # The last strip holds fewer rows, and some writers state the full strip's length.
-        if first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION and offsets.tag == STRIPS:
-            samples = first(SAMPLES, 1) if first(PLANAR, 1) == 1 else 1
-            row = (width * samples * first(BITS, 1) + 7) // 8
-            rows = min(first(ROWS_PER_STRIP, height), height)
-            per_plane = -(-height // rows) if rows else 1
-            wanted = [row * min(rows, height - rows * (index % per_plane)) for index in range(len(starts))]
-            sizes = tuple(min(pair) for pair in zip(sizes, wanted))
-        if any(start + size > len(data) for start, size in zip(starts, sizes)):
-            damage = IN_PICTURE
-    return width, height, orientation, damage
+    if _has_lost_a_list(directory):
+        damage = IN_LISTS
+    elif _has_lost_a_part(directory):
+        damage = IN_PICTURE
+    return directory.first(WIDTH, 0), directory.first(HEIGHT, 0), directory.orientation(), damage
+
+
+def _has_lost_a_list(directory: Directory) -> bool:
+    """Whether the directory, or a list without which there is no picture, lies beyond the end of the file.
+
+    A plausible length tells a list that was cut off from a flipped bit, which decoders ignore.
+    """
+    if directory.is_cut:
+        return True
+    offsets = directory.entries.get(STRIPS) or directory.entries.get(TILES)
+    lengths = {BITS: directory.first(SAMPLES, 1)}
+    if offsets:
+        lengths.update({STRIP_BYTES: offsets.number, TILE_BYTES: offsets.number})
+    needed = (STRIPS, TILES, JPEG_TABLES)
+    return any(entry.tag in needed or lengths.get(entry.tag) == entry.number for entry in directory.beyond)
+
+
+def _has_lost_a_part(directory: Directory) -> bool:
+    """Whether a strip or tile lies beyond the end of the file, or the last one in it is cut.
+
+    A length that reaches beyond the end over other parts is wrong, and decoders get by without it.
+    """
+    places, lengths = (STRIPS, STRIP_BYTES) if STRIPS in directory.entries else (TILES, TILE_BYTES)
+    if not {places, lengths} <= set(directory.entries) or directory.entries[places].number > MOST_PARTS:
+        return False
+    starts, sizes, end = directory.values(places), directory.values(lengths), len(directory.data)
+    if directory.first(COMPRESSION, NO_COMPRESSION) == NO_COMPRESSION:
+        sizes = tuple(min(size, _least_size(directory, index)) for index, size in enumerate(sizes))
+    parts = [(start, start + size) for start, size in zip(starts, sizes) if size]
+    return bool(parts) and (max(parts)[0] >= end or max(parts)[1] > end)
+
+
+def _least_size(directory: Directory, index: int) -> int:
+    """The bytes of a part without compression, up to its last pixel that lies in the picture.
+
+    The last strip may be shorter than its length says, and the last tiles hold padding.
+    """
+    width, height = directory.first(WIDTH, 0), directory.first(HEIGHT, 0)
+    columns, rows = directory.first(TILE_WIDTH, width), directory.first(TILE_HEIGHT, 0)
+    rows = rows or min(directory.first(ROWS_PER_STRIP, height), height)
+    if not (width and height and columns and rows):
+        return 0
+    across, down = -(-width // columns), -(-height // rows)
+    bits = directory.first(BITS, 1) * (directory.first(SAMPLES, 1) if directory.first(PLANAR, 1) == 1 else 1)
+    rows = min(rows, height - rows * (index // across % down))
+    last_row = min(columns, width - columns * (index % across))
+    return (rows - 1) * ((columns * bits + 7) // 8) + (last_row * bits + 7) // 8
 
 
 def upright_tiff(data: bytes) -> bytes:
     """The same TIFF, with an orientation of 1 in its first directory; data itself where it says nothing."""
     directory = read_directory(data)
-    if directory is None:
+    if directory is None or ORIENTATION not in directory.entries:
         return data
-    changed = bytearray()
-    for entry in directory.entries:
-        if entry.tag == ORIENTATION and entry.type in LETTERS and entry.number:
-            changed = changed or bytearray(data)
-            struct.pack_into(directory.order + LETTERS[entry.type], changed, entry.position, 1)
-    return bytes(changed) if changed else data
+    entry, changed = directory.entries[ORIENTATION], bytearray(data)
+    struct.pack_into(directory.order + LETTERS[entry.type], changed, entry.position, 1)
+    return bytes(changed)

@@ -1,107 +1,42 @@
 """On bytes made by hand, so that each case says what it is about. Pillow is the oracle of a file beside it."""
 
-import random
 import struct
 import zlib
 
 import pytest
+from support.picture_files import (
+    ARITHMETIC,
+    BIG_TIFF,
+    FRAME,
+    GIF,
+    GIF_PICTURE,
+    PIXELS,
+    PROGRESSIVE,
+    SCAN,
+    SIZE,
+    THUMBNAIL,
+    avif,
+    bmp,
+    box,
+    chunk,
+    exif,
+    jpeg,
+    mutate,
+    png,
+    segment,
+    tiff,
+    webp,
+)
 
 from app.sources.picture_header import PictureHeader, read_header, without_orientation
-
-
-def exif(orientation, *, order="<", kind=3, count=1, tags=()):
-    """A TIFF without pixels: an orientation, then other tags as (tag, type, count, value)."""
-    entries = [struct.pack(order + "HHI", 0x0112, kind, count) + struct.pack(order + "HH", orientation, 0)]
-    entries += [struct.pack(order + "HHII", *tag) for tag in tags]
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(entries))
-    return head + b"".join(entries) + b"\0\0\0\0"
-
-
-def segment(code, content):
-    return struct.pack(">BBH", 0xFF, code, len(content) + 2) + content
-
-
-THUMBNAIL = b"\xff\xd8\xff\xda\0\x02coded\xff\xd9"
-FRAME = segment(0xC0, struct.pack(">BHHB", 8, 40, 56, 1) + b"\1\x11\0")
-SCAN = segment(0xDA, b"\1\1\0\0\x3f\0") + b"coded\xff\0data\xff\xd0more"
-
-
-def jpeg(*parts, end=b"\xff\xd9"):
-    return b"\xff\xd8" + b"".join(parts) + end
-
-
-def chunk(kind, content):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-PIXELS = chunk(b"IDAT", zlib.compress((b"\0" + bytes(range(168))) * 40))
-
-
-IEND = chunk(b"IEND", b"")
-
-
-def png(*chunks, end=IEND):
-    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", 56, 40, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + ihdr + b"".join(chunks) + end
-
-
-def webp(*chunks):
-    canvas = b"\x08\0\0\0" + (55).to_bytes(3, "little") + (39).to_bytes(3, "little")
-    body = b"WEBP"
-    for kind, content in ((b"VP8X", canvas),) + chunks:
-        body += kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def box(kind, *parts):
-    content = b"".join(parts)
-    return struct.pack(">I", 8 + len(content)) + kind + content
-
-
-def avif(*properties, item=1):
-    """Item 1 has the properties given; item 2, a thumbnail, has a size of 7x5."""
-    thumbnail = box(b"ispe", struct.pack(">III", 0, 7, 5))
-    numbers = bytes(range(2, len(properties) + 2))
-    listed = struct.pack(">IIHB", 0, 2, 1, len(numbers)) + numbers + struct.pack(">HBB", 2, 1, 0x81)
-    iprp = box(b"iprp", box(b"ipco", thumbnail, *properties), box(b"ipma", listed))
-    meta = box(b"meta", b"\0\0\0\0", box(b"pitm", struct.pack(">IH", 0, item)), iprp)
-    return box(b"ftyp", b"avif\0\0\0\0mif1") + meta + box(b"mdat", b"coded")
-
-
-SIZE = box(b"ispe", struct.pack(">III", 0, 56, 40))
-GIF = b"GIF89a" + struct.pack("<HHBBB", 56, 40, 0x80, 0, 0) + bytes(6)
-GIF_PICTURE = b"\x2c" + struct.pack("<HHHHB", 0, 0, 56, 40, 0) + b"\2" + b"\3abc" + b"\2de\0"
-
-
-def bmp(width, height, pixels, *, compression=0):
-    return (
-        b"BM" + struct.pack("<IIIIiiHHI", 0, 0, 54, 40, width, height, 1, 24, compression) + bytes(20) + bytes(pixels)
-    )
-
-
-def tiff(rows_per_strip, starts, sizes, *, pixels, compression=1, offsets=273, counts=279, order="<"):
-    """Of 4x6 grey pixels, with the directory in front."""
-    short = [(256, 4), (257, 6), (258, 8), (259, compression), (274, 6), (278, rows_per_strip)]
-    tags = [struct.pack(order + "HHIHH", tag, 3, 1, value, 0) for tag, value in short]
-    end = 8 + 2 + 12 * 8 + 4
-    first = end + 8 * len(starts)
-    starts = [first + start for start in starts]
-    # A single value stands where else the place of the list does.
-    places = (starts[0], sizes[0]) if len(starts) == 1 else (end, end + 4 * len(starts))
-    tags += [struct.pack(order + "HHII", offsets, 4, len(starts), places[0])]
-    tags += [struct.pack(order + "HHII", counts, 4, len(sizes), places[1])]
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
-    lists = struct.pack("{}{}I".format(order, len(starts) * 2), *starts, *sizes)
-    return head + b"".join(tags) + b"\0\0\0\0" + lists + bytes(pixels)
-
-
-BIG_TIFF = b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1) + struct.pack("<HHQHHI", 0x0112, 3, 1, 6, 0, 0) + bytes(8)
 
 
 @pytest.mark.parametrize(
     "data, kind",
     [
         pytest.param(jpeg(FRAME, SCAN), "JPEG", id="jpeg"),
+        pytest.param(jpeg(segment(0xC4, b"table"), PROGRESSIVE, SCAN), "JPEG", id="jpeg, progressive"),
+        pytest.param(jpeg(segment(0xCC, b"\0\1"), ARITHMETIC, SCAN), "JPEG", id="jpeg, arithmetic"),
         pytest.param(png(PIXELS), "PNG", id="png"),
         pytest.param(webp(), "WebP", id="webp, canvas"),
         pytest.param(b"RIFF\x16\0\0\0WEBPVP8 \x0a\0\0\0\0\0\0\x9d\x01\x2a\x38\0\x28\0", "WebP", id="webp, lossy"),
@@ -210,9 +145,14 @@ def test_avif_means_its_primary_picture():
         pytest.param(png(PIXELS, end=b""), id="png, only the end missing"),
         pytest.param(png(PIXELS[:-8], end=b""), id="png, checksums missing"),
         pytest.param(GIF + GIF_PICTURE[:-1], id="gif, only the end missing"),
+        pytest.param(avif(SIZE) + b"appended", id="avif, something appended that is no box"),
         pytest.param(tiff(6, [0], [24], pixels=24), id="tiff, one strip"),
         pytest.param(tiff(4, [0, 16], [16, 16], pixels=24), id="tiff, last strip's length is that of a full one"),
         pytest.param(tiff(6, [0], [24], pixels=24, compression=5), id="tiff, compressed"),
+        pytest.param(
+            tiff(0, [0], [256], pixels=84, offsets=324, counts=325), id="tiff, only padding of a tile missing"
+        ),
+        pytest.param(tiff(4, [0, 16], [99, 8], pixels=24, compression=5), id="tiff, a length over other strips"),
     ],
 )
 def test_whole(data):
@@ -243,9 +183,12 @@ def test_whole(data):
         pytest.param(b"P7\nWIDTH 56\nHEIGHT 40\nDEPTH 1\nMAXVAL 255\nENDHDR\n" + bytes(56 * 40 - 1), id="pam"),
         pytest.param(avif(SIZE)[:-1], id="avif"),
         pytest.param(avif(SIZE)[:-10], id="avif, ends before the pixels"),
+        pytest.param(avif(SIZE)[:40], id="avif, ends in the header"),
+        pytest.param(avif(SIZE, length=6), id="avif, a byte short"),
         pytest.param(tiff(6, [0], [24], pixels=23), id="tiff"),
         pytest.param(tiff(4, [0, 16], [16, 8], pixels=23), id="tiff, two strips"),
-        pytest.param(tiff(6, [0], [24], pixels=23, offsets=324, counts=325), id="tiff, tiles"),
+        pytest.param(tiff(0, [0], [256], pixels=83, offsets=324, counts=325), id="tiff, a tile"),
+        pytest.param(tiff(0, [0], [256], pixels=255, offsets=324, counts=325, compression=5), id="tiff, packed tile"),
         pytest.param(tiff(6, [0], [24], pixels=23, compression=5, order=">"), id="tiff, compressed"),
         pytest.param(tiff(6, [0], [24], pixels=24)[:60], id="tiff, ends in the directory"),
         pytest.param(b"II*\0\x08\0\0\0", id="tiff, ends before the directory"),
@@ -298,23 +241,9 @@ WHOLE = {
     "ppm": b"P6\n5 4\n255\n" + bytes(60),
     "pam": b"P7\nWIDTH 5\nHEIGHT 4\nDEPTH 1\nMAXVAL 255\nENDHDR\n" + bytes(20),
     "tiff": tiff(4, [0, 16], [16, 8], pixels=24),
+    "tiff, tiles": tiff(0, [0], [256], pixels=84, offsets=324, counts=325),
     "big tiff": BIG_TIFF,
 }
-
-
-def mutate(data, seed):
-    """A byte changed, the end cut, some bytes zeroed, or some put in."""
-    generator = random.Random(seed)
-    start = generator.randrange(len(data))
-    length = generator.choice((1, 2, 4, 30))
-    noise = bytes(generator.randrange(256) for _ in range(length))
-    middle = {
-        "flip": bytes([data[start] ^ 1 << generator.randrange(8)]) + data[start + 1 :],
-        "cut": b"",
-        "zero": bytes(length) + data[start + length :],
-        "insert": noise + data[start:],
-    }
-    return data[:start] + middle[generator.choice(sorted(middle))]
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
