@@ -9,8 +9,8 @@ from app.errors import SourceError, say, warn
 from app.files import is_image
 from app.frame import Source
 from app.sources.film import Film
-from app.sources.picture_header import read_header
 from app.sources.pictures import is_picture, natural_order, read_pictures
+from app.sources.pictures.header import read_header
 from app.sources.readahead import Frames, ReadAhead
 
 FILMS = (

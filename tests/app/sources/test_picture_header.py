@@ -28,7 +28,7 @@ from support.picture_files import (
     webp,
 )
 
-from app.sources.picture_header import PictureHeader, read_header, without_orientation
+from app.sources.pictures.header import PictureHeader, read_header, without_orientation
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from support.picture_files import mutate
 
 from app.files import without_stderr
-from app.sources.picture_header import read_header, without_orientation
-from app.sources.picture_header_scan import with_end
+from app.sources.pictures.header import read_header, without_orientation
+from app.sources.pictures.jpeg_end import with_end
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow")
 KINDS = {"JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "TIFF": "TIFF", "AVIF": "AVIF"}  # ours, Pillow's

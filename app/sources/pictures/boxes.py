@@ -7,7 +7,7 @@ A box: its size (4 bytes), its type (4); size 1: 8 more bytes of size; size 0: u
 import struct
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts
+from app.sources.pictures.tiff import IN_HEADER, IN_PICTURE, Facts
 
 HEIF_BRANDS = (b"avif", b"avis", b"mif1", b"msf1", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 CODESTREAM = b"\xff\x4f\xff\x51"  # SOC, SIZ

@@ -7,7 +7,7 @@ import struct
 import zlib
 from typing import List, Tuple
 
-from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
+from app.sources.pictures.tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
 
 LARGEST_PROFILE = 1 << 20  # bytes of EXIF that are unpacked from a text chunk
 PIECE = 1 << 14  # bytes that are unpacked at a time; they become 1032 times as many at most

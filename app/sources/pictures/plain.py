@@ -6,7 +6,7 @@ BMP: Microsoft's BITMAPFILEHEADER and BITMAPINFOHEADER. PNM: netpbm's manual pag
 import re
 import struct
 
-from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts
+from app.sources.pictures.tiff import IN_HEADER, IN_PICTURE, Facts
 
 NO_COMPRESSION, BIT_FIELDS = 0, 3
 NUMBER = re.compile(rb"(?:\s|#[^\n]*\n)*(\d{1,9})")

@@ -7,11 +7,11 @@ headers are read here, and OpenCV decodes with IMREAD_IGNORE_ORIENTATION. Nothin
 
 from typing import NamedTuple, Optional
 
-from app.sources.picture_header_boxes import CODESTREAM, HEIF_BRANDS, heif_facts, jp2_facts
-from app.sources.picture_header_chunks import gif_facts, png_facts, webp_facts
-from app.sources.picture_header_jpeg import jpeg_facts
-from app.sources.picture_header_plain import bmp_facts, pam_facts, pnm_facts
-from app.sources.picture_header_tiff import is_tiff, tiff_facts, upright_tiff
+from app.sources.pictures.boxes import CODESTREAM, HEIF_BRANDS, heif_facts, jp2_facts
+from app.sources.pictures.chunks import gif_facts, png_facts, webp_facts
+from app.sources.pictures.jpeg import jpeg_facts
+from app.sources.pictures.plain import bmp_facts, pam_facts, pnm_facts
+from app.sources.pictures.tiff import is_tiff, tiff_facts, upright_tiff
 
 JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 

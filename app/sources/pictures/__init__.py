@@ -11,14 +11,13 @@ import numpy as np
 from app.errors import SourceError, say, warn
 from app.files import is_image, opencv_path
 from app.frame import Frame
-from app.sources.picture_header import PictureHeader, read_header, without_orientation
+from app.sources.pictures.header import PictureHeader, read_header, without_orientation
+from app.sources.pictures.jpeg_end import with_end
 from app.sources.readahead import Frames
 from app.sources.upright import swaps_sides, upright
 
 MOST_PIXELS = 64 * 10**6  # of an image that is decoded in full: 192 MB
-REDUCED_SIDE = (
-    2048  # pixels that are left of the longer side, at least, where a larger one is decoded at a smaller scale
-)
+REDUCED_SIDE = 2048  # pixels of the longer side that are left at least, where an image is decoded at a smaller scale
 FULL = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 # Endings of files that OpenCV decodes, but by which it does not choose an encoder; and those of the same kind.
@@ -48,9 +47,12 @@ def read_picture(path: str, most_pixels: int = MOST_PIXELS) -> Picture:
     if not data:
         raise SourceError(f"{path}: the file is empty; not an image")
     header = header or PictureHeader("", 0, 0, 1, None)  # perhaps of a rarer kind
-    if header.damage is not None:
-        raise SourceError(f"{path}: damaged: {header.damage}")
     scale = _scale(path, header, most_pixels)
+    if header.damage is not None:
+        whole = with_end(data) if header.kind == "JPEG" and scale == 1 else None
+        if whole is None:
+            raise SourceError(f"{path}: damaged: {header.damage}")
+        data = whole
     try:
         if scale == 1:
             image = cv2.imdecode(np.frombuffer(without_orientation(data), np.uint8), FULL)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from app.files import without_stderr
-from app.sources.picture_header_jpeg import END, FRAMES, SEQUENTIAL, SOS, segments
+from app.sources.pictures.jpeg import END, FRAMES, SEQUENTIAL, SOS, segments
 
 NOISE = bytes(1 + 37 * index * (index + 3) % 254 for index in range(64))  # neither 00 nor FF
 

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from app.sources.picture_header import read_header
-from app.sources.picture_header_scan import with_end
+from app.sources.pictures.header import read_header
+from app.sources.pictures.jpeg_end import with_end
 
 RESTART = cv2.IMWRITE_JPEG_RST_INTERVAL
 

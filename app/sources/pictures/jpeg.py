@@ -7,7 +7,7 @@ in between; any other marker ends a scan. A progressive picture has several scan
 import re
 from typing import Iterator, Tuple
 
-from app.sources.picture_header_tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
+from app.sources.pictures.tiff import IN_HEADER, IN_PICTURE, Facts, exif_orientation
 
 MARKER = re.compile(b"\xff[^\x00\xff]")
 EOI, SOS, APP1 = 0xD9, 0xDA, 0xE1
