@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from app.arguments import DEFAULT_MODEL, make_parser
 from app.backends import list_backends
-from app.command import exit_code, leave
+from app.command import exit_code, leave, print_lines
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, reject_overwrites, write_file
@@ -75,7 +75,7 @@ def detect(args: argparse.Namespace) -> None:
     """Do what the command line says."""
     if args.list_backends:
         for line in list_backends():
-            print(line, flush=True)
+            print_lines([line])
         return
     for path in (args.report, None if args.jsonl == "-" else args.jsonl):
         if path is not None:

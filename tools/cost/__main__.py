@@ -12,7 +12,7 @@ from typing import Any, Optional, Sequence
 
 from app import __version__
 from app.arguments import LARGEST_SIZE
-from app.command import Parser, exit_code, number, size
+from app.command import Parser, exit_code, number, print_lines, size
 from app.files import check_writable, write_file
 from app.modelcard import find_model
 from tools.cost.nano import BANDWIDTH, PEAKS, errors, expectations, fitted, layer_rows
@@ -73,9 +73,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if args.report is not None:
             check_writable(args.report)
         result = cost(args)
-        print(lines(result))
         if args.report is not None:
             write_file(args.report, (json.dumps(result, indent=2) + "\n").encode())
+        print_lines([lines(result)])
 
     return exit_code(work)
 

@@ -12,7 +12,7 @@ import argparse
 import json
 from typing import List, Optional, Sequence
 
-from app.command import Parser, exit_code, leave, number
+from app.command import Parser, exit_code, leave, number, print_lines
 from app.files import check_writable, write_file
 from tools.soak import faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
@@ -55,9 +55,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if args.report is not None:
             check_writable(args.report)
         figures.extend(args.run(args))
-        print(as_text(figures))
         if args.report is not None:
             write_file(args.report, (json.dumps([figure._asdict() for figure in figures], indent=2) + "\n").encode())
+        print_lines([as_text(figures)])
 
     return exit_code(work) or int(not all(figure.reached for figure in figures))
 
