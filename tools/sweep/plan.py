@@ -59,7 +59,9 @@ def state(uri: str) -> Optional[str]:
     """
     if is_camera(uri) or "://" in uri:
         return None
-    inside = os.path.join(glob.escape(uri), "*") if os.path.isdir(uri) else uri
+    inside = glob.escape(uri) if os.path.exists(uri) else uri  # clip[1].mp4 may be a file, and no pattern
+    if os.path.isdir(uri):
+        inside = os.path.join(inside, "*")
     state = hashlib.sha256()
     for path in sorted(glob.glob(inside)) or [uri]:
         try:
