@@ -12,7 +12,7 @@ from typing import Any, Optional, Sequence
 from app.artefact import sidecar_path, write_artefact
 from app.command import Parser, exit_code, print_lines
 from app.errors import ModelError, UsageError, warn
-from app.files import check_writable, remove_file, write_file
+from app.files import check_writable, reject_overwrites, remove_file, write_file
 from app.modelcard import WEIGHTS, card_path, find_model, graph_path, hash_file
 from models import yolov3_tiny
 from models.darknet import Convolution, WeightsError, read_weights
@@ -122,6 +122,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         args = parser.parse_args(argv)
         if not args.output.endswith(".onnx"):
             raise UsageError(f"--output {args.output}: should end in .onnx")
+        reject_overwrites([("--output", args.output), ("the card", card_path(args.output))], [args.weights])
         convert(args.weights, args.output, args.opset)
         print_lines([f"{args.output} and {os.path.basename(card_path(args.output))}"])
         if importlib.util.find_spec("tensorflow") is not None:

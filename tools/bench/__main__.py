@@ -29,7 +29,7 @@ from app.board import Board
 from app.command import Parser, exit_code, number, print_lines
 from app.detector import nearest_sizes
 from app.errors import SourceError, UsageError, warn
-from app.files import check_writable, write_file
+from app.files import check_writable, reject_overwrites, write_file
 from app.modelcard import find_model, read_card
 from app.sources import open_source
 from tools.bench.comparison import KIND, changes, differences, read_report, unmatched
@@ -163,6 +163,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = parser.parse_args(argv)
         if args.report is not None:
+            reject_overwrites([("--report", args.report)], filter(None, (args.cam, args.compare)))
             check_writable(args.report)
         saved = None if args.compare is None else read_report(args.compare)
         report = bench(args, saved)

@@ -13,7 +13,7 @@ import json
 from typing import List, Optional, Sequence
 
 from app.command import Parser, exit_code, leave, number, print_lines
-from app.files import check_writable, write_file
+from app.files import check_writable, reject_overwrites, write_file
 from tools.soak import faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
 
@@ -53,6 +53,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = make_parser().parse_args(argv)
         if args.report is not None:
+            reject_overwrites([("--report", args.report)], [args.cam] if "cam" in args else [])
             check_writable(args.report)
         figures.extend(args.run(args))
         if args.report is not None:
