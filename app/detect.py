@@ -15,6 +15,7 @@ from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, identity, reject_overwrites, write_file
 from app.frame import Source
+from app.lock import check_unlocked
 from app.modelcard import card_path, find_model, read_card
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink
@@ -82,6 +83,8 @@ def detect(args: argparse.Namespace) -> None:
     for path in (args.report, None if args.jsonl == "-" else args.jsonl):
         if path is not None:
             check_writable(path)
+    if args.save is not None and not is_supervised():  # supervised, it takes a name that is free
+        check_unlocked(args.save)
     model = find_model(args.model)
     if args.model == DEFAULT_MODEL:
         ensure_default_model(model, args.offline)

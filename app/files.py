@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Iterable, Iterator, Optional, Tuple
 
 from app.errors import OutputError, UsageError
+from app.lock import check_unlocked
 
 NAME_BYTES = 255  # of a name, on the file systems of Linux
 TEMPORARY_CHARACTERS = 24  # of a file's name, in its temporary one's
@@ -57,7 +58,10 @@ def numbered(path: str, number: int) -> str:
 
 
 def check_writable(path: str) -> None:
-    """Raise OutputError if a file at `path` cannot be created or replaced. Creates nothing."""
+    """Raise OutputError if a file at `path` cannot be created or replaced, or another program is writing to it.
+
+    Creates nothing.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     if not path:
         raise OutputError("an output needs a name")
@@ -71,6 +75,7 @@ def check_writable(path: str) -> None:
     replaced = not os.path.exists(path) or os.path.isfile(path)
     if not os.access(folder if replaced else path, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
         raise OutputError(f"{path}: no permission to write there")
+    check_unlocked(path)
 
 
 def write_file(path: str, data: bytes) -> None:
