@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import Any, Callable, NoReturn, Sequence, Tuple
 
-from app.errors import NanoyoloError, OutputError, UsageError
+from app.errors import NanoyoloError, OutputError, UsageError, say, showable
 
 FLUSH_LIMIT = 0.3  # seconds
 
@@ -19,6 +19,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the answer to --help or --version: argparse would end with 0 where that fails."""
+        print_lines([message.rstrip("\n")])
 
 
 def number(kind: type, low: float, high: float, name: str) -> Any:
@@ -52,43 +56,72 @@ def size(name: str, least: Tuple[int, int], most: int) -> Any:
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    """Print lines on standard output at once. Raises OutputError if it is closed, as when a pipe's reader ended."""
+    """Print lines on standard output at once, the one way in which results get there.
+
+    What its encoding lacks is escaped. Raises OutputError if it takes nothing: closed, on a full disk, a pipe whose
+    reader ended.
+    """
+    if sys.stdout is None:
+        raise OutputError("cannot write to standard output: it is closed")
     try:
-        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # Python flushes it on exit, which must not fail again
-        raise OutputError(f"cannot write to standard output: {error.strerror}") from error
+        print(showable("\n".join(lines), sys.stdout), flush=True)
+    except (OSError, ValueError) as error:  # ValueError: closed in the meantime
+        raise OutputError(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}") from error
 
 
 def exit_code(work: Callable[[], None]) -> int:
     """Run a command's work; its exit code. A NanoyoloError becomes one line on standard error, a bug a traceback."""
-    if sys.stderr is None:  # closed by the caller: the next file opened must not become standard error
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    _keep_descriptors()
     try:
         work()
     except NanoyoloError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say("error: " + str(error).replace("\n", "\\n"))  # a file's name may have a line break
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted; run it again at any time", file=sys.stderr)
+        say("interrupted; run it again at any time")
         return 130
+    finally:
+        _flush()
     return 0
 
 
 def leave(code: int) -> NoReturn:
     """End the process. While a thread hangs in a driver or a decoder, do not unload the libraries that it is in."""
     if threading.active_count() > 1:
-        flushing = threading.Thread(target=_flush, daemon=True)  # which blocks where a hanging thread holds a stream
-        flushing.start()
-        flushing.join(FLUSH_LIMIT)
+        _flush()
         os._exit(code)
     sys.exit(code)
 
 
+def _keep_descriptors() -> None:
+    """Open the standard streams that the caller closed, so that no file of ours becomes one of them."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+        if number > 2:
+            os.close(number)
+            break
+        os.set_inheritable(number, True)
+    if sys.stderr is None:  # which is written to without a question, by others too
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
 def _flush() -> None:
-    for stream in (sys.stderr, sys.stdout):
+    """Flush what was printed, and give up a stream that does not take it: Python flushes once more when it ends, and
+    would then complain, and change the exit code.
+    """
+    if threading.active_count() == 1:
+        _flush_streams()
+        return
+    flushing = threading.Thread(target=_flush_streams, daemon=True)  # blocks where a hanging thread holds a stream
+    flushing.start()
+    flushing.join(FLUSH_LIMIT)
+
+
+def _flush_streams() -> None:
+    for name in ("stderr", "stdout"):
+        stream = getattr(sys, name)
         try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            pass
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

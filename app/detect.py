@@ -10,11 +10,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from app.arguments import DEFAULT_MODEL, make_parser
 from app.backends import list_backends
-from app.command import exit_code, leave
+from app.command import exit_code, leave, print_lines
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
-from app.files import check_writable, reject_overwrites, write_file
+from app.files import check_writable, identity, reject_overwrites, write_file
 from app.frame import Source
+from app.lock import check_unlocked
 from app.modelcard import card_path, find_model, read_card
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink
@@ -65,9 +66,11 @@ def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: S
 def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
     """Raise UsageError if an output would overwrite an input, or another output."""
     if args.save and os.path.isdir(args.save):
-        for path in inputs:
-            if os.path.dirname(os.path.realpath(path)) == os.path.realpath(args.save):
-                raise UsageError(f"--save {args.save}: would overwrite the input images; name another folder")
+        folders = {os.path.dirname(place(path)) for path in inputs for place in (os.path.abspath, os.path.realpath)}
+        # What has an image's name in another folder may be a link to one of the inputs.
+        replaced = {identity(os.path.join(args.save, os.path.basename(path))) for path in inputs}
+        if identity(args.save) in map(identity, folders) or replaced & set(map(identity, inputs)):
+            raise UsageError(f"--save {args.save}: would overwrite the input images; name another folder")
     reject_overwrites([("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)], inputs)
 
 
@@ -75,11 +78,13 @@ def detect(args: argparse.Namespace) -> None:
     """Do what the command line says."""
     if args.list_backends:
         for line in list_backends():
-            print(line, flush=True)
+            print_lines([line])
         return
     for path in (args.report, None if args.jsonl == "-" else args.jsonl):
         if path is not None:
             check_writable(path)
+    if args.save is not None and not is_supervised():  # supervised, it takes a name that is free
+        check_unlocked(args.save)
     model = find_model(args.model)
     if args.model == DEFAULT_MODEL:
         ensure_default_model(model, args.offline)

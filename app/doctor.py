@@ -117,7 +117,8 @@ def lines_of(result: Result, width: int, colours: bool) -> List[str]:
 
 def wants_colours() -> bool:
     """Whether standard output is a terminal, and its user does not reject colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def count(results: Sequence[Result]) -> Dict[str, int]:

@@ -11,6 +11,7 @@ The number is the exit code of the command. Any other exception is a bug: it end
 """
 
 import sys
+from typing import Any
 
 
 class NanoyoloError(Exception):
@@ -53,8 +54,20 @@ def warn(message: str) -> None:
 
 
 def say(message: str) -> None:
-    """Print a line on standard error; where the terminal has gone, drop it."""
+    """Print a line on standard error; where nobody reads that, or the disk that takes it is full, drop it."""
+    if sys.stderr is None:  # closed by the caller; print would take standard output instead
+        return
     try:
-        print(message, file=sys.stderr, flush=True)
-    except OSError:
+        print(showable(message, sys.stderr), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
         pass
+
+
+def showable(text: str, stream: Any) -> str:
+    """The text as a stream's encoding can show it: what it lacks is escaped, as in Python's literals."""
+    encoding, errors = getattr(stream, "encoding", None) or "utf-8", getattr(stream, "errors", None) or "strict"
+    try:
+        text.encode(encoding, errors)
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    return text

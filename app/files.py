@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from typing import Iterable, Iterator, Optional, Tuple
 
 from app.errors import OutputError, UsageError
+from app.lock import check_unlocked
 
+NAME_BYTES = 255  # of a name, on the file systems of Linux
+TEMPORARY_CHARACTERS = 24  # of a file's name, in its temporary one's
 # Not every OpenCV decodes all of them: see sources/pictures.py.
 IMAGE_SUFFIXES = tuple(
     ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .jp2 .gif .avif .heic .heif .jxl".split()
@@ -23,22 +26,47 @@ def reject_overwrites(outputs: Iterable[Tuple[str, Optional[str]]], inputs: Iter
     """Raise UsageError if an output would overwrite an input or another output.
 
     outputs: pairs of option and path, as ("--report", "report.json"). None, `-` and what exists and is not a file
-    (a folder, a device, a pipe) overwrite nothing.
+    (a folder, a device, a pipe) overwrite nothing. A file is the same under all its names: through links of both
+    kinds, other mounts, and in capitals where the file system knows none.
     """
-    taken = {os.path.realpath(path): path for path in inputs}
+    taken = {identity(path): path for path in inputs}
     for option, path in outputs:
         if path and path != "-" and (os.path.isfile(path) or not os.path.exists(path)):
-            place = os.path.realpath(path)
+            place = identity(path)
             if place in taken:
                 raise UsageError(f"{option} {path}: would overwrite {taken[place]}; choose another name")
             taken[place] = path
 
 
+def identity(path: str) -> Tuple[object, ...]:
+    """What is equal for all names of one file: its device and inode or, before it exists, its path without links."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (os.path.realpath(path),)
+    return status.st_dev, status.st_ino
+
+
+def numbered(path: str, number: int) -> str:
+    """The path with a number after its stem, as name-1.mkv; a stem is cut where the name would become too long."""
+    folder, name = os.path.split(path)
+    stem, suffix = os.path.splitext(name)
+    suffix = f"-{number}{suffix}"
+    while len(os.fsencode(stem + suffix)) > NAME_BYTES:
+        stem = stem[:-1]
+    return os.path.join(folder, stem + suffix)
+
+
 def check_writable(path: str) -> None:
-    """Raise OutputError if a file at `path` cannot be created or replaced. Creates nothing."""
+    """Raise OutputError if a file at `path` cannot be created or replaced, or another program is writing to it.
+
+    Creates nothing.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     if not path:
         raise OutputError("an output needs a name")
+    if len(os.fsencode(os.path.basename(path))) > NAME_BYTES:
+        raise OutputError(f"{path}: the name is too long; it may have {NAME_BYTES} bytes")
     if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder, not a file")
     if not os.path.isdir(folder):
@@ -47,11 +75,13 @@ def check_writable(path: str) -> None:
     replaced = not os.path.exists(path) or os.path.isfile(path)
     if not os.access(folder if replaced else path, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
         raise OutputError(f"{path}: no permission to write there")
+    check_unlocked(path)
 
 
 def write_file(path: str, data: bytes) -> None:
     """Write a temporary file, then rename it, so that no reader ever sees half of it. Raises OutputError.
 
+    So this needs no lock: of two programs that write one file, the last one's is there, and whole.
     An existing device or pipe, such as /dev/null, is written to and not replaced.
     """
     folder, name = os.path.split(os.path.abspath(path))
@@ -61,7 +91,7 @@ def write_file(path: str, data: bytes) -> None:
             with open(path, "wb") as device:
                 device.write(data)
             return
-        handle, temporary = tempfile.mkstemp(prefix="." + name + ".", dir=folder)
+        handle, temporary = tempfile.mkstemp(prefix="." + name[:TEMPORARY_CHARACTERS] + ".", dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -94,12 +124,13 @@ def remove_file(path: str) -> None:
 
 
 def opencv_path(path: str) -> str:
-    """A path as OpenCV, ONNX Runtime and OpenVINO take it: UTF-8, whatever the locale. They crash on anything else.
+    """A file's path as OpenCV, ONNX Runtime and OpenVINO take it: UTF-8, whatever the locale. They crash on anything
+    else. And absolute, since FFmpeg takes the 12 of 12:31:00.mp4 for a protocol.
 
     Raises ValueError for a name that is not UTF-8.
     """
     try:
-        return os.fsencode(path).decode("utf-8")
+        return os.fsencode(os.path.abspath(path)).decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path!r}: its name is not UTF-8; rename it") from None
 

@@ -2,6 +2,10 @@
 
 import runpy
 import sys
+from typing import NoReturn
+
+from app.command import exit_code, print_lines
+from app.errors import UsageError
 
 COMMANDS = {
     "detect": ("app.detect", "detect objects in a camera, video or image"),
@@ -31,18 +35,19 @@ def main() -> None:
     """Run a command; it ends the process with its exit code."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        print(usage())
-        return
+        sys.exit(exit_code(lambda: print_lines([usage()])))
     if name == "--version":
         from app import __version__
 
-        print("nanoyolo " + __version__)
-        return
+        sys.exit(exit_code(lambda: print_lines(["nanoyolo " + __version__])))
     if name not in COMMANDS:
-        print(f"error: there is no command {name!r}; choose from: {', '.join(COMMANDS)}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(exit_code(lambda: _unknown(name)))
     del sys.argv[1]
     runpy.run_module(COMMANDS[name][0], run_name="__main__", alter_sys=True)
+
+
+def _unknown(name: str) -> NoReturn:
+    raise UsageError(f"there is no command {name!r}; choose from: {', '.join(COMMANDS)}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from app.backends import Backend, open_backend
 from app.classification.card import ClassifierCard
 from app.classification.cifar100 import COARSE, SIDE, Batch, Cifar100
 from app.classifier import Classifier
-from app.command import Parser, exit_code, number
+from app.command import Parser, exit_code, number, print_lines
 from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
@@ -60,9 +60,9 @@ def bench(args: argparse.Namespace) -> None:
         for name, backend in backends.items():
             classifier = Classifier(backend, card(args.model, data))
             rivals[f"app.evaluate, {name}"] = evaluate_rival(classifier, data, args.images)
-        print(table(rounds(rivals, args.rounds), args.images), flush=True)
+        print_lines([table(rounds(rivals, args.rounds), args.images)])
         whole = {name: Classifier(backend, card(args.model, data), WHOLE_BATCH) for name, backend in backends.items()}
-        print(differences(model, whole, data))
+        print_lines([differences(model, whole, data)])
 
 
 def load(args: argparse.Namespace) -> Any:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from app.artefact import read_artefact, write_artefact
 from app.backends import importing, running
-from app.command import Parser, exit_code
+from app.command import Parser, exit_code, print_lines
 from app.engine import EngineSource, EngineTarget, engine_path, size_axes, size_text, write_engine
 from app.errors import ModelError, OutputError, UsageError, say, warn
 from app.files import check_writable
@@ -96,7 +96,7 @@ def _build(args: argparse.Namespace, model_hash: str) -> None:
         with gpu:
             built = _compile(args, model_hash, target)
         gpu.close()
-    print(write_engine(built.engine, built.made, target, gpu_name, built.outputs))
+    print_lines([write_engine(built.engine, built.made, target, gpu_name, built.outputs)])
     if built.timings is not None:
         try:
             write_artefact(built.cache_path, built.timings, args.model, model_hash, {"runtime": target.runtime})

@@ -10,9 +10,9 @@ import sys
 from typing import Any, Optional, Sequence
 
 from app.artefact import sidecar_path, write_artefact
-from app.command import Parser, exit_code
+from app.command import Parser, exit_code, print_lines
 from app.errors import ModelError, UsageError, warn
-from app.files import check_writable, remove_file, write_file
+from app.files import check_writable, reject_overwrites, remove_file, write_file
 from app.modelcard import WEIGHTS, card_path, find_model, graph_path, hash_file
 from models import yolov3_tiny
 from models.darknet import Convolution, WeightsError, read_weights
@@ -122,15 +122,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         args = parser.parse_args(argv)
         if not args.output.endswith(".onnx"):
             raise UsageError(f"--output {args.output}: should end in .onnx")
+        reject_overwrites([("--output", args.output), ("the card", card_path(args.output))], [args.weights])
         convert(args.weights, args.output, args.opset)
-        print(f"{args.output} and {os.path.basename(card_path(args.output))}")
+        print_lines([f"{args.output} and {os.path.basename(card_path(args.output))}"])
         if importlib.util.find_spec("tensorflow") is not None:
             try:
                 graph = convert_graph(args.weights, args.output)
             except ModelError as error:  # a broken TensorFlow does not make the ONNX file useless
                 warn(f"no file for --backend tensorflow: {error}")
             else:
-                print(f"{graph} and {os.path.basename(sidecar_path(graph))}, for --backend tensorflow")
+                print_lines([f"{graph} and {os.path.basename(sidecar_path(graph))}, for --backend tensorflow"])
 
     return exit_code(work)
 

@@ -7,7 +7,7 @@ import sys
 import cv2
 
 from app import arguments, detect
-from app.command import exit_code
+from app.command import Parser, exit_code, print_lines
 from app.errors import SourceError
 from app.files import make_folder, write_file
 from tools.fetch.manifest import fetch
@@ -39,13 +39,14 @@ def save_still(video: str, number: int, path: str) -> None:
 
 def demo() -> None:
     """Fetch, detect, and pick the still."""
+    Parser(prog="python -m tools.demo", description=__doc__).parse_args()
     make_folder(FOLDER)
     outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
     detect.detect(arguments.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
     if not (os.path.exists(VIDEO) and os.path.exists(LINES)):  # Ctrl-C came before the first frame
         raise KeyboardInterrupt
     save_still(VIDEO, fullest_frame(LINES), STILL)
-    print(f"video   {VIDEO}\nstill   {STILL}\nreport  {REPORT}")
+    print_lines([f"video   {VIDEO}", f"still   {STILL}", f"report  {REPORT}"])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from app.detections import Detections
 from app.errors import OutputError
 from app.files import check_writable
 from app.frame import Frame
+from app.lock import open_locked
 from app.sinks import Sink
 
 
@@ -64,6 +65,8 @@ class JsonLinesSink(Sink):
             if written != len(line):
                 self._take_back(written or 0)
                 raise OSError(28, "the disk is full")
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"{self.name}: cannot write to it: {error.strerror}") from error
 
@@ -72,11 +75,14 @@ class JsonLinesSink(Sink):
             return sys.stdout.buffer
         pipe = os.path.exists(self._path) and not os.path.isfile(self._path)
         append = self._append and not pipe
-        size = _end_of_last_line(self._path) if append and os.path.exists(self._path) else 0
         # Unbuffered: a line is in the file when write() returns, whatever happens to this process.
-        file = open(self._path, "ab" if append else "wb", buffering=0)  # noqa: SIM115
-        if append:
-            file.truncate(size)
+        file = open_locked(self._path, append=append)
+        try:
+            if append:
+                file.truncate(_end_of_last_line(self._path))
+        except OSError:
+            file.close()
+            raise
         return file
 
     def _take_back(self, written: int) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 
 from app.detections import Detections
 from app.errors import OutputError, UsageError, say, warn
-from app.files import check_writable, is_image, opencv_path, remove_file
+from app.files import check_writable, is_image, numbered, opencv_path, remove_file
 from app.frame import Frame, Source
 from app.letterbox import Letterbox
+from app.lock import open_locked
 from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
 from app.sinks.stills import ImageSink
@@ -78,7 +79,7 @@ class MatroskaSink(Sink):
         a film that is recorded as a whole. keep: see open_recording. Raises OutputError when the file cannot be written
         there.
         """
-        check_writable(path)
+        check_writable(free_name(path) if keep else path)
         self.name = self._path = path
         self._fps = fps
         self._live = live
@@ -109,7 +110,7 @@ class MatroskaSink(Sink):
         if path != self._path:
             say(f"{self._path} exists already; recording to {path}")
         self.name = path
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115
+        self._file = open_locked(path)
         self._writer = MatroskaWriter(self._file, self._size[0], self._size[1], self._fps or DEFAULT_FPS)
 
     def reopen(self) -> None:
@@ -123,14 +124,18 @@ class MatroskaSink(Sink):
             if writer is not None:
                 writer.close(self._length)
         if file is not None:
-            file.close()
-            if not self._frames:
-                remove_file(self.name)
+            try:
+                if not self._frames:  # removed while it is locked: after that it may be another program's
+                    remove_file(self.name)
+            finally:
+                file.close()
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
         try:
             yield
+        except OutputError:
+            raise
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise OutputError(f"{self.name}: the disk is full; the recording ends here") from error
@@ -159,11 +164,10 @@ class Times:
 
 def free_name(path: str) -> str:
     """The path, or the first of name-1, name-2, ... that does not exist."""
-    stem, suffix = os.path.splitext(path)
     number, name = 0, path
     while os.path.exists(name):
         number += 1
-        name = f"{stem}-{number}{suffix}"
+        name = numbered(path, number)
     return name
 
 
@@ -186,6 +190,7 @@ class VideoSink(Sink):
         self._told = False
         self._keep = False
         self._writer: Optional["cv2.VideoWriter"] = None
+        self._lock: Optional[BinaryIO] = None
         self._size = (0, 0)
         self._frames = 0
 
@@ -220,9 +225,15 @@ class VideoSink(Sink):
         self.close()
 
     def close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is None:
-            return
+        writer, lock, self._writer, self._lock = self._writer, self._lock, None, None
+        try:
+            if writer is not None:
+                self._finish(writer)
+        finally:
+            if lock is not None:
+                lock.close()
+
+    def _finish(self, writer: "cv2.VideoWriter") -> None:
         writer.release()
         reader = cv2.VideoCapture(opencv_path(self.name))
         kept = int(reader.get(cv2.CAP_PROP_FRAME_COUNT)) if reader.isOpened() else 0
@@ -241,6 +252,7 @@ class VideoSink(Sink):
         code = CODECS[os.path.splitext(self.name)[1].lower()]
         if _free_bytes(self.name) < DISK_RESERVE:
             raise OutputError(f"{self.name}: the disk is full")
+        self._lock = open_locked(self.name)  # OpenCV opens the file once more, and does not lock it
         writer = cv2.VideoWriter(opencv_path(self.name), cv2.VideoWriter.fourcc(*code), self._fps, self._size)
         if not writer.isOpened():
             _remove(self.name)

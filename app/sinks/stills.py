@@ -1,15 +1,16 @@
 """Annotated images."""
 
 import os
-from typing import Set
+from typing import Optional, Set
 
 import cv2
 import numpy as np
 
 from app.detections import Detections
 from app.errors import OutputError
-from app.files import check_writable, is_image, write_file
+from app.files import check_writable, is_image, numbered, write_file
 from app.frame import Frame
+from app.lock import check_unlocked, lock_folder
 from app.sinks import DISK_QUEUE, Sink
 
 
@@ -23,6 +24,7 @@ class ImageSink(Sink):
         """path: an image file for a source of one image, or a folder. Raises OutputError when it cannot be written."""
         self._path = self.name = path
         self._names: Set[str] = set()
+        self._lock: Optional[int] = None
         if is_image(path):
             check_writable(path)
         else:  # created with the first image; until then check the nearest folder that exists
@@ -31,12 +33,17 @@ class ImageSink(Sink):
                 folder = os.path.dirname(folder)
             if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
                 raise OutputError(f"{path}: cannot create it: {folder} is not a writable folder")
+            check_unlocked(path)
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         path = self._path if is_image(self._path) else os.path.join(self._path, self._name(frame))
         try:
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            if path != self._path and self._lock is None:
+                self._lock = lock_folder(self._path)
             good, data = cv2.imencode(os.path.splitext(path)[1], canvas)
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"{self._path}: cannot create it: {error.strerror}") from error
         except cv2.error:
@@ -46,10 +53,15 @@ class ImageSink(Sink):
             raise OutputError(f"{path}: OpenCV cannot write {width}x{height} pixels in this image format")
         write_file(path, data.tobytes())
 
+    def close(self) -> None:
+        number, self._lock = self._lock, None
+        if number is not None:
+            os.close(number)
+
     def _name(self, frame: Frame) -> str:
         """The image's own name; numbered where another folder had one of the same name."""
         stem, suffix = os.path.splitext(frame.name or f"{frame.index:06d}.jpg")
         suffix = ".png" if suffix.lower() == ".pgm" else suffix  # a PGM is grey, and the overlay has colours
-        name = stem + suffix if stem + suffix not in self._names else f"{stem}-{frame.index}{suffix}"
+        name = stem + suffix if stem + suffix not in self._names else numbered(stem + suffix, frame.index)
         self._names.add(name)
         return name

@@ -319,6 +319,57 @@ def test_stopped_before_the_first_frame(tmp_path, monkeypatch, capsys):
     assert fields["fps"]["real"] is None
 
 
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+@pytest.mark.parametrize(
+    "option, name", [("--save", "b.mkv"), ("--save", "b.mp4"), ("--jsonl", "b"), ("--report", "b")]
+)
+def test_the_source_is_never_overwritten_through_a_link(tmp_path, link, option, name):
+    source, output = tmp_path / "clip.mp4", tmp_path / name
+    shutil.copy(CLIP, str(source))
+    link(str(source), str(output))
+    before = source.read_bytes()
+    code, _, err = detect("--cam", source, "--size", 64, "--max-frames", 3, option, output, "--no-show")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "would overwrite" in err
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "linked, name, refused",
+    [
+        pytest.param(os.link, "a.png", True, id="a hard link"),
+        pytest.param(os.symlink, "a.png", True, id="a link"),
+        pytest.param(os.link, "other.png", False, id="a link whose name is not written to"),
+        pytest.param(shutil.copy, "a.png", False, id="an older image"),
+    ],
+)
+def test_images_that_are_linked_into_the_output(tmp_path, linked, name, refused):
+    images, folder = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    folder.mkdir()
+    cv2.imwrite(str(images / "a.png"), picture(100))
+    linked(str(images / "a.png"), str(folder / name))
+    before = (images / "a.png").read_bytes()
+    code, _, err = detect("--cam", images, "--size", 64, "--no-show", "--save", folder)
+    assert code == (2 if refused else 0), err
+    assert ("would overwrite the input images" in err) is refused
+    assert (images / "a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["out", "linked"])
+def test_images_that_are_links_in_the_output(tmp_path, place):
+    """They would be replaced, although what they lead to would stay."""
+    images, folder = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    folder.mkdir()
+    os.symlink("out", str(tmp_path / "linked"))
+    cv2.imwrite(str(images / "a.png"), picture(100))
+    os.symlink(str(images / "a.png"), str(folder / "b.png"))
+    code, _, err = detect("--cam", folder, "--size", 64, "--no-show", "--save", tmp_path / place)
+    assert code == 2, err
+    assert (folder / "b.png").is_symlink()
+
+
 @pytest.mark.parametrize("option", ["--save", "--jsonl", "--report"])
 def test_the_source_is_never_overwritten(tmp_path, option):
     source = tmp_path / "clip.mp4"

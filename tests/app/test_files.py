@@ -5,7 +5,7 @@ import pytest
 from support.video import room_for
 
 from app.errors import OutputError, UsageError
-from app.files import check_writable, reject_overwrites, without_stderr, write_file
+from app.files import check_writable, numbered, opencv_path, reject_overwrites, without_stderr, write_file
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,9 @@ from app.files import check_writable, reject_overwrites, without_stderr, write_f
         pytest.param("clip.mp4", None, "--report clip.mp4: would overwrite clip.mp4", id="an input"),
         pytest.param("./clip.mp4", None, "--report ./clip.mp4: would overwrite clip.mp4", id="in another spelling"),
         pytest.param("link.mp4", None, "--report link.mp4: would overwrite clip.mp4", id="through a link"),
+        pytest.param("hard.mp4", None, "--report hard.mp4: would overwrite clip.mp4", id="through a hard link"),
+        pytest.param("linked/clip.mp4", None, "would overwrite clip.mp4", id="through a link to its folder"),
+        pytest.param("linked/new", "new", "--picture new: would overwrite linked/new", id="a new one, twice"),
         pytest.param("absent.onnx", None, "would overwrite absent.onnx", id="an input that does not exist yet"),
         pytest.param("new", "new", "--picture new: would overwrite new", id="the other output"),
         pytest.param("new", "newer", None, id="neither"),
@@ -28,6 +31,8 @@ def test_reject_overwrites(tmp_path, monkeypatch, report, picture, phrase):
     (tmp_path / "clip.mp4").write_text("")
     (tmp_path / "folder").mkdir()
     os.symlink("clip.mp4", "link.mp4")
+    os.link("clip.mp4", "hard.mp4")
+    os.symlink(".", "linked")
     os.mkfifo("pipe")
     outputs, inputs = (("--report", report), ("--picture", picture)), ["clip.mp4", "absent.onnx", "folder", "pipe"]
     if phrase is None:
@@ -56,12 +61,15 @@ def test_without_stderr(capfd, failure):
         pytest.param("absent/report.json", "mkdir -p", id="no such folder"),
         pytest.param(".", "is a folder", id="a folder"),
         pytest.param("file/report.json", "no folder", id="a file for a folder"),
+        pytest.param("n" * 256, "too long; it may have 255 bytes", id="a long name"),
+        pytest.param("\u00e9" * 128, "too long", id="a name of few letters and many bytes"),
+        pytest.param("", "needs a name", id="no name"),
     ],
 )
 def test_check_writable_refuses(tmp_path, path, phrase):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=phrase):
-        check_writable(str(tmp_path / path))
+        check_writable(path and str(tmp_path / path))
 
 
 def test_check_writable_makes_and_changes_nothing(tmp_path, monkeypatch):
@@ -79,6 +87,55 @@ def test_write_file_replaces(tmp_path):
     write_file(str(path), b"new")
     assert path.read_bytes() == b"new"
     assert os.listdir(str(tmp_path)) == ["report.json"]
+
+
+NAMES = ["12:31:00", "%03d", "50%", "[1]", "7up", "-dash", ".dot", "two words", "caf\u00e9", "a#b?c=d&e", "line\nbreak"]
+NAMES += ["n" * 250, "\u00e9" * 125, "\u6f22" * 83]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_write_file_takes_every_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(str(tmp_path))
+    name += ".json"
+    for data in (b"old", b"new"):
+        check_writable(name)
+        write_file(name, data)
+    assert (tmp_path / name).read_bytes() == b"new"
+    assert os.listdir(str(tmp_path)) == [name]
+
+
+def test_the_temporary_file_is_recognised_by_its_name(tmp_path, monkeypatch):
+    """Those that a kill leaves in a run's folder are removed by it."""
+    seen = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: seen.append(os.path.basename(old)) or replace(old, new))
+    write_file(str(tmp_path / "state.json"), b"")
+    assert seen[0].startswith(".state.json.")
+
+
+@pytest.mark.parametrize(
+    "path, number, expected",
+    [
+        pytest.param("a/b.c.mkv", 1, "a/b.c-1.mkv", id="a suffix"),
+        pytest.param("a.b/c", 12, "a.b/c-12", id="no suffix"),
+        pytest.param("a/" + "n" * 251 + ".mkv", 10, "a/" + "n" * 248 + "-10.mkv", id="a long name"),
+        pytest.param("\u00e9" * 125 + ".mkv", 100, "\u00e9" * 123 + "-100.mkv", id="whole letters"),
+    ],
+)
+def test_numbered(path, number, expected):
+    assert numbered(path, number) == expected
+    assert len(os.fsencode(os.path.basename(expected))) <= 255
+
+
+@pytest.mark.parametrize("name", ["12:31:00.mp4", "%03d.mp4", "caf\u00e9.mp4", "file:x"])
+def test_opencv_path_is_absolute(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(str(tmp_path))
+    assert opencv_path(name) == os.path.join(os.getcwd(), name)
+
+
+def test_opencv_path_that_is_not_utf8():
+    with pytest.raises(ValueError, match="not UTF-8; rename it"):
+        opencv_path("caf\udce9.mp4")
 
 
 def test_write_file_has_ordinary_permissions(tmp_path):

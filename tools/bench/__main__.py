@@ -26,10 +26,10 @@ from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import physical_cores
 from app.board import Board
-from app.command import Parser, exit_code, number
+from app.command import Parser, exit_code, number, print_lines
 from app.detector import nearest_sizes
 from app.errors import SourceError, UsageError, warn
-from app.files import check_writable, write_file
+from app.files import check_writable, reject_overwrites, write_file
 from app.modelcard import find_model, read_card
 from app.sources import open_source
 from tools.bench.comparison import KIND, changes, differences, read_report, unmatched
@@ -80,11 +80,11 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
         "warnings": warnings,
         "sizes": {},
     }
-    print(machine_line(report["machine"]), flush=True)
+    print_lines([machine_line(report["machine"])])
     for size in args.sizes:
         setting = Setting(model, size, args.rounds, args.seconds, threads, args.cam or "", frame, args.backends or ())
         figures = compare(setting)
-        print(lines(size, figures), flush=True)
+        print_lines([lines(size, figures)])
         report["sizes"][str(size)] = figures
     return report
 
@@ -126,8 +126,7 @@ def compare_with(saved: Json, report: Json, path: str) -> None:
         warn(f"differs from {path}: {difference}")
     for complaint in saved.get("warnings", []):
         warn(f"when {path} was measured: {complaint}")
-    print(f"since {path}:")
-    print(change_lines(changes(saved, report), unmatched(saved, report)), flush=True)
+    print_lines([f"since {path}:", change_lines(changes(saved, report), unmatched(saved, report))])
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -164,6 +163,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = parser.parse_args(argv)
         if args.report is not None:
+            reject_overwrites([("--report", args.report)], filter(None, (args.cam, args.compare)))
             check_writable(args.report)
         saved = None if args.compare is None else read_report(args.compare)
         report = bench(args, saved)

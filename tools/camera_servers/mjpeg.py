@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Optional
 import cv2
 import numpy as np
 
-from app.command import exit_code
+from app.command import exit_code, print_lines
 from app.errors import SourceError
 from tools.camera_servers.footage import Footage, Password, Size, endless, make_parser, picture
 from tools.camera_servers.loopback import HOST, LIMIT, POLL, Connection, LoopbackServer
@@ -172,7 +172,7 @@ def serve(arguments: Optional[List[str]] = None) -> None:
     except OSError as error:
         raise SourceError(f"{options.video}, port {options.port}: {error.strerror}") from error
     with server:
-        print(server.url(*options.password or ()), flush=True)
+        print_lines([server.url(*options.password or ())])
         threading.Event().wait()
 
 

@@ -20,6 +20,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
+from app.command import exit_code, print_lines
 from tools.camera_servers.loopback import HOST, LIMIT
 
 PYTHONS = ("/usr/bin/python3", sys.executable)
@@ -163,7 +164,7 @@ class _Camera:
 
         if not self._server.attach(None):
             raise SourceError(f"port {self._options.port}: cannot listen on it")
-        print("ready", self._server.get_bound_port(), flush=True)
+        print_lines([f"ready {self._server.get_bound_port()}"])
         capturing = threading.Thread(target=self._capture, daemon=True)
         capturing.start()
         threading.Thread(target=self._obey, daemon=True).start()
@@ -244,9 +245,9 @@ class _Camera:
                 raise argparse.ArgumentTypeError(f"commands are size WxH and quit; not {line.strip()}")
             self._mount(parse_size(value))
             self._server.client_filter(lambda *_: self._rtsp.RTSPFilterResult.REMOVE)
-            print("ok", flush=True)
+            print_lines(["ok"])
         except argparse.ArgumentTypeError as error:
-            print(f"error: {error}", flush=True)
+            print_lines([f"error: {error}"])
 
 
 def serve(arguments: Optional[List[str]] = None) -> None:
@@ -262,8 +263,6 @@ def serve(arguments: Optional[List[str]] = None) -> None:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """Run the command; its exit code."""
-    from app.command import exit_code
-
     return exit_code(lambda: serve(arguments))
 
 

@@ -12,8 +12,8 @@ from typing import Any, Optional, Sequence
 
 from app import __version__
 from app.arguments import LARGEST_SIZE
-from app.command import Parser, exit_code, number, size
-from app.files import check_writable, write_file
+from app.command import Parser, exit_code, number, print_lines, size
+from app.files import check_writable, reject_overwrites, write_file
 from app.modelcard import find_model
 from tools.cost.nano import BANDWIDTH, PEAKS, errors, expectations, fitted, layer_rows
 from tools.cost.published import ASSUMPTIONS
@@ -71,11 +71,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = parser.parse_args(argv)
         if args.report is not None:
+            reject_overwrites([("--report", args.report)], [find_model(name) for name in args.models or MODELS])
             check_writable(args.report)
         result = cost(args)
-        print(lines(result))
         if args.report is not None:
             write_file(args.report, (json.dumps(result, indent=2) + "\n").encode())
+        print_lines([lines(result)])
 
     return exit_code(work)
 

@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import Optional, Sequence
 
-from app.command import Parser, exit_code
+from app.command import Parser, exit_code, print_lines
 from tools.fetch.download import short
 from tools.fetch.manifest import fetch, is_data_set, read_manifest
 
@@ -38,10 +38,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         manifest = read_manifest()
         if args.list:
             for name, entry in sorted(manifest.items()):
-                print(f"{name:14} {entry['size']:>12,} bytes  {entry['licence']}")
+                print_lines([f"{name:14} {entry['size']:>12,} bytes  {entry['licence']}"])
             return
         for name in args.names or sorted(name for name in manifest if not is_data_set(manifest[name])):
-            print(short(fetch(name, args.place)))
+            print_lines([short(fetch(name, args.place))])
 
     return exit_code(work)
 

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Optional, Sequence
 
-from app.command import Parser, exit_code
+from app.command import Parser, exit_code, print_lines
 from app.errors import ModelError, NanoyoloError, OutputError, SourceError, warn
 from app.files import check_writable, make_folder, write_file
 
@@ -134,7 +134,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
     def work() -> None:
         page = make_report(parser.parse_args(argv))
-        print(f"{page}; the same tables as Markdown and CSV are in the same folder")
+        print_lines([f"{page}; the same tables as Markdown and CSV are in the same folder"])
 
     return exit_code(work)
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
-from app.command import Parser, exit_code, number
+from app.command import Parser, exit_code, number, print_lines
 from app.detector import Detector
 from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, write_file
@@ -184,7 +184,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         report = score(args)
         if args.report is not None:
             write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
-        print(table(report))
+        print_lines([table(report)])
 
     return exit_code(work)
 

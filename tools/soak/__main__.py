@@ -12,8 +12,8 @@ import argparse
 import json
 from typing import List, Optional, Sequence
 
-from app.command import Parser, exit_code, leave, number
-from app.files import check_writable, write_file
+from app.command import Parser, exit_code, leave, number, print_lines
+from app.files import check_writable, reject_overwrites, write_file
 from tools.soak import faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
 
@@ -53,11 +53,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = make_parser().parse_args(argv)
         if args.report is not None:
+            reject_overwrites([("--report", args.report)], [args.cam] if "cam" in args else [])
             check_writable(args.report)
         figures.extend(args.run(args))
-        print(as_text(figures))
         if args.report is not None:
             write_file(args.report, (json.dumps([figure._asdict() for figure in figures], indent=2) + "\n").encode())
+        print_lines([as_text(figures)])
 
     return exit_code(work) or int(not all(figure.reached for figure in figures))
 

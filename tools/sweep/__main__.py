@@ -8,7 +8,7 @@ from typing import Optional, Sequence
 from tqdm import tqdm
 
 from app.board import Board
-from app.command import exit_code
+from app.command import exit_code, print_lines
 from app.detector import nearest_sizes
 from app.errors import UsageError, say, warn
 from app.modelcard import find_model, read_card
@@ -85,9 +85,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             return
         found = rows(journal)
         for part in tables(found):
-            print(f"{part.title}\n{part.as_text()}\n")
+            print_lines([part.title, part.as_text(), ""])
         for note in notes(found, journal.measurements):
-            print("- " + note)
+            print_lines(["- " + note])
         say(f"tables, plots and pictures: python -m tools.report {args.run}")
 
     return exit_code(work) or code

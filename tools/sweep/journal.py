@@ -9,7 +9,6 @@ pictures/           one picture with its detections per combination
 """
 
 import contextlib
-import fcntl
 import json
 import os
 from typing import IO, Any, Iterator, List, Optional, Sequence, Set
@@ -17,12 +16,15 @@ from typing import IO, Any, Iterator, List, Optional, Sequence, Set
 from app import __version__
 from app.errors import OutputError, UsageError, warn
 from app.files import make_folder, remove_file, write_file
+from app.lock import lock
 from tools.json_file import Json, expecting, read_json
 from tools.sweep.grid import ACCURACY, Combination, Task, as_json, from_json
 
 FORMAT = 1
 WHAT = "a sweep's folder as tools.sweep writes it"
 OTHER_RUN = "name another --run, or remove it"
+MEASUREMENTS = "measurements.jsonl"
+RUNNING = "name another --run, or wait until it ends"
 
 
 @contextlib.contextmanager
@@ -50,22 +52,19 @@ class Journal:
         """The sweep of these options in `folder`: the one started there, or a new one.
 
         options: everything that decides what is measured. dataset: the labels, {} without. Raises UsageError if the
-        folder has another sweep, or one that is running, OutputError if it is not writable.
+        folder has another sweep, OutputError if one is running there or it is not writable.
         """
         for part in ("detections", "pictures"):
             make_folder(os.path.join(folder, part))
-        with _writing(os.path.join(folder, "measurements.jsonl")) as path:
-            lock = open(path, "ab")  # noqa: SIM115
+        with _writing(os.path.join(folder, MEASUREMENTS)) as path:
+            held = open(path, "ab")  # noqa: SIM115
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(held.fileno(), path, RUNNING)
             journal = cls._begin(folder, options, grid, machine, dataset)
-        except BlockingIOError as error:
-            lock.close()
-            raise UsageError(f"{folder}: a sweep is running there; name another --run, or wait") from error
         except BaseException:
-            lock.close()
+            held.close()
             raise
-        journal._lock = lock
+        journal._lock = held
         return journal
 
     @classmethod
@@ -77,7 +76,7 @@ class Journal:
             if journal.measurements:  # else nothing is lost by starting again, even with other options
                 journal._check(options, machine, dataset)
                 return journal
-        if os.path.getsize(os.path.join(folder, "measurements.jsonl")):
+        if os.path.getsize(os.path.join(folder, MEASUREMENTS)):
             raise UsageError(f"{folder}: has measurements, but no sweep.json; {OTHER_RUN}")
         if dataset:
             write_file(truth_path, json.dumps(dataset).encode())
@@ -110,7 +109,7 @@ class Journal:
             if not isinstance(plan["options"], dict) or not isinstance(plan["machine"], dict):
                 raise ValueError("its options or its machine are damaged")
             plan["grid"] = [from_json(fields) for fields in plan["grid"]]
-        path = os.path.join(folder, "measurements.jsonl")
+        path = os.path.join(folder, MEASUREMENTS)
         measurements: List[Json] = []
         with expecting(path, WHAT):
             if os.path.exists(path):
@@ -136,7 +135,7 @@ class Journal:
 
     def _drop_partial_line(self) -> None:
         """Cut off a last line that was not written to its end, so that the next one starts a new line."""
-        with _writing(os.path.join(self.folder, "measurements.jsonl")) as path:
+        with _writing(os.path.join(self.folder, MEASUREMENTS)) as path:
             if os.path.exists(path):
                 with open(path, "r+b") as file:
                     file.truncate(file.read().rfind(b"\n") + 1)
@@ -171,7 +170,7 @@ class Journal:
         if "backend" in result:
             self.check_backend(task.combination.backend, result["backend"], task.combination.size)
         line = dict(key=task.key, combination=as_json(task.combination), round=task.round, **result)
-        with _writing(os.path.join(self.folder, "measurements.jsonl")) as path:
+        with _writing(os.path.join(self.folder, MEASUREMENTS)) as path:
             with open(path, "ab") as file:
                 file.write((json.dumps(line) + "\n").encode())
                 file.flush()

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from app.backends import open_backend
-from app.command import exit_code, leave
+from app.command import exit_code, leave, print_lines
 from app.detector import Detector, load_detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
@@ -153,8 +153,7 @@ def main() -> int:
         spec = json.load(sys.stdin)
         end_with(spec["parent"])
         result = measure(spec) if "combination" in spec else describe(spec)
-        sys.stdout.write(json.dumps(result) + "\n")
-        sys.stdout.flush()
+        print_lines([json.dumps(result)])
 
     return exit_code(work)
 

@@ -10,20 +10,25 @@ from typing import Optional
 from app.address import redacted
 from app.errors import SourceError, UsageError, warn
 from app.files import is_image
+from app.lock import check_unlocked
 from app.sources import open_source
 from tools.json_file import Json
 from tools.score.labels import Truth
+from tools.sweep.journal import MEASUREMENTS, RUNNING
 from tools.sweep.measure import is_camera
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise UsageError for options that contradict each other, and SourceError for labels that do not exist."""
+    """Raise UsageError for options that contradict each other, SourceError for labels that do not exist, and
+    OutputError where another sweep is running in the same folder.
+    """
     if (args.cam is None) == (args.images is None):
         raise UsageError("name an input: either --cam SOURCE or --images DIR --labels DIR; see --help")
     if args.cam is not None and args.labels is not None:
         raise UsageError("--labels needs --images, the folder of the labelled images")
     if not args.run:
         raise UsageError("--run: name the folder in which to keep the sweep")
+    check_unlocked(os.path.join(args.run, MEASUREMENTS), RUNNING)
     if args.labels is not None and not os.path.exists(args.labels):
         raise SourceError(f"--labels {args.labels}: no such folder of YOLO files or COCO file")
 
@@ -59,7 +64,9 @@ def state(uri: str) -> Optional[str]:
     """
     if is_camera(uri) or "://" in uri:
         return None
-    inside = os.path.join(glob.escape(uri), "*") if os.path.isdir(uri) else uri
+    inside = glob.escape(uri) if os.path.exists(uri) else uri  # clip[1].mp4 may be a file, and no pattern
+    if os.path.isdir(uri):
+        inside = os.path.join(inside, "*")
     state = hashlib.sha256()
     for path in sorted(glob.glob(inside)) or [uri]:
         try:

@@ -1,5 +1,6 @@
 """The training command. An image takes this way: data -> augmentation -> network -> loss."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -78,17 +79,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             args.command = shlex.join(["python", "-m", "tools.train", *arguments])
             journal = Journal.create(folder, args)
         else:
-            journal = Journal.read(args.resume)
-        try:
-            model, data = train(journal, resume=args.resume is not None)
-        except KeyboardInterrupt:
-            done = len(journal.epochs)
-            if done:
-                say(f"stopped after epoch {done}; continue with: python -m tools.train --resume {journal.folder}")
-            raise
-        finally:
-            journal.remove_if_empty()
-        export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
+            journal = Journal.resume(args.resume)
+        with contextlib.closing(journal):
+            try:
+                model, data = train(journal, resume=args.resume is not None)
+            except KeyboardInterrupt:
+                done = len(journal.epochs)
+                if done:
+                    say(f"stopped after epoch {done}; continue with: python -m tools.train --resume {journal.folder}")
+                raise
+            finally:
+                journal.remove_if_empty()
+            export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
         say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)

@@ -7,12 +7,14 @@ RUN/curves.png          loss and accuracy
 """
 
 import argparse
+import contextlib
 import json
 import math
 import os
 import re
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -20,10 +22,12 @@ import keras
 from app.backends import running
 from app.errors import ModelError, OutputError, UsageError
 from app.files import check_writable, make_folder, remove_file, write_file
+from app.lock import lock_folder
 from tools.train.curves import draw_curves
 from tools.train.options import make_parser
 
 STATE = "state.json"
+RUNNING = "name another --run, or wait until it ends"
 CHECKPOINT = ".checkpoint.keras"  # while it is written
 UNFINISHED = (CHECKPOINT, ".state.json.", ".log.jsonl.", ".curves.png.")
 
@@ -43,19 +47,45 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.epochs: list[dict[str, Any]] = []
         self.elapsed = 0.0
         self.checkpoint = ""
+        self._lock: int | None = None
         self._resumed_at = time.monotonic()
         self._cold = True
 
     @classmethod
     def create(cls, folder: str, options: argparse.Namespace) -> "Journal":
-        """Start a run in a folder that has none. Raises UsageError if it has one, and OutputError."""
-        if os.path.exists(os.path.join(folder, STATE)):
-            raise UsageError(
-                f"{folder}: already has a run; continue it with --resume {folder}, or choose another --run"
-            )
+        """Start a run in a folder that has none, and lock it. Raises UsageError if it has one, and OutputError."""
         make_folder(folder)
-        check_writable(os.path.join(folder, STATE))
-        return cls(folder, options)
+        journal = cls(folder, options)
+        with journal._locking():
+            if os.path.exists(os.path.join(folder, STATE)):
+                raise UsageError(
+                    f"{folder}: already has a run; continue it with --resume {folder}, or choose another --run"
+                )
+            check_writable(os.path.join(folder, STATE))
+        return journal
+
+    @classmethod
+    def resume(cls, folder: str) -> "Journal":
+        """The run in a folder, and lock it. Raises as `read` does, and OutputError if a training is running there."""
+        journal = cls.read(folder)
+        with journal._locking():
+            return journal
+
+    @contextlib.contextmanager
+    def _locking(self) -> Iterator[None]:
+        """Lock the folder until `close`, or until what follows fails."""
+        try:
+            self._lock = lock_folder(self.folder, RUNNING)
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let other trainings run there."""
+        held, self._lock = self._lock, None
+        if held is not None:
+            os.close(held)
 
     def remove_if_empty(self) -> None:
         """Remove the folder if nothing was written to it, for example because there are no data."""

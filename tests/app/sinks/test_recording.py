@@ -6,7 +6,9 @@ import pytest
 from support.video import picture, play, room_for, write
 
 from app.errors import OutputError, UsageError
+from app.files import numbered
 from app.frame import Source
+from app.lock import open_locked
 from app.sinks.recording import MatroskaSink, VideoSink, free_name, open_recording
 from app.sinks.stills import ImageSink
 from app.sources.container import read_track
@@ -84,6 +86,56 @@ def test_no_frame_no_file(tmp_path):
     with record(tmp_path / "out.mp4"):
         pass
     assert os.listdir(str(tmp_path)) == []
+
+
+NAMES = [
+    "12:31:00",
+    "%03d",
+    "50%",
+    "x[1]",
+    "7up",
+    "-dash",
+    ".dot",
+    "two words",
+    "caf\u00e9",
+    "file:x",
+    "pipe:1",
+    "n" * 250,
+]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_a_file_in_the_current_folder(tmp_path, monkeypatch, name, suffix):
+    """FFmpeg takes what is before a colon for a protocol, and OpenCV a % for a sequence of images."""
+    monkeypatch.chdir(str(tmp_path))
+    for kept in (name + suffix, numbered(name + suffix, 1)):
+        with record(name + suffix) as sink:
+            sink._keep = kept != name + suffix
+            for index in range(3):
+                write(sink, picture(50), index)
+        assert len(play(tmp_path / kept)[0]) == 3
+    assert len(os.listdir(str(tmp_path))) == 2
+
+
+def test_a_recording_without_a_frame_is_gone_before_another_program_can_have_it(tmp_path, monkeypatch):
+    path = tmp_path / "out.mkv"
+    sink = record(path)
+    with room_for(10), pytest.raises(OutputError, match="disk is full"):
+        write(sink, picture(50))
+    locked = []
+    remove = os.remove
+
+    def removing(name):
+        with pytest.raises(OutputError, match="another program"):
+            open_locked(name)
+        locked.append(name)
+        remove(name)
+
+    monkeypatch.setattr(os, "remove", removing)
+    sink.close()
+    assert locked == [str(path)]
+    assert not path.exists()
 
 
 def no_space(path):

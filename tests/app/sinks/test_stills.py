@@ -5,6 +5,7 @@ import pytest
 from support.video import picture, write
 
 from app.errors import OutputError
+from app.files import numbered
 from app.sinks.stills import ImageSink
 
 
@@ -41,3 +42,17 @@ def test_images_that_cannot_be_written(tmp_path, path, phrase):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=phrase):
         ImageSink(str(tmp_path / path))
+
+
+@pytest.mark.parametrize(
+    "name", ["12:31:00.jpg", "%03d.png", "[1].png", "-dash.bmp", "caf\u00e9.jpg", "n" * 251 + ".png"]
+)
+def test_every_name_is_an_image_in_the_current_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(str(tmp_path))
+    with ImageSink(name) as sink:
+        write(sink, picture(100))
+    with ImageSink("folder") as sink:
+        write(sink, picture(100), 0, name)
+        write(sink, picture(100), 1, name)
+    assert sorted(os.listdir(".")) == sorted([name, "folder"])
+    assert sorted(os.listdir("folder")) == sorted([name, numbered(name, 1)])

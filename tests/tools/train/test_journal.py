@@ -1,4 +1,5 @@
 import argparse
+import contextlib
 import json
 import shutil
 
@@ -9,7 +10,7 @@ keras = pytest.importorskip("keras", "3")
 tensorflow = pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 
-from app.errors import ModelError  # noqa: E402
+from app.errors import ModelError, OutputError, UsageError  # noqa: E402
 from models import cifar  # noqa: E402
 from tools.train.journal import Journal  # noqa: E402
 from tools.train.network import build_model  # noqa: E402
@@ -44,8 +45,11 @@ def train(folder, *args):
     options.command = "python -m tools.train report_fast"
     model = build_model(options, on_gpu=False)
     journal = Journal.create(str(folder), options)
+    with pytest.raises(OutputError, match="another program is writing to it; name another --run"):
+        Journal.create(str(folder), options)
     callbacks = ([keras.callbacks.SwapEMAWeights()] if options.ema else []) + [journal]
     model.fit(IMAGES, LABELS, batch_size=20, epochs=1, callbacks=callbacks, verbose=0)
+    journal.close()
     return options
 
 
@@ -137,3 +141,16 @@ def test_leftovers_of_a_kill_are_swept(run):
     Journal.read(str(run)).sweep()
     left = sorted(path.name for path in run.iterdir())
     assert left == ["curves.png", "epoch-0001.keras", "log.jsonl", "notes.txt", "state.json"]
+
+
+def test_one_training_at_a_time(run):
+    with contextlib.closing(Journal.resume(str(run))) as journal:
+        with pytest.raises(OutputError, match="another program is writing to it; name another --run"):
+            Journal.resume(str(run))
+        with pytest.raises(OutputError, match="another program is writing to it"):
+            Journal.create(str(run), journal.options)
+        assert len(Journal.read(str(run)).epochs) == 1, "who only reads is not stopped"
+    Journal.resume(str(run)).close()
+    for _ in range(2):  # a refusal keeps no lock
+        with pytest.raises(UsageError, match="already has a run"):
+            Journal.create(str(run), journal.options)
