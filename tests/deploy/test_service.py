@@ -95,6 +95,7 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "fps": ("12.5", 12.5),
     "retry": ("3", 3),
     "max-frames": ("10", 10),
+    "max-megapixels": ("200", 200),
     "model": ("-odd name.onnx", None),
     "size": ("160", 160),
     "backend": ("onnx", None),
