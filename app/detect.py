@@ -63,13 +63,11 @@ def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: S
     return sinks
 
 
-def protect_inputs(args: argparse.Namespace, inputs: Sequence[str]) -> None:
-    """Raise UsageError if an output would overwrite an input, or another output."""
+def protect_inputs(args: argparse.Namespace, inputs: Sequence[str], names: Sequence[str]) -> None:
+    """Raise UsageError if an output would overwrite an input, or another output. names: of the source's frames."""
     if args.save and os.path.isdir(args.save):
-        folders = {os.path.dirname(place(path)) for path in inputs for place in (os.path.abspath, os.path.realpath)}
-        # What has an image's name in another folder may be a link to one of the inputs.
-        replaced = {identity(os.path.join(args.save, os.path.basename(path))) for path in inputs}
-        if identity(args.save) in map(identity, folders) or replaced & set(map(identity, inputs)):
+        replaced = {identity(os.path.join(args.save, name)) for name in names}
+        if replaced & set(map(identity, inputs)):
             raise UsageError(f"--save {args.save}: would overwrite the input images; name another folder")
     reject_overwrites([("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)], inputs)
 
@@ -97,7 +95,7 @@ def detect(args: argparse.Namespace) -> None:
         source = stack.enter_context(
             open_source(args.cam, camera, loop=args.loop, most_pixels=10**6 * args.max_megapixels)
         )
-        protect_inputs(args, [*source.files, model, card_path(model)])
+        protect_inputs(args, [*source.files, model, card_path(model)], source.names)
         detector = stack.enter_context(
             load_detector(
                 model,

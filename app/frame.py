@@ -66,7 +66,7 @@ class Source:
 
     name: for people, without passwords. fps: nominal rate, None if there is none. count: number of frames, None
     where it is unknown. length: seconds from the start of a film to its end, None where it is unknown. files: the files
-    that are read, which no output may overwrite.
+    that are read, which no output may overwrite. names: of their frames, where these have one.
     captured: frames captured so far, including dropped ones. undecoded: those that could not be decoded, not counted
     in `captured`.
     outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.
@@ -74,6 +74,7 @@ class Source:
 
     name: str
     files: Sequence[str] = ()
+    names: Sequence[str] = ()
     live = False
     fps: Optional[float] = None
     count: Optional[int] = None

@@ -13,6 +13,9 @@ from app.frame import Frame
 from app.lock import check_unlocked, lock_folder
 from app.sinks import DISK_QUEUE, Sink
 
+# PGM and PBM are grey, and the overlay has colours; OpenCV knows no .jfif.
+WRITTEN_AS = {".pgm": ".png", ".pbm": ".png", ".jfif": ".jpg"}
+
 
 class ImageSink(Sink):
     """Annotated images: one file, or a folder that gets each image under its own name."""
@@ -61,7 +64,7 @@ class ImageSink(Sink):
     def _name(self, frame: Frame) -> str:
         """The image's own name; numbered where another folder had one of the same name."""
         stem, suffix = os.path.splitext(frame.name or f"{frame.index:06d}.jpg")
-        suffix = ".png" if suffix.lower() == ".pgm" else suffix  # a PGM is grey, and the overlay has colours
+        suffix = WRITTEN_AS.get(suffix.lower(), suffix)
         name = stem + suffix if stem + suffix not in self._names else numbered(stem + suffix, frame.index)
         self._names.add(name)
         return name

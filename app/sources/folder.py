@@ -90,7 +90,7 @@ def _open_pictures(
     def read() -> Frames:
         return read_pictures(uri, paths, names, rate, most_pixels)
 
-    return ReadAhead(uri, read, loop=loop, count=len(paths), length=len(paths) / rate, files=paths)
+    return ReadAhead(uri, read, loop=loop, count=len(paths), length=len(paths) / rate, files=paths, names=names)
 
 
 def _readable(uri: str, paths: Sequence[str], folder: str) -> List[Film]:

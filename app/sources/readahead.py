@@ -29,10 +29,12 @@ class ReadAhead(Source):
         count: Optional[int] = None,
         length: Optional[float] = None,
         files: Sequence[str] = (),
+        names: Sequence[str] = (),
     ) -> None:
         """read: yields the frames from the first on; called in the thread, again for each turn of `loop`."""
         self.name = name
         self.files = files
+        self.names = names
         self.fps = fps
         self.count = None if loop else count
         self.length = None if loop else length
