@@ -18,6 +18,7 @@ from app.backends import Backend, open_backend
 from app.detections import Detections
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame
+from app.labels import positions, standard
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import ModelCard, find_model, read_card
 from app.yolo import decode
@@ -203,7 +204,7 @@ def load_detector(
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
     the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
     that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels. multi_label, adapt: see `Detector`. card: the model's, if it has been read already.
+    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
@@ -231,14 +232,22 @@ def load_detector(
 
 
 def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
-    """Positions of class names among a model's labels. Raises UsageError for a name that is not one of them."""
+    """Positions of class names among a model's labels; see `app.labels` for the spellings that are accepted.
+
+    Raises UsageError for a name that is not one of them, or that could be several.
+    """
     numbers = []
     for name in [classes] if isinstance(classes, str) else classes:
-        if name not in labels:
-            close = difflib.get_close_matches(name, labels)
+        found = positions(name, labels)
+        if not found:
+            spellings = {spelling: label for label in reversed(labels) for spelling in (standard(label), label)}
+            close = dict.fromkeys(spellings[one] for one in difflib.get_close_matches(name, spellings))
             hint = f"did you mean {' or '.join(close)}?" if close else "the model's card lists its labels"
             raise UsageError(f"classes: the model has no label {name!r}; {hint}")
-        numbers.append(list(labels).index(name))
+        if len(found) > 1:
+            several = " or ".join(labels[number] for number in found)
+            raise UsageError(f"classes: {name!r} could be {several}; write it as the model's card does")
+        numbers.append(found[0])
     return numbers
 
 

@@ -8,7 +8,7 @@ from support.heads import CARD, plant, quiet_heads
 from support.program import CLIP, MODEL
 
 from app.backends.fake import FakeBackend
-from app.detector import Detector, load_detector
+from app.detector import Detector, class_numbers, load_detector
 from app.errors import ModelError, UsageError
 from app.frame import Frame
 
@@ -103,6 +103,28 @@ def test_a_label_that_does_not_exist_is_refused(classes, hint):
     with pytest.raises(UsageError, match="no label") as caught:
         detector_for(two_classes_in_one_place(), classes=classes)
     assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "classes, labels, numbers",
+    [
+        pytest.param(["couch", "person"], ["person", "sofa"], [1, 0], id="COCO's name of Darknet's"),
+        pytest.param("TV", ["person", "tvmonitor"], [1], id="a text, in capitals"),
+        pytest.param(["traffic_light"], ["traffic light"], [0], id="an underscore"),
+    ],
+)
+def test_other_spellings_of_a_label(classes, labels, numbers):
+    assert class_numbers(classes, labels) == numbers
+
+
+def test_a_label_that_could_be_several():
+    with pytest.raises(UsageError, match="'cat' could be Cat or CAT"):
+        class_numbers(["cat"], ["Cat", "dog", "CAT"])
+
+
+def test_the_hint_knows_the_other_spelling():
+    with pytest.raises(UsageError, match="did you mean sofa"):
+        class_numbers(["coucch"], ["person", "sofa"])
 
 
 def test_detections_have_their_labels():

@@ -10,18 +10,10 @@ from collections import Counter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from app.errors import SourceError, warn
+from app.labels import modern, positions
 from tools.json_file import Json, read_json
 
 LARGEST = 2**53  # below it, a float holds whole numbers exactly
-# Names of COCO's classes in Darknet's lists -> in COCO's own files.
-RENAMED = {
-    "aeroplane": "airplane",
-    "motorbike": "motorcycle",
-    "sofa": "couch",
-    "pottedplant": "potted plant",
-    "diningtable": "dining table",
-    "tvmonitor": "tv",
-}
 
 
 def _is_id(value: Any) -> bool:
@@ -92,7 +84,7 @@ def read_coco(path: str, images: str, files: Sequence[str]) -> Json:
     here = set(files)
     entries = sorted((entry for entry in listed if entry["file_name"] in here), key=lambda entry: entry["file_name"])
     _refuse_twins(path, "an image", [entry["file_name"] for entry in entries])
-    _refuse_twins(path, "a category", [_modern(entry["name"]) for entry in categories])
+    _refuse_twins(path, "a category", [modern(entry["name"]) for entry in categories])
     unlisted = sorted(here - {entry["file_name"] for entry in entries})
     if unlisted:
         raise SourceError(f"{path}: does not list {len(unlisted)} of the images in {images}: {some_of(unlisted)}")
@@ -133,10 +125,15 @@ def _refuse_twins(path: str, what: str, values: Sequence[Any]) -> None:
 def match_names(path: str, categories: Sequence[Json], names: Sequence[str]) -> List[Optional[int]]:
     """The category id of each class of a model, matched by name; None for a class without a category.
 
+    Names in another spelling match too (see `app.labels`), if only one of the categories and of the classes is meant.
     path: of the file, for errors. Raises SourceError if no class matches.
     """
-    ids = {_modern(entry["name"]): entry["id"] for entry in categories}
-    matched = [ids.get(_modern(name)) for name in names]
+    theirs = [entry["name"] for entry in categories]
+    matched: List[Optional[int]] = []
+    for name in names:
+        found = positions(name, theirs)
+        mutual = len(found) == 1 and [names[one] for one in positions(theirs[found[0]], names)] == [name]
+        matched.append(categories[found[0]]["id"] if mutual else None)
     unknown = [entry["name"] for entry in categories if entry["id"] not in matched]
     if len(unknown) == len(categories):
         raise SourceError(f"{path}: none of its categories is a class of the model")
@@ -149,7 +146,3 @@ def match_names(path: str, categories: Sequence[Json], names: Sequence[str]) -> 
 def some_of(names: Sequence[str]) -> str:
     """The first of many names, for a message."""
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _modern(name: str) -> str:
-    return RENAMED.get(name, name)

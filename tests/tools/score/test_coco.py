@@ -75,6 +75,20 @@ def test_renamed(folder, old, new, turned):
     assert truth.category_ids == [18, 63]
 
 
+@pytest.mark.parametrize("theirs", ["Traffic_Light", "traffic-light"])
+def test_spelled_otherwise(folder, theirs):
+    truth = read(folder, changed("categories", 0, "name", to=theirs), ["traffic light", "couch"])
+    assert truth.category_ids == [18, 63]
+
+
+def test_only_one_of_two_spellings_in_a_model_matches(folder):
+    assert read(folder, CONTENT, ["sofa", "couch", "Dog", "DOG"]).category_ids == [None, 63, None, None]
+
+
+def test_a_class_that_a_model_has_twice(folder):
+    assert read(folder, CONTENT, ["dog", "dog"]).category_ids == [18, 18]
+
+
 def test_without_a_model(folder, capsys):
     truth = read(folder, CONTENT, None)
     assert truth.category_ids == []
