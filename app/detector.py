@@ -204,7 +204,8 @@ def load_detector(
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
     the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
     that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. card: the model's, if it has been read already.
+    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. card: the model's, if it has been
+    read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """

@@ -8,11 +8,15 @@ handles files, and imports neither TensorRT nor CUDA.
 
 import glob
 import os
+import re
 import shlex
 from typing import List, NamedTuple, Sequence, Tuple
 
 from app.artefact import Fields, read_artefact, read_sidecar, sidecar_path, write_artefact
 from app.errors import ModelError, warn
+from app.modelcard import stem
+
+SIZE = re.compile(r"\.[0-9]+x[0-9]+\.")
 
 
 class EngineTarget(NamedTuple):
@@ -54,7 +58,7 @@ def size_text(shape: Sequence[int]) -> str:
 def engine_path(source: EngineSource, target: EngineTarget) -> str:
     """The file name of an engine, beside its model."""
     return "{}.{}.{}.{}.{}.{}.engine".format(
-        os.path.splitext(source.model)[0],
+        stem(source.model),
         size_text(source.shape),
         source.precision,
         target.runtime.replace(" ", ""),
@@ -79,8 +83,10 @@ def write_engine(data: bytes, source: EngineSource, target: EngineTarget, gpu_na
 
 def engines(model: str) -> List[str]:
     """Paths of all engines built from a model of this name, whether they fit or not."""
-    pattern = glob.escape(os.path.splitext(model)[0]) + ".*.engine"
-    return sorted(path for path in glob.glob(pattern) if os.path.isfile(sidecar_path(path)))
+    start = stem(model)
+    found = [path for path in glob.glob(glob.escape(start) + ".*.engine") if os.path.isfile(sidecar_path(path))]
+    # The input's size comes next: what is `v1.2.416x320...` was built from `v1.2`, and not from `v1`.
+    return sorted(path for path in found if SIZE.match(path, len(start)))
 
 
 def find_engine(source: EngineSource, target: EngineTarget) -> Tuple[str, bytes, Fields]:

@@ -19,6 +19,11 @@ MAKER = "python -m tools.fetch yolov3-tiny && python -m tools.convert"
 CLASSIFICATION = "classification"  # a classifier card's `task`; a detector's card has no task
 
 
+# Of model files, so that the end of `v1.2` is no suffix: those of the backends here, and others that people may type.
+SUFFIXES = (".onnx", ".ort", ".engine", ".trt", ".pb", ".tflite", ".keras", ".h5", ".weights", ".xml", ".bin")
+SUFFIXES += (".pt", ".pth", ".uff", ".json")
+
+
 class Head(NamedTuple):
     """One detection head: its stride in input pixels, and its anchors (width, height) in input pixels."""
 
@@ -42,20 +47,29 @@ class ModelCard(NamedTuple):
 
 
 def find_model(name: str) -> str:
-    """Path of a model given by path, or by its name in `weights/`. The file need not exist."""
-    if os.path.sep in name or os.path.splitext(name)[1]:
+    """Path of a model given by path, or by its name in `weights/`. The file need not exist.
+
+    A path has a separator or a model's suffix, or is a file here whose name has a dot in it; a name may have dots too.
+    """
+    if os.path.sep in name or stem(name) != name or ("." in name and os.path.isfile(name)):
         return name
     return os.path.join(WEIGHTS, name + ".onnx")
 
 
+def stem(model: str) -> str:
+    """A model's path without its suffix, if it has one of a model: of `weights/v1.2.onnx` it is `weights/v1.2`."""
+    start, suffix = os.path.splitext(model)
+    return start if suffix.lower() in SUFFIXES else model
+
+
 def card_path(model: str) -> str:
     """Path of the card beside a model file."""
-    return os.path.splitext(model)[0] + ".json"
+    return stem(model) + ".json"
 
 
 def graph_path(model: str) -> str:
     """Path of TensorFlow's frozen graph beside a model file."""
-    return os.path.splitext(model)[0] + ".pb"
+    return stem(model) + ".pb"
 
 
 def read_card(model: str) -> ModelCard:

@@ -206,6 +206,13 @@ def test_engines_of_a_model(model, tmp_path):
     assert engines(model) == sorted(paths)
 
 
+def test_a_version_after_the_name_is_another_model(tmp_path):
+    old, new = str(tmp_path / "v1.onnx"), str(tmp_path / "v1.2.onnx")
+    path = write(new)
+    assert (engines(old), engines(new)) == ([], [path])
+    assert os.path.basename(path).startswith("v1.2.")
+
+
 @pytest.mark.parametrize("name", ["we[i]rd*.onnx", "dots.in.it.onnx"])
 def test_names_with_characters_that_mean_something(tmp_path, name):
     model = str(tmp_path / name)

@@ -6,7 +6,7 @@ from support.classifiers import altered, write_fields
 
 from app.classification.card import read_classifier_card
 from app.errors import ModelError
-from app.modelcard import WEIGHTS, Head, card_path, find_model, hash_file, read_card
+from app.modelcard import WEIGHTS, Head, card_path, find_model, graph_path, hash_file, read_card
 
 MODEL = b"not really a model"
 FIELDS = {
@@ -116,14 +116,40 @@ def test_wrong_field(model, path, value, phrase):
         pytest.param("yolov3-tiny", os.path.join(WEIGHTS, "yolov3-tiny.onnx"), id="by name"),
         pytest.param("mine.onnx", "mine.onnx", id="a file here"),
         pytest.param("weights/mine", "weights/mine", id="a file elsewhere"),
+        pytest.param("v1.2", os.path.join(WEIGHTS, "v1.2.onnx"), id="a name with a dot"),
+        pytest.param("mine.v2-416", os.path.join(WEIGHTS, "mine.v2-416.onnx"), id="a name with a dot and more"),
+        pytest.param("v1.2.onnx", "v1.2.onnx", id="a file here, with two dots"),
+        pytest.param("Mine.ONNX", "Mine.ONNX", id="a file here, in capitals"),
+        pytest.param("mine.tflite", "mine.tflite", id="a file of a kind that nothing here reads"),
+        pytest.param("weights/v1.2", "weights/v1.2", id="a file elsewhere, with a dot"),
     ],
 )
 def test_find_model(name, path):
     assert find_model(name) == path
 
 
-def test_card_lies_beside_the_model():
-    assert card_path("some.where/mine.onnx") == "some.where/mine.json"
+def test_a_file_here_is_a_file_whatever_it_is_called(tmp_path, monkeypatch):
+    monkeypatch.chdir(str(tmp_path))
+    (tmp_path / "v1.2").write_bytes(b"")
+    (tmp_path / "v1.3").mkdir()
+    (tmp_path / "mine").write_bytes(b"")
+    assert find_model("v1.2") == "v1.2"
+    assert find_model("v1.3") == os.path.join(WEIGHTS, "v1.3.onnx")
+    assert find_model("mine") == os.path.join(WEIGHTS, "mine.onnx"), "a name without a dot is always one of weights/"
+
+
+@pytest.mark.parametrize(
+    "model, beside",
+    [
+        ("some.where/mine.onnx", "some.where/mine"),
+        ("weights/v1.2.onnx", "weights/v1.2"),
+        ("weights/v1.2", "weights/v1.2"),
+        ("some.where/mine", "some.where/mine"),
+        ("MINE.ONNX", "MINE"),
+    ],
+)
+def test_what_lies_beside_the_model(model, beside):
+    assert (card_path(model), graph_path(model)) == (beside + ".json", beside + ".pb")
 
 
 def test_hash_file_longer_than_a_block(tmp_path):
