@@ -9,7 +9,7 @@ import os
 import tarfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -20,6 +20,8 @@ RECORD = 2 + 3 * SIDE * SIDE  # bytes
 FINE, COARSE = 100, 20  # number of labels
 SPLITS = ("train", "test")
 FILES = ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt")
+ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
+PICKLED = {"train", "test", "meta"}  # files of the Python version, which are never opened: unpickling runs code
 BLOCK = 1000  # records read at once, 3 MB
 PIECE = 1 << 18  # bytes per read: reading from an archive takes several times as much memory
 
@@ -116,23 +118,45 @@ class Cifar100:
             else:
                 # Not as a stream (r|*), which decompresses without limit: a small archive can fill the memory. And not
                 # with getmember(), which reads the complete archive first.
+                pickled = set()
                 with tarfile.open(self.path) as archive:
                     for member in archive:
+                        pickled |= PICKLED & {os.path.basename(member.name)}
                         if member.isfile() and os.path.basename(member.name) == name:
                             content = archive.extractfile(member)
                             assert content is not None  # it is a file
                             yield content, member.size
                             return
-                raise SourceError(f"{self.path}: contains no {name}")
+                raise self._missing(name, pickled)
         except FileNotFoundError:
-            raise SourceError(f"{self.path}: contains no {name}") from None
+            raise self._missing(name, _files_in(self.path)) from None
         except SourceError:
             raise
         except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
+            if os.path.basename(self.path) in PICKLED and PICKLED.issubset(
+                _files_in(os.path.dirname(os.path.abspath(self.path)))
+            ):
+                raise self._missing(name, PICKLED) from None
             reason = str(error).split("\n")[0].rstrip(":")
             raise SourceError(f"{self.path}: damaged, or not an archive: {reason}") from error
         except OSError as error:
             raise SourceError(f"{self.path}: {name}: {error.strerror or error}") from error
+
+    def _missing(self, name: str, others: Iterable[str]) -> SourceError:
+        """The error for a file that is not in the folder or archive, given the names of those that are."""
+        if not PICKLED.issubset(others):
+            return SourceError(f"{self.path}: contains no {name}")
+        return SourceError(
+            f"{self.path}: that is the Python version of CIFAR-100; the binary one is at {ADDRESS}; fetch it with: "
+            "python -m tools.fetch cifar-100"
+        )
+
+
+def _files_in(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _read_exactly(file: IO[bytes], size: int) -> bytes:

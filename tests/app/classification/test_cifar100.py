@@ -1,4 +1,6 @@
+import json
 import os
+import pickle
 import tarfile
 import tracemalloc
 
@@ -6,8 +8,9 @@ import numpy as np
 import pytest
 from support.program import SHARED
 
-from app.classification.cifar100 import COARSE, FILES, FINE, RECORD, SIDE, Cifar100
+from app.classification.cifar100 import ADDRESS, COARSE, FILES, FINE, RECORD, SIDE, Cifar100
 from app.errors import SourceError
+from app.modelcard import WEIGHTS
 
 ARCHIVE = os.path.join(SHARED, "cifar-100-binary.tar.xz")
 COUNTS = {"train": 2503, "test": 1010}
@@ -162,6 +165,32 @@ def test_a_missing_or_empty_file(tmp_path, form, name):
     (tmp_path / "empty").mkdir()
     fails(write(tmp_path, form, make_files(**{name.split(".")[0]: None})), "no " + name)
     fails(write(tmp_path / "empty", form, make_files(**{name.split(".")[0]: b""})), name)
+
+
+def explodes():
+    raise AssertionError("unpickled")
+
+
+class Explosive:
+    def __reduce__(self):
+        return explodes, ()
+
+
+@pytest.mark.parametrize("form", [FOLDER, "tar.gz", "tar"])
+def test_the_python_version_is_told_apart_and_not_unpickled(tmp_path, form):
+    files = {name: pickle.dumps(Explosive()) for name in ("train", "test", "meta", "file.txt~")}
+    path = write(tmp_path, form, files)
+    fails(path, "Python version", "the binary one is at " + ADDRESS, "python -m tools.fetch cifar-100")
+    if form == FOLDER:
+        fails(os.path.join(path, "test"), "Python version")
+        os.remove(os.path.join(path, "meta"))
+        fails(path, "contains no ")
+        fails(os.path.join(path, "test"), "not an archive")
+
+
+def test_the_address_is_the_one_that_is_fetched():
+    with open(os.path.join(WEIGHTS, "manifest.json")) as file:
+        assert {"url": ADDRESS} in json.load(file)["cifar-100"]["sources"]
 
 
 def wrong_label(number, column, label):
