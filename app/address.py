@@ -6,6 +6,7 @@ from typing import Tuple
 from urllib.parse import urlsplit
 
 STREAMS = ("rtsp", "rtsps", "http", "https")
+ESCAPED = {"#": "%23", "/": "%2F", "?": "%3F"}
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
 # Better to hide too much. Everything up to the last @, since a password may contain any character, and any parameter
@@ -17,6 +18,8 @@ _SECRET = re.compile(r"(\w*(?:pas|pwd|pw|secret|token|key|auth|sign|cred)\w*=)[^
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*(?:\"|$)|'[^']*(?:'|$)", re.DOTALL)
 _PIPELINE_USER = re.compile(r"://\S*@")
 _PIPELINE_SECRET = re.compile(r"([\w-]*(?:pas|pwd|pw|secret|token|auth|sign|cred)[\w-]*\s*=\s*)\S+", re.IGNORECASE)
+# From the character that ends the host's part to the first @ after it.
+_ENDED_EARLY = re.compile(r"[^:/?#]*://[^/?#]*([/?#][^@]*)@", re.DOTALL)
 
 
 def redacted(uri: str) -> str:
@@ -40,15 +43,31 @@ def why_no_video(uri: str, seconds: float = 2.0) -> str:
     try:
         host, port = _host(uri)
         socket.create_connection((host, port), seconds).close()
+        return "the host responds, but sends no video; are the path and the password right?"
     except ValueError:
-        return "not an address; it should look like rtsp://user:password@host:554/path"
+        reason = "not an address"
+        if not unescaped(uri):
+            reason += "; it should look like rtsp://user:password@host:554/path"
     except socket.gaierror:
-        return "no host of this name was found"
+        reason = "no host of this name was found"
     except socket.timeout:
-        return "the host does not respond"
+        reason = "the host does not respond"
     except OSError as error:
-        return (error.strerror or str(error)).lower()
-    return "the host responds, but sends no video; are the path and the password right?"
+        reason = (error.strerror or str(error)).lower()
+    characters = unescaped(uri)
+    if not characters:
+        return reason
+    written = ", ".join(ESCAPED[character] for character in characters)
+    return f"{reason}; a password with {' and '.join(characters)} has to be written with {written}"
+
+
+def unescaped(uri: str) -> str:
+    """Those of #/? that a password seems to have: an @ follows after the part that is taken for the host.
+
+    The first of them ends that part (RFC 3986, section 3.2). Empty where no @ follows; a path may have one too.
+    """
+    match = _ENDED_EARLY.match(uri)
+    return "".join(character for character in ESCAPED if match is not None and character in match.group(1))
 
 
 def _host(uri: str) -> Tuple[str, int]:

@@ -8,7 +8,7 @@ import socket
 from typing import Dict, Tuple
 from urllib.parse import urlsplit
 
-from app.address import PORTS, STREAMS, redacted, scheme, why_no_video
+from app.address import PORTS, STREAMS, redacted, scheme, unescaped, why_no_video
 from app.checks import Result, failed, passed, skipped, warned
 from app.checks.machine import Machine
 from app.checks.nvidia import JOIN_VIDEO
@@ -145,9 +145,11 @@ def _stream(uri: str) -> Result:
     except ValueError:
         host = None
     if not host:
-        return failed("{}: {}".format(redacted(uri), why_no_video("")), "python3 -m app.detect --help")
+        return failed(f"{redacted(uri)}: {why_no_video(uri)}", "python3 -m app.detect --help")
     try:
         socket.create_connection((host, port), REACHED).close()
     except OSError:
-        return failed(f"{redacted(uri)}: {why_no_video(uri)}", f"ping -c 3 {shlex.quote(host)}")
+        # What was taken for the host may be a part of the password, which is not printed.
+        fix = "python3 -m app.detect --help" if unescaped(uri) else f"ping -c 3 {shlex.quote(host)}"
+        return failed(f"{redacted(uri)}: {why_no_video(uri)}", fix)
     return passed(f"{redacted(uri)}: the host responds; whether it sends video was not tested")

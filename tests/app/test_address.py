@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.address import redacted, scheme, why_no_video
+from app.address import redacted, scheme, unescaped, why_no_video
 from app.sources.gstreamer import quote
 
 PASSWORD = "hunter2"
@@ -216,9 +216,46 @@ def test_nonsense_for_an_address(host):
     assert "not an address" in reason(host)
 
 
-@pytest.mark.parametrize("password", ["a/b", "a?b", "a#b", "a/hunter2"])
-def test_a_password_that_has_to_be_escaped(password):
+@pytest.mark.parametrize(
+    "password, characters, written",
+    [
+        ("a/b", "/", "%2F"),
+        ("a?b", "?", "%3F"),
+        ("a#b", "#", "%23"),
+        ("a/hunter2", "/", "%2F"),
+        ("a?b#c/d", "# and / and ?", "%23, %2F, %3F"),
+        ("/", "/", "%2F"),
+        ("a@b#c", "#", "%23"),
+        ("12#hunter2", "#", "%23"),
+    ],
+)
+@pytest.mark.parametrize("ending", ["127.0.0.1/live", "127.0.0.1", "camera.example:554/live?a=b"])
+def test_a_password_that_has_to_be_escaped(monkeypatch, password, characters, written, ending):
     """The address then seems to end in it."""
-    text = why_no_video(f"rtsp://alice:{password}@127.0.0.1/live")
-    assert "not an address" in text
-    assert not any(secret in text for secret in SECRETS)
+
+    def fail(*arguments):
+        raise socket.gaierror(-2, "Name or service not known: hunter2")
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    uri = f"rtsp://alice:{password}@{ending}"
+    text = why_no_video(uri)
+    assert text.endswith(f"; a password with {characters} has to be written with {written}")
+    assert text.startswith(("not an address; ", "no host of this name was found; "))
+    assert not any(secret in text for secret in (*SECRETS, "hunter2"))
+    assert redacted(uri) == "rtsp://***@" + ending
+
+
+@pytest.mark.parametrize("uri", ["rtsp://u:p%23q@h/live?x=y#z", "rtsp://h/live", "rtsp://u:p@q@h/live", "h/a@b"])
+def test_addresses_in_which_nothing_is_to_be_escaped(monkeypatch, uri):
+    assert unescaped(uri) == ""
+
+
+def test_an_at_sign_in_the_path(monkeypatch):
+    """It may also be a path's, so the reason stays."""
+
+    def refuse(*arguments):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    text = why_no_video("rtsp://alice:secret@camera.example/live@2")
+    assert text == "connection refused; a password with / has to be written with %2F"

@@ -126,6 +126,15 @@ def test_a_stream(nano):
         assert "secret" not in str(one)
 
 
+@pytest.mark.parametrize("cam", ["rtsp://me:x/secret@host/x", "rtsp://me:x@127.0.0.1:1/secret@host/x"])
+def test_what_may_be_a_part_of_a_password_is_not_pinged(nano, cam):
+    result = cameras.source(nano(cam))
+    assert (result.state, result.fix) == (FAIL, "python3 -m app.detect --help")
+    assert "a password with / has to be written with %2F" in result.message
+    assert "secret" not in str(result)
+    assert "127.0.0.1" not in str(result)
+
+
 @pytest.mark.parametrize(
     "cam",
     ["rtsp://me:secret@host:port/x", "me:secret@host/x", "ftp://me:secret@host/", "gst://rtspsrc user-pw=secret"],
