@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from app.detections import Detections
+from app.lettering import lettered
 from app.timing import Timing
 
 Colour = Tuple[int, int, int]
@@ -46,13 +47,16 @@ class Style(NamedTuple):
 def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
     """Draw boxes with labels on an image (h, w, 3) uint8 BGR, in place, and return it.
 
-    The label of a higher score gets the better place. Colours belong to classes and never change.
+    The label of a higher score gets the better place. Colours belong to classes and never change. Labels with letters
+    that OpenCV cannot draw: see `lettering.py`.
     """
     height, width = image.shape[:2]
     style = Style.fit(width, height)
     boxes = np.rint(detections.boxes).astype(int).tolist()
-    texts = [f"{name} {100 * score:.0f}%" for name, score in zip(detections.names, detections.scores.tolist())]
-    colours = [class_colour(index) for index in detections.classes.tolist()]
+    classes = detections.classes.tolist()
+    names = [lettered(name, index, detections.labels) for name, index in zip(detections.names, classes)]
+    texts = [f"{name} {100 * score:.0f}%" for name, score in zip(names, detections.scores.tolist())]
+    colours = [class_colour(index) for index in classes]
     plates: List[Plate] = []
     for box, text in zip(boxes, texts):
         plates.append(_place(style, box, text, width, height, plates))
