@@ -20,8 +20,7 @@ CLASSIFICATION = "classification"  # a classifier card's `task`; a detector's ca
 
 
 # Of model files, so that the end of `v1.2` is no suffix: those of the backends here, and others that people may type.
-SUFFIXES = (".onnx", ".ort", ".engine", ".trt", ".pb", ".tflite", ".keras", ".h5", ".weights", ".xml", ".bin")
-SUFFIXES += (".pt", ".pth", ".uff", ".json")
+SUFFIXES = ".onnx .ort .engine .trt .uff .pb .tflite .keras .h5 .weights .xml .bin .pt .pth .json".split()
 
 
 class Head(NamedTuple):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from app.detections import Detections
-from app.lettering import lettered
+from app.labels.lettering import lettered
 from app.timing import Timing
 
 Colour = Tuple[int, int, int]
@@ -48,7 +48,7 @@ def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
     """Draw boxes with labels on an image (h, w, 3) uint8 BGR, in place, and return it.
 
     The label of a higher score gets the better place. Colours belong to classes and never change. Labels with letters
-    that OpenCV cannot draw: see `lettering.py`.
+    that OpenCV cannot draw: see `labels.lettering`.
     """
     height, width = image.shape[:2]
     style = Style.fit(width, height)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app import lettering
 from app.detections import Detections
-from app.lettering import lettered
+from app.labels import lettering
+from app.labels.lettering import lettered
 from app.overlay import draw
 
 UNICODE = int(cv2.__version__.split(".")[0]) >= 5

@@ -1,4 +1,4 @@
-"""Names of classes, and which of them are the same name in another spelling.
+"""Names of classes, and which of them are the same name in another spelling; `lettering.py` is how they are drawn.
 
 Imports neither numpy nor OpenCV, so that whatever takes names can use it.
 """
