@@ -10,26 +10,24 @@ import argparse
 import json
 import os
 import sys
-from typing import List, Optional, Sequence
-
-from tqdm import tqdm
+from typing import Optional, Sequence
 
 from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code, number, print_lines
 from app.detector import Detector
-from app.errors import SourceError, UsageError, warn
+from app.errors import SourceError, UsageError
 from app.files import check_writable, write_file
 from app.modelcard import find_model, read_card
-from app.sources.readers import read_image
 from tools.json_file import Json
 from tools.machine import machine
 from tools.score import LEAST_SCORE
 from tools.score.chance import compare, in_words
-from tools.score.coco import read_results, some_of
-from tools.score.labels import Truth, read_truth
+from tools.score.detections import find_all, read_detections
+from tools.score.labels import read_truth
 from tools.score.mistakes import mistakes
+from tools.score.pictures import HELP
 from tools.score.precision import evaluate, figures
 
 EXAMPLES = """examples:
@@ -41,54 +39,22 @@ EXAMPLES = """examples:
 """
 
 
-def find_all(detector: Detector, truth: Truth) -> List[Json]:
-    """Detections in every image as COCO results, without those of classes that have no category."""
-    detections: List[Json] = []
-    others = []
-    for path, entry in zip(tqdm(truth.paths, unit=" images", leave=False, disable=None), truth.dataset["images"]):
-        image = read_image(path)
-        if image is None:
-            raise SourceError(f"{path}: not an image that OpenCV can read")
-        if image.shape[:2] != (entry["height"], entry["width"]):
-            others.append(path)
-        found = detector.detect(image)
-        for (x1, y1, x2, y2), score, label in zip(found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()):
-            category = truth.category_ids[label]
-            if category is not None:
-                box = [x1, y1, x2 - x1, y2 - y1]
-                detections.append({"image_id": entry["id"], "category_id": category, "bbox": box, "score": score})
-    if others:
-        warn(f"{others[0]}: its size differs from its labels'; so do {len(others)} of {len(truth.paths)} images")
-    return detections
-
-
-def read_detections(path: str, truth: Truth) -> List[Json]:
-    """COCO results from a file. Raises SourceError for images and categories that have no labels."""
-    detections = read_results(path)
-    for field, key in (("image_id", "images"), ("category_id", "categories")):
-        listed = {entry["id"] for entry in truth.dataset[key]}
-        unknown = {found[field] for found in detections} - listed
-        if unknown:
-            strange, known = (some_of([str(one) for one in ids]) for ids in (sorted(unknown), sorted(listed)))
-            raise SourceError(f"{path}: has {key} without labels: {strange}; those with labels are {known}")
-    return detections
-
-
 def score(args: argparse.Namespace) -> Json:
     """Score what the command line names; the report."""
     if not os.path.isdir(args.images):
         raise SourceError(f"{args.images}: no such folder; --images needs a folder of images")
     what: Json
+    options = {"polygons": args.polygons, "skip_damaged": args.skip_damaged}
     if args.detections:
         # Results for a COCO file have its category ids, so they are scored without a model.
         names = read_card(find_model(args.model)).labels if os.path.isdir(args.labels) else None
-        truth = read_truth(args.images, args.labels, names)
+        truth = read_truth(args.images, args.labels, names, **options)
         detections = read_detections(args.detections, truth)
         what = {"detections": args.detections}
     else:
         model = find_model(args.model)
         card = read_card(model)
-        truth = read_truth(args.images, args.labels, card.labels)
+        truth = read_truth(args.images, args.labels, card.labels, **options)
         with open_backend(model, args.backend, args.device, args.precision) as backend:
             detector = Detector(
                 backend, card, size=args.size, square=args.square, confidence=LEAST_SCORE, multi_label=True
@@ -115,6 +81,7 @@ def score(args: argparse.Namespace) -> Json:
         "source": {"images": args.images, "labels": args.labels},  # as typed
         "machine": machine(),
         "images": len(truth.paths),
+        "skipped": len(truth.skipped),
         "objects": objects,
         **result,
         "mistakes": counts,
@@ -134,6 +101,8 @@ def table(report: Json) -> str:
     lines += [line(*item) for item in sorted(report["per_class"].items(), key=lambda item: -item[1]["ap50"])]
     lines += ["", line(f"all, in {report['images']} images", report)]
     lines += [line(f"{size} objects", row) for size, row in report["by_size"].items()]
+    if report["skipped"]:
+        lines += ["", f"damaged images, left out with their labels: {report['skipped']}"]
     best = report["best_f1"]
     if best and best["threshold"] is not None:
         words = "best F1 {f1:.3f} at a score of {threshold:.3f} or more: precision {precision:.3f}, recall {recall:.3f}"
@@ -155,6 +124,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add = parser.add_argument
     add("--images", required=True, metavar="DIR", help="folder of labelled images")
     add("--labels", required=True, metavar="DIR or FILE", help="folder of YOLO labels, or COCO file")
+    add("--polygons", action="store_true", help="take the bounding boxes of polygons in YOLO labels")
+    add("--skip-damaged", action="store_true", help=HELP)
     size = number(int, 1, LARGEST_SIZE, "a size")
     add("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
     add("--square", action="store_true", help="pad the network's input to a square")

@@ -1,19 +1,18 @@
 """Labelled images: a folder of them, with a folder of YOLO text files or with a COCO file.
 
-A YOLO file is named like its image and has a line `class cx cy w h` per object, as fractions of the image; an image
-without such a file has no objects. See `coco.py` for the other format.
+A YOLO file is named like its image (see `yolo.py`); an image without such a file has no objects. See `coco.py` for the
+other format.
 """
 
 import os
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
-
-from tqdm import tqdm
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from app.errors import SourceError, warn
 from app.files import is_image
-from app.sources.readers import read_image
 from tools.json_file import Json
 from tools.score.coco import LARGEST, match_names, read_coco, some_of
+from tools.score.pictures import picture_sizes
+from tools.score.yolo import Labelled, read_yolo
 
 
 class Truth(NamedTuple):
@@ -22,31 +21,47 @@ class Truth(NamedTuple):
     paths: of the images, as they are in `dataset["images"]`. dataset: COCO's dictionary: `images` [{id, file_name,
     width, height}], `categories` [{id, name}], `annotations` [{id, image_id, category_id, bbox, area, iscrowd}], the
     annotations' ids from 1, `bbox` x y w h in pixels. category_ids: the category of each class of a model, None if the
-    labels have no such category.
+    labels have no such category. skipped: the paths of damaged images, which are in neither, by their ids.
     """
 
     paths: List[str]
     dataset: Json
     category_ids: List[Optional[int]]
+    skipped: Mapping[int, str] = {}
 
 
-def read_truth(images: str, labels: str, names: Optional[Sequence[str]]) -> Truth:
+def read_truth(
+    images: str, labels: str, names: Optional[Sequence[str]], *, polygons: bool = False, skip_damaged: bool = False
+) -> Truth:
     """All labels of a folder of images.
 
     labels: a folder of YOLO files, whose classes are indices into `names`, the classes of a model; image ids are the
     file names if all are numbers, else indices. Or a COCO file, whose ids of images and categories are kept; names may
-    then be None if there is no model. Raises SourceError if there are no images, or labels are missing or malformed.
+    then be None if there is no model, and the images are not looked at unless skip_damaged says so. polygons: take the
+    bounding boxes of YOLO's polygons. skip_damaged: leave damaged images and their labels out, with a warning.
+
+    Raises SourceError if there are no images, or one is damaged, or labels are missing or malformed.
     """
     files = _images_in(images)
+    paths = {name: os.path.join(images, name) for name in files}
     if names is not None and os.path.isdir(labels):
-        dataset = _read_yolo(images, files, labels, names)
+        ids = _image_ids(files)
+        objects = _read_objects(images, files, labels, len(names), polygons)  # before what takes long
+        sizes = picture_sizes(list(paths.values()), skip_damaged)
+        dataset = _as_coco({name: sizes[path] for name, path in paths.items() if path in sizes}, ids, objects, names)
         category_ids: List[Optional[int]] = list(range(len(names)))
     else:
         dataset = read_coco(labels, images, files)
+        ids = {entry["file_name"]: entry["id"] for entry in dataset["images"]}
         category_ids = [] if names is None else match_names(labels, dataset["categories"], names)
+        looked = names is not None or skip_damaged
+        sizes = picture_sizes(list(paths.values()), skip_damaged) if looked else dict.fromkeys(paths.values(), (0, 0))
+    skipped = {ids[name]: path for name, path in paths.items() if path not in sizes}
+    dataset["images"] = [entry for entry in dataset["images"] if entry["id"] not in skipped]
+    kept = [entry for entry in dataset["annotations"] if entry["image_id"] not in skipped]
     # For pycocotools, annotation 0 means "no match", so ids start at 1.
-    dataset["annotations"] = [dict(entry, id=number) for number, entry in enumerate(dataset["annotations"], 1)]
-    return Truth([os.path.join(images, name) for name in files], dataset, category_ids)
+    dataset["annotations"] = [dict(entry, id=number) for number, entry in enumerate(kept, 1)]
+    return Truth([path for path in paths.values() if path in sizes], dataset, category_ids, skipped)
 
 
 def _images_in(folder: str) -> List[str]:
@@ -57,7 +72,7 @@ def _images_in(folder: str) -> List[str]:
         names = os.listdir(folder)
     except OSError:
         names = []
-    files = sorted(filter(is_image, names))
+    files = sorted(name for name in names if is_image(name) and not name.startswith("."))
     inner = sorted(name for name in names if not is_image(name) and _has_images(os.path.join(folder, name)))
     if not files:
         hint = "; its subfolders are not searched, name one: " + ", ".join(inner[:3]) if inner else ""
@@ -74,51 +89,41 @@ def _has_images(folder: str) -> bool:
         return False  # a file, or without permission
 
 
-def _read_yolo(images: str, files: Sequence[str], labels: str, names: Sequence[str]) -> Json:
+def _image_ids(files: Sequence[str]) -> Dict[str, int]:
+    """By file name: its number if all have one, since results in COCO's format use them as ids; else its index."""
     stems = [os.path.splitext(name)[0] for name in files]
-    # Numbers are kept, as results in COCO's format use them as ids; but 1.jpg and 01.png would be the same number.
     numbers = [int(stem) if stem.isdecimal() else LARGEST for stem in stems]
-    image_ids = numbers if max(numbers) < LARGEST and len(set(numbers)) == len(stems) else list(range(len(stems)))
-    labelled = {stem for stem in stems if os.path.exists(os.path.join(labels, stem + ".txt"))}
-    if not labelled:
+    # 1.jpg and 01.png would be the same number.
+    numbered = max(numbers) < LARGEST and len(set(numbers)) == len(stems)
+    return dict(zip(files, numbers if numbered else range(len(stems))))
+
+
+def _read_objects(
+    images: str, files: Sequence[str], labels: str, classes: int, polygons: bool
+) -> Dict[str, List[Labelled]]:
+    """The objects in each image, by file name, from a folder of YOLO files."""
+    places = {name: os.path.join(labels, os.path.splitext(name)[0] + ".txt") for name in files}
+    others = [name for name, place in places.items() if not os.path.exists(place)]
+    if len(others) == len(files):
         raise SourceError(f"{labels}: has no .txt for any of the images in {images}")
-    others = [name for name, stem in zip(files, stems) if stem not in labelled]
     if others:  # as trainers read it, since they do not write empty files
         warn(f"{labels}: {len(others)} images have no .txt there, and so no objects: {some_of(others)}")
+    unlabelled = set(others)
+    return {
+        name: [] if name in unlabelled else list(read_yolo(place, classes, polygons)) for name, place in places.items()
+    }
+
+
+def _as_coco(
+    sizes: Dict[str, Tuple[int, int]], ids: Dict[str, int], objects: Dict[str, List[Labelled]], names: Sequence[str]
+) -> Json:
+    """COCO's dictionary of the images in `sizes`: width and height in pixels, by file name."""
     entries, annotations = [], []
-    for name, stem, image_id in zip(tqdm(files, unit=" images", leave=False, disable=None), stems, image_ids):
-        path = os.path.join(images, name)
-        image = read_image(path)
-        if image is None:
-            raise SourceError(f"{path}: not an image that OpenCV can read")
-        height, width = image.shape[:2]
-        entries.append({"id": image_id, "file_name": name, "width": width, "height": height})
-        lines = _read_lines(os.path.join(labels, stem + ".txt"), len(names)) if stem in labelled else ()
-        for label, cx, cy, w, h in lines:
+    for name, (width, height) in sizes.items():
+        entries.append({"id": ids[name], "file_name": name, "width": width, "height": height})
+        for label, cx, cy, w, h in objects[name]:
             box = [(cx - w / 2) * width, (cy - h / 2) * height, w * width, h * height]
-            annotation = {"image_id": image_id, "category_id": label, "bbox": box, "area": w * width * h * height}
+            annotation = {"image_id": ids[name], "category_id": label, "bbox": box, "area": w * width * h * height}
             annotations.append(dict(annotation, iscrowd=0))
     categories = [{"id": index, "name": name} for index, name in enumerate(names)]
     return {"images": entries, "categories": categories, "annotations": annotations}
-
-
-def _read_lines(path: str, classes: int) -> Iterator[Tuple[int, float, float, float, float]]:
-    """Class, centre x and y, width and height of every object in a YOLO file, as fractions of the image."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = file.readlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: not a readable text file: {error}") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            label, cx, cy, w, h = line.split()
-            box = (int(label), float(cx), float(cy), float(w), float(h))
-        except ValueError:
-            raise SourceError(f"{path}:{number}: should be: class cx cy w h") from None
-        if not 0 <= box[0] < classes:
-            raise SourceError(f"{path}:{number}: class {box[0]} is not one of 0 to {classes - 1}")
-        if not all(0 <= side <= 1 for side in box[1:]):  # also refuses NaN
-            raise SourceError(f"{path}:{number}: centres and sides should be from 0 to 1")
-        yield box

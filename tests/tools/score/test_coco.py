@@ -1,6 +1,8 @@
 import copy
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from app.errors import SourceError
@@ -23,8 +25,8 @@ NAMES = ("cat", "dog", "sofa")
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a.jpg", "b.jpg"):  # which are not read
-        (tmp_path / name).write_bytes(b"")
+    for name in ("a.jpg", "b.jpg"):  # their labels' sizes count
+        cv2.imwrite(str(tmp_path / name), np.zeros((1, 1, 3), np.uint8))
     return tmp_path
 
 

@@ -9,7 +9,9 @@ from test_precision import DATA, needs_data
 
 from app import __version__
 from app.detections import Detections
+from app.sources.pictures import Picture
 from tools.score import __main__ as score
+from tools.score import detections
 from tools.score.labels import Truth
 
 CONTENT = {
@@ -176,6 +178,53 @@ def test_find_all(folder, capsys):
         {"image_id": 70, "category_id": 3, "bbox": [5, 5, 5, 5], "score": 0.25},
     ]
     assert capsys.readouterr().err == ""
+
+
+def test_boxes_are_in_pixels_of_the_file(folder, monkeypatch, capsys):
+    """A large picture may be decoded to a smaller one."""
+    small = Picture(np.zeros((50, 50, 3), np.uint8), (200, 100))
+    monkeypatch.setattr(detections, "read_picture", lambda path: small)
+    assert [found["bbox"] for found in score.find_all(Seer(), truth(folder, 200))] == [[0, 0, 40, 40], [20, 10, 20, 10]]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("form", ["labels.json", pytest.param(".", marks=needs_model)])
+def test_damaged_pictures(folder, capsys, form):
+    """One picture more, which is cut off, with an object and a detection that would be missed and false."""
+    content = json.loads((folder / "labels.json").read_text())
+    content["images"].append({"id": 80, "file_name": "8.png", "width": 200, "height": 100})
+    content["annotations"].append({"id": 9, "image_id": 80, "category_id": 18, "bbox": [0, 0, 9, 9]})
+    (folder / "labels.json").write_text(json.dumps(content))
+    (folder / "8.png").write_bytes((folder / "7.png").read_bytes()[:20])
+    (folder / "8.txt").write_text("16 0.5 0.5 0.1 0.2\n")
+    ids = (70, 80, 18) if form == "labels.json" else (7, 8, 16)
+    found = [dict(FOUND[0], image_id=image, category_id=ids[2]) for image in ids[:2]]
+    if form == ".":
+        assert run(folder, form, found) == (3, None)
+        error = capsys.readouterr().err
+        assert error.startswith("error: {}: ".format(folder / "8.png"))
+        assert "1 of 2 images" in error
+        assert "--skip-damaged" in error
+        assert len(error.splitlines()) == 1
+    code, report = run(folder, form, found, "--skip-damaged")
+    out, err = capsys.readouterr()
+    assert code == 0
+    assert (report["images"], report["skipped"]) == (1, 1)
+    assert report["mistakes"]["correct"] == 1
+    assert report["mistakes"]["false"]["background"] == 0
+    assert err == "warning: damaged, and left out with their labels: 1 of 2 images: 8.png\n"
+    assert "damaged images, left out with their labels: 1" in out
+
+
+@needs_model
+def test_polygons(folder, capsys):
+    (folder / "7.txt").write_text("16 0.45 0.4 0.55 0.4 0.55 0.6 0.45 0.6\n")
+    found = [{"image_id": 7, "category_id": 16, "bbox": [90, 40, 20, 20], "score": 0.5}]
+    assert run(folder, ".", found) == (3, None)
+    assert "7.txt:1: a polygon of 4 points" in capsys.readouterr().err
+    code, report = run(folder, ".", found, "--polygons")
+    assert (code, report["skipped"]) == (0, 0)
+    assert report["per_class"]["dog"]["ap"] == pytest.approx(1)
 
 
 def test_find_all_tells_of_images_of_another_size(folder, capsys):
