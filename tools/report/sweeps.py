@@ -79,6 +79,9 @@ def _sections(journal: Journal, rows: Sequence[Json], on: str) -> list[Section]:
 def _missing(journal: Journal, rows: Sequence[Json]) -> list[str]:
     """What the sweep or this report lacks."""
     lacks = []
+    skipped = max(row["skipped"] for row in rows)
+    if skipped:
+        lacks.append(f"Damaged images, left out with their labels: {skipped}.")
     missing = len(journal.plan["grid"]) - len(rows)
     if missing:
         lacks.append(f"The sweep is incomplete: {missing} of {missing + len(rows)} combinations are not measured yet.")

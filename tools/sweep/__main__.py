@@ -1,6 +1,7 @@
 """Measure the program at every combination of settings, and compare them."""
 
 import argparse
+import os
 import signal
 import sys
 from typing import Optional, Sequence
@@ -16,6 +17,7 @@ from tools.json_file import Json
 from tools.machine import machine
 from tools.score.labels import read_truth
 from tools.sweep import plan
+from tools.sweep.damaged import look
 from tools.sweep.grid import Task, as_json, combinations, tasks
 from tools.sweep.journal import Journal
 from tools.sweep.notes import notes
@@ -33,13 +35,21 @@ def sweep(args: argparse.Namespace) -> Journal:
     for size in args.sizes:
         if size % card.multiple:
             raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
-    truth = read_truth(args.images, args.labels, card.labels) if args.labels else None
+    truth = None
+    if args.labels:
+        how = {"polygons": args.polygons, "skip_damaged": args.skip_damaged}
+        truth = read_truth(args.images, args.labels, card.labels, **how)
+    pictures = look(args, truth)
     grid = combinations(args.captures, args.sizes, args.fps, args.backends, args.pacing)
-    spec = plan.spec(args, model, truth)
+    spec = plan.spec(args, model, truth, pictures)
     complaints = Board().complaints()  # before the backends make load
     # Each backend is opened once at the start, so that one that is not available does not stop the sweep hours later.
     spec["backends"] = {named: measure_apart(dict(spec, backend=named), named)["backend"] for named in args.backends}
     options = plan.options(args, card.sha256)
+    # How the input is read does not make another sweep, only what is read of it.
+    options = {key: value for key, value in options.items() if key not in ("polygons", "skip_damaged")}
+    if pictures.damaged:
+        options["skipped"] = [os.path.basename(path) for path in pictures.damaged]
     with Journal.start(args.run, options, grid, machine(), truth.dataset if truth else {}) as journal:
         for complaint in complaints:
             warn(complaint)

@@ -82,6 +82,7 @@ def measure(spec: Json) -> Json:
         memory_mb=peak_memory(),
         overlapped=not detector.backend.fills_cpu,
         live=source.live,
+        skipped=len(spec["skipped"]),
     )
     if accuracy:
         write_file(spec["detections"], json.dumps(found.results).encode())

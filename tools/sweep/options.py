@@ -7,6 +7,7 @@ from app.arguments import LARGEST_SIZE
 from app.backends import CLASSES, DEVICES, PRECISIONS
 from app.command import Parser, number, size
 from app.timing import WARM_UP_FRAMES
+from tools.score.pictures import HELP
 
 DESCRIPTION = """Measure the program at every combination of settings on the same input, and compare them.
 
@@ -33,6 +34,8 @@ def make_parser() -> Parser:
     source("--cam", metavar="SOURCE", help="as for app.detect: a video, folder of images or camera")
     source("--images", metavar="DIR", help="folder of images, instead of --cam")
     source("--labels", metavar="DIR", help="their labels: a folder of YOLO files, or a COCO file")
+    source("--polygons", action="store_true", help="take the bounding boxes of polygons in YOLO labels")
+    source("--skip-damaged", action="store_true", help=HELP)
 
     grid = parser.add_argument_group("grid").add_argument
     several: Any = {"nargs": "+"}

@@ -9,11 +9,12 @@ from typing import Optional
 
 from app.address import redacted
 from app.errors import SourceError, UsageError, warn
-from app.files import is_image
 from app.lock import check_unlocked
 from app.sources import open_source
+from app.sources.pictures import natural_order
 from tools.json_file import Json
 from tools.score.labels import Truth
+from tools.sweep.damaged import Pictures
 from tools.sweep.journal import MEASUREMENTS, RUNNING
 from tools.sweep.measure import is_camera
 
@@ -42,7 +43,7 @@ def options(args: argparse.Namespace, sha256: str) -> Json:
     return found
 
 
-def spec(args: argparse.Namespace, model: str, truth: Optional[Truth]) -> Json:
+def spec(args: argparse.Namespace, model: str, truth: Optional[Truth], pictures: Pictures) -> Json:
     """What `tools.sweep.measure` needs to know for every measurement."""
     found: Json = {
         "model": model,
@@ -53,7 +54,8 @@ def spec(args: argparse.Namespace, model: str, truth: Optional[Truth]) -> Json:
         "confidence": args.conf,
         "category_ids": truth.category_ids if truth else [],
         "images": {image["file_name"]: image for image in truth.dataset["images"]} if truth else {},
-        **length(args),
+        "skipped": pictures.damaged,
+        **length(args, pictures),
     }
     return dict(found, example=_fullest(truth)) if truth else found
 
@@ -78,26 +80,31 @@ def state(uri: str) -> Optional[str]:
 
 
 def _fullest(truth: Truth) -> int:
-    """The position of the image with the most labelled objects: the one to show."""
+    """The position of the image with the most labelled objects, in the order in which a source shows them."""
     counts = Counter(entry["image_id"] for entry in truth.dataset["annotations"])
-    return max(range(len(truth.paths)), key=lambda index: counts[truth.dataset["images"][index]["id"]])
+    images = sorted(truth.dataset["images"], key=lambda image: natural_order(image["file_name"]))
+    return max(range(len(images)), key=lambda index: counts[images[index]["id"]])
 
 
-def length(args: argparse.Namespace) -> Json:
+def length(args: argparse.Namespace, pictures: Pictures) -> Json:
     """How many frames are measured, which of them is shown, and whether the source is repeated."""
     uri = args.cam or args.images
     if is_camera(uri) or "://" in uri:
         return {"frames": args.frames, "example": args.frames // 2, "loop": False}
-    with open_source(uri) as source:
-        first = next((frame for frame in source if frame is not None), None)
-        if first is None:
-            raise SourceError(f"{uri}: has no frames")
-        height, width = first.image.shape[:2]
-        count = source.count
+    count: Optional[int] = len(pictures.sizes)
+    if pictures.sizes:
+        width, height = pictures.sizes[0]
+    else:
+        with open_source(uri) as source:
+            first = next((frame for frame in source if frame is not None), None)
+            if first is None:
+                raise SourceError(f"{uri}: has no frames")
+            height, width = first.image.shape[:2]
+            count = source.count
     for capture in args.captures:
         if capture is not None and width < capture[0] and height < capture[1]:
             warn(f"{uri}: is {width}x{height}, too small to represent a capture of {capture[0]}x{capture[1]}")
     frames = args.frames
-    if count and (os.path.isdir(uri) or is_image(uri)):
-        frames = count * -(-frames // count)
+    if pictures.sizes:
+        frames = len(pictures.sizes) * -(-frames // len(pictures.sizes))
     return {"frames": frames, "example": min(frames, count or frames) // 2, "loop": True}

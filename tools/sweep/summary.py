@@ -103,6 +103,7 @@ def _speed(measured: List[Json]) -> Json:
     stages = measured[0]["stages_ms"]
     return {
         "rounds": len(measured),
+        "skipped": max(m.get("skipped", 0) for m in measured),  # of a sweep before there was --skip-damaged, none
         "fps": of(lambda m: m["fps"]["real"]),
         "work_ms": of(_work),
         "possible_fps": of(lambda m: 1000 / _work(m) if _work(m) else None),

@@ -30,20 +30,20 @@ class Watch(Sink):
         self._board = Board()
         self._looked = 0.0
         self.latencies: List[float] = []
-        self.numbers: List[int] = []  # of the frames, among all that were captured
+        self.numbers: List[int] = []  # of the frames, among all that were captured and could be decoded
         self.power: List[float] = []
         self.temperature: List[float] = []
         self.size = (0, 0)
 
     def observe(self, frame: Frame) -> None:
         """Keep a copy of the example's image, before it is drawn on, and its detections."""
-        if frame.index == self._example or self._kept is None:
+        if frame.times.index == self._example or self._kept is None:
             self._kept = frame.image.copy(), frame.detections
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         now = time.monotonic()
         self.latencies.append(now - frame.captured_at)
-        self.numbers.append(frame.index)
+        self.numbers.append(frame.times.index)  # in which a damaged image leaves no gap
         self.size = canvas.shape[1], canvas.shape[0]
         if now - self._looked >= BOARD_PERIOD:
             self._looked = now

@@ -165,6 +165,17 @@ def test_an_unfinished_round_says_so(tmp_path):
     assert "some combinations have only 1 of 2 rounds" in section.sentences[0]
 
 
+def test_damaged_images_that_were_left_out_are_counted(tmp_path):
+    reports.make_sweep(tmp_path)
+    (section,), _ = sweeps.read(str(tmp_path))
+    assert not any("amaged" in sentence for sentence in section.sentences), "none, where the sweep does not know"
+    path = tmp_path / "measurements.jsonl"
+    lines = [dict(json.loads(line), skipped=2) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (section,), _ = sweeps.read(str(tmp_path))
+    assert section.sentences[0] == "Damaged images, left out with their labels: 2."
+
+
 def test_where_nothing_was_found(tmp_path):
     reports.make_sweep(tmp_path, found=0)
     (section,), _ = sweeps.read(str(tmp_path))

@@ -21,6 +21,7 @@ from app.sources.shapes import synthesise
 from tools.camera_servers.mjpeg import MjpegServer
 from tools.sweep import __main__ as sweep
 from tools.sweep import measure, plan, process
+from tools.sweep.damaged import look
 from tools.sweep.grid import Combination, as_json
 from tools.sweep.journal import Journal
 from tools.sweep.options import make_parser
@@ -339,6 +340,7 @@ def camera_spec(folder):
         "frames": 8,
         "example": 4,
         "loop": False,
+        "skipped": [],
         "combination": as_json(Combination((64, 48), 32, None, "onnx", "deadline")),
         "backends": {"onnx": "onnxruntime "},
         "round": 1,
@@ -389,11 +391,45 @@ def test_odd_pictures(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "2.png"), np.zeros((1000, 10, 3), np.uint8))
     (tmp_path / "3.png").write_bytes(b"rubbish")
     run = str(tmp_path / "run")
-    assert sweep.main(["--cam", str(tmp_path), *QUICK, "--captures", "own", "64x48", "--run", run]) == 0
+    command = ["--cam", str(tmp_path), *QUICK, "--captures", "own", "64x48", "--run", run]
+    assert sweep.main(command) == 3
+    (line,) = errors_of(capsys.readouterr().err)
+    assert "3.png: not an image" in line
+    assert "1 of 3 images" in line
+    assert line.endswith("--skip-damaged")
+    assert not os.path.exists(run), "nothing is measured"
+    assert sweep.main([*command, "--skip-damaged"]) == 0
     err = capsys.readouterr().err
-    assert "3.png: damaged, or not an image that OpenCV can read; skipped" in err
     assert errors_of(err) == []
-    assert len(rows(Journal.read(run))) == 2
+    assert [line for line in err.splitlines() if "3.png" in line] == [
+        "warning: damaged, and left out with their labels: 1 of 3 images: 3.png"
+    ]
+    journal = Journal.read(run)
+    assert journal.plan["options"]["skipped"] == ["3.png"]
+    assert [row["skipped"] for row in rows(journal)] == [1, 1]
+    assert [measured["frames"] for measured in journal.measurements] == [6, 6], (
+        "whole turns of two pictures, at least 5"
+    )
+
+
+def test_damaged_pictures_and_their_labels_are_left_out(labelled, tmp_path, capsys):
+    folder = tmp_path / "data"
+    shutil.copytree(str(labelled), str(folder))
+    (folder / "images" / "cut.png").write_bytes((folder / "images" / "street.png").read_bytes()[:40])
+    (folder / "labels" / "cut.txt").write_text("0 0.5 0.5 1 0.5\n" * 9)
+    run = str(tmp_path / "run")
+    command = ["--images", str(folder / "images"), "--labels", str(folder / "labels"), *QUICK, "--run", run]
+    assert sweep.main(command) == 3
+    assert "cut.png: " in errors_of(capsys.readouterr().err)[0]
+    assert sweep.main([*command, "--skip-damaged"]) == 0
+    journal = Journal.read(run)
+    assert [(m["round"], m["frames"], m["skipped"]) for m in journal.measurements] == [(0, 2, 1), (1, 6, 1)]
+    with open(os.path.join(run, "truth.json")) as file:
+        truth = json.load(file)
+    assert [image["file_name"] for image in truth["images"]] == ["empty.png", "street.png"]
+    assert len(truth["annotations"]) == 1
+    picture = cv2.imread(journal.picture_path(journal.plan["grid"][0]))
+    assert picture.shape == cv2.imread(STREET).shape, "the one with the most objects that can be read"
 
 
 def test_a_video_of_one_frame(tmp_path):
@@ -404,7 +440,8 @@ def test_a_video_of_one_frame(tmp_path):
 
 
 def test_a_capture_that_is_larger_than_the_video_is_a_warning(video, capsys):
-    plan.length(make_parser().parse_args(["--cam", video, "--captures", "320x240", "own"]))
+    args = make_parser().parse_args(["--cam", video, "--captures", "320x240", "own"])
+    plan.length(args, look(args, None))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("warning: ")
     assert "is 96x64, too small to represent a capture of 320x240" in line
@@ -417,7 +454,7 @@ def test_a_capture_that_is_larger_than_the_video_is_a_warning(video, capsys):
         (["--cam", "VIDEO", "--images", "FOLDER"], 2, "either --cam SOURCE or --images DIR"),
         (["--cam", "VIDEO", "--labels", "FOLDER"], 2, "--labels needs --images"),
         (["--cam", "none.avi"], 3, "none.avi: no such file"),
-        (["--cam", "FOLDER/rubbish.avi"], 3, "not a video that OpenCV can read"),
+        (["--cam", "FOLDER/rubbish.avi"], 3, "rubbish.avi: a text file, not a video"),
         (["--images", "FOLDER/empty"], 3, "no images found"),
         (["--images", "none", "--labels", "FOLDER"], 3, "none: no images found"),
         (["--images", "FOLDER/one", "--labels", "FOLDER/none"], 3, "none: no such folder of YOLO files"),
@@ -449,7 +486,7 @@ def test_bad_input_is_one_line(video, tmp_path, args, code, message, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     (line,) = errors_of(err)
-    assert err.splitlines() == [line]
+    assert [said for said in err.splitlines() if "are left out: 1 .txt" not in said] == [line]
     assert message in line
     if code == 4:
         assert not (tmp_path / "run").exists()  # an empty folder would be no sweep
