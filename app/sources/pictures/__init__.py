@@ -76,8 +76,8 @@ def _scale(path: str, header: PictureHeader, most_pixels: int) -> int:
     scales = [scale for scale in REDUCED if pixels <= most_pixels * scale * scale]
     if header.kind != "JPEG" or not scales:
         raise SourceError(
-            f"{path}: has {pixels / 1e6:.0f} megapixels, more than the limit of {most_pixels / 1e6:.0f}; raise it "
-            f"with: --max-megapixels {-(-pixels // 10**6)}"
+            f"{path}: has {pixels / 1e6:.0f} megapixels, more than the limit of {most_pixels / 1e6:.0f}; app.detect "
+            f"decodes it with --max-megapixels {-(-pixels // 10**6)}"
         )
     return max([scale for scale in scales if longer >= scale * REDUCED_SIDE] or scales[:1])
 
