@@ -6,11 +6,11 @@ is a frame that was dropped, and takes its time.
 
 import itertools
 from fractions import Fraction
-from typing import BinaryIO, Iterator, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from app.sources.container.track import MAX_FRAMES, Track, codec_of, look_ahead, ratio
+from app.sources.container.track import MAX_FRAMES, Track, codec_of, is_uneven, look_ahead, ratio
 
 MAX_CHUNKS = 10000  # of the headers
 MAX_INDEXES = 4096  # of OpenDML: one for each gigabyte or so
@@ -45,25 +45,23 @@ def read_avi(file: BinaryIO, path: str) -> Optional[Track]:
     film = _find_film(file, header) if header else None
     if film is None:
         return None
-    frames = _opendml_index(file, film, length)
-    old = next((chunk for chunk in parts if chunk.kind == b"idx1"), None)
-    if frames is None and old:
-        frames = _old_index(file, film, old)
-    if frames is not None:
-        positions, total = frames
-        gaps = bool(len(positions)) and int(positions[-1] - positions[0]) != len(positions) - 1
-        end = float((film.start + total) * film.step)
-        return Track(film.codec, len(positions), _times(film, iter(positions.tolist())), end, 1, film.aspect, gaps)
-    walked, counted = look_ahead(_walk(path, film.number))
-    if counted is None:
-        return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, False)
-    end = float((film.start + counted[-1] + 1) * film.step) if counted else 0.0
-    gaps = bool(counted) and counted[-1] - counted[0] != len(counted) - 1
-    return Track(film.codec, len(counted), _times(film, walked), end, 1, film.aspect, gaps)
+    old = [chunk for chunk in parts if chunk.kind == b"idx1"]
+    index = None
+    if film.codec != "vp8":  # an index does not say which frames of VP8 are not shown
+        index = _opendml_index(file, film, length) or (_old_index(file, film, old[0]) if old else None)
+    if index is None:
+        walked, counted = look_ahead(_walk(path, film))
+        if counted is None:
+            return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, False)
+        index = np.array(counted, np.int64), counted[-1] + 1 if counted else 0
+    positions, total = index
+    end = float((film.start + total) * film.step)
+    uneven = is_uneven(positions, film.step)
+    return Track(film.codec, len(positions), _times(film, positions), end, 1, film.aspect, uneven)
 
 
-def _times(film: _Film, positions: Iterator[int]) -> Iterator[float]:
-    return ((film.start + position) * film.step.numerator / film.step.denominator for position in positions)
+def _times(film: _Film, positions: Iterable[int]) -> Iterator[float]:
+    return ((film.start + int(position)) * film.step.numerator / film.step.denominator for position in positions)
 
 
 def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[_Chunk]:
@@ -160,9 +158,9 @@ def _standard_index(file: BinaryIO, chunk: _Chunk) -> np.ndarray:
     return np.frombuffer(data, "<u4,<u4", len(data) // 8)["f1"] & 0x7FFFFFFF
 
 
-def _walk(path: str, number: int) -> Iterator[int]:
-    """Which of a stream's chunks are frames, by the chunks themselves."""
-    wanted = {b"%02d" % number + kind for kind in (b"dc", b"db")}
+def _walk(path: str, film: _Film) -> Iterator[int]:
+    """Which of the film's chunks are frames, by the chunks themselves."""
+    wanted = {b"%02d" % film.number + kind for kind in (b"dc", b"db")}
     position, barren = 0, 0
     with open(path, "rb") as file:
         levels = [_chunks(file, 0, file.seek(0, 2))]
@@ -172,7 +170,9 @@ def _walk(path: str, number: int) -> Iterator[int]:
             if chunk is None:
                 levels.pop()
             elif chunk.kind in wanted:
-                if chunk.end > chunk.start:
+                # VP8's show_frame (RFC 6386, 9.1)
+                hidden = film.codec == "vp8" and not _content(file, chunk, 1)[0] & 0x10
+                if chunk.end > chunk.start and not hidden:
                     barren = 0
                     yield position
                 position += 1

@@ -12,6 +12,7 @@ from app.sources.container.boxes import Box, content, number, table
 from app.sources.container.track import MAX_FRAMES
 
 MAX_EDITS = 10000
+FAR = 1 << 61  # ticks: later than any time, and far enough from overflow
 MAX_WORK = 4_000_000  # samples looked at for all edits together, where the table is not longer
 
 
@@ -103,52 +104,54 @@ def edit_offset(edits: List[Edit]) -> Tuple[int, int]:
 
 
 def shown(samples: Samples, edits: List[Edit]) -> Tuple[np.ndarray, int]:
-    """When the frames that the edits leave are shown, sorted, and when the last one ends. (N,) int64 and int, ticks."""
+    """When the frames that the edits leave are shown, and when the last one ends, in ticks. (N,) int64, and int.
+
+    In the order in which they come out of the decoder, which is that of the times within each edit.
+    """
     times = samples.decoded if samples.offsets is None else samples.decoded + samples.offsets
     if not len(times):
         return times, 0
     durations = np.empty_like(times)
     np.subtract(samples.decoded[1:], samples.decoded[:-1], out=durations[:-1])
     durations[-1] = samples.duration
-    kept = _edited(samples, times, durations, edits) if edits else None
-    if kept is None:
-        kept = times, durations
-    end = int((kept[0] + kept[1]).max())
-    return np.sort(kept[0]), end
+    edited = _edited(samples, times, durations, edits)
+    if edited is not None:
+        return edited
+    return np.sort(times), int((times + durations).max())
 
 
 def _edited(
     samples: Samples, times: np.ndarray, durations: np.ndarray, edits: List[Edit]
-) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-    """When the frames that the edits leave are shown, and for how long; None if they leave none."""
-    pieces, lengths = [], []
-    start, end, empty, work = 0, 0, 0, 0
+) -> Optional[Tuple[np.ndarray, int]]:
+    """As `shown`; None if the edits leave nothing."""
+    pieces: List[np.ndarray] = []
+    start, end, empty, work, last = 0, 0, 0, 0, 0
     for edit in edits:
-        start, end = end, end + edit.duration
+        start, end = end, min(end + edit.duration, FAR)
         if edit.time == -1 and not work:
             empty += edit.duration
             continue
         first = _seek(samples, times, edit.time)
-        part = slice(first, _stop(samples, times, durations, edit, first))
         work += len(times) - first
         if work > max(MAX_WORK, 2 * len(times)):
             break  # no film has so many
-        # Python's integers: the sum may be beyond 64 bits, and the comparison still right.
-        inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, 1 << 62))
+        part = slice(first, _stop(samples, times, durations, edit, first))
+        inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, FAR))
         if inside.any():
             begin = first + int(inside.argmax())  # what is decoded first of it is decoded when the edit starts
-            moved = (times[part] + (min(start, 1 << 61) - samples.decoded[begin]))[inside]
-            pieces.append(moved)
-            lengths.append(durations[part][inside])
+            moved = (times[part] + (start - samples.decoded[begin]))[inside]
+            last = max(last, int((moved + durations[part][inside]).max()))
+            pieces.append(np.sort(moved))
     if not pieces:
         return None
     kept = np.concatenate(pieces)
-    return kept - max(0, int(kept.min()) - empty), np.concatenate(lengths)  # it starts at once
+    early = max(0, int(kept.min()) - empty)  # the first one is shown at once
+    return kept - early, last - early
 
 
 def _seek(samples: Samples, times: np.ndarray, time: int) -> int:
     """The last frame that is decoded and shown up to `time` and where decoding can start, else the first."""
-    last = int(np.searchsorted(samples.decoded, min(time, 1 << 62), side="right"))
+    last = int(np.searchsorted(samples.decoded, min(time, FAR), side="right"))
     good = times[:last] <= time
     if samples.keys is not None:
         good &= samples.keys[:last]
@@ -158,7 +161,7 @@ def _seek(samples: Samples, times: np.ndarray, time: int) -> int:
 
 def _stop(samples: Samples, times: np.ndarray, durations: np.ndarray, edit: Edit, first: int) -> int:
     """Behind the last frame of an edit: the key frame after its end, or with B-frames the one after that."""
-    reached = times[first:] + durations[first:] >= min(edit.time + edit.duration, 1 << 62)
+    reached = times[first:] + durations[first:] >= min(edit.time + edit.duration, FAR)
     if samples.keys is not None:
         reached &= samples.keys[first:]
     found = np.flatnonzero(reached)
