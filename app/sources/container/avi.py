@@ -12,9 +12,10 @@ import numpy as np
 
 from app.sources.container.track import MAX_FRAMES, Track, codec_of, is_uneven, look_ahead, ratio
 
-MAX_CHUNKS = 10000  # of the headers
+MAX_CHUNKS = 1000  # of the headers
 MAX_INDEXES = 4096  # of OpenDML: one for each gigabyte or so
-MAX_BARREN = 100000  # chunks in a row without a frame
+# A film has a few chunks per frame. With more than this in all, the rest is taken for damage.
+MAX_BARREN, MAX_PER_FRAME = 20000, 100
 HOUR = 3600
 
 
@@ -100,7 +101,7 @@ def _find_film(file: BinaryIO, header: _Chunk) -> Optional[_Film]:
 
 def _content(file: BinaryIO, chunk: _Chunk, length: int) -> bytes:
     file.seek(chunk.start)
-    return file.read(min(length, chunk.end - chunk.start)).ljust(length, b"\0")
+    return file.read(min(length, max(0, chunk.end - chunk.start))).ljust(length, b"\0")
 
 
 def _number(data: bytes, place: int, length: int = 4) -> int:
@@ -122,7 +123,7 @@ def _positions(sizes: List[np.ndarray]) -> Tuple[np.ndarray, int]:
 def _old_index(file: BinaryIO, film: _Film, chunk: _Chunk) -> Optional[Tuple[np.ndarray, int]]:
     """`idx1`: letters, flags, place and size of each chunk of all streams."""
     file.seek(chunk.start)
-    count = min((chunk.end - chunk.start) // 16, MAX_FRAMES)
+    count = min(max(0, chunk.end - chunk.start) // 16, 4 * MAX_FRAMES)
     data = file.read(count * 16)
     rows = np.frombuffer(data, "<u4", len(data) // 16 * 4).reshape(-1, 4)
     wanted = np.isin(rows[:, 0], [int.from_bytes(b"%02d" % film.number + kind, "little") for kind in (b"dc", b"db")])
@@ -161,11 +162,11 @@ def _standard_index(file: BinaryIO, chunk: _Chunk) -> np.ndarray:
 def _walk(path: str, film: _Film) -> Iterator[int]:
     """Which of the film's chunks are frames, by the chunks themselves."""
     wanted = {b"%02d" % film.number + kind for kind in (b"dc", b"db")}
-    position, barren = 0, 0
+    position, frames, count = 0, 0, 0
     with open(path, "rb") as file:
         levels = [_chunks(file, 0, file.seek(0, 2))]
-        while levels and barren < MAX_BARREN:
-            barren += 1
+        while levels and count < MAX_BARREN + MAX_PER_FRAME * frames:
+            count += 1
             chunk = next(levels[-1], None)
             if chunk is None:
                 levels.pop()
@@ -173,7 +174,7 @@ def _walk(path: str, film: _Film) -> Iterator[int]:
                 # VP8's show_frame (RFC 6386, 9.1)
                 hidden = film.codec == "vp8" and not _content(file, chunk, 1)[0] & 0x10
                 if chunk.end > chunk.start and not hidden:
-                    barren = 0
+                    frames += 1
                     yield position
                 position += 1
             elif chunk.kind in (b"AVI ", b"AVIX", b"movi", b"rec ") and len(levels) < 8:

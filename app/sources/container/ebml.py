@@ -4,7 +4,7 @@ import itertools
 import struct
 from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional
 
-MAX_CHILDREN = 10000  # of a header's element
+MAX_CHILDREN = 1000  # of a header's element
 UNKNOWN = -1
 
 
@@ -59,7 +59,7 @@ def content(file: BinaryIO, element: Optional[Element], length: int = 256) -> by
     if element is None:
         return b""
     file.seek(element.start)
-    return file.read(min(length, element.end - element.start))
+    return file.read(min(length, max(0, element.end - element.start)))
 
 
 def unsigned(file: BinaryIO, element: Optional[Element], default: int = 0) -> int:

@@ -13,6 +13,7 @@ from app.sources.container.track import Track, codec_of, in_order, ratio
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TOP = (INFO, TRACKS, CLUSTER, 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367)  # and what ends a cluster
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
+MAX_TOP = 10000  # elements before the first cluster
 MAX_BARREN = 100000  # elements in a row without a frame, before the rest is taken for one without any
 CODECS = {
     "V_MPEG4/ISO/AVC": "h264",
@@ -73,7 +74,7 @@ def _find_headers(file: BinaryIO, segment: Element) -> Dict[int, Element]:
     """
     found: Dict[int, Element] = {}
     place = segment.start
-    for _ in range(MAX_BARREN):
+    for _ in range(MAX_TOP):
         element = read_element(file, place, segment.end)
         if element is None:
             break

@@ -110,7 +110,7 @@ def _sample_entry(file: BinaryIO, stsd: Box) -> Tuple[str, Tuple[int, int], Tupl
         kind = content(file, frma, 4) if frma else kind
     codec = codec_of(kind)
     if kind == b"mp4v" and b"esds" in parts:
-        codec = OBJECT_TYPES.get(_object_type(content(file, parts[b"esds"])), codec)
+        codec = OBJECT_TYPES.get(_object_type(content(file, parts[b"esds"], 600)), codec)
     pasp = content(file, parts[b"pasp"], 8) if b"pasp" in parts else bytes(8)
     return codec, (number(head, 24, 2), number(head, 26, 2)), (number(pasp, 0), number(pasp, 4))
 

@@ -11,9 +11,9 @@ import numpy as np
 from app.sources.container.boxes import Box, content, number, table
 from app.sources.container.track import MAX_FRAMES
 
-MAX_EDITS = 10000
+MAX_EDITS = 2000
 FAR = 1 << 61  # ticks: later than any time, and far enough from overflow
-MAX_WORK = 4_000_000  # samples looked at for all edits together, where the table is not longer
+MAX_WORK = 2 * MAX_FRAMES  # samples looked at for all edits together
 
 
 class Edit(NamedTuple):
@@ -37,7 +37,7 @@ def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
     count = _count(file, stbl)
     if count > MAX_FRAMES or b"stts" not in stbl:
         return None
-    steps = table(file, stbl[b"stts"], ">u4,>u4", _entries(file, stbl, b"stts"))
+    steps = table(file, stbl[b"stts"], ">u4,>u4", min(count, _entries(file, stbl, b"stts")))
     # FFmpeg takes what is negative as a signed number for 1.
     deltas = np.where(steps["f1"] > 0x7FFFFFFF, 1, steps["f1"]).astype(np.int64)
     deltas = _spread(deltas, steps["f0"], count, deltas[-1] if len(deltas) else 0)
@@ -46,12 +46,12 @@ def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
     decoded -= deltas  # not in place of `deltas`: the sum starts at 0
     offsets = keys = None
     if b"ctts" in stbl:
-        shifts = table(file, stbl[b"ctts"], ">u4,>i4", _entries(file, stbl, b"ctts"))
+        shifts = table(file, stbl[b"ctts"], ">u4,>i4", min(count, _entries(file, stbl, b"ctts")))
         if len(shifts) and not (np.abs(shifts["f1"][:-2].astype(np.int64)) > 1 << 28).any():  # FFmpeg: nonsense
             offsets = _spread(shifts["f1"].astype(np.int32), shifts["f0"], count, 0)
     if b"stss" in stbl:
         keys = np.zeros(count, bool)
-        places = table(file, stbl[b"stss"], ">u4", _entries(file, stbl, b"stss"))
+        places = table(file, stbl[b"stss"], ">u4", min(count, _entries(file, stbl, b"stss")))
         keys[places[(places > 0) & (places <= count)] - 1] = True
     return Samples(decoded, offsets, keys, duration)
 
@@ -93,7 +93,8 @@ def read_edits(file: BinaryIO, elst: Optional[Box], scale: int, movie_scale: int
     head = content(file, elst, 8)
     kind = ">u8,>i8,>u4" if head[0] == 1 else ">u4,>i4,>u4"
     rows = table(file, elst, kind, min(number(head, 4), MAX_EDITS)).tolist()
-    return [Edit((2 * length * scale + movie_scale) // (2 * movie_scale), time) for length, time, _ in rows]
+    lengths = ((2 * row[0] * scale + movie_scale) // (2 * movie_scale) for row in rows)
+    return [Edit(min(length, FAR), max(-FAR, min(row[1], FAR))) for length, row in zip(lengths, rows)]
 
 
 def edit_offset(edits: List[Edit]) -> Tuple[int, int]:
@@ -132,8 +133,8 @@ def _edited(
             empty += edit.duration
             continue
         first = _seek(samples, times, edit.time)
-        work += len(times) - first
-        if work > max(MAX_WORK, 2 * len(times)):
+        work += len(times)
+        if work > MAX_WORK:
             break  # no film has so many
         part = slice(first, _stop(samples, times, durations, edit, first))
         inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, FAR))

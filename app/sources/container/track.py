@@ -9,7 +9,7 @@ import numpy as np
 
 REORDER_DEPTH = 16  # frames that H.264 and HEVC may decode before they show the first of them
 LOOK_AHEAD = 4000  # pieces of a film without a table that are read to count it; a longer one is read while it is played
-MAX_FRAMES = 1 << 24  # of a table: three days at 60 FPS. Beyond that a damaged count would fill the memory
+MAX_FRAMES = 1 << 23  # of a table: a day and a half at 60 FPS. Beyond that a damaged count would fill the memory
 # The largest deviation of evenly spaced frames, in seconds: clocks of a millisecond round 29.97 FPS to 33 and 34 ms.
 EVEN = 0.002
 CODECS = {
