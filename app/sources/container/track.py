@@ -10,8 +10,7 @@ import numpy as np
 REORDER_DEPTH = 16  # frames that H.264 and HEVC may decode before they show the first of them
 LOOK_AHEAD = 4000  # pieces of a film without a table that are read to count it; a longer one is read while it is played
 MAX_FRAMES = 1 << 23  # of a table: a day and a half at 60 FPS. Beyond that a damaged count would fill the memory
-# The largest deviation of evenly spaced frames, in seconds: clocks of a millisecond round 29.97 FPS to 33 and 34 ms.
-EVEN = 0.002
+EVEN = 0.002  # seconds by which the distances of even frames may differ: 600 ticks per second round 29.97 FPS to that
 CODECS = {
     "h264": "avc1 avc3 h264 x264 davc vssh dvav dva1",
     "hevc": "hvc1 hev1 hevc h265 dvh1 dvhe",
@@ -89,11 +88,11 @@ def seconds(ticks: np.ndarray, unit: Fraction) -> Iterator[float]:
 
 
 def is_uneven(ticks: np.ndarray, unit: Fraction) -> bool:
-    """Whether the distances between sorted ticks (N,) int64 differ by more than rounding."""
+    """Whether the distances between sorted ticks (N,) int64 differ by more than EVEN."""
     if len(ticks) < 3:
         return False
     distances = np.diff(ticks)
-    return int(distances.max() - distances.min()) > max(2.0, EVEN / float(unit))
+    return int(distances.max() - distances.min()) * unit > EVEN
 
 
 def look_ahead(items: Iterator[Item], limit: int = LOOK_AHEAD) -> Tuple[Iterator[Item], Optional[List[Item]]]:
