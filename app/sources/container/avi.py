@@ -10,7 +10,7 @@ from typing import BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tup
 
 import numpy as np
 
-from app.sources.container.track import MAX_FRAMES, Track, codec_of, is_uneven, look_ahead, ratio
+from app.sources.container.track import LOOK_AHEAD, MAX_FRAMES, Track, codec_of, is_uneven, look_ahead, ratio
 
 MAX_CHUNKS = 1000  # of the headers
 MAX_INDEXES = 4096  # of OpenDML: one for each gigabyte or so
@@ -51,10 +51,10 @@ def read_avi(file: BinaryIO, path: str) -> Optional[Track]:
     if film.codec != "vp8":  # an index does not say which frames of VP8 are not shown
         index = _opendml_index(file, film, length) or (_old_index(file, film, old[0]) if old else None)
     if index is None:
-        walked, counted = look_ahead(_walk(path, film))
-        if counted is None:
-            return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, False)
-        index = np.array(counted, np.int64), counted[-1] + 1 if counted else 0
+        walked, first = look_ahead(_walk(path, film), LOOK_AHEAD)
+        if len(first) == LOOK_AHEAD:
+            return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, is_uneven(first, film.step))
+        index = np.array(first, np.int64), first[-1] + 1 if first else 0
     positions, total = index
     end = float((film.start + total) * film.step)
     uneven = is_uneven(positions, film.step)

@@ -8,11 +8,12 @@ from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional
 
 from app.sources.container.ebml import UNKNOWN, Element, children, content, elements, read_element, real, unsigned
 from app.sources.container.orientation import orientation
-from app.sources.container.track import Track, codec_of, in_order, ratio
+from app.sources.container.track import Track, codec_of, in_order, is_uneven, look_ahead, ratio
 
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TOP = (INFO, TRACKS, CLUSTER, 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367)  # and what ends a cluster
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
+LOOK_AHEAD = 100  # frames whose spacing is looked at; reading more of them takes long on an SD card
 MAX_TOP = 10000  # elements before the first cluster
 MAX_BARREN = 100000  # elements in a row without a frame, before the rest is taken for one without any
 CODECS = {
@@ -61,9 +62,9 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     hides = codec == "vp8" and 0x6D80 not in entry  # ContentEncodings: the block may not begin as the frame does
     film = _Film(unsigned(file, entry.get(0xD7)), tick, tick * (scale if scale > 0 else 1), spacing, hides)
     video = children(file, entry[0xE0]) if 0xE0 in entry else {}
-    times = in_order(_walk(path, segment, top[CLUSTER].start, film))
+    times, first = look_ahead(in_order(_walk(path, segment, top[CLUSTER].start, film)), LOOK_AHEAD)
     ending = real(file, info.get(0x4489)) * tick  # Duration
-    variable = not spacing
+    variable = not spacing or is_uneven(first)  # FFmpeg writes the spacing of uneven frames, too
     return Track(codec, None, times, ending or None, _orientation(file, video), _aspect(file, video), variable)
 
 

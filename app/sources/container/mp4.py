@@ -10,7 +10,7 @@ from app.sources.container.boxes import Box, boxes, children, content, number, t
 from app.sources.container.fragments import Defaults, read_fragments
 from app.sources.container.orientation import orientation, product, stretch
 from app.sources.container.samples import edit_offset, read_edits, read_samples, shown
-from app.sources.container.track import Track, codec_of, in_order, is_uneven, look_ahead, ratio, seconds
+from app.sources.container.track import LOOK_AHEAD, Track, codec_of, in_order, is_uneven, look_ahead, ratio, seconds
 
 MAX_TOP = 10000  # boxes before `moov`
 MAX_TRACKS = 100
@@ -144,15 +144,15 @@ def _frames(file: BinaryIO, path: str, film: _Film, head: bytes) -> Frames:
         return len(ticks), seconds(ticks, unit), float(end * unit), is_uneven(ticks, unit)
     # Fragments have the frames, and follow those that are in the table, if any.
     skipped, empty = edit_offset(edits)
-    start = int(samples.decoded[-1]) + samples.duration if len(ticks) else 0
+    start = int(samples.decoded[-1] + samples.durations[-1]) if len(ticks) else 0
     pairs = read_fragments(path, _defaults(file, film.top[b"mvex"], _identity(head), start))
     moved = in_order((time + empty - skipped, duration) for time, duration in pairs)
-    following, counted = look_ahead(moved)
+    following, first = look_ahead(moved, LOOK_AHEAD)
     times = itertools.chain(seconds(ticks, unit), (time / film.scale for time, _ in following))
-    if counted is None:
+    ticks = np.concatenate([ticks, np.array([time for time, _ in first], np.int64)])
+    if len(first) == LOOK_AHEAD:
         return None, times, None, is_uneven(ticks, unit)
-    ticks = np.concatenate([ticks, np.array([time for time, _ in counted], np.int64)])
-    end = max([end] + [time + duration for time, duration in counted])
+    end = max([end] + [time + duration for time, duration in first])
     return len(ticks), times, float(end * unit), is_uneven(ticks, unit)
 
 

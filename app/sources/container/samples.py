@@ -27,9 +27,9 @@ class Samples(NamedTuple):
     """Frames in the order of decoding. All arrays (N,)."""
 
     decoded: np.ndarray  # int64: when it is decoded, in ticks
+    durations: np.ndarray  # int32: ticks until the next one is decoded
     offsets: Optional[np.ndarray]  # int32: how much later it is shown; None: at once
     keys: Optional[np.ndarray]  # bool: whether decoding can start here; None: everywhere
-    duration: int  # of the last frame, in ticks
 
 
 def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
@@ -39,11 +39,10 @@ def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
         return None
     steps = table(file, stbl[b"stts"], ">u4,>u4", min(count, _entries(file, stbl, b"stts")))
     # FFmpeg takes what is negative as a signed number for 1.
-    deltas = np.where(steps["f1"] > 0x7FFFFFFF, 1, steps["f1"]).astype(np.int64)
-    deltas = _spread(deltas, steps["f0"], count, deltas[-1] if len(deltas) else 0)
-    duration = int(deltas[-1]) if count else 0
-    decoded = np.cumsum(deltas)
-    decoded -= deltas  # not in place of `deltas`: the sum starts at 0
+    deltas = np.where(steps["f1"] > 0x7FFFFFFF, 1, steps["f1"]).astype(np.int32)
+    durations = _spread(deltas, steps["f0"], count, deltas[-1] if len(deltas) else 0)
+    decoded = np.cumsum(durations, dtype=np.int64)
+    decoded -= durations  # the first is decoded at 0
     offsets = keys = None
     if b"ctts" in stbl:
         shifts = table(file, stbl[b"ctts"], ">u4,>i4", min(count, _entries(file, stbl, b"ctts")))
@@ -53,7 +52,7 @@ def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
         keys = np.zeros(count, bool)
         places = table(file, stbl[b"stss"], ">u4", min(count, _entries(file, stbl, b"stss")))
         keys[places[(places > 0) & (places <= count)] - 1] = True
-    return Samples(decoded, offsets, keys, duration)
+    return Samples(decoded, durations, offsets, keys)
 
 
 def _count(file: BinaryIO, stbl: Dict[bytes, Box]) -> int:
@@ -112,18 +111,13 @@ def shown(samples: Samples, edits: List[Edit]) -> Tuple[np.ndarray, int]:
     times = samples.decoded if samples.offsets is None else samples.decoded + samples.offsets
     if not len(times):
         return times, 0
-    durations = np.empty_like(times)
-    np.subtract(samples.decoded[1:], samples.decoded[:-1], out=durations[:-1])
-    durations[-1] = samples.duration
-    edited = _edited(samples, times, durations, edits)
+    edited = _edited(samples, times, edits)
     if edited is not None:
         return edited
-    return np.sort(times), int((times + durations).max())
+    return np.sort(times), int((times + samples.durations).max())
 
 
-def _edited(
-    samples: Samples, times: np.ndarray, durations: np.ndarray, edits: List[Edit]
-) -> Optional[Tuple[np.ndarray, int]]:
+def _edited(samples: Samples, times: np.ndarray, edits: List[Edit]) -> Optional[Tuple[np.ndarray, int]]:
     """As `shown`; None if the edits leave nothing."""
     pieces: List[np.ndarray] = []
     start, end, empty, work, last = 0, 0, 0, 0, 0
@@ -136,12 +130,12 @@ def _edited(
         work += len(times)
         if work > MAX_WORK:
             break  # no film has so many
-        part = slice(first, _stop(samples, times, durations, edit, first))
+        part = slice(first, _stop(samples, times, edit, first))
         inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, FAR))
         if inside.any():
             begin = first + int(inside.argmax())  # what is decoded first of it is decoded when the edit starts
             moved = (times[part] + (start - samples.decoded[begin]))[inside]
-            last = max(last, int((moved + durations[part][inside]).max()))
+            last = max(last, int((moved + samples.durations[part][inside]).max()))
             pieces.append(np.sort(moved))
     if not pieces:
         return None
@@ -160,9 +154,9 @@ def _seek(samples: Samples, times: np.ndarray, time: int) -> int:
     return int(found[-1]) if len(found) else 0
 
 
-def _stop(samples: Samples, times: np.ndarray, durations: np.ndarray, edit: Edit, first: int) -> int:
+def _stop(samples: Samples, times: np.ndarray, edit: Edit, first: int) -> int:
     """Behind the last frame of an edit: the key frame after its end, or with B-frames the one after that."""
-    reached = times[first:] + durations[first:] >= min(edit.time + edit.duration, FAR)
+    reached = times[first:] + samples.durations[first:] >= min(edit.time + edit.duration, FAR)
     if samples.keys is not None:
         reached &= samples.keys[first:]
     found = np.flatnonzero(reached)

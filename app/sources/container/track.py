@@ -3,7 +3,7 @@
 import heapq
 import itertools
 from fractions import Fraction
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 
@@ -87,15 +87,15 @@ def seconds(ticks: np.ndarray, unit: Fraction) -> Iterator[float]:
             yield tick * unit.numerator / unit.denominator
 
 
-def is_uneven(ticks: np.ndarray, unit: Fraction) -> bool:
-    """Whether the distances between sorted ticks (N,) int64 differ by more than EVEN."""
+def is_uneven(ticks: Union[np.ndarray, Sequence[float]], unit: Fraction = Fraction(1)) -> bool:
+    """Whether the distances between sorted ticks (N,) differ by more than EVEN."""
     if len(ticks) < 3:
         return False
     distances = np.diff(ticks)
-    return int(distances.max() - distances.min()) * unit > EVEN
+    return bool((distances.max() - distances.min()) * float(unit) > EVEN)
 
 
-def look_ahead(items: Iterator[Item], limit: int = LOOK_AHEAD) -> Tuple[Iterator[Item], Optional[List[Item]]]:
-    """The items again, and a list of all of them if they are fewer than `limit`, else None."""
+def look_ahead(items: Iterator[Item], limit: int) -> Tuple[Iterator[Item], List[Item]]:
+    """The items again, and a list of the first `limit`: with fewer, of all."""
     first = list(itertools.islice(items, limit))
-    return itertools.chain(first, items), first if len(first) < limit else None
+    return itertools.chain(first, items), first

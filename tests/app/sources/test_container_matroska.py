@@ -80,6 +80,13 @@ def test_all_it_says(tmp_path):
     assert read(tmp_path, film(cluster(0, simple(0))))[0]._replace(times=None) == ("h264", None, None, None, 1, 1, True)
 
 
+def test_uneven_frames_whatever_the_header_says(tmp_path):
+    tracks = [entry(element(0x23E383, 33000000))]
+    for spacing in (0, 33, 67, 100), (0, 33, 67, 133):
+        blocks = [simple(time) for time in spacing]
+        assert read(tmp_path, film(cluster(0, *blocks), tracks=tracks))[0].variable == (spacing[-1] == 133)
+
+
 def test_frames_in_one_block(tmp_path):
     laced = simple(0, flags=0x04, data=b"\x02abcabcabc")
     assert read(tmp_path, film(cluster(0, laced), tracks=[entry(element(0x23E383, 40000000))]))[1] == [0, 40, 80]
