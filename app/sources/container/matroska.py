@@ -13,9 +13,10 @@ from app.sources.container.track import Track, codec_of, in_order, is_uneven, lo
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TOP = (INFO, TRACKS, CLUSTER, 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367)  # and what ends a cluster
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
-LOOK_AHEAD = 100  # frames whose spacing is looked at; reading more of them takes long on an SD card
+LOOK_AHEAD = 50  # frames whose spacing is looked at; reading more of them takes long on an SD card
 MAX_TOP = 10000  # elements before the first cluster
-MAX_BARREN = 100000  # elements in a row without a frame, before the rest is taken for one without any
+# With more elements than this in all, the rest is taken for damage: with a picture a minute, it has so much sound.
+MAX_BARREN, MAX_PER_FRAME = 50000, 3000
 CODECS = {
     "V_MPEG4/ISO/AVC": "h264",
     "V_MPEGH/ISO/HEVC": "hevc",
@@ -63,6 +64,8 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     film = _Film(unsigned(file, entry.get(0xD7)), tick, tick * (scale if scale > 0 else 1), spacing, hides)
     video = children(file, entry[0xE0]) if 0xE0 in entry else {}
     times, first = look_ahead(in_order(_walk(path, segment, top[CLUSTER].start, film)), LOOK_AHEAD)
+    if not first:
+        return None
     ending = real(file, info.get(0x4489)) * tick  # Duration
     variable = not spacing or is_uneven(first)  # FFmpeg writes the spacing of uneven frames, too
     return Track(codec, None, times, ending or None, _orientation(file, video), _aspect(file, video), variable)
@@ -130,10 +133,10 @@ def _orientation(file: BinaryIO, video: Dict[int, Element]) -> int:
 
 def _walk(path: str, segment: Element, place: int, film: _Film) -> Iterator[float]:
     """When each frame is shown, in the order of decoding. Sizes of clusters do not matter: it enters each one."""
-    barren, cluster = 0, 0.0
+    count, frames, cluster = 0, 0, 0.0
     with open(path, "rb") as file:
-        while barren < MAX_BARREN:
-            barren += 1
+        while count < MAX_BARREN + MAX_PER_FRAME * frames:
+            count += 1
             element = read_element(file, place, segment.end)
             if element is None:
                 return
@@ -147,7 +150,7 @@ def _walk(path: str, segment: Element, place: int, film: _Film) -> Iterator[floa
                 cluster = unsigned(file, element) * film.tick
             elif element.name in (SIMPLE_BLOCK, BLOCK):
                 for time in _frames(file, element, film):
-                    barren = 0
+                    frames += 1
                     yield cluster + time
 
 

@@ -136,12 +136,14 @@ def _edited(samples: Samples, times: np.ndarray, edits: List[Edit]) -> Optional[
             begin = first + int(inside.argmax())  # what is decoded first of it is decoded when the edit starts
             moved = (times[part] + (start - samples.decoded[begin]))[inside]
             last = max(last, int((moved + samples.durations[part][inside]).max()))
-            pieces.append(np.sort(moved))
+            moved.sort()
+            pieces.append(moved)
     if not pieces:
         return None
-    kept = np.concatenate(pieces)
+    kept = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
     early = max(0, int(kept.min()) - empty)  # the first one is shown at once
-    return kept - early, last - early
+    kept -= early
+    return kept, last - early
 
 
 def _seek(samples: Samples, times: np.ndarray, time: int) -> int:

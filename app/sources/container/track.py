@@ -9,7 +9,7 @@ import numpy as np
 
 REORDER_DEPTH = 16  # frames that H.264 and HEVC may decode before they show the first of them
 LOOK_AHEAD = 4000  # pieces of a film without a table that are read to count it; a longer one is read while it is played
-MAX_FRAMES = 1 << 23  # of a table: a day and a half at 60 FPS. Beyond that a damaged count would fill the memory
+MAX_FRAMES = 1 << 22  # of a table: 19 hours at 60 FPS. Beyond that a damaged count would fill the memory
 EVEN = 0.002  # seconds by which the distances of even frames may differ: 600 ticks per second round 29.97 FPS to that
 CODECS = {
     "h264": "avc1 avc3 h264 x264 davc vssh dvav dva1",

@@ -130,6 +130,7 @@ def test_codecs(tmp_path, letters, codec):
     "data",
     [
         pytest.param(film(streams=[stream(kind=b"auds")]), id="only sound"),
+        pytest.param(film(frames=[chunk(b"01wb", b"a")]), id="no frame"),
         pytest.param(film(streams=[stream(rate=0)]), id="no rate"),
         pytest.param(film(streams=[stream(scale=0)]), id="no scale"),
         pytest.param(b"RIFF\0\0\0\0AVI ", id="no header"),

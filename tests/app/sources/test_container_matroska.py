@@ -159,6 +159,7 @@ def test_orientation(tmp_path, yaw, pitch, roll, orientation):
     "data",
     [
         pytest.param(film(), id="no cluster"),
+        pytest.param(film(cluster(0, simple(0, number=2))), id="no frame"),
         pytest.param(film(cluster(0, simple(0)), tracks=[entry(kind=2)]), id="only sound"),
         pytest.param(b"\x1a\x45\xdf\xa3", id="nothing behind the first bytes"),
         pytest.param(b"\x1a\x45\xdf\xa3" + UNKNOWN, id="a header of any size"),

@@ -183,6 +183,7 @@ def test_sizes_of_64_bits(tmp_path):
     "data",
     [
         pytest.param(movie(), id="no track"),
+        pytest.param(movie(trak(table(b"stts"), full(b"stsz", 0, 0))), id="no frame"),
         pytest.param(movie(trak(*EVEN, handler=b"soun")), id="only sound"),
         pytest.param(movie(trak(*EVEN, scale=0)), id="no scale"),
         pytest.param(box(b"ftyp", b"isom") + box(b"mdat", bytes(9)), id="cut off before moov"),
@@ -207,7 +208,7 @@ def test_no_film(tmp_path, data):
 )
 def test_counts_that_are_not_true(tmp_path, samples):
     track, times = read(tmp_path, movie(trak(*samples)))
-    assert track.frames == len(times) <= 4
+    assert track is None or track.frames == len(times) == 4
 
 
 def test_deep_boxes(tmp_path):
