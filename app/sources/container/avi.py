@@ -91,11 +91,12 @@ def _find_film(file: BinaryIO, header: _Chunk) -> Optional[_Film]:
             return None
         step = Fraction(scale, rate)
         formats = [_content(file, chunk, 40) for chunk in parts if chunk.kind == b"strf"]
-        letters = formats[0][16:20] if formats and any(formats[0][16:20]) else heads[0][4:8]
+        letters = formats[0][16:20] if formats else heads[0][4:8]
+        codec = codec_of(letters) if any(letters) else "rawvideo"
         aspects = [_aspect(_content(file, chunk, 36)) for chunk in parts if chunk.kind == b"vprp"]
         indexes = [chunk for chunk in parts if chunk.kind == b"indx"]
         start = start if start * step <= HOUR else 0  # as FFmpeg: a larger one is damage
-        return _Film(number, step, start, codec_of(letters), aspects[0] if aspects else Fraction(1), indexes[:1])
+        return _Film(number, step, start, codec, aspects[0] if aspects else Fraction(1), indexes[:1])
     return None
 
 

@@ -15,7 +15,16 @@ from app.sources.container.track import LOOK_AHEAD, Track, codec_of, in_order, i
 MAX_TOP = 10000  # boxes before `moov`
 MAX_TRACKS = 100
 # What the MP4 registration authority calls an object type, in `esds`.
-OBJECT_TYPES = {0x20: "mpeg4", 0x21: "h264", 0x23: "hevc", 0x6A: "mpeg1video", 0x6C: "mjpeg", 0x6D: "png", 0xB1: "vp9"}
+OBJECT_TYPES = {
+    0x20: "mpeg4",
+    0x21: "h264",
+    0x23: "hevc",
+    0x6A: "mpeg1video",
+    0x6C: "mjpeg",
+    0x6D: "png",
+    0x6E: "jpeg2000",
+    0xB1: "vp9",
+}
 OBJECT_TYPES.update(dict.fromkeys(range(0x60, 0x66), "mpeg2video"))
 VISUAL = 78  # bytes of a visual sample entry before its boxes
 Frames = Tuple[Optional[int], Optional[Iterator[float]], Optional[float], bool]  # as the fields of Track

@@ -21,7 +21,7 @@ CODECS = {
     "mjpeg": "mjpg jpeg mjpa avrn ijpg dmb1 avdj",
     "mjpegb": "mjpb",
     "mpeg4": "mp4v fmp4 xvid divx dx50 mp4s m4s2 3iv2 blz0",
-    "msmpeg4v3": "div3 mp43 div4 div5 div6 col1",
+    "msmpeg4v3": "div3 mp43 div4 div5 div6 col1 3ivd",
     "msmpeg4v2": "mp42 div2",
     "mpeg2video": "mpg2 mp2v m2v1 mx3p mx5p hdv1 hdv2 hdv3 xdv1 xdv2 xdv3 em2v",
     "mpeg1video": "mpg1 m1v mpeg",
@@ -33,8 +33,17 @@ CODECS = {
     "png": "png mpng",
     "theora": "theo",
     "rawvideo": "yuy2 yv12 i420 uyvy 2vuy yuvs raw y800 grey",
-    "wmv3": "wmv3",
     "vc1": "wvc1 vc-1",
+    "flv1": "flv1",
+    "dnxhd": "avdn avdh",
+    "cinepak": "cvid",
+    "ffvhuff": "ffvh",
+    "utvideo": "ulra ulrg uly0 uly2 uly4 ulh0 ulh2 ulh4",
+    "jpeg2000": "mjp2 mj2c ljp2",
+    "qtrle": "rle",
+    "hap": "hap1 hap5 hapy",
+    "indeo5": "iv50",
+    **{name: name for name in "wmv1 wmv2 wmv3 cfhd svq1 svq3 zmbv asv1 asv2 cljr snow".split()},
 }
 Item = TypeVar("Item")
 Time = TypeVar("Time", float, Tuple[int, int])

@@ -120,7 +120,7 @@ def test_aspect(tmp_path, picture, size, aspect):
 
 
 @pytest.mark.parametrize(
-    "letters, codec", [(b"H264", "h264"), (b"XVID", "mpeg4"), (bytes(4), "HAND"), (b"what", "what")]
+    "letters, codec", [(b"H264", "h264"), (b"XVID", "mpeg4"), (bytes(4), "rawvideo"), (b"what", "what")]
 )
 def test_codecs(tmp_path, letters, codec):
     assert read(tmp_path, film(streams=[stream(letters=letters)]))[0].codec == codec
