@@ -49,7 +49,7 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     segment = read_element(file, header.end, length) if header and header.end != UNKNOWN else None
     if segment is None or segment.name != SEGMENT:
         return None
-    if segment.end == UNKNOWN:
+    if segment.end == UNKNOWN or segment.end > length:
         segment = segment._replace(end=length)
     top = _find_headers(file, segment)
     entry = _find_entry(file, top[TRACKS]) if TRACKS in top else None
@@ -143,8 +143,8 @@ def _walk(path: str, segment: Element, place: int, film: _Film) -> Iterator[floa
             if element.name in (CLUSTER, BLOCK_GROUP):
                 place = element.start
                 continue
-            if element.end == UNKNOWN:
-                return
+            if element.end == UNKNOWN or element.end > segment.end:
+                return  # FFmpeg does not decode what is cut off
             place = element.end
             if element.name == TIMESTAMP:
                 cluster = unsigned(file, element) * film.tick

@@ -65,7 +65,8 @@ def read(tmp_path, data):
         ),
         pytest.param(film(cluster(5, simple(5)), info=[element(0x2AD7B1, 2000000)]), [20], id="another scale"),
         pytest.param(film(cluster(0, simple(0), b"\0\0\0\0\0")), [0], id="damage at the end"),
-        pytest.param(film(cluster(0, simple(0), simple(7)))[:-9], [0], id="cut off in a block"),
+        pytest.param(film(cluster(0, simple(0), simple(7)))[:-9], [0], id="cut off in a block's head"),
+        pytest.param(film(cluster(0, simple(0), simple(7, data=bytes(99))))[:-50], [0], id="cut off in a block"),
     ],
 )
 def test_times(tmp_path, data, times):

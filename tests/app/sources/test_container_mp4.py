@@ -106,6 +106,21 @@ def test_all_it_says(tmp_path):
     assert track._replace(times=None) == ("h264", 4, None, 0.16, 1, 1, False)
 
 
+def test_longer_headers(tmp_path):
+    """Version 1: times and durations of 8 bytes."""
+    long = bytes(8)
+    head = full(b"tkhd", long, long, 1, 0, long, bytes(16), matrix(0, UNIT, -UNIT, 0), 128 * UNIT, 48 * UNIT, version=1)
+    media = full(b"mdhd", long, long, 500, long, 0, version=1)
+    edits = full(b"elst", 1, struct.pack(">QqI", 500, 40, UNIT), version=1)
+    stbl = box(b"stbl", full(b"stsd", 1, entry()), *B_FRAMES)
+    mdia = box(b"mdia", media, full(b"hdlr", 0, b"vide", bytes(13)), box(b"minf", stbl))
+    mvhd = full(b"mvhd", long, long, 1000, long, 0, 0, 0, 0, matrix(*UPRIGHT), version=1)
+    moov = box(b"moov", mvhd, box(b"trak", head, box(b"edts", edits), mdia))
+    track, times = read(tmp_path, box(b"ftyp", b"isom") + moov)
+    assert times == [0, 80, 160, 240]
+    assert track._replace(times=None) == ("h264", 4, None, 0.32, 6, 2, False)
+
+
 def test_what_is_uneven(tmp_path):
     assert not read(tmp_path, movie(trak(table(b"stts", (1, 33), (1, 34), (2, 33)), EVEN[1])))[0].variable
     assert read(tmp_path, movie(trak(table(b"stts", (1, 33), (1, 66), (2, 33)), EVEN[1])))[0].variable
