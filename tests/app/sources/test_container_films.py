@@ -185,6 +185,22 @@ def test_parts_of_films(tmp_path, suffix, before, options, codec):
     check(copy(film, tmp_path / f"part.{suffix}", options, before))
 
 
+@pytest.mark.parametrize("flags", ["frag_keyframe+delay_moov", "frag_keyframe+empty_moov", "cmaf+delay_moov"])
+def test_parts_of_films_in_fragments(tmp_path, flags):
+    film = ffmpeg(tmp_path / "film.mp4", f"{SOUND} {B_FRAMES}")
+    for index, before in enumerate(["", "-itsoffset 1.5", "-ss 0.7"]):
+        check(copy(film, tmp_path / f"part{index}.mp4", f"-movflags {flags}", before))
+
+
+@pytest.mark.parametrize("suffix, options", [("mkv", B_FRAMES), ("webm", "-c:v libvpx-vp9 -deadline realtime")])
+def test_films_that_are_cut_off(tmp_path, suffix, options):
+    film = ffmpeg(tmp_path / f"film.{suffix}", options)
+    data = film.read_bytes()
+    for percent in (50, 65, 80):
+        film.write_bytes(data[: len(data) * percent // 100])
+        assert len(check(film)[1]) < 50
+
+
 def box(kind, *parts):
     content = b"".join(parts)
     return (8 + len(content)).to_bytes(4, "big") + kind + content
