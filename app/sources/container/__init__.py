@@ -18,9 +18,14 @@ __all__ = ["Track", "is_cut_off", "read_track"]
 def read_track(path: str) -> Optional[Track]:
     """What the container says of its first video track: AVI, MP4, MOV, 3GP, Matroska or WebM.
 
-    None for a file of another kind (MPEG-TS, FLV, ...), without a video track, or too damaged to tell. Raises OSError
-    if the file cannot be read.
+    None for a file of another kind (MPEG-TS, FLV, ...), without a frame of video, or too damaged to tell. Raises
+    OSError if the file cannot be read.
     """
+    track = _read(path)
+    return None if track is None or track.frames == 0 else track
+
+
+def _read(path: str) -> Optional[Track]:
     with open(path, "rb") as file:
         start = file.read(12)
         if start[:4] == b"RIFF" and start[8:] == b"AVI ":

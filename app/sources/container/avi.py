@@ -6,15 +6,16 @@ is a frame that was dropped, and takes its time.
 
 import itertools
 from fractions import Fraction
-from typing import BinaryIO, Iterator, List, NamedTuple, Optional, Tuple
+from typing import BinaryIO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from app.sources.container.track import MAX_FRAMES, Track, codec_of, look_ahead, ratio
+from app.sources.container.track import LOOK_AHEAD, MAX_FRAMES, Track, codec_of, is_uneven, look_ahead, ratio
 
-MAX_CHUNKS = 10000  # of the headers
+MAX_CHUNKS = 1000  # of the headers
 MAX_INDEXES = 4096  # of OpenDML: one for each gigabyte or so
-MAX_BARREN = 100000  # chunks in a row without a frame
+# A film has a few chunks per frame. With more than this in all, the rest is taken for damage.
+MAX_BARREN, MAX_PER_FRAME = 20000, 100
 HOUR = 3600
 
 
@@ -45,25 +46,23 @@ def read_avi(file: BinaryIO, path: str) -> Optional[Track]:
     film = _find_film(file, header) if header else None
     if film is None:
         return None
-    frames = _opendml_index(file, film, length)
-    old = next((chunk for chunk in parts if chunk.kind == b"idx1"), None)
-    if frames is None and old:
-        frames = _old_index(file, film, old)
-    if frames is not None:
-        positions, total = frames
-        gaps = bool(len(positions)) and int(positions[-1] - positions[0]) != len(positions) - 1
-        end = float((film.start + total) * film.step)
-        return Track(film.codec, len(positions), _times(film, iter(positions.tolist())), end, 1, film.aspect, gaps)
-    walked, counted = look_ahead(_walk(path, film.number))
-    if counted is None:
-        return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, False)
-    end = float((film.start + counted[-1] + 1) * film.step) if counted else 0.0
-    gaps = bool(counted) and counted[-1] - counted[0] != len(counted) - 1
-    return Track(film.codec, len(counted), _times(film, walked), end, 1, film.aspect, gaps)
+    old = [chunk for chunk in parts if chunk.kind == b"idx1"]
+    index = None
+    if film.codec != "vp8":  # an index does not say which frames of VP8 are not shown
+        index = _opendml_index(file, film, length) or (_old_index(file, film, old[0]) if old else None)
+    if index is None:
+        walked, first = look_ahead(_walk(path, film), LOOK_AHEAD)
+        if len(first) == LOOK_AHEAD:
+            return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, is_uneven(first, film.step))
+        index = np.array(first, np.int64), first[-1] + 1 if first else 0
+    positions, total = index
+    end = float((film.start + total) * film.step)
+    uneven = is_uneven(positions, film.step)
+    return Track(film.codec, len(positions), _times(film, positions), end, 1, film.aspect, uneven)
 
 
-def _times(film: _Film, positions: Iterator[int]) -> Iterator[float]:
-    return ((film.start + position) * film.step.numerator / film.step.denominator for position in positions)
+def _times(film: _Film, positions: Iterable[int]) -> Iterator[float]:
+    return ((film.start + int(position)) * film.step.numerator / film.step.denominator for position in positions)
 
 
 def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[_Chunk]:
@@ -92,17 +91,18 @@ def _find_film(file: BinaryIO, header: _Chunk) -> Optional[_Film]:
             return None
         step = Fraction(scale, rate)
         formats = [_content(file, chunk, 40) for chunk in parts if chunk.kind == b"strf"]
-        letters = formats[0][16:20] if formats and any(formats[0][16:20]) else heads[0][4:8]
+        letters = formats[0][16:20] if formats else heads[0][4:8]
+        codec = codec_of(letters) if any(letters) else "rawvideo"
         aspects = [_aspect(_content(file, chunk, 36)) for chunk in parts if chunk.kind == b"vprp"]
         indexes = [chunk for chunk in parts if chunk.kind == b"indx"]
         start = start if start * step <= HOUR else 0  # as FFmpeg: a larger one is damage
-        return _Film(number, step, start, codec_of(letters), aspects[0] if aspects else Fraction(1), indexes[:1])
+        return _Film(number, step, start, codec, aspects[0] if aspects else Fraction(1), indexes[:1])
     return None
 
 
 def _content(file: BinaryIO, chunk: _Chunk, length: int) -> bytes:
     file.seek(chunk.start)
-    return file.read(min(length, chunk.end - chunk.start)).ljust(length, b"\0")
+    return file.read(min(length, max(0, chunk.end - chunk.start))).ljust(length, b"\0")
 
 
 def _number(data: bytes, place: int, length: int = 4) -> int:
@@ -124,7 +124,7 @@ def _positions(sizes: List[np.ndarray]) -> Tuple[np.ndarray, int]:
 def _old_index(file: BinaryIO, film: _Film, chunk: _Chunk) -> Optional[Tuple[np.ndarray, int]]:
     """`idx1`: letters, flags, place and size of each chunk of all streams."""
     file.seek(chunk.start)
-    count = min((chunk.end - chunk.start) // 16, MAX_FRAMES)
+    count = min(max(0, chunk.end - chunk.start) // 16, 4 * MAX_FRAMES)
     data = file.read(count * 16)
     rows = np.frombuffer(data, "<u4", len(data) // 16 * 4).reshape(-1, 4)
     wanted = np.isin(rows[:, 0], [int.from_bytes(b"%02d" % film.number + kind, "little") for kind in (b"dc", b"db")])
@@ -160,20 +160,22 @@ def _standard_index(file: BinaryIO, chunk: _Chunk) -> np.ndarray:
     return np.frombuffer(data, "<u4,<u4", len(data) // 8)["f1"] & 0x7FFFFFFF
 
 
-def _walk(path: str, number: int) -> Iterator[int]:
-    """Which of a stream's chunks are frames, by the chunks themselves."""
-    wanted = {b"%02d" % number + kind for kind in (b"dc", b"db")}
-    position, barren = 0, 0
+def _walk(path: str, film: _Film) -> Iterator[int]:
+    """Which of the film's chunks are frames, by the chunks themselves."""
+    wanted = {b"%02d" % film.number + kind for kind in (b"dc", b"db")}
+    position, frames, count = 0, 0, 0
     with open(path, "rb") as file:
         levels = [_chunks(file, 0, file.seek(0, 2))]
-        while levels and barren < MAX_BARREN:
-            barren += 1
+        while levels and count < MAX_BARREN + MAX_PER_FRAME * frames:
+            count += 1
             chunk = next(levels[-1], None)
             if chunk is None:
                 levels.pop()
             elif chunk.kind in wanted:
-                if chunk.end > chunk.start:
-                    barren = 0
+                # VP8's show_frame (RFC 6386, 9.1)
+                hidden = film.codec == "vp8" and not _content(file, chunk, 1)[0] & 0x10
+                if chunk.end > chunk.start and not hidden:
+                    frames += 1
                     yield position
                 position += 1
             elif chunk.kind in (b"AVI ", b"AVIX", b"movi", b"rec ") and len(levels) < 8:

@@ -46,7 +46,7 @@ def children(file: BinaryIO, box: Box, skip: int = 0) -> Dict[bytes, Box]:
 def content(file: BinaryIO, box: Box, length: int = 256) -> bytes:
     """The first bytes of a box, as many as there are, with zeros up to `length`: a field that is missing is 0."""
     file.seek(box.start)
-    return file.read(min(length, box.end - box.start)).ljust(length, b"\0")
+    return file.read(min(length, max(0, box.end - box.start))).ljust(length, b"\0")
 
 
 def number(data: bytes, start: int, length: int = 4) -> int:

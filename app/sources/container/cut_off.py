@@ -17,7 +17,7 @@ def is_cut_off(path: str) -> bool:
         if start[:4] == b"RIFF":
             return 8 + int.from_bytes(start[4:8], "little") > length
         if start[:4] == b"\x1a\x45\xdf\xa3":
-            return _matroska_end(file) > length
+            return _matroska_end(file, length) > length
         if start[4:8] in MP4_BOXES:
             return _mp4_end(file, length) > length
     return False
@@ -38,10 +38,12 @@ def _mp4_end(file: BinaryIO, length: int) -> int:
     return end
 
 
-def _matroska_end(file: BinaryIO) -> int:
+def _matroska_end(file: BinaryIO, length: int) -> int:
     """Where the segment, the second element after the EBML header, ends; 0 if its size is unknown."""
     end = 0
     for _ in range(2):
+        if end > length:
+            break
         file.seek(end)
         _read_variable(file)  # the element's id
         size, is_open = _read_variable(file)

@@ -4,12 +4,15 @@ import itertools
 import struct
 from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional
 
-MAX_CHILDREN = 10000  # of a header's element
+MAX_CHILDREN = 1000  # of a header's element
 UNKNOWN = -1
 
 
 class Element(NamedTuple):
-    """An element: its id, where its content is, and its end, UNKNOWN if that shows only in what follows."""
+    """An element: its id, where its content is, and its end, UNKNOWN if that shows only in what follows.
+
+    What is cut off ends behind what it is in.
+    """
 
     name: int
     start: int
@@ -17,7 +20,7 @@ class Element(NamedTuple):
 
 
 def read_element(file: BinaryIO, place: int, limit: int) -> Optional[Element]:
-    """The element at a place in a file, None if there is none. One that is cut off ends at the limit."""
+    """The element at a place in a file, None if it does not begin before the limit."""
     if place + 2 > limit:
         return None
     file.seek(place)
@@ -31,16 +34,16 @@ def read_element(file: BinaryIO, place: int, limit: int) -> Optional[Element]:
     mask = (1 << 7 * second) - 1
     size = int.from_bytes(head[first : first + second], "big") & mask
     start = place + first + second
-    end = UNKNOWN if size == mask else min(start + size, limit)
+    end = UNKNOWN if size == mask else start + size
     return Element(int.from_bytes(head[:first], "big"), start, end)
 
 
 def elements(file: BinaryIO, parent: Element) -> Iterator[Element]:
-    """The elements in one whose end is known, up to the first that is damaged."""
+    """The elements in one whose end is known, up to the first that is damaged or cut off."""
     place = parent.start
     while True:
         element = read_element(file, place, parent.end)
-        if element is None or element.end == UNKNOWN:
+        if element is None or element.end == UNKNOWN or element.end > parent.end:
             return
         yield element
         place = element.end
@@ -59,7 +62,7 @@ def content(file: BinaryIO, element: Optional[Element], length: int = 256) -> by
     if element is None:
         return b""
     file.seek(element.start)
-    return file.read(min(length, element.end - element.start))
+    return file.read(min(length, max(0, element.end - element.start)))
 
 
 def unsigned(file: BinaryIO, element: Optional[Element], default: int = 0) -> int:

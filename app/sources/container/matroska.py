@@ -8,12 +8,15 @@ from typing import BinaryIO, Dict, Iterator, NamedTuple, Optional
 
 from app.sources.container.ebml import UNKNOWN, Element, children, content, elements, read_element, real, unsigned
 from app.sources.container.orientation import orientation
-from app.sources.container.track import Track, codec_of, in_order, ratio
+from app.sources.container.track import Track, codec_of, in_order, is_uneven, look_ahead, ratio
 
 SEGMENT, INFO, TRACKS, CLUSTER = 0x18538067, 0x1549A966, 0x1654AE6B, 0x1F43B675
 TOP = (INFO, TRACKS, CLUSTER, 0x114D9B74, 0x1C53BB6B, 0x1043A770, 0x1941A469, 0x1254C367)  # and what ends a cluster
 TIMESTAMP, SIMPLE_BLOCK, BLOCK_GROUP, BLOCK = 0xE7, 0xA3, 0xA0, 0xA1
-MAX_BARREN = 100000  # elements in a row without a frame, before the rest is taken for one without any
+LOOK_AHEAD = 50  # frames whose spacing is looked at; reading more of them takes long on an SD card
+MAX_TOP = 10000  # elements before the first cluster
+# With more elements than this in all, the rest is taken for damage: with a picture a minute, it has so much sound.
+MAX_BARREN, MAX_PER_FRAME = 50000, 3000
 CODECS = {
     "V_MPEG4/ISO/AVC": "h264",
     "V_MPEGH/ISO/HEVC": "hevc",
@@ -46,7 +49,7 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     segment = read_element(file, header.end, length) if header and header.end != UNKNOWN else None
     if segment is None or segment.name != SEGMENT:
         return None
-    if segment.end == UNKNOWN:
+    if segment.end == UNKNOWN or segment.end > length:
         segment = segment._replace(end=length)
     top = _find_headers(file, segment)
     entry = _find_entry(file, top[TRACKS]) if TRACKS in top else None
@@ -60,9 +63,11 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     hides = codec == "vp8" and 0x6D80 not in entry  # ContentEncodings: the block may not begin as the frame does
     film = _Film(unsigned(file, entry.get(0xD7)), tick, tick * (scale if scale > 0 else 1), spacing, hides)
     video = children(file, entry[0xE0]) if 0xE0 in entry else {}
-    times = in_order(_walk(path, segment, top[CLUSTER].start, film))
+    times, first = look_ahead(in_order(_walk(path, segment, top[CLUSTER].start, film)), LOOK_AHEAD)
+    if not first:
+        return None
     ending = real(file, info.get(0x4489)) * tick  # Duration
-    variable = not spacing
+    variable = not spacing or is_uneven(first)  # FFmpeg writes the spacing of uneven frames, too
     return Track(codec, None, times, ending or None, _orientation(file, video), _aspect(file, video), variable)
 
 
@@ -73,7 +78,7 @@ def _find_headers(file: BinaryIO, segment: Element) -> Dict[int, Element]:
     """
     found: Dict[int, Element] = {}
     place = segment.start
-    for _ in range(MAX_BARREN):
+    for _ in range(MAX_TOP):
         element = read_element(file, place, segment.end)
         if element is None:
             break
@@ -128,24 +133,24 @@ def _orientation(file: BinaryIO, video: Dict[int, Element]) -> int:
 
 def _walk(path: str, segment: Element, place: int, film: _Film) -> Iterator[float]:
     """When each frame is shown, in the order of decoding. Sizes of clusters do not matter: it enters each one."""
-    barren, cluster = 0, 0.0
+    count, frames, cluster = 0, 0, 0.0
     with open(path, "rb") as file:
-        while barren < MAX_BARREN:
-            barren += 1
+        while count < MAX_BARREN + MAX_PER_FRAME * frames:
+            count += 1
             element = read_element(file, place, segment.end)
             if element is None:
                 return
             if element.name in (CLUSTER, BLOCK_GROUP):
                 place = element.start
                 continue
-            if element.end == UNKNOWN:
-                return
+            if element.end == UNKNOWN or element.end > segment.end:
+                return  # FFmpeg does not decode what is cut off
             place = element.end
             if element.name == TIMESTAMP:
                 cluster = unsigned(file, element) * film.tick
             elif element.name in (SIMPLE_BLOCK, BLOCK):
                 for time in _frames(file, element, film):
-                    barren = 0
+                    frames += 1
                     yield cluster + time
 
 

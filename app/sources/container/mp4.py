@@ -10,12 +10,21 @@ from app.sources.container.boxes import Box, boxes, children, content, number, t
 from app.sources.container.fragments import Defaults, read_fragments
 from app.sources.container.orientation import orientation, product, stretch
 from app.sources.container.samples import edit_offset, read_edits, read_samples, shown
-from app.sources.container.track import Track, codec_of, in_order, is_uneven, look_ahead, ratio, seconds
+from app.sources.container.track import LOOK_AHEAD, Track, codec_of, in_order, is_uneven, look_ahead, ratio, seconds
 
 MAX_TOP = 10000  # boxes before `moov`
 MAX_TRACKS = 100
 # What the MP4 registration authority calls an object type, in `esds`.
-OBJECT_TYPES = {0x20: "mpeg4", 0x21: "h264", 0x23: "hevc", 0x6A: "mpeg1video", 0x6C: "mjpeg", 0x6D: "png", 0xB1: "vp9"}
+OBJECT_TYPES = {
+    0x20: "mpeg4",
+    0x21: "h264",
+    0x23: "hevc",
+    0x6A: "mpeg1video",
+    0x6C: "mjpeg",
+    0x6D: "png",
+    0x6E: "jpeg2000",
+    0xB1: "vp9",
+}
 OBJECT_TYPES.update(dict.fromkeys(range(0x60, 0x66), "mpeg2video"))
 VISUAL = 78  # bytes of a visual sample entry before its boxes
 Frames = Tuple[Optional[int], Optional[Iterator[float]], Optional[float], bool]  # as the fields of Track
@@ -110,7 +119,7 @@ def _sample_entry(file: BinaryIO, stsd: Box) -> Tuple[str, Tuple[int, int], Tupl
         kind = content(file, frma, 4) if frma else kind
     codec = codec_of(kind)
     if kind == b"mp4v" and b"esds" in parts:
-        codec = OBJECT_TYPES.get(_object_type(content(file, parts[b"esds"])), codec)
+        codec = OBJECT_TYPES.get(_object_type(content(file, parts[b"esds"], 600)), codec)
     pasp = content(file, parts[b"pasp"], 8) if b"pasp" in parts else bytes(8)
     return codec, (number(head, 24, 2), number(head, 26, 2)), (number(pasp, 0), number(pasp, 4))
 
@@ -144,15 +153,15 @@ def _frames(file: BinaryIO, path: str, film: _Film, head: bytes) -> Frames:
         return len(ticks), seconds(ticks, unit), float(end * unit), is_uneven(ticks, unit)
     # Fragments have the frames, and follow those that are in the table, if any.
     skipped, empty = edit_offset(edits)
-    start = int(samples.decoded[-1]) + samples.duration if len(ticks) else 0
+    start = int(samples.decoded[-1] + samples.durations[-1]) if len(ticks) else 0
     pairs = read_fragments(path, _defaults(file, film.top[b"mvex"], _identity(head), start))
     moved = in_order((time + empty - skipped, duration) for time, duration in pairs)
-    following, counted = look_ahead(moved)
+    following, first = look_ahead(moved, LOOK_AHEAD)
     times = itertools.chain(seconds(ticks, unit), (time / film.scale for time, _ in following))
-    if counted is None:
+    ticks = np.concatenate([ticks, np.array([time for time, _ in first], np.int64)])
+    if len(first) == LOOK_AHEAD:
         return None, times, None, is_uneven(ticks, unit)
-    ticks = np.concatenate([ticks, np.array([time for time, _ in counted], np.int64)])
-    end = max([end] + [time + duration for time, duration in counted])
+    end = max([end] + [time + duration for time, duration in first])
     return len(ticks), times, float(end * unit), is_uneven(ticks, unit)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from app.sources.container.boxes import Box, content, number, table
 from app.sources.container.track import MAX_FRAMES
 
-MAX_EDITS = 10000
-MAX_WORK = 4_000_000  # samples looked at for all edits together, where the table is not longer
+MAX_EDITS = 2000
+FAR = 1 << 61  # ticks: later than any time, and far enough from overflow
+MAX_WORK = 2 * MAX_FRAMES  # samples looked at for all edits together
 
 
 class Edit(NamedTuple):
@@ -26,9 +27,9 @@ class Samples(NamedTuple):
     """Frames in the order of decoding. All arrays (N,)."""
 
     decoded: np.ndarray  # int64: when it is decoded, in ticks
+    durations: np.ndarray  # int32: ticks until the next one is decoded
     offsets: Optional[np.ndarray]  # int32: how much later it is shown; None: at once
     keys: Optional[np.ndarray]  # bool: whether decoding can start here; None: everywhere
-    duration: int  # of the last frame, in ticks
 
 
 def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
@@ -36,23 +37,22 @@ def read_samples(file: BinaryIO, stbl: Dict[bytes, Box]) -> Optional[Samples]:
     count = _count(file, stbl)
     if count > MAX_FRAMES or b"stts" not in stbl:
         return None
-    steps = table(file, stbl[b"stts"], ">u4,>u4", _entries(file, stbl, b"stts"))
+    steps = table(file, stbl[b"stts"], ">u4,>u4", min(count, _entries(file, stbl, b"stts")))
     # FFmpeg takes what is negative as a signed number for 1.
-    deltas = np.where(steps["f1"] > 0x7FFFFFFF, 1, steps["f1"]).astype(np.int64)
-    deltas = _spread(deltas, steps["f0"], count, deltas[-1] if len(deltas) else 0)
-    duration = int(deltas[-1]) if count else 0
-    decoded = np.cumsum(deltas)
-    decoded -= deltas  # not in place of `deltas`: the sum starts at 0
+    deltas = np.where(steps["f1"] > 0x7FFFFFFF, 1, steps["f1"]).astype(np.int32)
+    durations = _spread(deltas, steps["f0"], count, deltas[-1] if len(deltas) else 0)
+    decoded = np.cumsum(durations, dtype=np.int64)
+    decoded -= durations  # the first is decoded at 0
     offsets = keys = None
     if b"ctts" in stbl:
-        shifts = table(file, stbl[b"ctts"], ">u4,>i4", _entries(file, stbl, b"ctts"))
+        shifts = table(file, stbl[b"ctts"], ">u4,>i4", min(count, _entries(file, stbl, b"ctts")))
         if len(shifts) and not (np.abs(shifts["f1"][:-2].astype(np.int64)) > 1 << 28).any():  # FFmpeg: nonsense
             offsets = _spread(shifts["f1"].astype(np.int32), shifts["f0"], count, 0)
     if b"stss" in stbl:
         keys = np.zeros(count, bool)
-        places = table(file, stbl[b"stss"], ">u4", _entries(file, stbl, b"stss"))
+        places = table(file, stbl[b"stss"], ">u4", min(count, _entries(file, stbl, b"stss")))
         keys[places[(places > 0) & (places <= count)] - 1] = True
-    return Samples(decoded, offsets, keys, duration)
+    return Samples(decoded, durations, offsets, keys)
 
 
 def _count(file: BinaryIO, stbl: Dict[bytes, Box]) -> int:
@@ -92,7 +92,8 @@ def read_edits(file: BinaryIO, elst: Optional[Box], scale: int, movie_scale: int
     head = content(file, elst, 8)
     kind = ">u8,>i8,>u4" if head[0] == 1 else ">u4,>i4,>u4"
     rows = table(file, elst, kind, min(number(head, 4), MAX_EDITS)).tolist()
-    return [Edit((2 * length * scale + movie_scale) // (2 * movie_scale), time) for length, time, _ in rows]
+    lengths = ((2 * row[0] * scale + movie_scale) // (2 * movie_scale) for row in rows)
+    return [Edit(min(length, FAR), max(-FAR, min(row[1], FAR))) for length, row in zip(lengths, rows)]
 
 
 def edit_offset(edits: List[Edit]) -> Tuple[int, int]:
@@ -103,52 +104,51 @@ def edit_offset(edits: List[Edit]) -> Tuple[int, int]:
 
 
 def shown(samples: Samples, edits: List[Edit]) -> Tuple[np.ndarray, int]:
-    """When the frames that the edits leave are shown, sorted, and when the last one ends. (N,) int64 and int, ticks."""
+    """When the frames that the edits leave are shown, and when the last one ends, in ticks. (N,) int64, and int.
+
+    In the order in which they come out of the decoder, which is that of the times within each edit.
+    """
     times = samples.decoded if samples.offsets is None else samples.decoded + samples.offsets
     if not len(times):
         return times, 0
-    durations = np.empty_like(times)
-    np.subtract(samples.decoded[1:], samples.decoded[:-1], out=durations[:-1])
-    durations[-1] = samples.duration
-    kept = _edited(samples, times, durations, edits) if edits else None
-    if kept is None:
-        kept = times, durations
-    end = int((kept[0] + kept[1]).max())
-    return np.sort(kept[0]), end
+    edited = _edited(samples, times, edits)
+    if edited is not None:
+        return edited
+    return np.sort(times), int((times + samples.durations).max())
 
 
-def _edited(
-    samples: Samples, times: np.ndarray, durations: np.ndarray, edits: List[Edit]
-) -> Optional[Tuple[np.ndarray, np.ndarray]]:
-    """When the frames that the edits leave are shown, and for how long; None if they leave none."""
-    pieces, lengths = [], []
-    start, end, empty, work = 0, 0, 0, 0
+def _edited(samples: Samples, times: np.ndarray, edits: List[Edit]) -> Optional[Tuple[np.ndarray, int]]:
+    """As `shown`; None if the edits leave nothing."""
+    pieces: List[np.ndarray] = []
+    start, end, empty, work, last = 0, 0, 0, 0, 0
     for edit in edits:
-        start, end = end, end + edit.duration
+        start, end = end, min(end + edit.duration, FAR)
         if edit.time == -1 and not work:
             empty += edit.duration
             continue
         first = _seek(samples, times, edit.time)
-        part = slice(first, _stop(samples, times, durations, edit, first))
-        work += len(times) - first
-        if work > max(MAX_WORK, 2 * len(times)):
+        work += len(times)
+        if work > MAX_WORK:
             break  # no film has so many
-        # Python's integers: the sum may be beyond 64 bits, and the comparison still right.
-        inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, 1 << 62))
+        part = slice(first, _stop(samples, times, edit, first))
+        inside = (times[part] >= edit.time) & (times[part] < min(edit.time + edit.duration, FAR))
         if inside.any():
             begin = first + int(inside.argmax())  # what is decoded first of it is decoded when the edit starts
-            moved = (times[part] + (min(start, 1 << 61) - samples.decoded[begin]))[inside]
+            moved = (times[part] + (start - samples.decoded[begin]))[inside]
+            last = max(last, int((moved + samples.durations[part][inside]).max()))
+            moved.sort()
             pieces.append(moved)
-            lengths.append(durations[part][inside])
     if not pieces:
         return None
-    kept = np.concatenate(pieces)
-    return kept - max(0, int(kept.min()) - empty), np.concatenate(lengths)  # it starts at once
+    kept = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
+    early = max(0, int(kept.min()) - empty)  # the first one is shown at once
+    kept -= early
+    return kept, last - early
 
 
 def _seek(samples: Samples, times: np.ndarray, time: int) -> int:
     """The last frame that is decoded and shown up to `time` and where decoding can start, else the first."""
-    last = int(np.searchsorted(samples.decoded, min(time, 1 << 62), side="right"))
+    last = int(np.searchsorted(samples.decoded, min(time, FAR), side="right"))
     good = times[:last] <= time
     if samples.keys is not None:
         good &= samples.keys[:last]
@@ -156,9 +156,9 @@ def _seek(samples: Samples, times: np.ndarray, time: int) -> int:
     return int(found[-1]) if len(found) else 0
 
 
-def _stop(samples: Samples, times: np.ndarray, durations: np.ndarray, edit: Edit, first: int) -> int:
+def _stop(samples: Samples, times: np.ndarray, edit: Edit, first: int) -> int:
     """Behind the last frame of an edit: the key frame after its end, or with B-frames the one after that."""
-    reached = times[first:] + durations[first:] >= min(edit.time + edit.duration, 1 << 62)
+    reached = times[first:] + samples.durations[first:] >= min(edit.time + edit.duration, FAR)
     if samples.keys is not None:
         reached &= samples.keys[first:]
     found = np.flatnonzero(reached)

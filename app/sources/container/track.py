@@ -3,15 +3,14 @@
 import heapq
 import itertools
 from fractions import Fraction
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import numpy as np
 
 REORDER_DEPTH = 16  # frames that H.264 and HEVC may decode before they show the first of them
 LOOK_AHEAD = 4000  # pieces of a film without a table that are read to count it; a longer one is read while it is played
-MAX_FRAMES = 1 << 24  # of a table: three days at 60 FPS. Beyond that a damaged count would fill the memory
-# The largest deviation of evenly spaced frames, in seconds: clocks of a millisecond round 29.97 FPS to 33 and 34 ms.
-EVEN = 0.002
+MAX_FRAMES = 1 << 22  # of a table: 19 hours at 60 FPS. Beyond that a damaged count would fill the memory
+EVEN = 0.002  # seconds by which the distances of even frames may differ: 600 ticks per second round 29.97 FPS to that
 CODECS = {
     "h264": "avc1 avc3 h264 x264 davc vssh dvav dva1",
     "hevc": "hvc1 hev1 hevc h265 dvh1 dvhe",
@@ -22,7 +21,7 @@ CODECS = {
     "mjpeg": "mjpg jpeg mjpa avrn ijpg dmb1 avdj",
     "mjpegb": "mjpb",
     "mpeg4": "mp4v fmp4 xvid divx dx50 mp4s m4s2 3iv2 blz0",
-    "msmpeg4v3": "div3 mp43 div4 div5 div6 col1",
+    "msmpeg4v3": "div3 mp43 div4 div5 div6 col1 3ivd",
     "msmpeg4v2": "mp42 div2",
     "mpeg2video": "mpg2 mp2v m2v1 mx3p mx5p hdv1 hdv2 hdv3 xdv1 xdv2 xdv3 em2v",
     "mpeg1video": "mpg1 m1v mpeg",
@@ -34,8 +33,17 @@ CODECS = {
     "png": "png mpng",
     "theora": "theo",
     "rawvideo": "yuy2 yv12 i420 uyvy 2vuy yuvs raw y800 grey",
-    "wmv3": "wmv3",
     "vc1": "wvc1 vc-1",
+    "flv1": "flv1",
+    "dnxhd": "avdn avdh",
+    "cinepak": "cvid",
+    "ffvhuff": "ffvh",
+    "utvideo": "ulra ulrg uly0 uly2 uly4 ulh0 ulh2 ulh4",
+    "jpeg2000": "mjp2 mj2c ljp2",
+    "qtrle": "rle",
+    "hap": "hap1 hap5 hapy",
+    "indeo5": "iv50",
+    **{name: name for name in "wmv1 wmv2 wmv3 cfhd svq1 svq3 zmbv asv1 asv2 cljr snow".split()},
 }
 Item = TypeVar("Item")
 Time = TypeVar("Time", float, Tuple[int, int])
@@ -88,15 +96,15 @@ def seconds(ticks: np.ndarray, unit: Fraction) -> Iterator[float]:
             yield tick * unit.numerator / unit.denominator
 
 
-def is_uneven(ticks: np.ndarray, unit: Fraction) -> bool:
-    """Whether the distances between sorted ticks (N,) int64 differ by more than rounding."""
+def is_uneven(ticks: Union[np.ndarray, Sequence[float]], unit: Fraction = Fraction(1)) -> bool:
+    """Whether the distances between sorted ticks (N,) differ by more than EVEN."""
     if len(ticks) < 3:
         return False
     distances = np.diff(ticks)
-    return int(distances.max() - distances.min()) > max(2.0, EVEN / float(unit))
+    return bool((distances.max() - distances.min()) * float(unit) > EVEN)
 
 
-def look_ahead(items: Iterator[Item], limit: int = LOOK_AHEAD) -> Tuple[Iterator[Item], Optional[List[Item]]]:
-    """The items again, and a list of all of them if they are fewer than `limit`, else None."""
+def look_ahead(items: Iterator[Item], limit: int) -> Tuple[Iterator[Item], List[Item]]:
+    """The items again, and a list of the first `limit`: with fewer, of all."""
     first = list(itertools.islice(items, limit))
-    return itertools.chain(first, items), first if len(first) < limit else None
+    return itertools.chain(first, items), first

@@ -29,6 +29,7 @@ MATROSKA = b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67"  # an EBML header of 2 byte
         pytest.param(MATROSKA + b"\xff", False, id="mkv, size left open, as of a live recording"),
         pytest.param(MATROSKA + b"\x01\xff\xff\xff\xff\xff\xff\xff", False, id="mkv, size left open, in 8 bytes"),
         pytest.param(MATROSKA + b"\x40\x03abc", False, id="mkv, size in 2 bytes"),
+        pytest.param(b"\x1a\x45\xdf\xa3\x01" + b"\xee" * 7, True, id="mkv, a header that does not end"),
         pytest.param(b"RIFF\x04\x00\x00\x00AVI ", False, id="avi, whole"),
         pytest.param(b"RIFF\x05\x00\x00\x00AVI ", True, id="avi, a byte short"),
         pytest.param(b"something else", False, id="another kind"),

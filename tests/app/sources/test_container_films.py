@@ -1,7 +1,9 @@
 """Films that ffmpeg makes: what their containers say must be what ffprobe says, frame by frame."""
 
 import json
+import random
 import shutil
+import struct
 import subprocess
 from fractions import Fraction
 
@@ -44,6 +46,12 @@ def ffprobe(path):
     command = "ffprobe -v quiet -select_streams v:0 -show_streams -show_frames -of json".split()
     said = json.loads(subprocess.run([*command, str(path)], check=True, stdout=subprocess.PIPE).stdout.decode())
     return said["streams"][0], [float(frame["best_effort_timestamp_time"]) for frame in said["frames"]]
+
+
+def blocks(path):
+    """How many packets the film has."""
+    command = "ffprobe -v quiet -select_streams v:0 -count_packets -show_entries stream=nb_read_packets -of csv=p=0"
+    return int(subprocess.run([*command.split(), str(path)], check=True, stdout=subprocess.PIPE).stdout.split()[0])
 
 
 def check(path):
@@ -101,7 +109,13 @@ def check(path):
         pytest.param("avi", PLAIN, id="avi-h264"),
         pytest.param("avi", f"{GAPS} {MJPEG}", id="avi-gaps"),
         pytest.param("avi", "-c:a pcm_s16le -c:v mpeg4", id="avi-sound"),
-        pytest.param("webm", "-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -b:v 200k", id="vp8-hidden"),
+        pytest.param("avi", "-c:a pcm_s16le -c:v mpeg4 -map 0:a -map 1:v", id="avi-sound-first"),
+        pytest.param("mp4", f"{SOUND} {B_FRAMES} -map 0:a -map 1:v", id="mp4-sound-first"),
+        pytest.param("mkv", f"{SOUND} {B_FRAMES} -map 0:a -map 1:v", id="mkv-sound-first"),
+        pytest.param("mkv", f"{B_FRAMES} -map 0:v -map 0:v -r:v:1 10", id="mkv-two-films"),
+        pytest.param("mp4", f"{B_FRAMES} -map 0:v -map 0:v -r:v:1 10", id="mp4-two-films"),
+        pytest.param("mp4", "-c:v libaom-av1 -cpu-used 8 -strict -2", id="av1"),
+        pytest.param("mkv", "-c:v mpeg2video -bf 2", id="mpeg2"),
         pytest.param("webm", "-c:v libvpx-vp9 -auto-alt-ref 1 -lag-in-frames 16 -deadline realtime", id="vp9"),
         pytest.param("webm", f"{GAPS} -c:v libvpx-vp9 -deadline realtime", id="vp9-gaps"),
         pytest.param("mkv", MJPEG, id="mkv-mjpeg"),
@@ -112,6 +126,17 @@ def check(path):
 )
 def test_times(tmp_path, suffix, options):
     check(ffmpeg(tmp_path / f"film.{suffix}", options))
+
+
+@pytest.mark.parametrize("suffix", ["webm", "mkv", "avi"])
+def test_hidden_frames_of_vp8(tmp_path, suffix):
+    film, log = tmp_path / "film.webm", tmp_path / "log"
+    for number in (1, 2):  # only the second one has frames to refer to that are not shown
+        ffmpeg(
+            film, f"-c:v libvpx -auto-alt-ref 1 -lag-in-frames 16 -g 50 -pass {number} -passlogfile {log}", seconds=6
+        )
+    track, times = check(copy(film, tmp_path / f"copy.{suffix}", ""))
+    assert len(times) == 150 < blocks(film)
 
 
 @pytest.mark.parametrize("rate", ["30000/1001", "60", "1/2", "12.5"])
@@ -136,7 +161,13 @@ def test_turned_films(tmp_path, suffix, turn, orientation):
     assert track.orientation == orientation
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "avi"])
+@pytest.mark.parametrize("codec", ["-c:v mpeg4 -bf 2", B_FRAMES])
+def test_b_frames_in_avi(tmp_path, codec):
+    """AVI says nothing of when they are shown, and ffprobe only when they are decoded: one after the other."""
+    track = read_track(str(ffmpeg(tmp_path / "film.avi", codec)))
+    assert list(track.times) == pytest.approx([index / 25 for index in range(50)])
+
+
 @pytest.mark.parametrize(
     "before, options",
     [
@@ -148,8 +179,59 @@ def test_turned_films(tmp_path, suffix, turn, orientation):
     ],
 )
 @pytest.mark.parametrize("codec", [PLAIN + " -g 12", B_FRAMES])
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv"])
 def test_parts_of_films(tmp_path, suffix, before, options, codec):
-    if suffix == "avi" and codec == B_FRAMES:
-        pytest.skip("AVI has no B-frames of H.264")
     film = ffmpeg(tmp_path / "film.mp4", codec)
     check(copy(film, tmp_path / f"part.{suffix}", options, before))
+
+
+@pytest.mark.parametrize("flags", ["frag_keyframe+delay_moov", "frag_keyframe+empty_moov", "cmaf+delay_moov"])
+def test_parts_of_films_in_fragments(tmp_path, flags):
+    film = ffmpeg(tmp_path / "film.mp4", f"{SOUND} {B_FRAMES}")
+    for index, before in enumerate(["", "-itsoffset 1.5", "-ss 0.7"]):
+        check(copy(film, tmp_path / f"part{index}.mp4", f"-movflags {flags}", before))
+
+
+@pytest.mark.parametrize("suffix, options", [("mkv", B_FRAMES), ("webm", "-c:v libvpx-vp9 -deadline realtime")])
+def test_films_that_are_cut_off(tmp_path, suffix, options):
+    film = ffmpeg(tmp_path / f"film.{suffix}", options)
+    data = film.read_bytes()
+    for percent in (50, 65, 80):
+        film.write_bytes(data[: len(data) * percent // 100])
+        assert len(check(film)[1]) < 50
+
+
+def box(kind, *parts):
+    content = b"".join(parts)
+    return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+
+def with_edits(path, target, edits):
+    """A copy of an MP4 file whose `moov` is at its end, with other edits: duration in milliseconds, time."""
+
+    def changed(data):
+        parts, place = [], 0
+        while place < len(data):
+            size, kind = int.from_bytes(data[place : place + 4], "big"), data[place + 4 : place + 8]
+            part = data[place : place + size]
+            place += size
+            if kind in (b"moov", b"trak"):
+                part = box(kind, changed(part[8:]))
+            elif kind == b"edts":
+                entries = [struct.pack(">IiI", length, time, 1 << 16) for length, time in edits]
+                part = box(kind, box(b"elst", bytes(4), struct.pack(">I", len(edits)), *entries))
+            parts.append(part)
+        return b"".join(parts)
+
+    target.write_bytes(changed(path.read_bytes()))
+    return target
+
+
+@pytest.mark.parametrize("codec", [PLAIN + " -g 12", B_FRAMES, MJPEG])
+def test_edit_lists(tmp_path, codec):
+    film = ffmpeg(tmp_path / "film.mp4", codec + " -video_track_timescale 1000")
+    chance = random.Random(5)
+    for index in range(12):
+        edits = [(chance.choice([0, 200, 500]), -1)] * (index % 2)
+        edits += [(chance.randrange(1, 60) * 40, chance.randrange(0, 45) * 40) for _ in range(1 + index // 4)]
+        check(with_edits(film, tmp_path / f"edited{index}.mp4", edits))
