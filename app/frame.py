@@ -65,8 +65,9 @@ class Source:
     A live source drops frames that are not taken in time; any other loses none.
 
     name: for people, without passwords. fps: nominal rate, None if there is none. count: number of frames, None
-    where it is unknown. length: seconds from the start of a film to its end, None where it is unknown. files: the files
-    that are read, which no output may overwrite. names: of their frames, where these have one.
+    where it is unknown. variable: whether they are known not to be evenly spaced. length: seconds from the start of a
+    film to its end, None where it is unknown.
+    files: those that are read, which no output may overwrite. names: of their frames, where these have one.
     captured: frames captured so far, including dropped ones. undecoded: those that could not be decoded, not counted
     in `captured`.
     outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.
@@ -78,6 +79,7 @@ class Source:
     live = False
     fps: Optional[float] = None
     count: Optional[int] = None
+    variable = False
     length: Optional[float] = None
     captured = 0
     undecoded = 0

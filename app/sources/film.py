@@ -31,7 +31,7 @@ MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
 class Film:
     """One video file, or what comes through a pipe.
 
-    fps: nominal rate, None if there is none. count: number of frames, None where it is unknown; it may be an estimate.
+    fps: nominal rate, None if there is none. variable: whether the frames are known not to be evenly spaced. count: number of frames, None where it is unknown; it may be an estimate.
     length: seconds, None where it is unknown.
     """
 
@@ -50,6 +50,7 @@ class Film:
         self.count: Optional[int] = None
         self._promised: Optional[int] = None  # by the header: perhaps more than a truncated file holds
         self.length: Optional[float] = None
+        self.variable = False
         if not pipe:
             self._look()
 
@@ -73,6 +74,7 @@ class Film:
         if self._track is not None:
             self.count = self._track.frames or self.count
             self.length = self._track.length
+            self.variable = self._track.variable
 
     def _open(self) -> Any:
         capture = open_video(self.path)

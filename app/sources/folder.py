@@ -122,6 +122,7 @@ def _open_films(uri: str, films: Sequence[Film], loop: bool) -> Source:
     counts = [film.count for film in films]
     count = None if None in counts else sum(count for count in counts if count)
     length = films[0].length if len(films) == 1 else None
-    return ReadAhead(
-        uri, read, loop=loop, fps=films[0].fps, count=count, length=length, files=[film.path for film in films]
-    )
+    files = [film.path for film in films]
+    source = ReadAhead(uri, read, loop=loop, fps=films[0].fps, count=count, length=length, files=files)
+    source.variable = any(film.variable for film in films)
+    return source

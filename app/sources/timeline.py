@@ -45,6 +45,9 @@ class Timeline:
         assert self._times is not None
         for lost, seconds in enumerate(self._times):
             if self._start is None:
+                if told is not None and not failures:
+                    self._start = seconds - told  # in AVI, FFmpeg tells when a frame is decoded, B-frames or not
+                    return seconds, lost
                 self._start = seconds
             if told is None:
                 if lost == failures:

@@ -9,8 +9,10 @@ from app.errors import OutputError, UsageError
 from app.files import numbered
 from app.frame import Source
 from app.lock import open_locked
-from app.sinks.recording import MatroskaSink, VideoSink, free_name, open_recording
+from app.sinks.playback import free_name
+from app.sinks.recording import MatroskaSink, open_recording
 from app.sinks.stills import ImageSink
+from app.sinks.video import VideoSink
 from app.sources.container import read_track
 from app.sources.timeline import TELLS_TIME
 

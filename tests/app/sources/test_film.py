@@ -118,6 +118,13 @@ def test_a_timeline_finds_each_frame_in_the_containers_list(monkeypatch):
     assert line.left() == 1
 
 
+def test_a_timeline_where_opencv_counts_from_elsewhere(monkeypatch):
+    """FFmpeg tells of AVI with B-frames when each is decoded."""
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
+    line = Timeline(track([0.0, 0.04, 0.08]), 25)
+    assert [line.next(Position(told), 0) for told in (0.08, 0.12, 0.16)] == [(0.0, 0), (0.04, 0), (0.08, 0)]
+
+
 def test_a_timeline_without_times_from_opencv_counts_failures(monkeypatch):
     monkeypatch.setattr("app.sources.timeline.TELLS_TIME", False)
     line = Timeline(track([0.5, 0.6, 0.9, 1.0, 2.0]), 10)
