@@ -1,4 +1,4 @@
-"""Recordings: which sink `--save` means, and the one for cameras. MP4 and AVI are in `video.py`, images in `stills.py`."""
+"""Recordings: which sink `--save` means, and the one for cameras. MP4 and AVI: `video.py`; images: `stills.py`."""
 
 import errno
 import os

@@ -31,7 +31,8 @@ MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
 class Film:
     """One video file, or what comes through a pipe.
 
-    fps: nominal rate, None if there is none. variable: whether the frames are known not to be evenly spaced. count: number of frames, None where it is unknown; it may be an estimate.
+    fps: nominal rate, None if there is none. variable: whether the frames are known not to be evenly spaced. count:
+    number of frames, None where it is unknown; it may be an estimate.
     length: seconds, None where it is unknown.
     """
 
