@@ -67,6 +67,8 @@ class Film:
             capture = self._open()
         self._describe(capture)
         capture.release()
+        if self._track is not None:  # of a thousand films in a folder, no tables and open files
+            self._track = self._track._replace(times=None)
 
     def _describe(self, capture: Any) -> None:
         fps, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -101,7 +103,7 @@ class Film:
         if self._pipe:
             self._describe(capture)
         if self._is_file:
-            self._track = read_track(self.path)  # whose times are read only once
+            self._track = read_track(self.path)  # whose times can be read only once
         good = lost = 0
         timeline, aspect = Timeline(self._track, self.fps), None
         try:
