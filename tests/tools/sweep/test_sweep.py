@@ -111,9 +111,9 @@ def living(group):
     found = {}
     for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open("/proc/{}/stat".format(number)) as file:
+            with open("/proc/{}/stat".format(number), errors="replace") as file:
                 state, _, its_group = file.read().rpartition(")")[2].split()[:3]
-            with open("/proc/{}/cmdline".format(number)) as file:
+            with open("/proc/{}/cmdline".format(number), errors="replace") as file:
                 command = file.read().replace("\0", " ")
         except OSError:  # it has just ended
             continue
