@@ -121,7 +121,7 @@ def test_a_timeline_finds_each_frame_in_the_containers_list(monkeypatch):
 def test_a_timeline_where_opencv_counts_from_elsewhere(monkeypatch):
     """FFmpeg tells of AVI with B-frames when each is decoded."""
     monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
-    line = Timeline(track([0.0, 0.04, 0.08]), 25)
+    line = Timeline(track([0.0, 0.04, 0.08, 0.12, 0.16]), 25)
     assert [line.next(Position(told), 0) for told in (0.08, 0.12, 0.16)] == [(0.0, 0), (0.04, 0), (0.08, 0)]
 
 
