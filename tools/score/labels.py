@@ -8,7 +8,7 @@ import os
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from app.errors import SourceError, warn
-from app.files import is_image
+from app.sources.pictures import is_picture
 from tools.json_file import Json
 from tools.score.coco import LARGEST, match_names, read_coco, some_of
 from tools.score.pictures import picture_sizes
@@ -72,8 +72,8 @@ def _images_in(folder: str) -> List[str]:
         names = os.listdir(folder)
     except OSError:
         names = []
-    files = sorted(name for name in names if is_image(name) and not name.startswith("."))
-    inner = sorted(name for name in names if not is_image(name) and _has_images(os.path.join(folder, name)))
+    files = sorted(filter(is_picture, names))
+    inner = sorted(name for name in names if not is_picture(name) and _has_images(os.path.join(folder, name)))
     if not files:
         hint = "; its subfolders are not searched, name one: " + ", ".join(inner[:3]) if inner else ""
         raise SourceError(f"{folder}: no images found{hint}")
@@ -84,7 +84,7 @@ def _images_in(folder: str) -> List[str]:
 
 def _has_images(folder: str) -> bool:
     try:
-        return any(map(is_image, os.listdir(folder)))
+        return any(map(is_picture, os.listdir(folder)))
     except OSError:
         return False  # a file, or without permission
 

@@ -3,7 +3,6 @@
 import argparse
 from typing import List, NamedTuple, Optional, Tuple
 
-from app.files import is_image
 from app.sources import open_source
 from tools.score.labels import Truth
 from tools.score.pictures import picture_sizes
@@ -31,6 +30,6 @@ def look(args: argparse.Namespace, truth: Optional[Truth]) -> Pictures:
     if is_camera(uri) or "://" in uri:
         return Pictures([], [])
     with open_source(uri) as source:
-        paths = [path for path in source.files if is_image(path)]
+        paths = source.files if source.fps is None else []  # a GIF is a film
     found = picture_sizes(paths, args.skip_damaged)
     return Pictures(list(found.values()), [path for path in paths if path not in found])
