@@ -26,8 +26,6 @@ class FakeClock:
 class FakeVideoCapture:
     """A camera that gives a frame when the test says so. What cv2.VideoCapture has and this has not, raises."""
 
-    _END = (False, None)
-
     def __init__(self, device, api):
         assert api == cv2.CAP_V4L2
         self.device = device
@@ -60,7 +58,7 @@ class FakeVideoCapture:
         assert not self.released, "read() after release()"
         self._reads.release()
         item = self._frames.get(timeout=LIMIT)
-        if self._free.is_set() or item is self._END:
+        if self._free.is_set():
             self._frames.put(item)
         if isinstance(item, Exception):
             raise item
@@ -89,9 +87,14 @@ class FakeVideoCapture:
         """Deliver something that cannot be decoded."""
         self._frames.put(cv2.error("corrupt"))
 
+    def stumble(self):
+        """Deliver an image that cannot be decoded, as a stream does: this one read fails."""
+        self._frames.put((False, None))
+
     def fail(self):
         """Be unplugged: from now on every read fails at once."""
-        self._frames.put(self._END)
+        self._frames.put((False, None))
+        self._free.set()
 
     def run_free(self):
         """From now on deliver as many frames as anybody reads, so that nobody waits."""

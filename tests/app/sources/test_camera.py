@@ -325,6 +325,28 @@ def test_damaged_pictures_are_passed_over(camera, captures, clock):
     assert brightness(regained(frames, captures, clock, 2)) == 100, "nothing but damaged ones"
 
 
+@pytest.mark.parametrize("count", [1, 15])
+def test_images_of_a_stream_that_do_not_decode_are_counted(camera, captures, clock, capsys, count):
+    frames = playing(camera, captures)
+    for total in (count, 2 * count):
+        for _ in range(count):
+            captures[0].stumble()
+        captures[0].give(50 + total)
+        assert brightness(next_frame(frames)) == 50 + total
+        assert camera.undecoded == total
+    assert (len(captures), camera.reconnects) == (1, 0)
+    assert capsys.readouterr().err.count("cannot be decoded") == 1
+
+
+def test_a_live_frame_has_its_time_since_the_first(camera, captures, clock):
+    frames, times = iter(camera), []
+    for value in range(3):
+        captures[-1].give(value)
+        times.append(next_frame(frames).time)
+        clock.time += 0.5
+    assert times == pytest.approx([0, 0.5, 1.0])
+
+
 def test_a_device_that_disappears_while_its_driver_hangs(camera, captures, clock, device):
     frames = playing(camera, captures)
     device.unlink()
