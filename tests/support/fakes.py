@@ -93,8 +93,8 @@ class FakeVideoCapture:
 
     def fail(self):
         """Be unplugged: from now on every read fails at once."""
-        self._frames.put((False, None))
         self._free.set()
+        self._frames.put((False, None))
 
     def run_free(self):
         """From now on deliver as many frames as anybody reads, so that nobody waits."""
