@@ -356,6 +356,17 @@ def test_images_that_are_linked_into_the_output(tmp_path, linked, name, refused)
     assert (images / "a.png").read_bytes() == before
 
 
+def test_images_in_folders_below_are_not_overwritten(tmp_path):
+    """A recording of a glob has the folders that the glob goes through."""
+    (tmp_path / "one").mkdir()
+    cv2.imwrite(str(tmp_path / "one" / "a.png"), picture(100))
+    before = (tmp_path / "one" / "a.png").read_bytes()
+    code, _, err = detect("--cam", tmp_path / "*" / "a.png", "--size", 64, "--no-show", "--save", tmp_path)
+    assert code == 2
+    assert "would overwrite the input images" in err
+    assert (tmp_path / "one" / "a.png").read_bytes() == before
+
+
 @pytest.mark.parametrize("place", ["out", "linked"])
 def test_images_that_are_links_in_the_output(tmp_path, place):
     """They would be replaced, although what they lead to would stay."""

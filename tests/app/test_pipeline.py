@@ -5,17 +5,19 @@ import numpy as np
 import pytest
 from support.fakes import LIMIT
 from support.heads import CARD, LABELS, plant, quiet_heads
+from support.video import picture
 
 from app import __version__
 from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.detector import Detector
 from app.errors import OutputError, SourceError
-from app.frame import Source
+from app.frame import Frame, Source
 from app.output import FRAMES_AHEAD
 from app.pipeline import Pipeline
 from app.sinks import Sink
 from app.sources import open_source
+from app.sources.readahead import ReadAhead
 from app.stop import Stop
 from app.timing import STAGES
 from app.timing.tally import Tally
@@ -77,6 +79,17 @@ def test_every_frame_goes_to_every_sink_in_order():
     assert all(len(detections) == 2 for detections in first.detections)
     times = [frame.captured_at for frame in first.frames]
     assert times == sorted(times)
+
+
+def test_frames_that_did_not_decode_are_in_the_report():
+    source = ReadAhead("film", lambda: iter([None, Frame(picture(1)), None, None, Frame(picture(2))]), loop=False)
+    recorder = Recorder()
+    with source:
+        pipeline = Pipeline(source, small_detector(0))
+        pipeline.run([recorder])
+    assert recorder.indices == [1, 4]
+    fields = pipeline.report()
+    assert [fields[name] for name in ("frames", "captured", "dropped", "undecoded")] == [2, 2, 0, 3]
 
 
 def test_no_sinks():
