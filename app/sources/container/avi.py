@@ -53,12 +53,14 @@ def read_avi(file: BinaryIO, path: str) -> Optional[Track]:
     if index is None:
         walked, first = look_ahead(_walk(path, film), LOOK_AHEAD)
         if len(first) == LOOK_AHEAD:
-            return Track(film.codec, None, _times(film, walked), None, 1, film.aspect, is_uneven(first, film.step))
+            return Track(
+                film.codec, None, _times(film, walked), None, 1, film.aspect, is_uneven(first, film.step), True
+            )
         index = np.array(first, np.int64), first[-1] + 1 if first else 0
     positions, total = index
     end = float((film.start + total) * film.step)
     uneven = is_uneven(positions, film.step)
-    return Track(film.codec, len(positions), _times(film, positions), end, 1, film.aspect, uneven)
+    return Track(film.codec, len(positions), _times(film, positions), end, 1, film.aspect, uneven, True)
 
 
 def _times(film: _Film, positions: Iterable[int]) -> Iterator[float]:

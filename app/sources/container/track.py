@@ -60,6 +60,7 @@ class Track(NamedTuple):
     orientation: int  # how it has to be turned to be upright, as EXIF's 1 to 8: 6 is 90 degrees clockwise
     aspect: Fraction  # width / height of one pixel, 1 where nothing is said
     variable: bool  # whether the frames are not evenly spaced, as far as that is known without walking the file
+    by_decoding: bool = False  # whether the container knows no times of showing, so that FFmpeg guesses them: AVI
 
 
 def codec_of(letters: bytes) -> str:

@@ -69,9 +69,9 @@ def test_times(tmp_path, data, times):
 
 
 def test_all_it_says(tmp_path):
-    assert read(tmp_path, film(INDEX))[0]._replace(times=None) == ("mjpeg", 3, None, 0.16, 1, 1, True)
+    assert read(tmp_path, film(INDEX))[0]._replace(times=None) == ("mjpeg", 3, None, 0.16, 1, 1, True, True)
     even = film(frames=[chunk(b"00dc", b"a")] * 3)
-    assert read(tmp_path, even)[0]._replace(times=None) == ("mjpeg", 3, None, 0.12, 1, 1, False)
+    assert read(tmp_path, even)[0]._replace(times=None) == ("mjpeg", 3, None, 0.12, 1, 1, False, True)
 
 
 def standard(*sizes):

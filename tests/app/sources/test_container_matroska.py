@@ -77,8 +77,17 @@ def test_times(tmp_path, data, times):
 
 def test_all_it_says(tmp_path):
     data = film(cluster(0, simple(0)), tracks=[entry(element(0x23E383, 40000000))], info=[element(0x4489, 80.0)])
-    assert read(tmp_path, data)[0]._replace(times=None) == ("h264", None, None, 0.08, 1, 1, False)
-    assert read(tmp_path, film(cluster(0, simple(0))))[0]._replace(times=None) == ("h264", None, None, None, 1, 1, True)
+    assert read(tmp_path, data)[0]._replace(times=None) == ("h264", None, None, 0.08, 1, 1, False, False)
+    assert read(tmp_path, film(cluster(0, simple(0))))[0]._replace(times=None) == (
+        "h264",
+        None,
+        None,
+        None,
+        1,
+        1,
+        True,
+        False,
+    )
 
 
 def test_uneven_frames_whatever_the_header_says(tmp_path):

@@ -103,7 +103,7 @@ def test_times(tmp_path, data, times):
 
 def test_all_it_says(tmp_path):
     track, _ = read(tmp_path, movie(trak(*EVEN)))
-    assert track._replace(times=None) == ("h264", 4, None, 0.16, 1, 1, False)
+    assert track._replace(times=None) == ("h264", 4, None, 0.16, 1, 1, False, False)
 
 
 def test_longer_headers(tmp_path):
@@ -118,7 +118,7 @@ def test_longer_headers(tmp_path):
     moov = box(b"moov", mvhd, box(b"trak", head, box(b"edts", edits), mdia))
     track, times = read(tmp_path, box(b"ftyp", b"isom") + moov)
     assert times == [0, 80, 160, 240]
-    assert track._replace(times=None) == ("h264", 4, None, 0.32, 6, 2, False)
+    assert track._replace(times=None) == ("h264", 4, None, 0.32, 6, 2, False, False)
 
 
 def test_what_is_uneven(tmp_path):

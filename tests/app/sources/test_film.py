@@ -94,7 +94,7 @@ def test_a_truncated_film_says_how_many_of_how_many(tmp_path):
 
 
 def track(times, **fields):
-    plain = Track("h264", None, None if times is None else iter(times), None, 1, Fraction(1), variable=False)
+    plain = Track("mjpeg", None, None if times is None else iter(times), None, 1, Fraction(1), variable=False)
     return plain._replace(**fields)
 
 
@@ -123,6 +123,37 @@ def test_a_timeline_where_opencv_counts_from_elsewhere(monkeypatch):
     monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
     line = Timeline(track([0.0, 0.04, 0.08, 0.12, 0.16]), 25)
     assert [line.next(Position(told), 0) for told in (0.08, 0.12, 0.16)] == [(0.0, 0), (0.04, 0), (0.08, 0)]
+
+
+DISORDERED = [0.0, 0.2, 0.3, 0.1, 0.4, 0.6, 0.5] + [0.7 + 0.1 * number for number in range(20)]
+
+
+def follow(line, told):
+    """The times that a timeline gives frames whose times are told like that, and how many it takes for lost."""
+    seconds, lost = zip(*(line.next(Position(time), 0) for time in told))
+    return list(seconds), sum(lost) + line.left()
+
+
+def test_a_frame_that_comes_late_is_not_lost(monkeypatch):
+    """As of H.264 without times of showing."""
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
+    times = sorted(DISORDERED)
+    seconds, lost = follow(Timeline(track(times, codec="h264"), 10), DISORDERED)
+    assert (seconds, lost) == (sorted(seconds), 0)
+    seconds, lost = follow(Timeline(track(times, codec="h264"), 10), DISORDERED[:12] + DISORDERED[14:])
+    assert (seconds[-1], lost) == (pytest.approx(times[-1]), 2)
+    seconds, lost = follow(Timeline(track(times, codec="h264"), 10), DISORDERED[:-2])
+    assert lost == 2
+
+
+def test_the_times_that_are_guessed_for_an_avi_are_not_believed(monkeypatch):
+    """FFmpeg tells those of decoding, two frames late, and none of the last ones."""
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
+    times = [0.1 * number for number in range(30)]
+    seconds, lost = follow(Timeline(track(times, codec="mpeg4", by_decoding=True), 10), times[2:] + [0.0, 0.0])
+    assert (seconds, lost) == (times, 0)
+    line = Timeline(track(times, codec="mjpeg", by_decoding=True), 10)
+    assert line.next(Position(times[2]), 2) == (times[2], 2), "of codecs without reordering they are right"
 
 
 def test_a_timeline_without_times_from_opencv_counts_failures(monkeypatch):
