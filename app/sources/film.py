@@ -130,6 +130,13 @@ class Film:
         if lost and not self._told:
             self._told = True
             warn(f"{self.path}: {lost} of {good + lost} frames cannot be decoded and are left out")
+        elif timeline.surplus() and self._is_walked() and not self._told:
+            self._told = True
+            warn(f"{self.path}: damaged; {good} frames were found, and others may be missing between them")
+
+    def _is_walked(self) -> bool:
+        """Whether its frames are found one by one, which ends at damage; FFmpeg looks for the next sound part."""
+        return self._track is not None and self._track.frames is None and not self._track.by_decoding
 
     def _decode(self, capture: Any) -> Iterator[Any]:
         """Each image, and how many failures came before it. Reads on after a failure, but not for ever."""

@@ -84,6 +84,10 @@ class Timeline:
         self._lost += lost
         return lost
 
+    def surplus(self) -> int:
+        """How many more frames came than the container lists, after `left`; 0 where it lists none."""
+        return 0 if self._times is None else max(0, self._number - self._listed)
+
     def left(self) -> int:
         """How many frames the container lists that never came, and are not counted yet."""
         if self._times is None:

@@ -86,6 +86,21 @@ def test_a_whole_film_has_lost_nothing(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_hole_in_a_matroska_file_is_told(tmp_path, capsys):
+    """Its frames are found one by one; FFmpeg finds the next ones behind the hole."""
+    path = write_video(tmp_path / "street.mkv", [picture(20 + 5 * index, (160, 120)) for index in range(40)], 25)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes(46) + whole[len(whole) // 2 :])
+    source, frames = read(path)
+    assert 20 < len(frames) < 40
+    assert source.undecoded == 0
+    assert [frame.time for frame in frames] == sorted(frame.time for frame in frames)
+    if TELLS_TIME:
+        assert frames[-1].time == pytest.approx(39 / 25, abs=0.002), "behind it the times are right again"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"street.mkv: damaged; {len(frames)} frames were found" in line
+
+
 def test_a_truncated_film_says_how_many_of_how_many(tmp_path):
     path = write_video(tmp_path / "street.avi", [picture(10 * index, (320, 240)) for index in range(20)])
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
