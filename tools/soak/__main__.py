@@ -4,6 +4,7 @@
   memory     an hour of frames in a few minutes: does memory grow?
   overload   a camera three times as fast as the detector: how old are the pictures on the screen?
   kill       kill -9 in the middle of a recording: what is lost?
+  files      thousands of damaged pictures, films and streams: is each read, or refused with the true reason?
 
 Each prints what was measured and what is required, and exits with 1 if a requirement is not met.
 """
@@ -16,12 +17,15 @@ from app.command import Parser, exit_code, leave, number, print_lines
 from app.files import check_writable, reject_overwrites, write_file
 from tools.soak import faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
+from tools.soak.files import run as files
 
 EXAMPLES = """examples:
   python -m tools.soak faults --cam street.mp4
   python -m tools.soak memory --frames 100000
   python -m tools.soak overload --seconds 60
   python -m tools.soak kill --kills 50 --cam street.mp4
+  python -m tools.soak files --files 300
+  python -m tools.soak files --only jpeg:12 --keep damaged
 """
 
 
@@ -29,18 +33,23 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = Parser(prog="python -m tools.soak", description=__doc__, epilog=EXAMPLES)
     count = number(int, 1, 10**9, "a number")
-    soaks = parser.add_subparsers(dest="soak", metavar="TEST", required=True, help="faults, memory, overload or kill")
+    soaks = parser.add_subparsers(
+        dest="soak", metavar="TEST", required=True, help="faults, memory, overload, kill or files"
+    )
     for name, module, option, kind, default, what in (
         ("faults", faults, "--faults", count, 200, "number of faults, half of them for each camera"),
         ("memory", memory, "--frames", count, 100000, "number of frames to process"),
         ("overload", overload, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to run"),
         ("kill", kill, "--kills", count, 50, "number of recordings to kill"),
+        ("files", files, "--files", count, 300, "number of files of each kind"),
     ):
         one = soaks.add_parser(name, description=module.__doc__, epilog=EXAMPLES)
         one.add_argument(option, type=kind, default=default, metavar="N", help=what + " (default: %(default)s)")
         if name in ("faults", "kill"):
             one.add_argument("--cam", metavar="FILE", required=True, help="a video file to film (required)")
             one.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)")
+        if name == "files":
+            files.add_options(one)
         one.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
         one.set_defaults(run=module.soak)
     return parser
