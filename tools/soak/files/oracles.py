@@ -2,7 +2,7 @@
 
 Where they are wrong: ffprobe says nothing of an AVI that is cut between two frames; FFmpeg conceals damage in H.264 and
 MPEG-4, complains, and counts the frame as decoded; Pillow does not look at what libjpeg reports, so a JPEG with damaged
-pixels is whole to it.
+pixels is whole to it, and refuses a PNG whose comment is damaged.
 """
 
 import io

@@ -81,9 +81,10 @@ def read_all(jobs: Sequence[Job], folder: str, command: Sequence[str]) -> List[F
         workers: "queue.Queue[Worker]" = queue.Queue()
         for _ in range(min(WORKERS, len(jobs))):
             workers.put(stack.enter_context(Worker(command)))
-        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(WORKERS))
         spawn = multiprocessing.get_context("spawn")
         pillow = stack.enter_context(concurrent.futures.ProcessPoolExecutor(1, spawn, be_silent))
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(WORKERS))
+        stack.callback(pool.shutdown, cancel_futures=True)  # of Ctrl-C; else all files are read first
 
         def read(job: Job) -> File:
             data, damage = damaged(originals[job.kind], job.kind, job.seed)
