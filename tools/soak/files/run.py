@@ -124,7 +124,8 @@ def judge(files: Sequence[File]) -> List[Figure]:
             found[finding].append(file.name)
     kinds = list(dict.fromkeys(file.name.partition(":")[0] for file in files))
     whole = sum(file.oracle is not None and file.oracle.whole for file in files)
-    figures = [Figure("files", f"{len(files)}: {', '.join(kinds)}", "", True)]
+    seeds = [int(file.name.partition(":")[2]) for file in files]
+    figures = [Figure("files", f"{len(files)}: {', '.join(kinds)}; seeds {min(seeds)} to {max(seeds)}", "", True)]
     figures.append(Figure("of them whole to the oracle", str(whole), "", True))
     figures += [Figure(name, _counts(found[name], kinds), "none", not found[name]) for name in FAILURES]
     figures += [Figure(name, _counts(found[name], kinds), "listed only", True) for name in DIFFERENCES]
