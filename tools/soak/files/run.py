@@ -16,6 +16,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from tqdm import tqdm
 
+from app.command import print_lines
 from app.errors import UsageError, say
 from app.files import make_folder
 from tools.soak.figure import Figure
@@ -58,7 +59,7 @@ def soak(args: argparse.Namespace) -> List[Figure]:
         make_folder(folder)
         files = read_all(jobs, folder, reading_command(args.python))
     if args.only is not None:
-        print(_description(files[0]))
+        print_lines([_description(files[0])])
     return judge(files)
 
 
