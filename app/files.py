@@ -6,7 +6,7 @@ import tempfile
 from contextlib import contextmanager
 from typing import Iterable, Iterator, Optional, Tuple
 
-from app.errors import OutputError, UsageError
+from app.errors import OutputError, SourceError, UsageError
 from app.lock import check_unlocked
 
 NAME_BYTES = 255  # of a name, on the file systems of Linux
@@ -133,6 +133,17 @@ def opencv_path(path: str) -> str:
         return os.fsencode(os.path.abspath(path)).decode("utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path!r}: its name is not UTF-8; rename it") from None
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise SourceError for what the system says against reading a file or folder: no permission, a bad disk, ..."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 
 from app.address import STREAMS, redacted, scheme
 from app.errors import SourceError, warn
-from app.files import opencv_path, without_stderr
+from app.files import opencv_path, reading, without_stderr
 from app.frame import Frame
 from app.sources.container import Track, is_cut_off, read_track
 from app.sources.readahead import Frames
@@ -57,12 +57,13 @@ class Film:
 
     def _look(self) -> None:
         if self._is_file:
-            if os.path.getsize(self.path) == 0:
-                raise SourceError(f"{self.path}: the file is empty")
-            reason = why_no_source(self.path)
-            if reason is not None:
-                raise SourceError(reason)
-            self._track = read_track(self.path)
+            with reading(self.path):
+                if os.path.getsize(self.path) == 0:
+                    raise SourceError(f"{self.path}: the file is empty")
+                reason = why_no_source(self.path)
+                if reason is not None:
+                    raise SourceError(reason)
+                self._track = read_track(self.path)
         with without_stderr():
             capture = self._open()
         self._describe(capture)
@@ -103,7 +104,8 @@ class Film:
         if self._pipe:
             self._describe(capture)
         if self._is_file:
-            self._track = read_track(self.path)  # whose times can be read only once
+            with reading(self.path):
+                self._track = read_track(self.path)  # whose times can be read only once
         good = lost = 0
         timeline, aspect = Timeline(self._track, self.fps), None
         try:
@@ -119,7 +121,8 @@ class Film:
             capture.release()
         if good == 0:
             raise SourceError(self._why())
-        cut_off = self._is_file and is_cut_off(self.path)
+        with reading(self.path):
+            cut_off = self._is_file and is_cut_off(self.path)
         # The header's count may be an estimate, so it takes both to call a film truncated.
         promised = max(self._promised or 0, self.count or 0)
         if cut_off and good + lost < promised:

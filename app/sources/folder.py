@@ -6,7 +6,7 @@ from collections import Counter
 from typing import List, Optional, Sequence
 
 from app.errors import SourceError, say, warn
-from app.files import is_image
+from app.files import is_image, reading
 from app.frame import Source
 from app.sources.film import Film
 from app.sources.pictures import is_picture, natural_order, read_pictures
@@ -29,9 +29,13 @@ def is_film(path: str) -> bool:
 def open_files(uri: str, *, loop: bool, fps: Optional[float], most_pixels: int) -> Source:
     """Open a file, a folder or a glob. fps: of images. Raises SourceError when there is nothing that can be read."""
     if os.path.isdir(uri):
-        return _open_all(uri, [os.path.join(uri, name) for name in os.listdir(uri)], uri, loop, fps, most_pixels)
+        with reading(uri):
+            names = os.listdir(uri)
+        return _open_all(uri, [os.path.join(uri, name) for name in names], uri, loop, fps, most_pixels)
     if os.path.exists(uri):
-        if _shows_a_picture(uri):
+        with reading(uri):
+            is_one = _shows_a_picture(uri)
+        if is_one:
             return _open_pictures(uri, [uri], os.path.dirname(uri), loop, fps, most_pixels)
         return _open_films(uri, [Film(uri)], loop)
     if glob.has_magic(uri):

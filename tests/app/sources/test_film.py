@@ -340,6 +340,31 @@ def test_names_that_look_like_something_else(tmp_path, monkeypatch, name):
     assert brightness(read(name)[1]) == pytest.approx([20, 30, 40], abs=4)
 
 
+def refuse(path):
+    raise PermissionError(13, "Permission denied", path)
+
+
+def test_what_the_system_does_not_let_read(tmp_path, monkeypatch):
+    clip(tmp_path / "1.avi", 3)
+    monkeypatch.setattr(film_module, "read_track", refuse)
+    with pytest.raises(SourceError, match="1.avi: cannot be read: Permission denied"):
+        open_source(str(tmp_path / "1.avi"))
+    with pytest.raises(SourceError, match="none of its 1 videos can be read.*Permission denied"):
+        open_source(str(tmp_path))
+    with pytest.raises(SourceError, match="/proc/self/mem: cannot be read"):
+        open_source("/proc/self/mem")
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(SourceError, match="cannot be read: Permission denied"):
+        open_source(str(tmp_path))
+
+
+def test_a_film_that_cannot_be_read_any_more(tmp_path, monkeypatch):
+    with open_source(str(clip(tmp_path / "1.avi", 3))) as source:
+        monkeypatch.setattr(film_module, "is_cut_off", refuse)
+        with pytest.raises(SourceError, match="1.avi: cannot be read"):
+            list(source)
+
+
 @pytest.mark.parametrize(
     "name, content, phrase",
     [
