@@ -46,8 +46,13 @@ class Timeline:
         told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if self._tells else None
         if self._times is None:
             self._number += failures
-            seconds = self._number / self._fps if told is None else max(told, 0.0)
             lost = failures
+            if told is None:
+                seconds = self._number / self._fps
+            elif told > self._last:
+                seconds = max(told, 0.0)
+            else:  # FFmpeg has no time of it, as in H.264 without a container
+                seconds = self._last + (1 + failures) / self._fps
         else:
             seconds = self._find(told, failures)
             lost = self._count()

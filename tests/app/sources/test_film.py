@@ -190,6 +190,14 @@ def test_a_timeline_without_a_list(monkeypatch, tells, seconds):
     assert line.left() == 0
 
 
+def test_a_timeline_of_a_film_without_any_times(monkeypatch):
+    """FFmpeg has none of H.264 that is in no container."""
+    monkeypatch.setattr("app.sources.timeline.TELLS_TIME", True)
+    line = Timeline(None, 10)
+    assert [line.next(Position(0), failures)[0] for failures in (0, 0, 2)] == pytest.approx([0, 0.1, 0.4])
+    assert [line.next(Position(told), 0)[0] for told in (1.0, 1.0)] == pytest.approx([1.0, 1.1])
+
+
 @pytest.mark.parametrize(
     "aspect, turn, shape",
     [
