@@ -12,20 +12,25 @@ from app.letterbox import Letterbox
 class Times:
     """When each frame of a recording plays: at its time in the film, and after the frames of the films before it."""
 
-    def __init__(self, live: bool) -> None:
-        """live: the first frame plays at 0, whatever its time."""
-        self._offset: Optional[float] = None if live else 0.0
-        self._last = self._step = 0.0
+    def __init__(self, live: bool, fps: float) -> None:
+        """live: the first frame plays at 0, whatever its time. fps: of a film that has only one frame."""
+        self._live = live
+        self._offset = 0.0
+        self._first: Optional[float] = None  # the time of the first frame
+        self._last = 0.0
+        self._step = 1 / fps
 
     def next(self, time: float) -> float:
         """When the next frame plays, in seconds. time: in its film, which may have started again."""
-        if self._offset is None:
-            self._offset = -time
+        if self._first is None:
+            self._first, self._offset = time, -time if self._live else 0.0
+            self._last = time + self._offset
+            return self._last
         seconds = time + self._offset
-        if seconds < self._last:
+        if seconds < self._last or time == self._first:
             self._offset = self._last + self._step - time
             seconds = time + self._offset
-        self._step, self._last = seconds - self._last, seconds
+        self._step, self._last = seconds - self._last or self._step, seconds
         return seconds
 
 

@@ -87,7 +87,7 @@ class MatroskaSink(Sink):
         self._keep = keep
         self._size = (0, 0)
         self._frames = 0
-        self._times = Times(live)
+        self._times = Times(live, fps or DEFAULT_FPS)
         self._file: Optional[BinaryIO] = None
         self._writer: Optional[MatroskaWriter] = None
 
@@ -104,7 +104,7 @@ class MatroskaSink(Sink):
 
     def _open(self, frame: Frame, canvas: np.ndarray) -> None:
         self._size = (canvas.shape[1], canvas.shape[0])
-        self._times = Times(self._live)
+        self._times = Times(self._live, self._fps or DEFAULT_FPS)
         self._frames = 0
         path = free_name(self._path) if self._keep else self._path
         if path != self._path:

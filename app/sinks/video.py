@@ -17,6 +17,7 @@ from app.sinks.playback import Times, fit, free_name
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 # Bytes left free, so that a recording can still be finished when the disk is nearly full, and more for each frame.
 DISK_RESERVE, INDEX_ENTRY = 4 << 20, 32
+TOLERANCE = 1.5  # frames; many films begin with their second one
 
 
 class VideoSink(Sink):
@@ -37,7 +38,7 @@ class VideoSink(Sink):
             raise OutputError(str(error)) from error
         self.name = self._path = path
         self._fps = fps
-        self._times = Times(False)
+        self._times = Times(False, fps)
         self._told = False
         self._keep = False
         self._writer: Optional["cv2.VideoWriter"] = None
@@ -56,7 +57,7 @@ class VideoSink(Sink):
         # OpenCV's writer reports nothing when the disk is full.
         if _free_bytes(self.name) < DISK_RESERVE + INDEX_ENTRY * self._frames:
             raise OutputError(f"{self.name}: the disk is full; the recording ends here")
-        if abs(self._times.next(frame.time) - self._frames / self._fps) > 1 / self._fps:
+        if abs(self._times.next(frame.time) - self._frames / self._fps) > TOLERANCE / self._fps:
             self._tell_of_times()
         self._writer.write(canvas)
         self._frames += 1
@@ -67,8 +68,8 @@ class VideoSink(Sink):
             self._told = True
             stem = os.path.splitext(self._path)[0]
             warn(
-                f"{self.name}: plays at an even {self._fps:.4g} FPS, unlike the film, whose frames are not evenly "
-                f"spaced; to keep their times, record as Matroska: --save {stem}.mkv"
+                f"{self.name}: plays at an even {self._fps:.4g} FPS, and not by the times of the film; to keep "
+                f"those, record as Matroska: --save {stem}.mkv"
             )
 
     def reopen(self) -> None:
@@ -101,7 +102,7 @@ class VideoSink(Sink):
     def _open(self, width: int, height: int) -> "cv2.VideoWriter":
         # Encoders take even sides only.
         self._size = (max(2, width // 2 * 2), max(2, height // 2 * 2))
-        self._frames, self._times = 0, Times(False)
+        self._frames, self._times = 0, Times(False, self._fps)
         self.name = free_name(self._path) if self._keep else self._path
         code = CODECS[os.path.splitext(self.name)[1].lower()]
         if _free_bytes(self.name) < DISK_RESERVE:

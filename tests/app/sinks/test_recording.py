@@ -210,6 +210,8 @@ FILM = [0.0, 0.04, 0.08, 0.48, 0.88]  # when the frames of a film of variable ra
         pytest.param(FILM, FILM, id="one film"),
         pytest.param([time + 2 for time in FILM], [time + 2 for time in FILM], id="one that begins later"),
         pytest.param(FILM + FILM, FILM + [1.28 + time for time in FILM], id="one that starts again"),
+        pytest.param([2.0] * 3, [2.0, 2.08, 2.16], id="one of a single frame, again and again"),
+        pytest.param([0.0, 0.08, 0.08, 0.16], [0.0, 0.08, 0.081, 0.16], id="two frames at the same time"),
     ],
 )
 def test_a_film_is_recorded_with_its_own_times(tmp_path, shown, recorded):
@@ -234,7 +236,14 @@ def test_a_whole_film_is_recorded_to_its_end(tmp_path, count, length):
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])
 @pytest.mark.parametrize(
-    "times, told", [(FILM, 1), ([0.0, 0.04, 0.081, 0.119, 0.16], 0)], ids=["variable rate", "evenly, but for rounding"]
+    "times, told",
+    [
+        pytest.param(FILM, 1, id="variable rate"),
+        pytest.param([0.0, 0.04, 0.081, 0.119, 0.16], 0, id="evenly, but for rounding"),
+        pytest.param([0.04, 0.08, 0.12, 0.16], 0, id="from the second frame on"),
+        pytest.param([0.5, 0.54, 0.58], 1, id="from later on"),
+        pytest.param([0.0] * 5, 0, id="one image in a loop"),
+    ],
 )
 def test_what_opencv_spaces_evenly_is_told(tmp_path, capsys, suffix, times, told):
     with record(tmp_path / ("out" + suffix)) as sink:
