@@ -63,8 +63,9 @@ def _open_all(
 ) -> Source:
     """All images of these files; where there are none, all videos."""
     paths = sorted((path for path in paths if not os.path.basename(path).startswith(".")), key=natural_order)
-    pictures = [path for path in paths if is_picture(path)]
-    chosen = pictures or [path for path in paths if is_film(path)]
+    files = [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]  # of a broken link, a warning
+    pictures = [path for path in files if is_picture(path)]
+    chosen = pictures or [path for path in files if is_film(path)]
     if not chosen:
         raise SourceError(f"{uri}: no images found, and no videos" + (f"; has {_some(paths)}" if paths else ""))
     taken = set(chosen)
@@ -78,11 +79,17 @@ def _open_all(
 
 def _some(paths: Sequence[str]) -> str:
     """What kinds of files these are, as "3 .txt, 1 .heic, 2 folders"."""
-    kinds = Counter(
-        "folder" if os.path.isdir(path) else os.path.splitext(path)[1].lower() or "without an ending" for path in paths
-    )
+    kinds = Counter(map(_kind, paths))
     named = [f"{count} {kind}" for kind, count in kinds.most_common(MOST_NAMES)]
     return ", ".join(named) + (", ..." if len(kinds) > MOST_NAMES else "")
+
+
+def _kind(path: str) -> str:
+    if os.path.isdir(path):
+        return "folder"
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "pipe or device"
+    return os.path.splitext(path)[1].lower() or "without an ending"
 
 
 def _open_pictures(

@@ -261,6 +261,18 @@ def test_what_lies_unread_in_a_folder_is_told_in_one_line(tmp_path, capsys):
     assert len(told.splitlines()) == 1
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".avi"])
+def test_a_folder_or_pipe_that_is_named_like_a_file(tmp_path, capsys, suffix):
+    clip(tmp_path / "a.avi", 1)
+    cv2.imwrite(str(tmp_path / "a.jpg"), picture(9))
+    (tmp_path / ("b" + suffix)).mkdir()
+    os.mkfifo(str(tmp_path / ("c" + suffix)))  # to which nobody writes
+    (tmp_path / ({".jpg": "a.avi", ".avi": "a.jpg"}[suffix])).unlink()
+    source, frames = read(tmp_path)
+    assert (len(frames), source.undecoded) == (1, 0)
+    assert "2 of 3 are left out: 1 folder, 1 pipe or device" in capsys.readouterr().err
+
+
 def test_images_are_as_far_apart_as_they_are_asked_to_be(tmp_path):
     from app.sources import CameraOptions
 
