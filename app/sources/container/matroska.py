@@ -17,6 +17,8 @@ LOOK_AHEAD = 50  # frames whose spacing is looked at; reading more of them takes
 MAX_TOP = 10000  # elements before the first cluster
 # With more elements than this in all, the rest is taken for damage: with a picture a minute, it has so much sound.
 MAX_BARREN, MAX_PER_FRAME = 50000, 3000
+SEARCHED = 1 << 16  # bytes that are searched at a time for the next cluster, behind damage
+MAX_MISSING = 20000  # frames of one damaged part; if its ends are further apart, one of them is damaged as well
 CODECS = {
     "V_MPEG4/ISO/AVC": "h264",
     "V_MPEGH/ISO/HEVC": "hevc",
@@ -49,7 +51,8 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     segment = read_element(file, header.end, length) if header and header.end != UNKNOWN else None
     if segment is None or segment.name != SEGMENT:
         return None
-    if segment.end == UNKNOWN or segment.end > length:
+    is_whole = segment.end != UNKNOWN and segment.end <= length
+    if not is_whole:
         segment = segment._replace(end=length)
     top = _find_headers(file, segment)
     entry = _find_entry(file, top[TRACKS]) if TRACKS in top else None
@@ -63,10 +66,11 @@ def read_matroska(file: BinaryIO, path: str) -> Optional[Track]:
     hides = codec == "vp8" and 0x6D80 not in entry  # ContentEncodings: the block may not begin as the frame does
     film = _Film(unsigned(file, entry.get(0xD7)), tick, tick * (scale if scale > 0 else 1), spacing, hides)
     video = children(file, entry[0xE0]) if 0xE0 in entry else {}
-    times, first = look_ahead(in_order(_walk(path, segment, top[CLUSTER].start, film)), LOOK_AHEAD)
+    ending = real(file, info.get(0x4489)) * tick  # Duration
+    walk = _walk(path, segment, top[CLUSTER].start, film, ending if is_whole else 0.0)
+    times, first = look_ahead(in_order(walk), LOOK_AHEAD)
     if not first:
         return None
-    ending = real(file, info.get(0x4489)) * tick  # Duration
     variable = not spacing or is_uneven(first)  # FFmpeg writes the spacing of uneven frames, too
     return Track(codec, None, times, ending or None, _orientation(file, video), _aspect(file, video), variable)
 
@@ -131,27 +135,60 @@ def _orientation(file: BinaryIO, video: Dict[int, Element]) -> int:
     return orientation((mirror * cosine, -mirror * sine, sine, cosine))
 
 
-def _walk(path: str, segment: Element, place: int, film: _Film) -> Iterator[float]:
-    """When each frame is shown, in the order of decoding. Sizes of clusters do not matter: it enters each one."""
-    count, frames, cluster = 0, 0, 0.0
+def _walk(path: str, segment: Element, place: int, film: _Film, ending: float) -> Iterator[float]:
+    """When each frame is shown, in the order of decoding. Sizes of clusters do not matter: it enters each one.
+
+    Behind a damaged part it goes on with the next cluster, as FFmpeg does, and the times of the frames that must have
+    been there are among the others. ending: of the film, 0 if the file may end earlier.
+    """
+    count, frames, cluster, last, is_damaged = 0, 0, 0.0, 0.0, False
     with open(path, "rb") as file:
         while count < MAX_BARREN + MAX_PER_FRAME * frames:
             count += 1
             element = read_element(file, place, segment.end)
-            if element is None:
-                return
-            if element.name in (CLUSTER, BLOCK_GROUP):
+            if element is not None and element.name in (CLUSTER, BLOCK_GROUP):
                 place = element.start
                 continue
-            if element.end == UNKNOWN or element.end > segment.end:
-                return  # FFmpeg does not decode what is cut off
+            # FFmpeg does not decode what is cut off.
+            if element is None or element.end == UNKNOWN or element.end > segment.end:
+                if place >= segment.end:
+                    return
+                is_damaged = True
+                place = _next_cluster(file, place, segment.end)
+                if place == segment.end:
+                    yield from _missing(last, ending, film.spacing)
+                    return
+                continue
             place = element.end
             if element.name == TIMESTAMP:
                 cluster = unsigned(file, element) * film.tick
+                if is_damaged:
+                    is_damaged = False
+                    yield from _missing(last, cluster, film.spacing)
             elif element.name in (SIMPLE_BLOCK, BLOCK):
                 for time in _frames(file, element, film):
                     frames += 1
+                    last = max(last, cluster + time)
                     yield cluster + time
+
+
+def _next_cluster(file: BinaryIO, place: int, end: int) -> int:
+    """Where the next cluster begins, the end if there is none."""
+    letters = CLUSTER.to_bytes(4, "big")
+    while place + len(letters) < end:
+        file.seek(place)
+        data = file.read(min(SEARCHED, end - place))
+        found = data.find(letters, 1)
+        if found > 0:
+            return place + found
+        place += max(1, len(data) - len(letters))
+    return end
+
+
+def _missing(last: float, until: float, spacing: float) -> Iterator[float]:
+    """When the frames of a damaged part would have been shown, between the last one before it and what follows."""
+    count = round((until - last) / spacing) - 1 if spacing > 0 else 0
+    return (last + number * spacing for number in range(1, count + 1 if count <= MAX_MISSING else 1))
 
 
 def _frames(file: BinaryIO, block: Element, film: _Film) -> Iterator[float]:

@@ -75,6 +75,38 @@ def test_times(tmp_path, data, times):
     assert track.frames is None
 
 
+JUNK = b"\0" * 40
+ALL = [0, 40, 80, 120, 160, 200]
+ENDS = (element(0x4489, 240.0),)  # Duration
+
+
+@pytest.mark.parametrize(
+    "parts, spacing, times",
+    [
+        pytest.param([cluster(0, simple(0), JUNK), cluster(160, simple(0), simple(40))], 40, ALL, id="between"),
+        pytest.param([cluster(0, simple(0)), JUNK, cluster(160, simple(0), simple(40))], 40, ALL, id="no cluster"),
+        pytest.param([cluster(0, simple(0), simple(40), JUNK)], 40, ALL, id="at the end"),
+        pytest.param(
+            [cluster(0, simple(0), b"\xa3\x08\xff\xff\xff\xff"), cluster(200, simple(0))], 40, ALL, id="a huge block"
+        ),
+        pytest.param([cluster(0, simple(0), JUNK), cluster(200, simple(0))], 0, [0, 200], id="no rate"),
+        pytest.param([cluster(0, simple(0), JUNK), cluster(1 << 40, simple(0))], 40, [0, 1 << 40], id="damaged time"),
+        pytest.param([cluster(0, simple(0), JUNK), CLUSTER], 40, ALL, id="half a cluster"),
+    ],
+)
+def test_behind_damage_it_goes_on_with_the_next_cluster(tmp_path, parts, spacing, times):
+    """And the frames that are missing in the damaged part are listed, so that they count as lost."""
+    rate = [element(0x23E383, 1000000 * spacing)] if spacing else []
+    assert read(tmp_path, film(*parts, tracks=[entry(*rate)], info=ENDS))[1] == times
+
+
+def test_the_next_cluster_is_found_wherever_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.sources.container.matroska.SEARCHED", 7)
+    for length in range(1, 20):
+        data = film(cluster(0, simple(0), b"\0" * length), cluster(9, simple(0)))
+        assert read(tmp_path, data)[1] == [0, 9]
+
+
 def test_all_it_says(tmp_path):
     data = film(cluster(0, simple(0)), tracks=[entry(element(0x23E383, 40000000))], info=[element(0x4489, 80.0)])
     assert read(tmp_path, data)[0]._replace(times=None) == ("h264", None, None, 0.08, 1, 1, False, False)
