@@ -15,6 +15,7 @@ from app.sinks import DISK_QUEUE, Sink
 
 # PGM and PBM are grey, and the overlay has colours; OpenCV knows no .jfif.
 WRITTEN_AS = {".pgm": ".png", ".pbm": ".png", ".jfif": ".jpg"}
+SAME_KIND = {".jfif": ".jpg", ".jpe": ".jpg", ".dib": ".bmp"}
 
 
 class ImageSink(Sink):
@@ -30,6 +31,9 @@ class ImageSink(Sink):
         self._lock: Optional[int] = None
         if is_image(path):
             check_writable(path)
+            if _encode(path, np.zeros((16, 16, 3), np.uint8)) is None:  # now, and not after the work
+                suffix = os.path.splitext(path)[1]
+                raise OutputError(f"{path}: this OpenCV writes no images in colour as {suffix}; name a .png or .jpg")
         else:  # created with the first image; until then check the nearest folder that exists
             folder = os.path.abspath(path)
             while not os.path.exists(folder):
@@ -44,17 +48,15 @@ class ImageSink(Sink):
             os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
             if path != self._path and self._lock is None:
                 self._lock = lock_folder(self._path)
-            good, data = cv2.imencode(os.path.splitext(path)[1], canvas)
         except OutputError:
             raise
         except OSError as error:
             raise OutputError(f"{self._path}: cannot create it: {error.strerror}") from error
-        except cv2.error:
-            good = False
-        if not good:
+        data = _encode(path, canvas)
+        if data is None:
             height, width = canvas.shape[:2]
             raise OutputError(f"{path}: OpenCV cannot write {width}x{height} pixels in this image format")
-        write_file(path, data.tobytes())
+        write_file(path, data)
 
     def close(self) -> None:
         number, self._lock = self._lock, None
@@ -68,3 +70,13 @@ class ImageSink(Sink):
         name = stem + suffix if stem + suffix not in self._names else numbered(stem + suffix, frame.index)
         self._names.add(name)
         return name
+
+
+def _encode(path: str, image: np.ndarray) -> Optional[bytes]:
+    """An image as a file of this name, None where OpenCV cannot write it."""
+    suffix = os.path.splitext(path)[1].lower()
+    try:
+        good, data = cv2.imencode(SAME_KIND.get(suffix, suffix), image)
+    except cv2.error:
+        return None
+    return data.tobytes() if good else None

@@ -9,7 +9,7 @@ from app.files import numbered
 from app.sinks.stills import ImageSink
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.jpg", "OUT.BMP"])
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "OUT.BMP", "out.jfif", "out.jpe", "out.dib"])
 def test_one_image(tmp_path, name):
     with ImageSink(str(tmp_path / name)) as sink:
         write(sink, picture(100), name="dog.jpg")
@@ -42,6 +42,12 @@ def test_images_that_cannot_be_written(tmp_path, path, phrase):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=phrase):
         ImageSink(str(tmp_path / path))
+
+
+@pytest.mark.parametrize("name", ["out.heic", "out.pgm", "out.PBM"])
+def test_an_image_that_opencv_cannot_write_is_refused_at_the_start(tmp_path, name):
+    with pytest.raises(OutputError, match=r"writes no images in colour as .*; name a .png"):
+        ImageSink(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(
