@@ -6,6 +6,7 @@ frames instead of reading their times), so the container's own word is taken for
 
 import os
 import time
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, Iterator, Optional
 
@@ -18,13 +19,14 @@ from app.files import opencv_path, reading, without_stderr
 from app.frame import Frame
 from app.sources.container import Track, is_cut_off, read_track
 from app.sources.readahead import Frames
-from app.sources.timeline import Timeline
+from app.sources.timeline import TELLS_TIME, Timeline
 from app.sources.upright import upright
 from app.sources.why import why_no_film, why_no_pipe, why_no_source
 
 STDIN = "pipe:0"  # as FFmpeg names it
 FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
 MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
+SHORT = 0.5  # seconds, and a twentieth, by which the sound may outlast a film, whose header tells the longer of both
 MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
 
 
@@ -127,12 +129,14 @@ class Film:
         promised = max(self._promised or 0, self.count or 0)
         if cut_off and good + lost < promised:
             raise SourceError(f"{self.path}: truncated; it ends after {good + lost} of {promised} frames")
+        if TELLS_TIME and not (self._is_file or self._pipe):
+            self._tell_of_the_end(seconds)
         left = timeline.left()
         yield from (None for _ in range(left))
         lost += left
         if lost and not self._told:
             self._told = True
-            warn(f"{self.path}: {lost} of {good + lost} frames cannot be decoded and are left out")
+            warn(f"{redacted(self.path)}: {lost} of {good + lost} frames cannot be decoded and are left out")
         elif timeline.surplus() and self._is_walked() and not self._told:
             self._told = True
             warn(f"{self.path}: damaged; {good} frames were found, and others may be missing between them")
@@ -140,6 +144,14 @@ class Film:
     def _is_walked(self) -> bool:
         """Whether its frames are found one by one, which ends at damage; FFmpeg looks for the next sound part."""
         return self._track is not None and self._track.frames is None and not self._track.by_decoding
+
+    def _tell_of_the_end(self, last: float) -> None:
+        """Of a film on a server, whose file is not at hand, only the header's length tells whether its end came."""
+        length = self.count / self.fps if self.count and self.fps else 0.0
+        if not self._told and last < 0.95 * length - SHORT:
+            self._told = True
+            name = redacted(self.path)
+            warn(f"{name}: perhaps cut off: its frames end at {last:.1f} s, its header says {length:.1f} s")
 
     def _decode(self, capture: Any) -> Iterator[Any]:
         """Each image, and how many failures came before it. Reads on after a failure, but not for ever."""
@@ -183,9 +195,27 @@ def open_video(path: str) -> Optional[Any]:
     # By name: what is tried otherwise takes a file for a camera, or its digits for the numbers of an image sequence.
     for backend in (cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER):
         if backend in cv2.videoio_registry.getBackends():
-            capture = cv2.VideoCapture(name, backend)
+            with _kept_connections():
+                capture = cv2.VideoCapture(name, backend)
             if capture.isOpened():
                 return capture
         if not os.path.isfile(path):
             break  # a pipe can be opened only once
     return None
+
+
+@contextmanager
+def _kept_connections() -> Iterator[None]:
+    """Have FFmpeg open its files so that it keeps a server's connection when it seeks.
+
+    FFmpeg 8 asks for another part of a film on a connection that it has told the server to close; MP4 with its index at
+    the end then came without its first frames, or without any.
+    """
+    name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # which OpenCV reads at every opening
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "multiple_requests;1")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]

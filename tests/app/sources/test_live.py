@@ -136,6 +136,26 @@ def test_a_film_on_a_server_is_read_as_one(tmp_path):
     assert "1" not in source.name.rsplit("key=", 1)[1]
 
 
+def test_a_film_on_a_server_with_its_index_at_its_end(tmp_path):
+    """For which FFmpeg goes back to the start of the file."""
+    frames = [np.full((48, 64, 3), 20 + 10 * index, np.uint8) for index in range(12)]
+    path = write_video(tmp_path / "street.mp4", frames, code="mp4v")
+    with serving({"/street.mp4": path.read_bytes()}, parts=True) as (address, _):
+        with open_source(address + "/street.mp4") as source:
+            assert [frame.index for frame in source if frame is not None] == list(range(12))
+
+
+@pytest.mark.skipif(not TELLS_TIME, reason="this OpenCV does not tell the times of frames")
+def test_a_film_on_a_server_that_ends_early(tmp_path, capsys):
+    path = write_video(tmp_path / "street.avi", [np.full((48, 64, 3), index, np.uint8) for index in range(250)])
+    data = path.read_bytes()
+    with serving({"/a.avi": data, "/b.avi": data[: len(data) // 2]}, parts=True) as (address, _):
+        for name, told in (("/a.avi", 0), ("/b.avi", 1)):
+            with open_source(address + name) as source:
+                assert sum(frame is not None for frame in source) > 100
+            assert capsys.readouterr().err.count("its header says 10.0 s") == told
+
+
 def test_a_film_on_a_server_whose_name_does_not_tell(tmp_path):
     path = write_video(tmp_path / "street.avi", [np.full((48, 64, 3), 90, np.uint8)] * 12)
     with serving({"/street": path.read_bytes()}) as (address, _):
