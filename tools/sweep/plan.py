@@ -70,7 +70,7 @@ def state(uri: str) -> Optional[str]:
     if os.path.isdir(uri):
         inside = os.path.join(inside, "*")
     state = hashlib.sha256()
-    for path in sorted(glob.glob(inside)) or [uri]:
+    for path in sorted(glob.glob(inside, recursive=True)) or [uri]:
         try:
             status = os.stat(path)
         except OSError:
