@@ -6,6 +6,7 @@ from typing import Optional
 
 from app.address import scheme
 from app.sources.container import Track
+from app.sources.pictures.header import read_header
 
 # What every build of FFmpeg decodes: where such a film does not open, something else is wrong.
 COMMON = ("h264", "mpeg4", "mjpeg", "vp8", "vp9", "mpeg2video", "hevc")
@@ -39,12 +40,15 @@ def why_no_pipe(name: str) -> str:
 
 
 def why_no_source(path: str) -> Optional[str]:
-    """Why a file is not even tried: a list of other files, or plain text. None where it may be a film.
+    """Why a file is not even tried: a list of other files, plain text, half a GIF. None where it may be a film.
 
-    FFmpeg would follow a playlist to wherever it points.
+    FFmpeg would follow a playlist to wherever it points, and decodes half an image without a word.
     """
     with open(path, "rb") as file:
         start = file.read(SNIFFED)
+        header = read_header(start + file.read()) if start.startswith(b"GIF8") else None
+    if header is not None and header.damage is not None:
+        return f"{path}: damaged: {header.damage}"
     advice = "put the videos, or links to them, into a folder and name that, or use a glob: --cam 'clips/*.mp4'"
     if path.lower().endswith(PLAYLISTS) or start.startswith(LISTS):
         return f"{path}: a playlist, which is not supported; {advice}"

@@ -10,7 +10,7 @@ MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip")  # the first 
 
 
 def is_cut_off(path: str) -> bool:
-    """Whether the last bytes of an AVI, MP4, MOV or Matroska file are missing; False for other kinds."""
+    """Whether the last bytes of an AVI, MP4, MOV, Matroska or FLV file are missing; False for other kinds."""
     length = os.path.getsize(path)
     with open(path, "rb") as file:
         start = file.read(12)
@@ -20,6 +20,8 @@ def is_cut_off(path: str) -> bool:
             return _matroska_end(file, length) > length
         if start[4:8] in MP4_BOXES:
             return _mp4_end(file, length) > length
+        if start[:4] == b"FLV\x01":
+            return not _ends_with_tag(file, length)
     return False
 
 
@@ -36,6 +38,18 @@ def _mp4_end(file: BinaryIO, length: int) -> int:
             return length
         end += size
     return end
+
+
+def _ends_with_tag(file: BinaryIO, length: int) -> bool:
+    """Whether an FLV ends with a whole tag: 11 bytes, of which 1 to 3 are the size of its content, that, and then the
+    size of both.
+    """
+    file.seek(length - 4)
+    size = int.from_bytes(file.read(4), "big")
+    if not 11 <= size <= length - 4:
+        return False
+    file.seek(length - 4 - size)
+    return int.from_bytes(file.read(4)[1:], "big") == size - 11
 
 
 def _matroska_end(file: BinaryIO, length: int) -> int:

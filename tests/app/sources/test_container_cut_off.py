@@ -15,6 +15,7 @@ def test_real_files(tmp_path, suffix, code):
 
 
 MATROSKA = b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67"  # an EBML header of 2 bytes, then a segment's id
+FLV = b"FLV\x01\x01\0\0\0\x09\0\0\0\0"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,10 @@ MATROSKA = b"\x1a\x45\xdf\xa3\x82ab\x18\x53\x80\x67"  # an EBML header of 2 byte
         pytest.param(b"\x1a\x45\xdf\xa3\x01" + b"\xee" * 7, True, id="mkv, a header that does not end"),
         pytest.param(b"RIFF\x04\x00\x00\x00AVI ", False, id="avi, whole"),
         pytest.param(b"RIFF\x05\x00\x00\x00AVI ", True, id="avi, a byte short"),
+        pytest.param(FLV + b"\x09\0\0\x02" + bytes(7) + b"ab\0\0\0\x0d", False, id="flv, whole"),
+        pytest.param(FLV + b"\x09\0\0\x02" + bytes(7) + b"ab\0\0\0", True, id="flv, a byte short"),
+        pytest.param(FLV + b"\x09\0\0\x02" + bytes(7) + b"a", True, id="flv, cut in a tag"),
+        pytest.param(FLV + b"\x09", True, id="flv, cut in a tag's head"),
         pytest.param(b"something else", False, id="another kind"),
         pytest.param(b"", False, id="nothing"),
     ],

@@ -400,6 +400,13 @@ def test_lists_are_named_as_such(tmp_path, name, content, phrase):
         open_source(str(tmp_path / name))
 
 
+def test_half_a_gif_is_as_damaged_as_half_a_png(tmp_path):
+    path = tmp_path / "dog.gif"
+    path.write_bytes(b"GIF89a\4\0\4\0\0\0\0,\0\0\0\0\4\0\4\0\0\2\5\1\2")
+    with pytest.raises(SourceError, match="dog.gif: damaged: cut off"):
+        open_source(str(path))
+
+
 def test_a_codec_without_a_decoder_is_named_with_what_converts_it(tmp_path):
     path = tmp_path / "new film.mkv"
     path.write_bytes(b"x")
