@@ -5,6 +5,7 @@ frames instead of reading their times), so the container's own word is taken for
 """
 
 import os
+import re
 import time
 from contextlib import contextmanager
 from fractions import Fraction
@@ -18,12 +19,13 @@ from app.errors import SourceError, warn
 from app.files import opencv_path, reading, without_stderr
 from app.frame import Frame
 from app.sources.container import Track, is_cut_off, read_track
+from app.sources.pipe import has_late_index, peek
 from app.sources.readahead import Frames
 from app.sources.timeline import TELLS_TIME, Timeline
 from app.sources.upright import upright
 from app.sources.why import why_no_film, why_no_pipe, why_no_source
 
-STDIN = "pipe:0"  # as FFmpeg names it
+STDIN = "pipe:0"  # as FFmpeg names it, by the number of its descriptor
 FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
 MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
 SHORT = 0.5  # seconds, and a twentieth, by which the sound may outlast a film, whose header tells the longer of both
@@ -67,7 +69,7 @@ class Film:
                     raise SourceError(reason)
                 self._track = read_track(self.path)
         with without_stderr():
-            capture = self._open()
+            capture = self._open(self.path)
         self._describe(capture)
         capture.release()
         if self._track is not None:  # of a thousand films in a folder, no tables and open files
@@ -82,8 +84,8 @@ class Film:
             self.length = self._track.length
             self.variable = self._track.variable
 
-    def _open(self) -> Any:
-        capture = open_video(self.path)
+    def _open(self, path: str) -> Any:
+        capture = open_video(path)
         if capture is None:
             raise SourceError(self._why())
         if self._track is not None and hasattr(cv2, "CAP_PROP_ORIENTATION_AUTO"):
@@ -102,7 +104,21 @@ class Film:
         Opens the file itself, so that the decoder's threads have the priority of the thread that reads. Raises
         SourceError when the file is truncated, or no frame of it can be decoded.
         """
-        capture = self._open()
+        return self._read_pipe() if self._pipe else self._read(self.path)
+
+    def _read_pipe(self) -> Frames:
+        with reading(self.path):
+            number = 0 if self.path == STDIN else os.open(self.path, os.O_RDONLY)
+        try:
+            if has_late_index(peek(number)):  # of which FFmpeg 4 prints thousands of lines
+                raise SourceError(self._why())
+            yield from self._read(f"pipe:{number}")
+        finally:
+            if self.path != STDIN:
+                os.close(number)
+
+    def _read(self, path: str) -> Frames:
+        capture = self._open(path)
         if self._pipe:
             self._describe(capture)
         if self._is_file:
@@ -189,7 +205,7 @@ class Film:
 def open_video(path: str) -> Optional[Any]:
     """An open cv2.VideoCapture of a file, an address or `pipe:0`; None if OpenCV cannot open it. Raises SourceError."""
     try:
-        name = path if path == STDIN or scheme(path) in STREAMS else opencv_path(os.path.abspath(path))
+        name = path if re.match("pipe:[0-9]+$", path) or scheme(path) in STREAMS else opencv_path(os.path.abspath(path))
     except ValueError as error:
         raise SourceError(str(error)) from error
     # By name: what is tried otherwise takes a file for a camera, or its digits for the numbers of an image sequence.

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import suppress
 from fractions import Fraction
 
 import cv2
@@ -15,6 +16,7 @@ from app.sources import film as film_module
 from app.sources import open_source
 from app.sources.container import Track
 from app.sources.film import Film
+from app.sources.pipe import has_late_index
 from app.sources.timeline import TELLS_TIME, Timeline
 from app.sources.why import why_no_film
 
@@ -286,8 +288,9 @@ def feed(fifo, data):
     """Write into a pipe, in a thread, as another program would."""
 
     def write():
-        with open(str(fifo), "wb") as file:
-            file.write(data)
+        with suppress(BrokenPipeError):
+            with open(str(fifo), "wb") as file:
+                file.write(data)
 
     thread = threading.Thread(target=write, daemon=True)
     thread.start()
@@ -315,6 +318,34 @@ def test_a_pipe_that_nobody_writes_to_does_not_hold_the_loop(tmp_path):
     with open_source(str(fifo)) as source:
         assert next(iter(source)) is None
         feed(fifo, b"").join(LIMIT)
+
+
+def test_an_mp4_whose_index_comes_too_late_for_a_pipe(tmp_path, capfd):
+    noise = np.random.RandomState(0).randint(0, 255, (9, 240, 320, 3)).astype(np.uint8)
+    write_video(tmp_path / "a.mp4", list(noise), 25, "mp4v")
+    assert os.path.getsize(str(tmp_path / "a.mp4")) > 1 << 17
+    fifo = tmp_path / "pipe"
+    os.mkfifo(str(fifo))
+    feed(fifo, (tmp_path / "a.mp4").read_bytes())
+    with pytest.raises(SourceError, match="an MP4 needs its index at its start"):
+        read(fifo)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "start, late",
+    [
+        pytest.param(b"\0\0\0\x08ftyp\0\0\0\x08wide\0\2\0\0mdat", True, id="behind the pictures"),
+        pytest.param(b"\0\0\0\x08ftyp\0\0\0\1mdat", True, id="behind more than 4 GB of them"),
+        pytest.param(b"\0\0\0\x08ftyp\0\0\0\x09moov.\0\2\0\0mdat", False, id="in front of them"),
+        pytest.param(b"\0\0\0\x08ftyp\0\0\0\x99mdat", False, id="behind a few"),
+        pytest.param(b"\0\0\0\x08ftyp\0\0\0\0free\0\2\0\0mdat", False, id="nonsense"),
+        pytest.param(b"\0\0\0\x08ftyp\0\0", False, id="too little to tell"),
+        pytest.param(b"\x1a\x45\xdf\xa3\0\2\0\0mdat", False, id="something else"),
+    ],
+)
+def test_where_an_index_is(start, late):
+    assert has_late_index(start) is late
 
 
 def test_a_pipe_of_nonsense(tmp_path):
