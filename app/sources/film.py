@@ -46,6 +46,7 @@ class Film:
         Raises SourceError for a file that is not a video.
         """
         self.path = path
+        self._title = "standard input" if path == STDIN else redacted(path)  # for people
         self._name = name
         self._pipe = pipe
         self._is_file = not pipe and os.path.isfile(path)  # and not an address
@@ -95,8 +96,8 @@ class Film:
     def _why(self) -> str:
         """Why there is no frame."""
         if self._pipe:
-            return why_no_pipe("standard input" if self.path == STDIN else self.path)
-        return why_no_film(redacted(self.path), self._track)
+            return why_no_pipe(self._title)
+        return why_no_film(self._title, self._track)
 
     def read(self) -> Frames:
         """The frames from the first on; None for each that cannot be decoded.
@@ -144,30 +145,37 @@ class Film:
         # The header's count may be an estimate, so it takes both to call a film truncated.
         promised = max(self._promised or 0, self.count or 0)
         if cut_off and good + lost < promised:
-            raise SourceError(f"{self.path}: truncated; it ends after {good + lost} of {promised} frames")
-        if TELLS_TIME and not (self._is_file or self._pipe):
+            there = self._how_many(good + lost, promised, seconds)
+            raise SourceError(f"{self._title}: truncated; it ends after {there}")
+        if TELLS_TIME and not self._is_file:
             self._tell_of_the_end(seconds)
         left = timeline.left()
         yield from (None for _ in range(left))
         lost += left
         if lost and not self._told:
             self._told = True
-            warn(f"{redacted(self.path)}: {lost} of {good + lost} frames cannot be decoded and are left out")
+            warn(f"{self._title}: {lost} of {good + lost} frames cannot be decoded and are left out")
         elif timeline.surplus() and self._is_walked() and not self._told:
             self._told = True
-            warn(f"{self.path}: damaged; {good} frames were found, and others may be missing between them")
+            warn(f"{self._title}: damaged; {good} frames were found, and others may be missing between them")
 
     def _is_walked(self) -> bool:
         """Whether its frames are found one by one, which ends at damage; FFmpeg looks for the next sound part."""
         return self._track is not None and self._track.frames is None and not self._track.by_decoding
 
+    def _how_many(self, frames: int, promised: int, last: float) -> str:
+        """How much of a film is there. promised: how many frames there should be. last: the time of the last one."""
+        if self.variable and self.length:  # so nobody knows how many there were
+            return f"{frames} frames, at {last:.2f} of {self.length:.2f} s"
+        is_exact = self._track is not None and self._track.frames is not None
+        return f"{frames} of {'' if is_exact else 'about '}{promised} frames"
+
     def _tell_of_the_end(self, last: float) -> None:
-        """Of a film on a server, whose file is not at hand, only the header's length tells whether its end came."""
+        """Of a film on a server or in a pipe only the header's length tells whether its end came."""
         length = self.count / self.fps if self.count and self.fps else 0.0
         if not self._told and last < 0.95 * length - SHORT:
             self._told = True
-            name = redacted(self.path)
-            warn(f"{name}: perhaps cut off: its frames end at {last:.1f} s, its header says {length:.1f} s")
+            warn(f"{self._title}: perhaps cut off: its frames end at {last:.1f} s, its header says {length:.1f} s")
 
     def _decode(self, capture: Any) -> Iterator[Any]:
         """Each image, and how many failures came before it. Reads on after a failure, but not for ever."""

@@ -1,6 +1,7 @@
 """Video files with frames that cannot be decoded, through a pipe, and several of them."""
 
 import os
+import re
 import threading
 from contextlib import suppress
 from fractions import Fraction
@@ -113,6 +114,34 @@ def test_a_truncated_film_says_how_many_of_how_many(tmp_path):
 def track(times, **fields):
     plain = Track("mjpeg", None, None if times is None else iter(times), None, 1, Fraction(1), variable=False)
     return plain._replace(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields, phrase",
+    [
+        pytest.param({"frames": 20}, r"after [0-9]+ of 20 frames$", id="counted"),
+        pytest.param({}, r"after [0-9]+ of about 20 frames$", id="estimated"),
+        pytest.param({"variable": True, "length": 9.0}, r"after [0-9]+ frames, at 0.[0-9]+ of 9.00 s$", id="uneven"),
+    ],
+)
+def test_how_many_frames_there_were_is_told_as_well_as_it_is_known(tmp_path, monkeypatch, fields, phrase):
+    path = write_video(tmp_path / "street.avi", [picture(10 * index, (320, 240)) for index in range(20)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    monkeypatch.setattr(
+        film_module, "read_track", lambda path: track([index / 25 for index in range(20)], codec="mjpeg", **fields)
+    )
+    with pytest.raises(SourceError, match=phrase):
+        read(path)
+
+
+@pytest.mark.skipif(not TELLS_TIME, reason="this OpenCV does not tell the times of frames")
+def test_a_pipe_that_ends_early_is_told_by_its_name(tmp_path, capsys):
+    path = write_video(tmp_path / "street.avi", [picture(6 * index, (320, 240)) for index in range(40)])
+    fifo = tmp_path / "pipe"
+    os.mkfifo(str(fifo))
+    feed(fifo, path.read_bytes()[: path.stat().st_size // 2])
+    read(fifo)
+    assert re.search(r"pipe: perhaps cut off: .* header says 1.6 s$", capsys.readouterr().err, re.MULTILINE)
 
 
 class Position:
