@@ -96,12 +96,21 @@ def test_a_hole_in_a_matroska_file_is_told(tmp_path, capsys):
     path.write_bytes(whole[: len(whole) // 2] + bytes(46) + whole[len(whole) // 2 :])
     source, frames = read(path)
     assert 20 < len(frames) < 40
-    assert source.undecoded == 0
+    assert source.undecoded == 40 - len(frames)
     assert [frame.time for frame in frames] == sorted(frame.time for frame in frames)
     if TELLS_TIME:
         assert frames[-1].time == pytest.approx(39 / 25, abs=0.002), "behind it the times are right again"
     (line,) = capsys.readouterr().err.splitlines()
-    assert f"street.mkv: damaged; {len(frames)} frames were found" in line
+    assert f"street.mkv: {source.undecoded} of 40 frames cannot be decoded" in line
+
+
+def test_more_frames_than_were_found_one_by_one_are_told(tmp_path, monkeypatch, capsys):
+    """As where a damaged film does not say how far its frames are apart."""
+    path = clip(tmp_path / "street.avi", 20)
+    monkeypatch.setattr(film_module, "read_track", lambda path: track([0.0, 0.08, 0.16], codec="mjpeg"))
+    source, frames = read(path)
+    assert (len(frames), source.undecoded) == (20, 0)
+    assert "street.avi: damaged; 20 frames were found" in capsys.readouterr().err
 
 
 def test_a_truncated_film_says_how_many_of_how_many(tmp_path):
