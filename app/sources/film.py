@@ -27,6 +27,7 @@ from app.sources.why import why_no_film, why_no_pipe, why_no_source
 
 STDIN = "pipe:0"  # as FFmpeg names it, by the number of its descriptor
 FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
+SILENCE = 5.0  # seconds that a server may take for each of its answers
 MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
 SHORT = 0.5  # seconds, and a twentieth, by which the sound may outlast a film, whose header tells the longer of both
 MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
@@ -219,7 +220,7 @@ def open_video(path: str) -> Optional[Any]:
     # By name: what is tried otherwise takes a file for a camera, or its digits for the numbers of an image sequence.
     for backend in (cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER):
         if backend in cv2.videoio_registry.getBackends():
-            with _kept_connections():
+            with _server_options():
                 capture = cv2.VideoCapture(name, backend)
             if capture.isOpened():
                 return capture
@@ -229,15 +230,15 @@ def open_video(path: str) -> Optional[Any]:
 
 
 @contextmanager
-def _kept_connections() -> Iterator[None]:
-    """Have FFmpeg open its files so that it keeps a server's connection when it seeks.
+def _server_options() -> Iterator[None]:
+    """Have FFmpeg open a film so that it gives up a server that is silent, and keeps its connection when it seeks.
 
     FFmpeg 8 asks for another part of a film on a connection that it has told the server to close; MP4 with its index at
     the end then came without its first frames, or without any.
     """
     name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # which OpenCV reads at every opening
     before = os.environ.get(name)
-    os.environ.setdefault(name, "multiple_requests;1")
+    os.environ.setdefault(name, f"multiple_requests;1|rw_timeout;{int(1e6 * SILENCE)}")
     try:
         yield
     finally:

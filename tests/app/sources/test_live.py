@@ -18,6 +18,7 @@ from support.webserver import serving
 
 from app.errors import SourceError
 from app.sources import open_source
+from app.sources.film import Film
 from app.sources.shapes import synthesise
 from app.sources.timeline import TELLS_TIME
 from tools.camera_servers.faults import FaultProxy
@@ -154,6 +155,17 @@ def test_a_film_on_a_server_that_ends_early(tmp_path, capsys):
             with open_source(address + name) as source:
                 assert sum(frame is not None for frame in source) > 100
             assert capsys.readouterr().err.count("its header says 10.0 s") == told
+
+
+def test_a_film_on_a_server_that_is_silent(monkeypatch):
+    monkeypatch.setattr("app.sources.film.SILENCE", 0.3)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(5)
+        began = time.monotonic()
+        with pytest.raises(SourceError, match="cannot be read from its server"):
+            Film("http://127.0.0.1:{}/street.mp4".format(server.getsockname()[1]))
+    assert time.monotonic() - began < 3
 
 
 def test_a_film_on_a_server_whose_name_does_not_tell(tmp_path):
