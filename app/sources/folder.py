@@ -39,7 +39,7 @@ def open_files(uri: str, *, loop: bool, fps: Optional[float], most_pixels: int) 
             return _open_pictures(uri, [uri], os.path.dirname(uri), loop, fps, most_pixels)
         return _open_films(uri, [Film(uri)], loop)
     if glob.has_magic(uri):
-        return _open_all(uri, glob.glob(uri, recursive=True), _fixed_part(uri), loop, fps, most_pixels)
+        return _open_all(uri, _matches(uri), _fixed_part(uri), loop, fps, most_pixels)
     raise SourceError(f"{uri}: no such file, folder or camera")
 
 
@@ -49,6 +49,13 @@ def _shows_a_picture(path: str) -> bool:
         return not path.lower().endswith(".gif")
     with open(path, "rb") as file:
         return not is_film(path) and read_header(file.read(4096)) is not None
+
+
+def _matches(pattern: str) -> List[str]:
+    """What matches a glob, once each: ** goes round in a link to a folder above it."""
+    found = sorted(glob.glob(pattern, recursive=True), key=len)
+    places = {(os.path.realpath(os.path.dirname(path)), os.path.basename(path)): path for path in reversed(found)}
+    return list(places.values())
 
 
 def _fixed_part(pattern: str) -> str:

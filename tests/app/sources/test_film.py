@@ -288,6 +288,15 @@ def test_films_one_after_the_other_each_with_its_own_time(tmp_path, capsys):
     assert "b.avi" in capsys.readouterr().err
 
 
+def test_a_link_to_a_folder_above_does_not_repeat_what_is_there(tmp_path):
+    (tmp_path / "a").mkdir()
+    cv2.imwrite(str(tmp_path / "a" / "1.png"), picture(9))
+    os.symlink(str(tmp_path), str(tmp_path / "a" / "up"))
+    os.symlink("1.png", str(tmp_path / "a" / "2.png"))
+    _, frames = read(tmp_path / "**" / "*.png")
+    assert [frame.name for frame in frames] == ["a/1.png", "a/2.png"]
+
+
 def test_what_lies_unread_in_a_folder_is_told_in_one_line(tmp_path, capsys):
     cv2.imwrite(str(tmp_path / "a.jpg"), picture(9))
     for name in ("notes.txt", "list.txt", ".hidden.jpg", "._a.jpg", "b.heic"):
