@@ -130,6 +130,6 @@ def _open_synthetic(uri: str, camera: CameraOptions, loop: bool) -> Source:
     count = int(match.group(4) or 0) or None
 
     def read() -> Iterator[Frame]:
-        return (Frame(image, time=index / fps) for index, image in enumerate(synthesise(width, height, count)))
+        return (Frame(image, index, time=index / fps) for index, image in enumerate(synthesise(width, height, count)))
 
     return ReadAhead(uri, read, loop=loop, fps=fps, count=count, length=None if count is None else count / fps)

@@ -4,6 +4,7 @@ What OpenCV does differs between its releases (4.1.1 turns nothing, passes over 
 frames instead of reading their times), so the container's own word is taken for all of that: see `container/`.
 """
 
+import itertools
 import os
 import re
 import time
@@ -131,12 +132,11 @@ class Film:
         try:
             for image, failures in self._decode(capture):
                 aspect = aspect or self._pixel_aspect(capture)
-                seconds, passed = timeline.next(capture, failures)
-                for _ in range(passed):
-                    yield None
-                lost += passed
+                shown = timeline.next(capture, failures)
+                yield from itertools.repeat(None, shown.lost)
+                lost += shown.lost
                 good += 1
-                yield Frame(self._shown(image, aspect), name=self._name, time=seconds)
+                yield Frame(self._shown(image, aspect), shown.number, name=self._name, time=shown.seconds)
         finally:
             capture.release()
         if good == 0:
@@ -146,12 +146,12 @@ class Film:
         # The header's count may be an estimate, so it takes both to call a film truncated.
         promised = max(self._promised or 0, self.count or 0)
         if cut_off and good + lost < promised:
-            there = self._how_many(good + lost, promised, seconds)
+            there = self._how_many(good + lost, promised, shown.seconds)
             raise SourceError(f"{self._title}: truncated; it ends after {there}")
         if TELLS_TIME and not self._is_file:
-            self._tell_of_the_end(seconds)
+            self._tell_of_the_end(shown.seconds)
         left = timeline.left()
-        yield from (None for _ in range(left))
+        yield from itertools.repeat(None, left)
         lost += left
         if lost and not self._told:
             self._told = True

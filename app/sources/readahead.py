@@ -10,7 +10,8 @@ from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 
 READ_AHEAD = 3  # frames decoded before the loop asks for them
 
-Frames = Iterator[Optional[Frame]]  # with image, time, name and size; None for one that could not be decoded
+# With image, time, name, size and a number that begins at 0 in each file; None for each that could not be decoded.
+Frames = Iterator[Optional[Frame]]
 
 
 class ReadAhead(Source):
@@ -82,6 +83,7 @@ class ReadAhead(Source):
 
     def _read_all(self, prepare: Optional[Callable[[Frame], None]]) -> None:
         decoded, turn = 0, True
+        before, number, index = 0, -1, -1  # frames of the files before; of the last frame: its number there, and in all
         while turn and not self._closed:
             turn = False
             frames = self._read()
@@ -93,7 +95,10 @@ class ReadAhead(Source):
                 if frame is None:
                     self.undecoded += 1
                     continue
-                frame.index = decoded + self.undecoded
+                if frame.index <= number:  # the next file, or the next turn
+                    before = index + 1
+                number = frame.index
+                frame.index = index = before + number
                 frame.times.index = decoded
                 if prepare is not None:
                     prepare(frame)

@@ -1,7 +1,7 @@
 """When a decoded frame is shown, and how many before it could not be decoded."""
 
 from collections import deque
-from typing import Any, Deque, Iterator, Optional, Tuple
+from typing import Any, Deque, Iterator, NamedTuple, Optional
 
 import cv2
 
@@ -18,6 +18,16 @@ IN_ORDER = (
     "vp8 vp9 av1 theora h263 flv1 msmpeg4v2 msmpeg4v3 wmv1 wmv2 svq1 asv1 asv2 cljr"
 ).split()
 DISORDER = 16  # frames that come in between, at most: the depth of H.264's reordering
+
+
+class Shown(NamedTuple):
+    """A frame's place in the film. seconds: when it is shown. number: from 0. lost: how many are now known to be lost
+    that were not before.
+    """
+
+    seconds: float
+    number: int
+    lost: int
 
 
 class Timeline:
@@ -37,12 +47,13 @@ class Timeline:
         self._start: Optional[float] = None  # OpenCV counts from the first frame
         self._last = -1 / self._fps
         self._number = 0  # of frames delivered, and of those that are known to be lost where there is no list
+        self._place = -1  # of the last frame in the film
         self._listed = 0  # times taken from the list
         self._lost = 0  # of those
         self._behind: Deque[int] = deque(maxlen=1 if in_order or not self._tells else DISORDER + 1)
 
-    def next(self, capture: Any, failures: int) -> Tuple[float, int]:
-        """The time in seconds of the frame just read, and how many were lost before it."""
+    def next(self, capture: Any, failures: int) -> Shown:
+        """What is known of the frame just read, before which so many reads failed."""
         told = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 if self._tells else None
         if self._times is None:
             self._number += failures
@@ -56,9 +67,10 @@ class Timeline:
         else:
             seconds = self._find(told, failures)
             lost = self._count()
+        self._place = max(self._place + 1, self._number if self._times is None else self._listed - 1)
         self._number += 1
         self._last = seconds = max(seconds, self._last)
-        return seconds, lost
+        return Shown(seconds, self._place, lost)
 
     def _find(self, told: Optional[float], failures: int) -> float:
         """The frame's time in the container's list, of which all times up to it are taken."""

@@ -82,7 +82,7 @@ def test_every_frame_goes_to_every_sink_in_order():
 
 
 def test_frames_that_did_not_decode_are_in_the_report():
-    source = ReadAhead("film", lambda: iter([None, Frame(picture(1)), None, None, Frame(picture(2))]), loop=False)
+    source = ReadAhead("film", lambda: iter([None, Frame(picture(1), 1), None, None, Frame(picture(2), 4)]), loop=False)
     recorder = Recorder()
     with source:
         pipeline = Pipeline(source, small_detector(0))

@@ -137,7 +137,7 @@ def read_pictures(
             reduced = True
             height, width = picture.image.shape[:2]
             say(f"{path}: decoded at {width}x{height} of {picture.size[0]}x{picture.size[1]} pixels")
-        yield Frame(picture.image, name=name, time=index / fps, size=picture.size)
+        yield Frame(picture.image, index, name=name, time=index / fps, size=picture.size)
         good += 1
     if good == 0:
         raise SourceError(
