@@ -14,6 +14,7 @@ from app.sources import gstreamer
 from app.sources.shapes import synthesise
 from app.timing.pacing import Pacer
 
+STREAM_OPTIONS = "rtsp_transport;tcp|fpsprobesize;0"  # FFmpeg's; measuring the rate on opening would take 0.8 s
 OPEN_TIMEOUT, READ_TIMEOUT = 10.0, 5.0  # seconds that FFmpeg waits for a stream, and for more of it
 VGA = (640, 480)
 CSI_DEFAULT = (1280, 720, 30.0)
@@ -185,7 +186,7 @@ class Stream(Device):
 
     def open(self) -> Any:
         opening, reading = int(1000 * OPEN_TIMEOUT), int(1000 * READ_TIMEOUT)
-        options = "rtsp_transport;tcp|fpsprobesize;0"  # measuring the rate on opening would take 0.8 s
+        options = STREAM_OPTIONS
         settings: List[int] = []
         if hasattr(cv2, "CAP_PROP_OPEN_TIMEOUT_MSEC"):
             settings += [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, opening, cv2.CAP_PROP_READ_TIMEOUT_MSEC, reading]

@@ -19,6 +19,7 @@ from app.address import STREAMS, redacted, scheme
 from app.errors import SourceError, warn
 from app.files import opencv_path, reading, without_stderr
 from app.frame import Frame
+from app.sources.capture import STREAM_OPTIONS
 from app.sources.container import Track, is_cut_off, read_track
 from app.sources.pipe import has_late_index, peek
 from app.sources.readahead import Frames
@@ -238,9 +239,14 @@ def _server_options() -> Iterator[None]:
     """
     name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # which OpenCV reads at every opening
     before = os.environ.get(name)
-    os.environ.setdefault(name, f"multiple_requests;1|rw_timeout;{int(1e6 * SILENCE)}")
+    if before is not None and not before.startswith(STREAM_OPTIONS):
+        yield  # with the user's own
+        return
+    os.environ[name] = f"multiple_requests;1|rw_timeout;{int(1e6 * SILENCE)}"
     try:
         yield
     finally:
         if before is None:
             del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -18,6 +18,7 @@ from support.webserver import serving
 
 from app.errors import SourceError
 from app.sources import open_source
+from app.sources.capture import STREAM_OPTIONS
 from app.sources.film import Film
 from app.sources.shapes import synthesise
 from app.sources.timeline import TELLS_TIME
@@ -137,13 +138,18 @@ def test_a_film_on_a_server_is_read_as_one(tmp_path):
     assert "1" not in source.name.rsplit("key=", 1)[1]
 
 
-def test_a_film_on_a_server_with_its_index_at_its_end(tmp_path):
+@pytest.mark.parametrize("options", [None, STREAM_OPTIONS + "|x;1"], ids=["", "after a camera"])
+def test_a_film_on_a_server_with_its_index_at_its_end(tmp_path, monkeypatch, options):
     """For which FFmpeg goes back to the start of the file."""
+    monkeypatch.delenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", raising=False)
+    if options:
+        monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", options)
     frames = [np.full((48, 64, 3), 20 + 10 * index, np.uint8) for index in range(12)]
     path = write_video(tmp_path / "street.mp4", frames, code="mp4v")
     with serving({"/street.mp4": path.read_bytes()}, parts=True) as (address, _):
         with open_source(address + "/street.mp4") as source:
             assert [frame.index for frame in source if frame is not None] == list(range(12))
+    assert os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS") == options
 
 
 @pytest.mark.skipif(not TELLS_TIME, reason="this OpenCV does not tell the times of frames")
