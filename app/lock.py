@@ -7,9 +7,12 @@ a restarted service finds nothing to clear away. It binds those who ask for it, 
 import fcntl
 import os
 import stat
+import time
 from typing import BinaryIO
 
 from app.errors import OutputError
+
+CHECK_TIME = 0.02  # seconds in which another program's `check_unlocked`, which is a lock too, has ended
 
 
 def lock(number: int, path: str, advice: str = "") -> None:
@@ -81,13 +84,17 @@ def _take(number: int, path: str, advice: str, kind: int) -> None:
     mode = os.fstat(number).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         return
-    try:
-        fcntl.flock(number, kind | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        advice = advice or "name another " + ("folder" if stat.S_ISDIR(mode) else "file")
-        raise OutputError(f"{path}: another program is writing to it; {advice}") from error
-    except OSError:
-        pass  # ENOLCK, EOPNOTSUPP: no locks there
+    for attempt in range(2):
+        try:
+            fcntl.flock(number, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if attempt:
+                advice = advice or "name another " + ("folder" if stat.S_ISDIR(mode) else "file")
+                raise OutputError(f"{path}: another program is writing to it; {advice}") from error
+            time.sleep(CHECK_TIME)
+        except OSError:
+            return  # ENOLCK, EOPNOTSUPP: no locks there
 
 
 def _is_at(path: str, status: os.stat_result) -> bool:

@@ -68,7 +68,7 @@ def open_source(
             "gst://, a file, a folder, - or test://"
         )
     path = "/dev/stdin" if uri == "-" else uri
-    if _is_pipe(path):
+    if is_pipe(path):
         return _open_pipe(uri, path, loop)
     return open_files(path, loop=loop, fps=camera.fps, most_pixels=most_pixels)
 
@@ -90,7 +90,8 @@ def _is_live(uri: str) -> bool:
     return stat.S_ISCHR(status.st_mode)
 
 
-def _is_pipe(path: str) -> bool:
+def is_pipe(path: str) -> bool:
+    """Whether there is a pipe at a path, which can be read only once. Raises SourceError for a terminal."""
     try:
         mode = os.stat(path).st_mode
     except OSError:

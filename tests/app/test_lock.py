@@ -106,6 +106,21 @@ def test_a_file_that_is_removed_while_it_is_being_locked(tmp_path, monkeypatch):
     assert len(calls) == 2
 
 
+def test_a_check_that_lasts_a_moment_refuses_nobody(tmp_path, monkeypatch):
+    """Another program's `check_unlocked` is a lock as well."""
+    calls, flock = [], fcntl.flock
+
+    def held_once(descriptor, kind):
+        calls.append(descriptor)
+        if len(calls) == 1:
+            raise BlockingIOError(errno.EWOULDBLOCK, "held")
+        flock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", held_once)
+    with open_locked(str(tmp_path / "out")):
+        assert len(calls) == 2
+
+
 def sink(kind, path, keep=False):
     """The sink of an output."""
     if kind == ".jsonl":

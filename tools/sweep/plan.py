@@ -10,7 +10,7 @@ from typing import Optional
 from app.address import redacted
 from app.errors import SourceError, UsageError, warn
 from app.lock import check_unlocked
-from app.sources import open_source
+from app.sources import is_pipe, open_source
 from app.sources.pictures import natural_order
 from tools.json_file import Json
 from tools.score.labels import Truth
@@ -27,6 +27,8 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError("name an input: either --cam SOURCE or --images DIR --labels DIR; see --help")
     if args.cam is not None and args.labels is not None:
         raise UsageError("--labels needs --images, the folder of the labelled images")
+    if args.cam is not None and (args.cam == "-" or is_pipe(args.cam)):
+        raise UsageError(f"--cam {args.cam}: a sweep reads its input many times, a pipe only once; name a file")
     if not args.run:
         raise UsageError("--run: name the folder in which to keep the sweep")
     check_unlocked(os.path.join(args.run, MEASUREMENTS), RUNNING)

@@ -1,5 +1,10 @@
+import argparse
+import os
+
 import pytest
 
+from app.errors import UsageError
+from tools.sweep import plan
 from tools.sweep.plan import state
 
 
@@ -24,3 +29,11 @@ def test_an_input_that_was_replaced_is_another_one(tmp_path, monkeypatch, source
     before = state(source)
     (tmp_path / ("beside.mp4" if other else changed)).write_text("longer than that")
     assert (state(source) == before) is other
+
+
+@pytest.mark.parametrize("name", ["-", "pipe"])
+def test_a_pipe_is_no_input(tmp_path, name):
+    os.mkfifo(str(tmp_path / "pipe"))
+    uri = "-" if name == "-" else str(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="a pipe only once; name a file"):
+        plan.check(argparse.Namespace(cam=uri, images=None, labels=None, run=str(tmp_path / "run")))
