@@ -252,6 +252,20 @@ def test_what_opencv_spaces_evenly_is_told(tmp_path, capsys, suffix, times, told
     assert capsys.readouterr().err.count("plays at an even 25 FPS") == told
 
 
+@pytest.mark.parametrize("name", ["out.mkv", "out.mp4"])
+def test_a_film_that_is_known_to_be_uneven(tmp_path, capsys, name):
+    """An MP4 is told of before anything is recorded; Matroska promises no spacing of the frames (DefaultDuration)."""
+    film = source(25.0)
+    film.variable = True
+    with open_recording(str(tmp_path / name), film) as sink:
+        assert ("not evenly" in capsys.readouterr().err) == (name == "out.mp4")
+        write(sink, picture(20))
+    assert name == "out.mp4" or b"\x23\xe3\x83" not in (tmp_path / name).read_bytes()
+    with record(tmp_path / "even.mkv") as sink:
+        write(sink, picture(20))
+    assert b"\x23\xe3\x83" in (tmp_path / "even.mkv").read_bytes()
+
+
 def test_images_are_recorded_at_the_rate_that_was_asked_for(tmp_path):
     with open_recording(str(tmp_path / "out.mp4"), source(), fps=5.0) as sink:
         for index in range(12):
