@@ -35,7 +35,7 @@ def open_recording(
     """
     stem, suffix = os.path.splitext(path)
     live, stills = source.live, source.fps is None and not source.live
-    rate = (fps if live or stills else None) or source.fps
+    rate = (fps if live or stills else None) or (DEFAULT_FPS if stills else source.fps)
     if suffix.lower() == ".mkv":
         whole = source.length is not None and frames == source.count
         return MatroskaSink(
@@ -111,7 +111,7 @@ class MatroskaSink(Sink):
             say(f"{self._path} exists already; recording to {path}")
         self.name = path
         self._file = open_locked(path)
-        self._writer = MatroskaWriter(self._file, self._size[0], self._size[1], self._fps or DEFAULT_FPS)
+        self._writer = MatroskaWriter(self._file, self._size[0], self._size[1], self._fps)
 
     def reopen(self) -> None:
         self._keep = self._keep or self._writer is not None

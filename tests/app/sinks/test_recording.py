@@ -258,7 +258,7 @@ def test_a_film_that_is_known_to_be_uneven(tmp_path, capsys, name):
     film = source(25.0)
     film.variable = True
     with open_recording(str(tmp_path / name), film) as sink:
-        assert ("not evenly" in capsys.readouterr().err) == (name == "out.mp4")
+        assert ("plays at an even 25 FPS" in capsys.readouterr().err) == (name == "out.mp4")
         write(sink, picture(20))
     assert name == "out.mp4" or b"\x23\xe3\x83" not in (tmp_path / name).read_bytes()
     with record(tmp_path / "even.mkv") as sink:
