@@ -6,21 +6,19 @@ frames instead of reading their times), so the container's own word is taken for
 
 import itertools
 import os
-import re
 import time
-from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, Iterator, Optional
 
 import cv2
 import numpy as np
 
-from app.address import STREAMS, redacted, scheme
+from app.address import redacted
 from app.errors import SourceError, warn
-from app.files import opencv_path, reading, without_stderr
+from app.files import reading, without_stderr
 from app.frame import Frame
-from app.sources.capture import STREAM_OPTIONS
 from app.sources.container import Track, is_cut_off, read_track
+from app.sources.opening import open_video
 from app.sources.pipe import has_late_index, peek
 from app.sources.readahead import Frames
 from app.sources.timeline import TELLS_TIME, Timeline
@@ -29,7 +27,6 @@ from app.sources.why import why_no_film, why_no_pipe, why_no_source
 
 STDIN = "pipe:0"  # as FFmpeg names it, by the number of its descriptor
 FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
-SILENCE = 5.0  # seconds that a server may take for each of its answers
 MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
 SHORT = 0.5  # seconds, and a twentieth, by which the sound may outlast a film, whose header tells the longer of both
 MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
@@ -89,7 +86,7 @@ class Film:
             self.variable = self._track.variable
 
     def _open(self, path: str) -> Any:
-        capture = open_video(path)
+        capture = open_video(path, self._track, self._promised)
         if capture is None:
             raise SourceError(self._why())
         if self._track is not None and hasattr(cv2, "CAP_PROP_ORIENTATION_AUTO"):
@@ -210,43 +207,3 @@ class Film:
         else:
             aspect = self._track.aspect if self._track is not None else Fraction(1)
         return aspect if Fraction(1, MOST_ASPECT) <= aspect <= MOST_ASPECT else Fraction(1)
-
-
-def open_video(path: str) -> Optional[Any]:
-    """An open cv2.VideoCapture of a file, an address or `pipe:0`; None if OpenCV cannot open it. Raises SourceError."""
-    try:
-        name = path if re.match("pipe:[0-9]+$", path) or scheme(path) in STREAMS else opencv_path(os.path.abspath(path))
-    except ValueError as error:
-        raise SourceError(str(error)) from error
-    # By name: what is tried otherwise takes a file for a camera, or its digits for the numbers of an image sequence.
-    for backend in (cv2.CAP_FFMPEG, cv2.CAP_GSTREAMER):
-        if backend in cv2.videoio_registry.getBackends():
-            with _server_options():
-                capture = cv2.VideoCapture(name, backend)
-            if capture.isOpened():
-                return capture
-        if not os.path.isfile(path):
-            break  # a pipe can be opened only once
-    return None
-
-
-@contextmanager
-def _server_options() -> Iterator[None]:
-    """Have FFmpeg open a film so that it gives up a server that is silent, and keeps its connection when it seeks.
-
-    FFmpeg 8 asks for another part of a film on a connection that it has told the server to close; MP4 with its index at
-    the end then came without its first frames, or without any.
-    """
-    name = "OPENCV_FFMPEG_CAPTURE_OPTIONS"  # which OpenCV reads at every opening
-    before = os.environ.get(name)
-    if before is not None and not before.startswith(STREAM_OPTIONS):
-        yield  # with the user's own
-        return
-    os.environ[name] = f"multiple_requests;1|rw_timeout;{int(1e6 * SILENCE)}"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before

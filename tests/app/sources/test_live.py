@@ -164,7 +164,7 @@ def test_a_film_on_a_server_that_ends_early(tmp_path, capsys):
 
 
 def test_a_film_on_a_server_that_is_silent(monkeypatch):
-    monkeypatch.setattr("app.sources.film.SILENCE", 0.3)
+    monkeypatch.setattr("app.sources.opening.SILENCE", 0.3)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(5)
