@@ -500,3 +500,10 @@ def test_a_codec_without_a_decoder_is_named_with_what_converts_it(tmp_path):
     assert "no decoder for its codec av1" in reason
     assert f"ffmpeg -i '{path}' -c:v libx264 '{tmp_path / 'new film-h264.mkv'}'" in reason
     assert "no decoder" not in why_no_film(str(path), track(None, codec="h264"))
+
+
+@pytest.mark.parametrize("variable", [True, False])
+def test_a_source_says_whether_its_frames_come_unevenly(tmp_path, monkeypatch, variable):
+    said = track(None, codec="mjpeg")._replace(variable=variable)
+    monkeypatch.setattr(film_module, "read_track", lambda path: said)
+    assert read(clip(tmp_path / "street.avi", 3))[0].variable is variable
