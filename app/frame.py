@@ -9,6 +9,7 @@ from app.letterbox import Letterbox
 from app.timing import FrameTimes
 
 NOTHING = Detections.empty()
+DEFAULT_FPS = 25.0  # of images, and of films that name no rate
 
 
 class Frame:

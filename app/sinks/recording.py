@@ -11,7 +11,7 @@ import numpy as np
 from app.detections import Detections
 from app.errors import OutputError, UsageError, say
 from app.files import check_writable, is_image, remove_file
-from app.frame import Frame, Source
+from app.frame import DEFAULT_FPS, Frame, Source
 from app.lock import open_locked
 from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
@@ -19,7 +19,6 @@ from app.sinks.playback import Times, fit, free_name
 from app.sinks.stills import ImageSink
 from app.sinks.video import CODECS, VideoSink
 
-DEFAULT_FPS = 25.0
 JPEG_QUALITY = 80
 
 

@@ -7,7 +7,7 @@ from typing import List, Optional, Sequence
 
 from app.errors import SourceError, say, warn
 from app.files import is_image, reading
-from app.frame import Source
+from app.frame import DEFAULT_FPS, Source
 from app.sources.film import Film
 from app.sources.pictures import is_picture, natural_order, read_pictures
 from app.sources.pictures.header import read_header
@@ -16,7 +16,6 @@ from app.sources.readahead import Frames, ReadAhead
 FILMS = (
     ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .mts .m2ts .wmv .asf .flv .3gp .ogv .mjpg .mjpeg .h264 .264 .hevc"
 ).split()
-PICTURES_FPS = 25.0  # of images, unless something else is asked for
 MOST_NAMES = 3  # of what is left out, in one line
 
 
@@ -103,7 +102,7 @@ def _open_pictures(
     uri: str, paths: Sequence[str], folder: str, loop: bool, fps: Optional[float], most_pixels: int
 ) -> Source:
     names = [os.path.relpath(path, folder or os.curdir) for path in paths]
-    rate = fps or PICTURES_FPS
+    rate = fps or DEFAULT_FPS
 
     def read() -> Frames:
         return read_pictures(uri, paths, names, rate, most_pixels)
@@ -129,13 +128,16 @@ def _open_films(uri: str, films: Sequence[Film], loop: bool) -> Source:
     """Videos, one after the other."""
 
     def read() -> Frames:
+        good = False
         for film in films:
             try:
-                yield from film.read()
+                for frame in film.read():
+                    good = good or frame is not None
+                    yield frame
             except SourceError as error:
-                if len(films) == 1:
+                if len(films) == 1 or (film is films[-1] and not good):
                     raise
-                warn(f"{error}; going on with the next video")
+                warn(f"{error}; going on with the next video" if film is not films[-1] else str(error))
 
     counts = [film.count for film in films]
     count = None if None in counts else sum(count for count in counts if count)

@@ -5,12 +5,12 @@ from typing import Any, Deque, Iterator, NamedTuple, Optional
 
 import cv2
 
+from app.frame import DEFAULT_FPS
 from app.sources.container import Track
 
 # Since this property came, OpenCV tells the time of the frame itself; before, the number of frames by the mean rate.
 TELLS_TIME = hasattr(cv2, "CAP_PROP_PTS")
 TOLERANCE = 0.0015  # seconds; Matroska rounds to a millisecond
-DEFAULT_FPS = 25.0
 # Codecs whose frames are shown in the order in which they are stored. Of the others a decoder may tell times in
 # disorder where a film has no times of showing (AVI), or wrong ones.
 IN_ORDER = (
