@@ -1,28 +1,22 @@
-"""Classifiers for CIFAR-100, in Keras 3, each under 30 million parameters.
+"""The original report's classifiers and small residual ones, in Keras 3, each under 30 million parameters.
 
-All take (n, 32, 32, 3) RGB in 0..255 and return 100 logits. Normalisation is part of the graph, so that no device can
-normalise differently from training. `model = NETWORKS["report_cnn"]()`.
+For CIFAR-100 they take (n, 32, 32, 3) RGB in 0..255 and return 100 logits. `model = NETWORKS["report_cnn"]()`.
 """
+
+from typing import Optional
 
 import keras
 from keras import initializers, layers
 
-# Of the training set's pixels, 0..255, per channel; computed from `Cifar100(...).load("train").images`.
-MEAN = (129.304, 124.070, 112.434)
-STANDARD_DEVIATION = (68.170, 65.392, 70.418)
-
-CLASSES = 100
-# Always explicit, since a user's keras.json may set another data format.
-SAME = {"padding": "same", "data_format": "channels_last"}
-VALID = {"padding": "valid", "data_format": "channels_last"}
+from models.task import CIFAR100, SAME, VALID, Task, entrance, logits
 
 
-def report_cnn(dropout: float = 0.2) -> keras.Model:
+def report_cnn(task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.2) -> keras.Model:
     """The final network of the original report: 9,282,788 parameters, 9,277,284 of them trainable; 290 M MACs.
 
     57.14 % top-1 there. The softmax is left out.
     """
-    inputs, x = _normalised()
+    inputs, x = entrance(task, size)
     x = _unit(x, 64, 1, dropout, "glorot_normal")
     x = layers.MaxPooling2D(3, 1, **VALID)(x)  # 30x30
     x = _unit(x, 128, 1, dropout, "glorot_normal")
@@ -36,35 +30,35 @@ def report_cnn(dropout: float = 0.2) -> keras.Model:
     x = _unit(x, 512, 1, dropout)
     x = _unit(x, 512, 1, dropout)
     x = layers.MaxPooling2D(3, **VALID)(x)  # 1x1
-    return keras.Model(inputs, _dense(layers.Flatten(data_format="channels_last")(x)), name="report_cnn")
+    return keras.Model(inputs, logits(layers.Flatten(data_format="channels_last")(x), task), name="report_cnn")
 
 
-def report_fast(dropout: float = 0.2) -> keras.Model:
+def report_fast(task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.2) -> keras.Model:
     """In the spirit of the report's first network, built for speed of training: 42.42 % top-1 there. 5 M MACs.
 
     Three convolutions with stride 2, so that hardly anything is computed at 32x32.
     """
-    inputs, x = _normalised()
+    inputs, x = entrance(task, size)
     for filters in (32, 64, 128):  # 16x16, 8x8, 4x4
         x = _unit(x, filters, 2, dropout, "he_normal")
-    return keras.Model(inputs, _dense(layers.Flatten(data_format="channels_last")(x)), name="report_fast")
+    return keras.Model(inputs, logits(layers.Flatten(data_format="channels_last")(x), task), name="report_fast")
 
 
-def report_deep(dropout: float = 0.2) -> keras.Model:
+def report_deep(task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.2) -> keras.Model:
     """In the spirit of the report's second network, built for depth: 43.04 % top-1 there.
 
     Twelve convolutions in a row without shortcuts, a max pool after every third.
     """
-    inputs, x = _normalised()
+    inputs, x = entrance(task, size)
     for filters in (64, 128, 256, 512):  # 32x32, 16x16, 8x8, 4x4
         for _ in range(3):
             x = _unit(x, filters, 1, dropout, "he_normal")
         x = layers.MaxPooling2D(2, **VALID)(x)
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
-    return keras.Model(inputs, _dense(x), name="report_deep")
+    return keras.Model(inputs, logits(x, task), name="report_deep")
 
 
-def nano_resnet(dropout: float = 0.0) -> keras.Model:
+def nano_resnet(task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.0) -> keras.Model:
     """For the Nano, to be trained at length on a GPU: 11 million parameters, 400 M MACs, 13 convolutions in a row.
 
     Designed for accuracy per millisecond on a small GPU with FP16, which is limited by kernel launches and memory
@@ -74,25 +68,18 @@ def nano_resnet(dropout: float = 0.0) -> keras.Model:
     stem at 32x32, where activations are largest; and shortcuts, which cost one fused addition and train to a higher
     accuracy than a plain stack.
     """
-    return _resnet("nano_resnet", 64, ((128, 2), (256, 2), (512, 2)), dropout)
+    return _resnet("nano_resnet", task, size, 64, ((128, 2), (256, 2), (512, 2)), dropout)
 
 
-def nano_resnet_s(dropout: float = 0.0) -> keras.Model:
+def nano_resnet_s(task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.0) -> keras.Model:
     """The same at half the width and half the depth: 1.2 million parameters, 44 M MACs, 7 convolutions in a row.
 
     A CPU can train it in an hour, and run it in under a millisecond.
     """
-    return _resnet("nano_resnet_s", 32, ((64, 1), (128, 1), (256, 1)), dropout)
+    return _resnet("nano_resnet_s", task, size, 32, ((64, 1), (128, 1), (256, 1)), dropout)
 
 
 NETWORKS = {build.__name__: build for build in (report_cnn, report_fast, report_deep, nano_resnet, nano_resnet_s)}
-
-
-def _normalised() -> tuple:
-    inputs = keras.Input((32, 32, 3), name="images")
-    scale = [1 / deviation for deviation in STANDARD_DEVIATION]
-    offset = [-mean / deviation for mean, deviation in zip(MEAN, STANDARD_DEVIATION)]
-    return inputs, layers.Rescaling(scale, offset, name="normalise")(inputs)
 
 
 def _unit(x: object, filters: int, stride: int, dropout: float, initializer: object = None) -> object:
@@ -103,9 +90,9 @@ def _unit(x: object, filters: int, stride: int, dropout: float, initializer: obj
     return layers.Dropout(dropout)(x) if dropout else x
 
 
-def _resnet(name: str, stem: int, stages: tuple, dropout: float) -> keras.Model:
+def _resnet(name: str, task: Task, size: Optional[int], stem: int, stages: tuple, dropout: float) -> keras.Model:
     """A residual network; every stage (filters, blocks) halves height and width."""
-    inputs, x = _normalised()
+    inputs, x = entrance(task, size)
     x = layers.ReLU()(_conv_norm(x, stem, 3, 1))
     for filters, blocks in stages:
         for block in range(blocks):
@@ -113,7 +100,7 @@ def _resnet(name: str, stem: int, stages: tuple, dropout: float) -> keras.Model:
     x = layers.GlobalAveragePooling2D(data_format="channels_last")(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, _dense(x), name=name)
+    return keras.Model(inputs, logits(x, task), name=name)
 
 
 def _residual(x: object, filters: int, stride: int) -> object:
@@ -127,8 +114,3 @@ def _residual(x: object, filters: int, stride: int) -> object:
 def _conv_norm(x: object, filters: int, size: int, stride: int, gamma: str = "ones") -> object:
     x = layers.Conv2D(filters, size, stride, use_bias=False, kernel_initializer="he_normal", **SAME)(x)
     return layers.BatchNormalization(axis=-1, gamma_initializer=gamma)(x)
-
-
-def _dense(x: object) -> object:
-    """The logits, in float32 even in mixed precision."""
-    return layers.Dense(CLASSES, dtype="float32", name="logits")(x)

@@ -3,7 +3,8 @@ import pytest
 
 keras = pytest.importorskip("keras", "3")
 
-from models.cifar import MEAN, NETWORKS, STANDARD_DEVIATION, report_cnn  # noqa: E402
+from models.cifar import NETWORKS, report_cnn  # noqa: E402
+from models.task import CIFAR100  # noqa: E402
 
 # The report's table: output shape and parameters of every layer that changes the shape or has weights.
 REPORT_TABLE = [
@@ -70,8 +71,8 @@ def test_dropout_can_be_chosen(name):
 def test_normalisation_is_in_the_graph():
     model = NETWORKS["nano_resnet_s"]()
     normalise = keras.Model(model.inputs, model.get_layer("normalise").output)
-    image = np.zeros((1, 32, 32, 3), np.float32) + np.array(MEAN, np.float32)
-    image[0, 0, 0] += STANDARD_DEVIATION
+    image = np.zeros((1, 32, 32, 3), np.float32) + np.array(CIFAR100.mean, np.float32)
+    image[0, 0, 0] += CIFAR100.deviation
     normalised = np.asarray(normalise(image))
     np.testing.assert_allclose(normalised[0, 0, 0], 1, atol=1e-5)
     np.testing.assert_allclose(normalised[0, 1:], 0, atol=1e-5)
