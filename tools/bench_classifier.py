@@ -19,15 +19,17 @@ from tqdm import tqdm
 from app.backends import Backend, open_backend
 from app.classification.card import ClassifierCard
 from app.classification.cifar100 import COARSE, SIDE, Batch, Cifar100
+from app.classification.datasets import open_dataset
 from app.classifier import Classifier
 from app.command import Parser, exit_code, number, print_lines
 from app.errors import ModelError, UsageError, warn
 from app.evaluate import run, warm_up
 from app.files import write_file
 from app.stop import Stop
+from models.task import CIFAR100
 from tools.tables import Table
 from tools.train.frameworks import import_keras
-from tools.train.options import DATA, MODELS
+from tools.train.networks import NETWORKS, builder
 
 EXAMPLES = """examples:
   python -m tools.bench_classifier report_cnn
@@ -43,7 +45,9 @@ Rival = Callable[[], float]  # runs one turn and returns its seconds
 
 def bench(args: argparse.Namespace) -> None:
     """Run the comparison and print its results."""
-    data = Cifar100(args.data)
+    data = open_dataset(args.data)
+    if not isinstance(data, Cifar100):
+        raise UsageError(f"--data {args.data}: not CIFAR-100")
     model = load(args)
     with tempfile.TemporaryDirectory() as folder:
         from models.keras_onnx import emit_onnx
@@ -70,17 +74,16 @@ def load(args: argparse.Namespace) -> Any:
     import_keras()
     import keras
 
-    from models.cifar import NETWORKS
     from tools.train.journal import Journal
     from tools.train.network import build_model
 
     keras.utils.set_random_seed(0)
-    model = NETWORKS[args.model]()
+    model = builder(args.model)(CIFAR100)
     if args.run is not None:
         journal = Journal.read(args.run)
         if journal.options.model != args.model:
             raise UsageError(f"--run {args.run}: trained {journal.options.model}, not {args.model}")
-        trained = build_model(journal.options, on_gpu=False)
+        trained = build_model(journal.options, CIFAR100, on_gpu=False)
         journal.restore(trained)
         if journal.options.ema:
             trained.optimizer.finalize_variable_values(trained.trainable_variables)
@@ -182,9 +185,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.bench_classifier", description=__doc__, epilog=EXAMPLES)
     add = parser.add_argument
-    add("model", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
+    add("model", choices=tuple(NETWORKS), metavar="MODEL", help="network: " + ", ".join(NETWORKS))
     add("--run", metavar="DIR", help="use the weights of this training run (default: random ones)")
-    add("--data", metavar="DIR", default=DATA, help="folder or archive with CIFAR-100 (default: %(default)s)")
+    add("--data", metavar="DIR", default="cifar-100", help="folder or archive with CIFAR-100 (default: %(default)s)")
     add("--images", type=number(int, 10, 10000, "images"), default=200, metavar="N", help="per round (default: 200)")
     add("--rounds", type=number(int, 1, 99, "rounds"), default=5, metavar="N", help="turns of each (default: 5)")
     return exit_code(lambda: bench(parser.parse_args(argv)))

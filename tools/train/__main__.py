@@ -21,7 +21,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
     import keras
 
     from tools.train.data import load_data
-    from tools.train.network import build_model
+    from tools.train.network import build_model, prepare
     from tools.train.pace import Pace
     from tools.train.precision import has_gpu, resolve
     from tools.train.progress import Progress
@@ -29,7 +29,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
     options = journal.options
     data = load_data(options, epoch=len(journal.epochs))
     options.precision = resolve(options.precision, has_gpu())  # a checkpoint fits one precision only
-    model = build_model(options, has_gpu())
+    model = build_model(options, data.task, has_gpu())
     if resume:
         if data.sha256 != journal.data_sha256:
             raise UsageError(f"{options.data}: not the data that {journal.folder} was started with")
@@ -37,25 +37,29 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
         journal.publish()  # the run may have been killed before that
     else:
         journal.data_sha256 = data.sha256
+        prepare(model, data)
     journal.sweep()
-    pace = Pace(options, data.steps, journal)
+    pace = Pace(options, len(data.training), journal)
     averages = [keras.callbacks.SwapEMAWeights()] if options.ema else []
     if not pace.finished(len(journal.epochs)):
-        epochs = UNLIMITED if options.time_budget else options.epochs
         say(
             f"{options.model}: {model.count_params():,} parameters, {keras.backend.backend()}, "
             f"{model.dtype_policy.name}; log, curves and checkpoints in {journal.folder}"
         )
+    while not pace.finished(len(journal.epochs)):
+        data.training.size = journal.size = pace.picture_size(data.task.height)
+        if journal.size_changed():  # fit() has ended with the averaged weights; so does a run that is resumed here
+            model.optimizer.finalize_variable_values(model.trainable_variables)
         model.fit(
             data.training,
             validation_data=data.validation,
             initial_epoch=len(journal.epochs),
-            epochs=epochs,
+            epochs=UNLIMITED if options.time_budget else options.epochs,
             callbacks=[pace, *averages, journal, Progress(pace)],
             verbose=0,
-            shuffle=False,  # the data set shuffles itself
+            shuffle=False,  # the batches shuffle themselves
         )
-    elif options.ema:  # else fit() has done it
+    if options.ema:  # a run that was over when it was resumed
         model.optimizer.finalize_variable_values(model.trainable_variables)
     return model, data
 
@@ -90,7 +94,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 raise
             finally:
                 journal.remove_if_empty()
-            export(model, journal.options.output, journal.options.data, data.superclass_of, journal.summary())
+            export(model, journal.options.output, data, journal.summary())
         say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)

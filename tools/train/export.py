@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from typing import Any, Sequence
+from typing import Any
 
 import keras
 import numpy
@@ -12,29 +12,29 @@ import onnx
 from app import __version__
 from app.backends import open_backend
 from app.classification.card import read_classifier_card
-from app.classification.cifar100 import Cifar100
+from app.classification.datasets import DataSet
 from app.classification.evaluation import percent
 from app.classifier import Classifier
-from app.errors import say
+from app.errors import SourceError, say
 from app.evaluate import run
 from app.files import check_writable, remove_file, write_file
 from app.modelcard import CLASSIFICATION, card_path, hash_file
 from app.stop import Stop
 from models.keras_onnx import emit_onnx
+from tools.train.data import Data
 
 BATCH = 100
+ACCURACY = ("top1", "top5", "superclass_top1", "loss")
 
 
-def export(
-    model: keras.Model, output: str, data_path: str, superclass_of: Sequence[int], training: dict[str, Any]
-) -> None:
+def export(model: keras.Model, output: str, data: Data, training: dict[str, Any]) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
     training: the card's record of the training. The accuracy is measured with the file just written, by ONNX Runtime on
     the CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
     """
     check_writable(output)
-    data = Cifar100(data_path)
+    source = data.source
     # The old card is removed first and the accuracy written last: where a card states one, the model is complete.
     remove_file(card_path(output))
     write_file(output, emit_onnx(model).SerializeToString())
@@ -42,26 +42,46 @@ def export(
         "name": os.path.splitext(os.path.basename(output))[0],
         "sha256": hash_file(output),
         "task": CLASSIFICATION,
-        "input": {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": list(model.input_shape[1:3])},
+        "data": source.name,
+        "input": {
+            "layout": "NCHW",
+            "colour": "RGB" if source.channels == 3 else "grey",
+            "scale": 1,
+            "size": [source.height, source.width],
+        },
         "accuracy": None,
         "parameters": model.count_params(),
         "training": training,
         "versions": _versions(),
-        "labels": data.fine_names,
-        "superclasses": data.coarse_names,
-        "superclass_of": superclass_of,
+        "labels": list(source.labels),
     }
+    if source.superclasses:
+        card.update(superclasses=list(source.superclasses), superclass_of=_superclass_of(source))
     _write_card(output, card)
     with open_backend(output, "onnx", "cpu") as backend, Stop() as stop:
         classifier = Classifier(backend, read_classifier_card(output), BATCH)
-        scores, _, _ = run(classifier, data, "test", data.count("test"), stop)
+        scores, _, _ = run(classifier, source, "test", source.count("test"), stop)
     if stop.requested:
         raise KeyboardInterrupt
     report = scores.report()
-    figures = {name: round(report[name], 6) for name in ("top1", "top5", "superclass_top1", "loss")}
+    figures = {name: round(report[name], 6) for name in ACCURACY if name in report}
     card["accuracy"] = {"images": scores.images, **figures}
     _write_card(output, card)
     say(f"{output}: {percent(figures['top1'])} top-1, {percent(figures['top5'])} top-5 on the test set")
+
+
+def _superclass_of(source: DataSet) -> list[int]:
+    """The superclass of every label, from the training set. Raises SourceError for contradictions or gaps."""
+    batch = source.load("train")
+    table = [-1] * len(source.labels)
+    for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
+        if table[fine] >= 0:
+            raise SourceError(f"{source.path}: label {fine} has superclasses {table[fine]} and {coarse} in training")
+        table[fine] = coarse
+    missing = [name for name, coarse in zip(source.labels, table) if coarse < 0]
+    if missing or len(set(table)) != len(source.superclasses):
+        raise SourceError(f"{source.path}: no training image of {', '.join(missing) or 'some superclass'}")
+    return table
 
 
 def _write_card(output: str, card: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     """Records every epoch of a run: a callback for `model.fit`, and what `--resume` starts from.
 
     options: those of the run. epochs: the log, a dictionary per epoch. elapsed: seconds of training up to the last
-    complete epoch.
+    complete epoch. size: height and width of the pictures that are being trained with.
     """
 
     def __init__(self, folder: str, options: argparse.Namespace, data_sha256: str = "") -> None:
@@ -47,6 +47,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.epochs: list[dict[str, Any]] = []
         self.elapsed = 0.0
         self.checkpoint = ""
+        self.size = 0
         self._lock: int | None = None
         self._resumed_at = time.monotonic()
         self._cold = True
@@ -126,6 +127,10 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             warnings.simplefilter("error", UserWarning)  # Keras skips what does not fit with no more than a warning
             model.load_weights(path)  # the optimiser's state too; no pickles
 
+    def size_changed(self) -> bool:
+        """Whether the last complete epoch had pictures of another size."""
+        return bool(self.epochs) and self.epochs[-1].get("size", self.size) != self.size
+
     def seconds(self) -> float:
         """Seconds of training so far, in all sessions; of a killed session up to its last complete epoch."""
         return self.elapsed + time.monotonic() - self._resumed_at
@@ -156,7 +161,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             raise ModelError(f"the loss of epoch {epoch + 1} is not a number; start again with a lower --lr")
         figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
         rate = round(float(self.model.optimizer.learning_rate), 7)
-        line = {"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, **figures}
+        line = {"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, "size": self.size, **figures}
         previous, self.checkpoint = self.checkpoint, f"epoch-{epoch + 1:04d}.keras"
         path = os.path.join(self.folder, self.checkpoint)
         try:

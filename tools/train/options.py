@@ -6,25 +6,19 @@ from typing import Any, Sequence
 
 from app.command import Parser, number
 from app.errors import UsageError
+from tools.train.networks import NETWORKS
 from tools.train.schedules import SCHEDULES
 
 OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "nadam")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-MODELS = ("report_cnn", "report_fast", "report_deep", "nano_resnet", "nano_resnet_s")  # models.cifar imports Keras
-# Peak learning rates of SGD. Networks without shortcuts do not start to learn with more (report_cnn: loss 7 at 0.1).
-LEARNING_RATES = {
-    "report_cnn": 0.02,
-    "report_fast": 0.02,
-    "report_deep": 0.02,
-    "nano_resnet": 0.1,
-    "nano_resnet_s": 0.1,
-}
 ADAPTIVE = {"adam", "adamw", "rmsprop", "adagrad", "nadam"}
-ADAPTIVE_LEARNING_RATE = 0.001  # Kingma and Ba, 2014
+ADAPTIVE_RATE = 0.001  # Kingma and Ba, 2014
+SGD_RATE = 0.02
 DEFAULT_EPOCHS = 30
-DATA = "weights/cifar-100-binary"
+MODELS = tuple(NETWORKS)
 
-DESCRIPTION = """Train a CIFAR-100 classifier, and export it as an ONNX file with a card that states its accuracy.
+DESCRIPTION = """Train a classifier of CIFAR-100 or of characters, and export it as an ONNX file with a card that
+states its accuracy.
 
 The environment variable KERAS_BACKEND selects tensorflow (the default), jax or torch. A run can be killed at any
 moment: --resume continues after the last complete epoch.
@@ -37,7 +31,7 @@ EXAMPLES = """examples:
   python -m tools.train report_cnn --recipe report --epochs 300                 like the original report
 """
 
-# Recipes are defaults for other options; options on the command line override them.
+# Recipes are defaults for other options, instead of the network's; options on the command line override them.
 RECIPES = {
     "own": {},
     "report": {
@@ -78,6 +72,8 @@ def _steps(text: str) -> list[int]:
 
 SHARE = number(float, 0, 0.9, "a share")
 RATE = number(float, 1e-9, 1e3, "a rate")
+FACTOR = number(float, 0, 1000, "a factor")
+PIXELS = number(int, 8, 1024, "pixels")
 ALPHA = number(float, 0, 1, "alpha")
 DECAY = number(float, 0, 1, "a decay")
 BOUNDARIES = "of piecewise: steps at which the rate falls tenfold; with a time budget, ten-thousandths of it"
@@ -92,9 +88,15 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
         ("--seed", number(int, 0, 2**31 - 1, "a seed"), 0, "N", "random seed"),
     ),
+    "pictures": (
+        ("--size", PIXELS, None, "N", "stretch pictures to N x N pixels, inside the network", "the network's own"),
+        ("--small-first", PIXELS, None, "N", "shrink pictures to N x N pixels early in the run", "no"),
+        ("--small-share", SHARE, 0.5, "SHARE", "share of the run with small pictures"),
+        ("--classes", str, None, "CHARACTERS", "of characters: those to tell apart", "52 of them"),
+    ),
     "optimiser": (
         ("--optimiser", OPTIMISERS, "nesterov", None, "optimiser"),
-        ("--lr", RATE, None, "RATE", "peak learning rate", "the network's, 0.1 or 0.02; 0.001 for adaptive optimisers"),
+        ("--lr", RATE, None, "RATE", "peak learning rate", "the network's; 0.001 for adaptive optimisers"),
         ("--momentum", number(float, 0, 0.9999, "a momentum"), 0.9, "M", "momentum of SGD and RMSprop"),
         ("--weight-decay", DECAY, 0.005, "DECAY", "decay of the kernels per step, times the learning rate"),
         ("--schedule", SCHEDULES, "one-cycle", None, "learning-rate schedule"),
@@ -102,6 +104,9 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--decay-rate", RATE, 0.1, "RATE", "of step, exponential and 1/t"),
         ("--boundaries", _steps, [10000, 25000, 40000], "STEP,...", BOUNDARIES, "10000,25000,40000"),
         ("--step-epochs", RATE, 10.0, "N", "of step: epochs between falls", "10"),
+        ("--stem-rate", FACTOR, 1.0, "FACTOR", "of the learning rate, for the first convolution", "1"),
+        ("--body-rate", FACTOR, 1.0, "FACTOR", "of the learning rate, between first convolution and logits", "1"),
+        ("--bias-rate", FACTOR, 1.0, "FACTOR", "of the learning rate, for biases below the logits", "1"),
         ("--ema", number(float, 0, 0.99999, "a momentum"), 0.99, "M", "momentum of the weights' average, 0 for none"),
         ("--precision", PRECISIONS, "auto", None, "number format", "auto: mixed where the machine supports it"),
     ),
@@ -109,6 +114,10 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--label-smoothing", SHARE, 0.1, "SHARE", "share of a label spread over all classes"),
         ("--dropout", SHARE, None, "SHARE", "share of activations to drop", "the network's own"),
         ("--crop", number(int, 0, 16, "pixels"), 4, "N", "pad by N pixels and crop at random"),
+        ("--scales", number(float, 0.05, 1, "a share"), 1.0, "SHARE", "crop a share of the area from SHARE to 1", "1"),
+        ("--rotate", number(float, 0, 180, "degrees"), 0.0, "DEGREES", "rotate by up to +-DEGREES", "0"),
+        ("--zoom", SHARE, 0.0, "SHARE", "stretch height and width by up to 1 +- SHARE", "0"),
+        ("--shear", SHARE, 0.0, "SHARE", "slant by up to +-SHARE", "0"),
         ("--jitter", SHARE, 0.0, "SHARE", "vary brightness, contrast and saturation", "0"),
         ("--erase", SHARE, 0.0, "SHARE", "largest share of the picture to erase", "0"),
         ("--mixup", ALPHA, 0.0, "ALPHA", "alpha of MixUp", "0, none"),
@@ -121,8 +130,8 @@ def make_parser() -> Parser:
     """The parser of `tools.train`."""
     parser = Parser(prog="python -m tools.train", description=DESCRIPTION, epilog=EXAMPLES)
     parser.add_argument("model", nargs="?", choices=MODELS, metavar="MODEL", help="network: " + ", ".join(MODELS))
-    data_help = "folder or archive with CIFAR-100 (default: %(default)s)"
-    parser.add_argument("--data", default=DATA, metavar="DIR", help=data_help)
+    data_help = "cifar-100, characters, or a folder or archive with one of them (default: what the network is for)"
+    parser.add_argument("--data", metavar="DATA", help=data_help)
     parser.add_argument("--run", metavar="DIR", help="folder for log, curves and checkpoints (default: runs/MODEL)")
     parser.add_argument("--resume", metavar="DIR", help="continue this run with its own options (default: a new run)")
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: in the run's folder)")
@@ -147,10 +156,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         if len(arguments) > (1 if arguments[0].startswith("--resume=") else 2):
             raise UsageError("--resume: continues with the options of the run; give no others")
         return args
-    parser.set_defaults(**RECIPES[args.recipe])
-    args = parser.parse_args(arguments)
     if args.model is None:
         raise UsageError(f"choose a model: {', '.join(MODELS)}; or a run to --resume")
+    network = NETWORKS[args.model]
+    given = RECIPES[args.recipe]
+    rate = network.defaults.get("lr", SGD_RATE)
+    parser.set_defaults(**{"data": network.data, **(given or network.defaults), "lr": None})
+    args = parser.parse_args(arguments)
     if args.epochs is not None and args.time_budget is not None:
         raise UsageError("--epochs and --time-budget: give only one of them")
     if args.output is not None and not args.output.endswith(".onnx"):
@@ -158,5 +170,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if args.epochs is None and args.time_budget is None:
         args.epochs = DEFAULT_EPOCHS
     if args.lr is None:
-        args.lr = ADAPTIVE_LEARNING_RATE if args.optimiser in ADAPTIVE else LEARNING_RATES[args.model]
+        same_kind = (args.optimiser in ADAPTIVE) == (network.defaults.get("optimiser") in ADAPTIVE)
+        args.lr = given.get("lr") or (rate if same_kind else ADAPTIVE_RATE if args.optimiser in ADAPTIVE else SGD_RATE)
     return args

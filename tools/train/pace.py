@@ -9,7 +9,7 @@ from tools.train.schedules import STEPS, make_schedule
 
 
 class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Sets the learning rate before every step, and ends a run when its time budget is used up.
+    """Sets the learning rate before every step, and ends `fit` when the time budget is used up or pictures grow.
 
     The length of a run is its number of epochs or its time budget. journal: tells the seconds of training so far.
     """
@@ -21,6 +21,8 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
         self._steps = steps
         self._journal = journal
         self._step = len(journal.epochs) * steps
+        self._small, self._small_share = options.small_first, options.small_share
+        self._size = self._full = 0
         total = STEPS if self._budget else steps * options.epochs
         self._rate = make_schedule(
             options.schedule,
@@ -45,6 +47,13 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
             return float(self._journal.seconds() / self._budget)
         return float(self._step / (self._steps * self._epochs))
 
+    def picture_size(self, full: int) -> int:
+        """Height and width of the next epoch's pictures. full: those of the data."""
+        self._full = full
+        done = self._journal.elapsed / self._budget if self._budget else self.progress()
+        self._size = self._small if self._small and done < self._small_share else full
+        return self._size
+
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._step = epoch * self._steps
 
@@ -61,3 +70,5 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._budget and self.progress() >= 1:  # the time ran out during validation
             self.model.stop_training = True
+        if self._small and self._size < self._full and self.progress() >= self._small_share:
+            self.model.stop_training = True  # fit() goes on with pictures of the full size

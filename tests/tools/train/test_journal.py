@@ -12,6 +12,7 @@ pytest.importorskip("matplotlib")
 
 from app.errors import ModelError, OutputError, UsageError  # noqa: E402
 from models import cifar  # noqa: E402
+from models.task import CIFAR100  # noqa: E402
 from tools.train.journal import Journal  # noqa: E402
 from tools.train.network import build_model  # noqa: E402
 from tools.train.options import parse  # noqa: E402
@@ -20,13 +21,13 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3)).astype(np.fl
 LABELS = np.eye(100, dtype=np.float32)[np.arange(20)]
 
 
-def tiny(dropout=0.2):
+def tiny(task, dropout=0.2):
     """What a journal has to keep of a network, in a fraction of report_fast's time."""
     inputs = keras.Input((32, 32, 3))
     x = keras.layers.Conv2D(8, 8, 8)(inputs)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
     x = keras.layers.Flatten()(keras.layers.Dropout(dropout)(x) if dropout else x)
-    return keras.Model(inputs, keras.layers.Dense(cifar.CLASSES, dtype="float32")(x))
+    return keras.Model(inputs, keras.layers.Dense(task.classes, dtype="float32")(x))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -43,7 +44,7 @@ def train(folder, *args):
     """A run of one epoch of one step: its options."""
     options = parse(["report_fast", "--precision", "float32", "--output", "x.onnx", *args])
     options.command = "python -m tools.train report_fast"
-    model = build_model(options, on_gpu=False)
+    model = build_model(options, CIFAR100, on_gpu=False)
     journal = Journal.create(str(folder), options)
     with pytest.raises(OutputError, match="another program is writing to it; name another --run"):
         Journal.create(str(folder), options)
@@ -72,11 +73,11 @@ def test_a_resumed_step_is_the_step_that_would_have_come(tmp_path, optimiser):
     """With momentum, averages and the weights that do not decay; on one batch, without dropout."""
     own = ["--dropout", "0", "--optimiser", optimiser, "--lr", "0.01", "--weight-decay", "0.5"]
     options = train(tmp_path / "run", *own)
-    resumed = build_model(options, on_gpu=False)
+    resumed = build_model(options, CIFAR100, on_gpu=False)
     Journal.read(str(tmp_path / "run")).restore(resumed)
     resumed.optimizer.learning_rate = 0.01
     resumed.train_on_batch(IMAGES, LABELS)
-    straight = build_model(options, on_gpu=False)
+    straight = build_model(options, CIFAR100, on_gpu=False)
     # By the logits under the batch's own statistics: a bias before a batch norm has no gradient but rounding, of which
     # Adam makes whole steps, and no effect.
     before = np.asarray(straight(IMAGES, training=True))
@@ -93,7 +94,7 @@ def test_what_a_resumed_run_has(trained):
     folder, options = trained
     journal = Journal.read(str(folder))
     assert journal.options == argparse.Namespace(**vars(options))
-    model = build_model(journal.options, on_gpu=False)
+    model = build_model(journal.options, CIFAR100, on_gpu=False)
     journal.restore(model)
     decaying = {v.name for v in model.trainable_variables if model.optimizer._use_weight_decay(v)}
     assert decaying == {"kernel"}
@@ -108,7 +109,7 @@ def test_what_does_not_fit_the_checkpoint_is_refused(trained, tmp_path):
         (folder, "report_fast", "float16"),
         (tmp_path / "half", "report_fast", "float32"),
     ):
-        model = build_model(parse([name, "--precision", precision]), on_gpu=False)
+        model = build_model(parse([name, "--precision", precision]), CIFAR100, on_gpu=False)
         with pytest.raises(ModelError, match="cannot load it"):
             Journal.read(str(run)).restore(model)
 
@@ -122,7 +123,7 @@ def test_a_loss_that_is_not_a_number_ends_the_run_and_keeps_the_last_checkpoint(
 
 def test_a_damaged_run(run):
     journal = Journal.read(str(run))
-    model = build_model(journal.options, on_gpu=False)
+    model = build_model(journal.options, CIFAR100, on_gpu=False)
     whole = (run / "epoch-0001.keras").read_bytes()
     for damaged in (b"", b"not a model", whole[: len(whole) // 2]):
         (run / "epoch-0001.keras").write_bytes(damaged)

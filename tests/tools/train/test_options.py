@@ -2,8 +2,9 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
-from tools.train.network import make_optimiser  # noqa: E402
-from tools.train.options import LEARNING_RATES, MODELS, parse, seconds  # noqa: E402
+from tools.train.networks import NETWORKS  # noqa: E402
+from tools.train.options import make_parser, parse, seconds  # noqa: E402
+from tools.train.rates import make_optimiser  # noqa: E402
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,27 @@ def test_the_reports_recipe():
 )
 def test_the_learning_rate_is_the_networks_own(model, given, expected):
     assert parse([model, *given]).lr == expected
-    assert set(LEARNING_RATES) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_networks_defaults_are_options_within_their_limits(name):
+    parser = make_parser()
+    actions = {action.dest: action for action in parser._actions}
+    for option, value in NETWORKS[name].defaults.items():
+        action = actions[option]
+        if action.type is not None:
+            assert action.type(str(value)) == value
+        if action.choices is not None:
+            assert value in action.choices
+
+
+def test_what_is_given_goes_before_a_recipe_and_a_recipe_before_the_networks_own():
+    assert parse(["nano_cifar"]).batch == NETWORKS["nano_cifar"].defaults["batch"]
+    assert parse(["nano_cifar", "--recipe", "report"]).batch == 962
+    assert parse(["nano_cifar", "--recipe", "report"]).small_first is None
+    assert parse(["nano_cifar", "--recipe", "report", "--batch", "7"]).batch == 7
+    assert parse(["nano_cifar"]).data == "cifar-100"
+    assert parse(["nano_cifar", "--data", "elsewhere"]).data == "elsewhere"
 
 
 @pytest.mark.parametrize("text, expected", [("90s", 90), ("10m", 600), ("1.5h", 5400)])
