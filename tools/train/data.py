@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from app.classification.cifar100 import COARSE, FINE, Batch, Cifar100
+from app.classification.cifar100 import COARSE, FINE, Cifar100
+from app.classification.reader import Batch
 from app.errors import SourceError
 from tools.train.augmentation import make_augmentation
 
@@ -62,6 +63,7 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
 def superclass_of(data: Cifar100, batch: Batch) -> list[int]:
     """The coarse label of every fine label, from the training set. Raises SourceError for contradictions or gaps."""
     table = [-1] * FINE
+    assert batch.coarse is not None  # CIFAR-100 has superclasses
     for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
         if table[fine] >= 0:
             raise SourceError(f"{data.path}: train.bin: fine label {fine} has coarse labels {table[fine]} and {coarse}")
