@@ -36,7 +36,7 @@ class Classifier:
 
         Raises ModelError when the card does not fit the model, UsageError when the model does not take this batch.
         """
-        size = (3, card.height, card.width)
+        size = (card.channels, card.height, card.width)
         shape = backend.input_shape
         if len(shape) != 4 or any(own not in (None, expected) for own, expected in zip(shape[1:], size)):
             raise ModelError(

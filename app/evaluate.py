@@ -13,7 +13,7 @@ import numpy as np
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.classification.card import ClassifierCard, read_classifier_card
-from app.classification.cifar100 import FILES, SIDE, SPLITS, Cifar100
+from app.classification.cifar100 import FILES, SIDE, Cifar100
 from app.classification.evaluation import compare, speed, summary
 from app.classification.scores import Scores
 from app.classifier import DEFAULT_MODEL, Classifier, load_classifier
@@ -62,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
         default=DEFAULT_DATA,
         help="CIFAR-100, binary version: a folder or an archive (default: weights/cifar-100-binary)",
     )
-    data.add_argument("--split", choices=SPLITS, default="test", help="set of images (default: %(default)s)")
+    data.add_argument("--split", choices=Cifar100.splits, default="test", help="set of images (default: %(default)s)")
     data.add_argument(
         "--batch",
         type=number(int, 1, 10000, "a batch"),

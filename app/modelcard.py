@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Sequence, Tuple
 
 from app.errors import ModelError
 
@@ -185,11 +185,11 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
 # Checks of a card's fields. Each raises ValueError, which names the field.
 
 
-def check_input(fields: Dict[str, Any]) -> None:
-    """Check that a model's input is NCHW and RGB, the only layout and colour order there are."""
-    for key, value in (("layout", "NCHW"), ("colour", "RGB")):
-        if fields[key] != value:
-            raise ValueError(f"input {key} should be {value}, is {fields[key]}")
+def check_input(fields: Dict[str, Any], colours: Sequence[str] = ("RGB",)) -> None:
+    """Check that a model's input is NCHW, the only layout there is, and that its colour is one of `colours`."""
+    for key, values in (("layout", ("NCHW",)), ("colour", colours)):
+        if fields[key] not in values:
+            raise ValueError(f"input {key} should be {' or '.join(values)}, is {fields[key]}")
 
 
 def names(value: Any, field: str) -> Tuple[str, ...]:

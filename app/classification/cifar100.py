@@ -9,52 +9,50 @@ import os
 import tarfile
 import zlib
 from contextlib import contextmanager
-from typing import IO, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import IO, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
+from app.classification.reader import BLOCK, Batch, DataSet
 from app.errors import SourceError
 
 SIDE = 32  # height and width of an image in pixels
 RECORD = 2 + 3 * SIDE * SIDE  # bytes
 FINE, COARSE = 100, 20  # number of labels
-SPLITS = ("train", "test")
 FILES = ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt")
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
 PICKLED = {"train", "test", "meta"}  # files of the Python version, which are never opened: unpickling runs code
-BLOCK = 1000  # records read at once, 3 MB
 PIECE = 1 << 18  # bytes per read: reading from an archive takes several times as much memory
 
 
-class Batch(NamedTuple):
-    """Labelled images: (n, 3, 32, 32) uint8 RGB, and their fine and coarse labels, (n,) uint8 each."""
-
-    images: np.ndarray
-    fine: np.ndarray
-    coarse: np.ndarray
-
-
-class Cifar100:
+class Cifar100(DataSet):
     """The data set in a folder or an archive (.tar, .tar.gz, .tar.xz). `fine_names` and `coarse_names` are its labels.
 
     An archive is decompressed again for every pass and never unpacked to disk. Raises SourceError, here and while
     reading, for missing and damaged files; the error names the file and the record.
     """
 
+    name, title = "cifar-100", "CIFAR-100"
+    channels, height, width = 3, SIDE, SIDE
+    splits = ("train", "test")
+    mirrors = True
+    files = FILES
+
     def __init__(self, path: str) -> None:
         self.path = path
         if not os.path.exists(path):
             raise SourceError(f"{path}: not found; get it with: python -m tools.fetch cifar-100")
-        self.fine_names = self._names("fine_label_names.txt", FINE)
-        self.coarse_names = self._names("coarse_label_names.txt", COARSE)
+        self.labels = self.fine_names = self._names("fine_label_names.txt", FINE)
+        self.superclasses = self.coarse_names = self._names("coarse_label_names.txt", COARSE)
 
     def count(self, split: str) -> int:
         """Number of images in a split, from the size of its file."""
+        self.check_split(split)
         with self._open(split + ".bin") as (_, size):
             return self._count(split, size)
 
     def batches(self, split: str, size: int = BLOCK, limit: Optional[int] = None) -> Iterator[Batch]:
-        """The images of a split in order, `size` at a time (the last batch may be smaller), at most `limit` in all."""
+        self.check_split(split)
         with self._open(split + ".bin") as (file, length):
             left = self._count(split, length) if limit is None else min(limit, self._count(split, length))
             first = 0
@@ -71,6 +69,7 @@ class Cifar100:
 
     def load(self, split: str) -> Batch:
         """A complete split at once: 154 MB for the training set."""
+        self.check_split(split)
         with self._open(split + ".bin") as (file, length):
             records = self._read(split, file, 0, self._count(split, length))
         return Batch(records[:, 2:].reshape(-1, 3, SIDE, SIDE), records[:, 1], records[:, 0])

@@ -1,6 +1,6 @@
 """A classifier's accuracy and loss, counted batch by batch in constant memory."""
 
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import numpy as np
 
@@ -13,16 +13,18 @@ BEST = 5
 class Scores:
     """Counts over all images so far. `confusion` is the confusion matrix."""
 
-    def __init__(self, labels: Sequence[str], superclass_of: Sequence[int]) -> None:
-        """superclass_of: the number of each label's superclass."""
+    def __init__(self, labels: Sequence[str], superclass_of: Sequence[int] = ()) -> None:
+        """superclass_of: the number of each label's superclass; empty where there are none."""
         self.images = 0
         self.confusion = ConfusionMatrix(labels)
         self._superclass_of = np.array(superclass_of, np.int64)
         self._top1 = self._top5 = self._superclass = 0
         self._loss = 0.0
 
-    def add(self, logits: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> None:
+    def add(self, logits: np.ndarray, fine: np.ndarray, coarse: Optional[np.ndarray] = None) -> None:
         """Count a batch: logits (n, labels), finite; true labels and superclasses, (n,) of any integers.
+
+        coarse: needed where there are superclasses, else left alone.
 
         Of equal logits, the one of the lower label ranks first.
         """
@@ -31,12 +33,16 @@ class Scores:
         self.images += len(logits)
         self._top1 += int((predicted == fine).sum())
         self._top5 += int((ranked == fine[:, None]).sum())
-        self._superclass += int((self._superclass_of[predicted] == coarse).sum())
+        if len(self._superclass_of):
+            self._superclass += int((self._superclass_of[predicted] == coarse).sum())
         self._loss -= float(log_softmax(logits)[np.arange(len(fine)), fine].sum())
         self.confusion.add(fine, predicted)
 
     def report(self) -> Dict[str, Any]:
-        """The report's accuracy fields: fractions from 0 to 1 and the mean cross-entropy, None without images."""
+        """The report's accuracy fields: fractions from 0 to 1 and the mean cross-entropy, None without images.
+
+        `superclass_top1` is there only where there are superclasses.
+        """
         sums = {
             "top1": self._top1,
             "top5": self._top5,
@@ -44,6 +50,8 @@ class Scores:
             "loss": self._loss,
         }
         fields: Dict[str, Any] = {key: value / self.images if self.images else None for key, value in sums.items()}
+        if not len(self._superclass_of):
+            del fields["superclass_top1"]
         worst, confused = self.confusion.worst_classes(), self.confusion.most_confused()
         fields["worst_classes"] = [{"label": label, "accuracy": accuracy} for label, accuracy in worst]
         fields["most_confused"] = [{"true": t, "predicted": p, "images": count} for t, p, count in confused]

@@ -35,6 +35,23 @@ def test_good_card(model):
     assert card.accuracy == Accuracy(10000, 0.65, 0.88, 0.75, 1.3)
 
 
+def test_a_card_of_characters(model):
+    """Grey, with no superclasses, and the name of its data set."""
+    grey = {"layout": "NCHW", "colour": "grey", "scale": 1, "size": [28, 28]}
+    fields = card_fields(model, input=grey, labels=list("0Ab"), data="characters", accuracy=ACCURACY)
+    for path in (["superclasses"], ["superclass_of"], ["accuracy", "superclass_top1"]):
+        fields = altered(fields, path)
+    card = read_classifier_card(write_fields(model, fields))
+    assert (card.channels, card.height, card.width, card.data) == (1, 28, 28, "characters")
+    assert (card.labels, card.superclasses, card.superclass_of) == (("0", "A", "b"), (), ())
+    assert card.accuracy == Accuracy(10000, 0.65, 0.88, None, 1.3)
+
+
+def test_a_card_that_names_no_data_set(model):
+    card = read_classifier_card(write_card(model))
+    assert (card.channels, card.data) == (3, None)
+
+
 @pytest.mark.parametrize("changes", [{}, {"accuracy": None}], ids=["absent", "null"])
 def test_accuracy_may_be_unknown(model, changes):
     assert read_classifier_card(write_card(model, **changes)).accuracy is None
@@ -60,7 +77,7 @@ def test_a_detector_wants_no_classifiers_card(model):
     [
         ("name",), ("task",), ("input",), ("input", "layout"), ("input", "colour"), ("input", "scale"),
         ("input", "size"), ("labels",), ("superclasses",), ("superclass_of",), ("accuracy", "images"),
-        ("accuracy", "loss"),
+        ("accuracy", "loss"), ("accuracy", "superclass_top1"),
     ],
     ids=str,
 )  # fmt: skip
@@ -77,6 +94,8 @@ def test_missing_field(model, path):
         pytest.param("labels", [], "labels", id="no labels"),
         pytest.param("labels", [""] * 100, "labels", id="empty labels"),
         pytest.param("labels", ["apple"] * 100, "different", id="labels alike"),
+        pytest.param("data", 3, "data should be the name of a data set", id="data a number"),
+        pytest.param("superclasses", ["one"] * 2, "superclasses should all be different", id="superclasses alike"),
         pytest.param("superclasses", [1], "superclasses", id="superclasses numbers"),
         pytest.param("superclass_of", [0] * 99, "100 numbers", id="a superclass short"),
         pytest.param("superclass_of", [20] * 100, "from 0 to 19", id="a superclass too high"),
