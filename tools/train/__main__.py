@@ -48,8 +48,6 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
         )
     while not pace.finished(len(journal.epochs)):
         data.training.size = journal.size = pace.picture_size(data.task.height)
-        if journal.size_changed():  # fit() has ended with the averaged weights; so does a run that is resumed here
-            model.optimizer.finalize_variable_values(model.trainable_variables)
         model.fit(
             data.training,
             validation_data=data.validation,
@@ -59,7 +57,8 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
             verbose=0,
             shuffle=False,  # the batches shuffle themselves
         )
-    if options.ema:  # a run that was over when it was resumed
+        journal.restore(model)  # fit() has ended with averaged weights, and may go on with larger pictures
+    if options.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
     return model, data
 

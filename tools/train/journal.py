@@ -127,10 +127,6 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             warnings.simplefilter("error", UserWarning)  # Keras skips what does not fit with no more than a warning
             model.load_weights(path)  # the optimiser's state too; no pickles
 
-    def size_changed(self) -> bool:
-        """Whether the last complete epoch had pictures of another size."""
-        return bool(self.epochs) and self.epochs[-1].get("size", self.size) != self.size
-
     def seconds(self) -> float:
         """Seconds of training so far, in all sessions; of a killed session up to its last complete epoch."""
         return self.elapsed + time.monotonic() - self._resumed_at
