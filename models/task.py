@@ -30,6 +30,8 @@ class Task(NamedTuple):
 
 # Computed from `Cifar100(...).load("train").images`.
 CIFAR100 = Task(32, 32, 3, 100, (129.304, 124.070, 112.434), (68.170, 65.392, 70.418))
+# Computed from the training part (see `app.classification.emnist`) of EMNIST's characters.
+CHARACTERS = Task(28, 28, 1, 52, (43.731,), (84.205,))
 
 
 def entrance(task: Task, size: Optional[int] = None, any_size: bool = False) -> tuple[Any, Any]:

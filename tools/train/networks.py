@@ -35,6 +35,33 @@ FAST = {
     "erase": 0.15,
     "validation": 0.02,
 }
+# The lecture's: SGD with momentum, flips only. Its decay of 0.0005 is added to the gradient, where momentum multiplies
+# it by 1 / (1 - 0.9); Keras takes the decay from the weights directly, so 0.005 is the same.
+LECTURE = {
+    "optimiser": "momentum",
+    "lr": 0.005,
+    "momentum": 0.9,
+    "weight_decay": 0.005,
+    "schedule": "cosine",
+    "batch": 200,
+    "label_smoothing": 0.0,
+    "crop": 0,
+    "ema": 0.0,
+}
+# The coursework's: Adam as it comes. A mirrored character is another one, or none. Its rate and batch for the ResNets
+# are not known; they are those of the network that they were compared with.
+COURSEWORK = {
+    "optimiser": "adam",
+    "lr": 0.0005,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "batch": 1024,
+    "size": 90,
+    "label_smoothing": 0.0,
+    "flip": False,
+    "crop": 0,
+    "ema": 0.0,
+}
 
 NETWORKS = {
     "report_cnn": Network("cifar", "cifar-100", PLAIN),
@@ -43,6 +70,12 @@ NETWORKS = {
     "nano_resnet": Network("cifar", "cifar-100", RESIDUAL),
     "nano_resnet_s": Network("cifar", "cifar-100", RESIDUAL),
     "nano_cifar": Network("nano_cifar", "cifar-100", FAST),
+    "lecture6": Network("lecture", "cifar-100", LECTURE),
+    "lecture10": Network("lecture", "cifar-100", LECTURE),
+    "light1": Network("characters", "characters", COURSEWORK),
+    "light2": Network("characters", "characters", {**COURSEWORK, "lr": 0.002, "batch": 512, "rotate": 10.0}),
+    "resnet_1_1": Network("characters", "characters", COURSEWORK),
+    "resnet_2_2": Network("characters", "characters", COURSEWORK),
 }
 
 
