@@ -1,4 +1,4 @@
-"""Download models, clips and the CIFAR-100 data set into weights/, and verify them.
+"""Download models, clips and data sets into weights/, and verify them.
 
 Names and sources come from weights/manifest.json. A file that is already there and intact is not fetched again.
 """
@@ -9,11 +9,12 @@ from typing import Optional, Sequence
 
 from app.command import Parser, exit_code, print_lines
 from tools.fetch.download import short
-from tools.fetch.manifest import fetch, is_data_set, read_manifest
+from tools.fetch.manifest import fetch, is_wanted_unnamed, read_manifest
 
 EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny
   python -m tools.fetch yolov3-tiny bikes --from /media/usb-stick
+  python -m tools.fetch efficientnet-lite0
   python -m tools.fetch cifar-100 --from ~/Downloads/cifar-100-binary.tar.gz
   python -m tools.fetch --list
 """
@@ -23,7 +24,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.fetch", description=__doc__, epilog=EXAMPLES)
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data set)")
+    add("names", nargs="*", metavar="NAME", help="what to fetch (default: what detection needs)")
     add(
         "--from",
         dest="place",
@@ -38,9 +39,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         manifest = read_manifest()
         if args.list:
             for name, entry in sorted(manifest.items()):
-                print_lines([f"{name:14} {entry['size']:>12,} bytes  {entry['licence']}"])
+                print_lines([f"{name:20} {entry['size']:>12,} bytes  {entry['licence']}"])
             return
-        for name in args.names or sorted(name for name in manifest if not is_data_set(manifest[name])):
+        for name in args.names or sorted(name for name in manifest if is_wanted_unnamed(manifest[name])):
             print_lines([short(fetch(name, args.place))])
 
     return exit_code(work)

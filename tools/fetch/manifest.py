@@ -1,9 +1,12 @@
 """What can be fetched: the entries of weights/manifest.json, each with the sources to try in turn.
 
-A file gets its name in weights/ only after its size and SHA-256 were checked, so it is complete and correct, or absent.
+A file gets its name in weights/ only after size and checksum were checked, so it is complete and correct, or absent.
+Where the publisher states an MD5 only, which guards against damage and not against malice, the SHA-256 of what was
+fetched is written beside the file, in the form that `sha256sum --check` reads.
 """
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -33,6 +36,11 @@ def is_data_set(entry: Dict[str, Any]) -> bool:
     return "folder" in entry
 
 
+def is_wanted_unnamed(entry: Dict[str, Any]) -> bool:
+    """Whether an entry is fetched when no names are given: it is small, and what the program needs to run."""
+    return not is_data_set(entry) and not entry.get("optional", False)
+
+
 def fetch(name: str, place: Optional[str] = None) -> str:
     """Make sure that an entry of the manifest is in weights/, and return its path.
 
@@ -54,8 +62,9 @@ def fetch(name: str, place: Optional[str] = None) -> str:
         say(f"{short(path)} is damaged; fetching it again")
     sources = entry["sources"] if place is None else [{"folder": place}]
     title = f"{entry['file']} ({entry['size'] / 1e6:.1f} MB)"
+    checksum = f"SHA-256 {entry['sha256']}" if "sha256" in entry else f"MD5 {entry['md5']}"
     advice = (
-        f"put the file ({entry['size']:,} bytes, SHA-256 {entry['sha256']}) at {short(path)}, or name a folder that "
+        f"put the file ({entry['size']:,} bytes, {checksum}) at {short(path)}, or name a folder that "
         f"has it: python -m tools.fetch {name} --from DIR"
     )
     try_sources(sources, path, title, lambda source: _fetch_from(source, entry, path), advice)
@@ -75,8 +84,12 @@ def _fetch_from(source: Source, entry: Dict[str, Any], path: str) -> None:
         size = os.path.getsize(found)
         if size != entry["size"]:
             raise SourceFailed(f"delivered {size:,} bytes instead of {entry['size']:,}")
-        if hash_file(found) != entry["sha256"]:
+        if not _has_checksum(found, entry):
             raise SourceFailed("delivered a file with the wrong checksum")
+        if "sha256" not in entry:
+            with open(found + ".sha256", "w") as file:
+                file.write(f"{hash_file(found)}  {entry['file']}\n")
+            os.replace(found + ".sha256", path + ".sha256")
         os.replace(found, path)
 
 
@@ -135,6 +148,16 @@ def _copy(folder: str, name: str, path: str) -> None:
 
 def _is_intact(path: str, entry: Dict[str, Any]) -> bool:
     try:
-        return bool(os.path.getsize(path) == entry["size"] and hash_file(path) == entry["sha256"])
+        return os.path.getsize(path) == entry["size"] and _has_checksum(path, entry)
     except OSError as error:
         raise ModelError(f"{short(path)}: cannot read it: {error.strerror}") from error
+
+
+def _has_checksum(path: str, entry: Dict[str, Any]) -> bool:
+    if "sha256" in entry:
+        return bool(hash_file(path) == entry["sha256"])
+    digest = hashlib.md5()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return bool(digest.hexdigest() == entry["md5"])

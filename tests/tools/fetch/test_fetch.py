@@ -263,16 +263,21 @@ def test_a_folder_in_the_place_of_the_file(weights, tmp_path):
 
 
 def test_command(weights, tmp_path, write_manifest, capsys):
-    """Without names, all but the data set."""
+    """Without names, neither data sets nor what is optional."""
     large = {"folder": "large", "size": 10**9, "images": {}, "sources": [{"url": "http://absent.invalid/"}]}
-    write_manifest(small=dict(ENTRY, sources=[]), large=dict(large, licence="free"))
+    other = dict(ENTRY, file="other.weights", sources=[], optional=True)
+    write_manifest(small=dict(ENTRY, sources=[]), large=dict(large, licence="free"), other=other)
     place = put(tmp_path / "stick")
     for names in (["small"], []):
         assert command.main([*names, "--from", place]) == 0
         assert capsys.readouterr().out == str(weights / "small.weights") + "\n"
     assert command.main(["--list"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [["large", "1,000,000,000", "bytes", "free"], ["small", "10,240", "bytes", "none"]]
+    assert lines == [
+        ["large", "1,000,000,000", "bytes", "free"],
+        ["other", "10,240", "bytes", "none"],
+        ["small", "10,240", "bytes", "none"],
+    ]
 
 
 @pytest.mark.parametrize("name, code", [("large", 2), ("small", 4)], ids=["unknown", "not available"])
@@ -283,18 +288,41 @@ def test_command_that_fails(weights, tmp_path, capsys, name, code):
     assert captured.err.splitlines()[-1].startswith("error: ")
 
 
+def test_a_file_whose_publisher_states_an_md5(folder, tmp_path, write_manifest):
+    """It is checked, and the SHA-256 of what came is kept beside it."""
+    entry = {key: value for key, value in ENTRY.items() if key != "sha256"}
+    write_manifest(small=dict(entry, md5=hashlib.md5(CONTENT).hexdigest(), sources=[]))
+    with pytest.raises(ModelError, match="wrong checksum.*MD5 " + hashlib.md5(CONTENT).hexdigest()):
+        fetch("small", put(tmp_path / "wrong", CONTENT[::-1]))
+    assert os.listdir(str(folder)) == []
+    fetched(folder, put(tmp_path / "stick"))
+    recorded = (folder / "small.weights.sha256").read_text()
+    assert recorded == hashlib.sha256(CONTENT).hexdigest() + "  small.weights\n"
+    fetched(folder, str(tmp_path / "absent"))
+    (folder / "small.weights").write_bytes(CONTENT[::-1])
+    fetched(folder, str(tmp_path / "stick"))
+
+
+OPTIONAL = {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}
+MD5_ONLY = {"vgg16", "resnet50v2", "inception-resnet-v2"}
+
+
 def test_the_real_manifest_is_complete():
     entries = manifest.read_manifest()
     for name, entry in entries.items():
-        if name == "cifar-100":
-            assert set(entry) == {"folder", "size", "md5", "images", "licence", "sources"}
-        else:
-            assert set(entry) == {"file", "size", "sha256", "licence", "sources"}, name
-            assert len(entry["sha256"]) == 64
+        if manifest.is_data_set(entry):
+            continue
+        checksum = "md5" if name in MD5_ONLY else "sha256"
+        optional = {"optional"} if name in OPTIONAL | MD5_ONLY else set()
+        assert set(entry) == {"file", "size", checksum, "licence", "sources"} | optional, name
+        assert len(entry[checksum]) == {"md5": 32, "sha256": 64}[checksum]
         assert entry["sources"]
         for source in entry["sources"]:
             assert set(source) in ({"url"}, {"package", "format", "sha256", "member"}), name
+    unnamed = {name for name, entry in entries.items() if manifest.is_wanted_unnamed(entry)}
+    assert unnamed == {"yolov3-tiny", "bikes"}
     data = entries["cifar-100"]
+    assert set(data) == {"folder", "size", "md5", "images", "licence", "sources"}
     assert data["images"] == {"train": 50000, "test": 10000}
     assert data["md5"] == "03b5dce01913d631647c71ecec9e9cb8"
     assert data["sources"] == [{"url": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"}]
