@@ -24,6 +24,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
     from tools.train.network import build_model, prepare
     from tools.train.pace import Pace
     from tools.train.precision import has_gpu, resolve
+    from tools.train.probe import probe
     from tools.train.progress import Progress
 
     options = journal.options
@@ -37,7 +38,10 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
         journal.publish()  # the run may have been killed before that
     else:
         journal.data_sha256 = data.sha256
-        prepare(model, data)
+        prepare(model, options, data.training.images, data.task)
+        if options.probe:
+            probe(model, options, data)
+            journal.keep(model)  # so that it need not be done again
     journal.sweep()
     pace = Pace(options, len(data.training), journal)
     averages = [keras.callbacks.SwapEMAWeights()] if options.ema else []
@@ -88,7 +92,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 model, data = train(journal, resume=args.resume is not None)
             except KeyboardInterrupt:
                 done = len(journal.epochs)
-                if done:
+                if journal.checkpoint:
                     say(f"stopped after epoch {done}; continue with: python -m tools.train --resume {journal.folder}")
                 raise
             finally:

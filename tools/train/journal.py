@@ -158,28 +158,38 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
         rate = round(float(self.model.optimizer.learning_rate), 7)
         line = {"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, "size": self.size, **figures}
-        previous, self.checkpoint = self.checkpoint, f"epoch-{epoch + 1:04d}.keras"
+        self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
+        self.keep(self.model, line)
+        self.publish()
+
+    def keep(self, model: keras.Model, *line: dict[str, Any]) -> None:
+        """Write the network and the state, with the line of an epoch that is now complete, if any.
+
+        Raises OutputError.
+        """
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        epochs = [*self.epochs, *line]
+        previous, self.checkpoint = self.checkpoint, f"epoch-{len(epochs):04d}.keras"
         path = os.path.join(self.folder, self.checkpoint)
         try:
-            self.model.save(os.path.join(self.folder, CHECKPOINT))
+            model.save(os.path.join(self.folder, CHECKPOINT))
             with open(os.path.join(self.folder, CHECKPOINT), "rb") as file:
                 os.fsync(file.fileno())  # on the disk before the state names it
             os.replace(os.path.join(self.folder, CHECKPOINT), path)
         except OSError as error:
             raise OutputError(f"{path}: cannot write it: {error.strerror or error}") from error
-        self.elapsed, self._resumed_at = elapsed, time.monotonic() - (self.seconds() - elapsed)
         state = {
             "options": vars(self.options),
             "data_sha256": self.data_sha256,
             "checkpoint": self.checkpoint,
             "elapsed": self.elapsed,
-            "epochs": [*self.epochs, line],
+            "epochs": epochs,
         }
         write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
-        self.epochs.append(line)
+        self.epochs = epochs
         if previous:
             remove_file(os.path.join(self.folder, previous))
-        self.publish()
 
     def publish(self) -> None:
         """Write the log and the curves from the state. Raises OutputError."""

@@ -1,15 +1,24 @@
-"""The network to train, with its optimiser and loss."""
+"""The network to train, with its optimiser and loss, and what a new run sets before its first step."""
 
 import argparse
+import os
 from typing import Any
 
 import keras
+from keras import layers
 
-from app.errors import UsageError
+from app.errors import ModelError, UsageError
+from app.modelcard import WEIGHTS
+from models.freezing import freeze
 from models.nano_cifar import WHITEN, whiten
 from models.task import Task
-from tools.train.networks import builder
+from tools.fetch.manifest import read_manifest
+from tools.train.networks import NETWORKS, builder, module_of
 from tools.train.rates import make_optimiser, rate_factors
+
+# Options that are arguments of a network's builder, where it has such an argument and they are given.
+BUILT_IN = ("size", "dropout", "drop_connect", "stochastic_depth", "fractional_pooling")
+WHITENED = 5000  # images that a whitening layer is computed from
 
 
 def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
@@ -17,12 +26,15 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
     keras.utils.set_random_seed(options.seed)
     precision = options.precision
     keras.mixed_precision.set_dtype_policy(precision if precision == "float32" else "mixed_" + precision)
-    settings = {
-        name: value for name, value in (("size", options.size), ("dropout", options.dropout)) if value is not None
-    }
-    model = builder(options.model)(task, **settings)
+    model = _build(options, task)
     if options.small_first and model.input_shape[1] is not None:
         raise UsageError(f"--small-first: {options.model} takes pictures of one size only")
+    if options.freeze:
+        freeze(model, options.freeze)
+    if options.freeze_norm:
+        for layer in model.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
     optimiser = make_optimiser(options)
     optimiser.factors = rate_factors(model, options)
     model.compile(
@@ -35,7 +47,37 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
     return model
 
 
-def prepare(model: Any, data: Any) -> None:
-    """What a new run sets before its first step: a whitening first layer, from 5,000 of the training images."""
+def pretrained_weights(options: argparse.Namespace) -> str:
+    """The file with the network's ImageNet weights, or an empty path where it starts without. Raises ModelError."""
+    name = NETWORKS[options.model].pretrained
+    if name is None:
+        return ""
+    path = os.path.join(options.place or WEIGHTS, read_manifest()[name]["file"])
+    if not os.path.isfile(path):
+        raise ModelError(f"{path}: not found; get it with: python -m tools.fetch {name}")
+    return path
+
+
+def prepare(model: Any, options: argparse.Namespace, images: Any, task: Task) -> None:
+    """Set what a new run starts from: ImageNet's weights, or a first layer that whitens the training images.
+
+    images: (n, h, w, c) uint8. Raises ModelError.
+    """
+    path = pretrained_weights(options)
+    if path:
+        module_of(options.model).load_imagenet(model, path)
     if any(layer.name == WHITEN for layer in model.layers):
-        whiten(model, data.training.images[:5000], data.task)
+        whiten(model, images[:WHITENED], task)
+
+
+def _build(options: argparse.Namespace, task: Task) -> Any:
+    given = {name: getattr(options, name) for name in BUILT_IN if getattr(options, name) is not None}
+    try:
+        return builder(options.model)(task, **given)
+    except TypeError as error:  # of the call: an argument that this network does not have
+        name = next((name for name in given if repr(name) in str(error)), None)
+        if name is None:
+            raise
+        raise UsageError(f"--{name.replace('_', '-')}: {options.model} does not have it") from error
+    except ValueError as error:
+        raise UsageError(f"{options.model}: {error}") from error

@@ -60,6 +60,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def frozen(text: str) -> float:
+    """An argparse type: up to 1 a share of the layers, as 0.5; from 2 a number of them, as 100."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not (0 <= value <= 1 or (2 <= value <= 10000 and value == int(value))):
+        raise argparse.ArgumentTypeError(f"should be a share from 0 to 1 or a number of layers from 2, is {text}")
+    return value
+
+
 def _steps(text: str) -> list[int]:
     try:
         steps = [int(part) for part in text.split(",")]
@@ -88,6 +99,10 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
         ("--seed", number(int, 0, 2**31 - 1, "a seed"), 0, "N", "random seed"),
     ),
+    "transfer learning": (
+        ("--freeze", frozen, 0, "SHARE|N", "layers to leave as they are: a share up to 1, or the first N", "0"),
+        ("--probe", number(int, 0, 1000, "epochs"), 0, "N", "train the last layer alone first, for N epochs", "0"),
+    ),
     "pictures": (
         ("--size", PIXELS, None, "N", "stretch pictures to N x N pixels, inside the network", "the network's own"),
         ("--small-first", PIXELS, None, "N", "shrink pictures to N x N pixels early in the run", "no"),
@@ -113,6 +128,8 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "regularisation and augmentation": (
         ("--label-smoothing", SHARE, 0.1, "SHARE", "share of a label spread over all classes"),
         ("--dropout", SHARE, None, "SHARE", "share of activations to drop", "the network's own"),
+        ("--drop-connect", SHARE, None, "SHARE", "share of the last layer's weights to drop", "0"),
+        ("--stochastic-depth", SHARE, None, "SHARE", "how often the last residual block is left out", "0"),
         ("--crop", number(int, 0, 16, "pixels"), 4, "N", "pad by N pixels and crop at random"),
         ("--scales", number(float, 0.05, 1, "a share"), 1.0, "SHARE", "crop a share of the area from SHARE to 1", "1"),
         ("--rotate", number(float, 0, 180, "degrees"), 0.0, "DEGREES", "rotate by up to +-DEGREES", "0"),
@@ -135,6 +152,8 @@ def make_parser() -> Parser:
     parser.add_argument("--run", metavar="DIR", help="folder for log, curves and checkpoints (default: runs/MODEL)")
     parser.add_argument("--resume", metavar="DIR", help="continue this run with its own options (default: a new run)")
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: in the run's folder)")
+    from_help = "folder with the pretrained weights (default: weights/, where tools.fetch puts them)"
+    parser.add_argument("--from", dest="place", metavar="DIR", help=from_help)
     recipe_help = "defaults of the options below: this project's own, or the original report's (default: own)"
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="own", help=recipe_help)
     for title, options in GROUPS.items():
@@ -143,6 +162,10 @@ def make_parser() -> Parser:
             what = {"choices": kind} if isinstance(kind, tuple) else {"type": kind, "metavar": metavar}
             text = f"{text} (default: {shown[0] if shown else default})"
             group.add_argument(name, default=default, help=text, **what)
+    pooling_help = "shrink by fractional max pooling instead of strides (default: no)"
+    group.add_argument("--fractional-pooling", action="store_true", default=None, help=pooling_help)
+    norm_help = "leave all batch norms as they are; as --freeze does in its layers (default: no)"
+    group.add_argument("--freeze-norm", action=argparse.BooleanOptionalAction, default=False, help=norm_help)
     flip_help = "mirror images left to right at random (default: yes)"
     group.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help=flip_help)
     return parser
