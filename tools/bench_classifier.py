@@ -18,13 +18,9 @@ from tqdm import tqdm
 
 from app.backends import Backend, open_backend
 from app.classification.card import ClassifierCard
-<<<<<<< HEAD
-from app.classification.cifar100 import COARSE, SIDE, Batch, Cifar100
-from app.classification.datasets import open_dataset
-=======
 from app.classification.cifar100 import COARSE, SIDE, Cifar100
+from app.classification.datasets import open_dataset
 from app.classification.reader import Batch
->>>>>>> wt-appdata
 from app.classifier import Classifier
 from app.command import Parser, exit_code, number, print_lines
 from app.errors import ModelError, UsageError, warn
