@@ -4,7 +4,7 @@ import pytest
 keras = pytest.importorskip("keras", "3")
 
 from models.nano_cifar import WHITEN, nano_cifar, whiten  # noqa: E402
-from models.task import CIFAR100, Task  # noqa: E402
+from models.task import Task  # noqa: E402
 
 
 @pytest.fixture(scope="module")
