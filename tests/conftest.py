@@ -37,8 +37,13 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
 HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/soak", "tools/train"]
-HOST_ONLY += ["models/test_{}.py".format(name) for name in ("characters", "cifar", "efficientnet_lite", "keras_onnx")]
-HOST_ONLY += ["models/test_{}.py".format(name) for name in ("lecture", "nano_cifar", "regularisers", "torch_file")]
+HOST_ONLY += [
+    "models/test_{}.py".format(name)
+    for name in (
+        "characters", "cifar", "efficientnet_lite", "freezing", "keras_onnx", "lecture", "nano_cifar", "regularisers",
+        "torch_file", "transfer",
+    )
+]  # fmt: skip
 HOST_ONLY += ["tools/test_bench_classifier.py"]
 HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
 HOST_ONLY += ["deploy"]
