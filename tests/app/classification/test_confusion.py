@@ -4,7 +4,7 @@ import pytest
 from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
 
 from app.classification.confusion import ConfusionMatrix
-from app.classification.heatmap import CELL, draw_confusion
+from app.classification.heatmap import CELL, GROUPS, draw_confusion
 
 
 def array(*numbers):
@@ -106,4 +106,4 @@ def test_without_superclasses():
     assert (colours[5, 5] == colours[5, 40]).all()
     assert colours[0, 0].sum() < colours[5, 40].sum() < 3 * 255
     assert (colours[40, 5] == 255).all()
-    assert image.shape[1] < draw(counts).shape[1] - 200
+    assert image.shape[1] < draw(counts).shape[1] - GROUPS
