@@ -1,4 +1,4 @@
-"""Download models, clips and the CIFAR-100 data set into weights/, and verify them.
+"""Download models, clips and the data sets of classifiers into weights/, and verify them.
 
 Names and sources come from weights/manifest.json. A file that is already there and intact is not fetched again.
 """
@@ -15,6 +15,7 @@ EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny
   python -m tools.fetch yolov3-tiny bikes --from /media/usb-stick
   python -m tools.fetch cifar-100 --from ~/Downloads/cifar-100-binary.tar.gz
+  python -m tools.fetch emnist --from ~/Downloads/gzip.zip
   python -m tools.fetch --list
 """
 
@@ -23,12 +24,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
     parser = Parser(prog="python -m tools.fetch", description=__doc__, epilog=EXAMPLES)
     add = parser.add_argument
-    add("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data set)")
+    add("names", nargs="*", metavar="NAME", help="what to fetch (default: all but the data sets)")
     add(
         "--from",
         dest="place",
         metavar="PLACE",
-        help="copy from this folder, or for the data set this archive, instead of downloading (default: download)",
+        help="copy from this folder, or for a data set this archive, instead of downloading (default: download)",
     )
     add("--list", action="store_true", help="list the names, sizes and licences, and fetch nothing")
 

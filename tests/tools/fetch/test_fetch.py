@@ -263,7 +263,7 @@ def test_a_folder_in_the_place_of_the_file(weights, tmp_path):
 
 
 def test_command(weights, tmp_path, write_manifest, capsys):
-    """Without names, all but the data set."""
+    """Without names, all but the data sets."""
     large = {"folder": "large", "size": 10**9, "images": {}, "sources": [{"url": "http://absent.invalid/"}]}
     write_manifest(small=dict(ENTRY, sources=[]), large=dict(large, licence="free"))
     place = put(tmp_path / "stick")
@@ -286,7 +286,7 @@ def test_command_that_fails(weights, tmp_path, capsys, name, code):
 def test_the_real_manifest_is_complete():
     entries = manifest.read_manifest()
     for name, entry in entries.items():
-        if name == "cifar-100":
+        if name in manifest.FORMS:
             assert set(entry) == {"folder", "size", "md5", "images", "licence", "sources"}
         else:
             assert set(entry) == {"file", "size", "sha256", "licence", "sources"}, name
@@ -298,3 +298,7 @@ def test_the_real_manifest_is_complete():
     assert data["images"] == {"train": 50000, "test": 10000}
     assert data["md5"] == "03b5dce01913d631647c71ecec9e9cb8"
     assert data["sources"] == [{"url": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"}]
+    data = entries["emnist"]
+    assert data["images"] == {"train": 697932, "test": 116323}
+    assert data["md5"] == "58c8d27c78d21e728a6bc7b3cc06412e"
+    assert data["sources"] == [{"url": "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"}]
