@@ -1,4 +1,4 @@
-"""Evaluates a classifier on CIFAR-100: accuracy, confusions, speed and memory, as measured on this device."""
+"""Evaluates classifiers on CIFAR-100 or on characters: accuracy, confusions, speed and memory, as measured here."""
 
 import argparse
 import importlib.util
@@ -6,127 +6,85 @@ import json
 import os
 import sys
 import time
-from typing import Any, Dict, Optional, Sequence, Tuple
+from contextlib import ExitStack
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from app import __version__
-from app.backends import BACKENDS, DEVICES, PRECISIONS
+from app.classification.arguments import make_parser
 from app.classification.card import ClassifierCard, read_classifier_card
-from app.classification.cifar100 import FILES, SIDE, Cifar100
+from app.classification.cifar100 import Cifar100
+from app.classification.datasets import DataSet, data_path
+from app.classification.emnist import Emnist
+from app.classification.ensemble import Ensemble, check_alike, mean_logits
 from app.classification.evaluation import compare, speed, summary
+from app.classification.fit import check_fit, check_views, choose_data, open_data
 from app.classification.scores import Scores
-from app.classifier import DEFAULT_MODEL, Classifier, load_classifier
-from app.command import Parser, exit_code, leave, number, print_lines
+from app.classifier import Classifier, load_classifier
+from app.command import exit_code, leave, print_lines
 from app.errors import ModelError, UsageError
 from app.files import check_writable, reject_overwrites, write_file
-from app.modelcard import WEIGHTS, card_path, find_model
+from app.modelcard import card_path, find_model
 from app.stop import Stop
 from app.timing.histogram import Histogram
 from app.timing.memory import peak_memory
 
-DESCRIPTION = """Evaluate a classifier on CIFAR-100: accuracy, confusions, speed and memory, as measured on this device.
-
-After the complete test set, exit code 4 means that top-1 or top-5 differs by more than 0.1 points from the model's
-card. Ctrl-C stops early and reports the images so far.
-"""
-EXAMPLES = """examples:
-  python -m app.evaluate
-  python -m app.evaluate --model nano_resnet_s --batch 16 --report accuracy.json --confusion confusion.png
-  python -m app.evaluate --data cifar-100-binary.tar.gz --limit 1000 --backend tensorrt --precision fp16
-"""
-DEFAULT_DATA = os.path.join(WEIGHTS, "cifar-100-binary")
 WARM_UPS = 3  # inferences
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The command line of `python -m app.evaluate`."""
-    parser = Parser(prog="python -m app.evaluate", description=DESCRIPTION, epilog=EXAMPLES)
-    model = parser.add_argument_group("model")
-    model.add_argument(
-        "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or ONNX file (default: %(default)s)"
-    )
-    model.add_argument("--backend", choices=BACKENDS, default="auto", help="runtime (default: %(default)s)")
-    model.add_argument("--device", choices=DEVICES, default="auto", help="processor (default: %(default)s)")
-    model.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="auto",
-        help="arithmetic (default: fp32, or the TensorRT engine's)",
-    )
+def check_outputs(args: argparse.Namespace, models: Sequence[str], data: str) -> None:
+    """Raise UsageError if an output would overwrite an input or the other output, OutputError if it is not writable.
 
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data",
-        metavar="PATH",
-        default=DEFAULT_DATA,
-        help="CIFAR-100, binary version: a folder or an archive (default: weights/cifar-100-binary)",
-    )
-    data.add_argument("--split", choices=Cifar100.splits, default="test", help="set of images (default: %(default)s)")
-    data.add_argument(
-        "--batch",
-        type=number(int, 1, 10000, "a batch"),
-        metavar="N",
-        default=1,
-        help="images per inference (default: %(default)s)",
-    )
-    data.add_argument(
-        "--limit",
-        type=number(int, 1, 10**9, "a limit"),
-        metavar="N",
-        help="only the first N images (default: all)",
-    )
-
-    output = parser.add_argument_group("output")
-    output.add_argument("--report", metavar="FILE", help="write the results as JSON")
-    output.add_argument("--confusion", metavar="FILE.png", help="write a picture of the confusion matrix")
-    parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
-    return parser
-
-
-def check_outputs(args: argparse.Namespace, model: str) -> None:
-    """Raise UsageError if an output would overwrite an input or the other output, OutputError if it is not writable."""
+    data: the path of the data.
+    """
     if args.confusion is not None and not args.confusion.lower().endswith(".png"):
         raise UsageError(f"--confusion {args.confusion}: the picture is a PNG file; choose a name that ends in .png")
-    inputs = [model, card_path(model), args.data, *(os.path.join(args.data, name) for name in FILES)]
+    inputs = [data, *(os.path.join(data, name) for name in Cifar100.files + Emnist.files)]
+    for model in models:
+        inputs += [model, card_path(model)]
     reject_overwrites((("--report", args.report), ("--confusion", args.confusion)), inputs)
     for path in (args.report, args.confusion):
         if path is not None:
             check_writable(path)
 
 
-def check_fit(model: str, card: ClassifierCard, data: Cifar100) -> None:
-    """Raise ModelError unless the model's image size, labels and superclasses are those of the data."""
-    if (card.height, card.width) != (SIDE, SIDE):
-        size = f"{card.width}x{card.height}"
-        raise ModelError(f"{model}: takes images of {size} pixels, and those of CIFAR-100 have {SIDE}x{SIDE}")
-    for kind, own, theirs in (
-        ("label", card.labels, data.fine_names),
-        ("superclass", card.superclasses, data.coarse_names),
-    ):
-        if len(own) != len(theirs):
-            raise ModelError(f"{model}: its card has {len(own)} {kind} names, the data have {len(theirs)}")
-        for index, (name, expected) in enumerate(zip(own, theirs)):
-            if name != expected:
-                raise ModelError(f"{model}: {kind} {index} is {name} on its card, and {expected} in the data")
+def load(args: argparse.Namespace, models: Sequence[str]) -> Ensemble:
+    """Load the models, which the caller closes. Raises ModelError; those that were loaded before are then closed."""
+    with ExitStack() as opened:
+        classifiers = [
+            opened.enter_context(
+                load_classifier(
+                    model, backend=args.backend, device=args.device, precision=args.precision, batch=args.batch
+                )
+            )
+            for model in models
+        ]
+        ensemble = Ensemble(classifiers, args.views)
+        opened.pop_all()
+    return ensemble
 
 
-def warm_up(classifier: Classifier, stop: Stop) -> float:
+def warm_up(classifier: Union[Classifier, Ensemble], stop: Stop) -> float:
     """Run the model a few times on black images; the time taken in seconds. Raises ModelError."""
     began = time.perf_counter()
-    images = np.zeros((classifier.batch, 3, SIDE, SIDE), np.uint8)
+    card = classifier.card
+    images = np.zeros((classifier.batch, card.channels, card.height, card.width), np.uint8)
     for _ in range(WARM_UPS):
         if not stop.requested:
             classifier.logits(images)
     return time.perf_counter() - began
 
 
-def run(classifier: Classifier, data: Cifar100, split: str, total: int, stop: Stop) -> Tuple[Scores, Histogram, float]:
+def run(
+    classifier: Union[Classifier, Ensemble], data: DataSet, split: str, total: int, stop: Stop
+) -> Tuple[Scores, Histogram, float]:
     """Classify the first `total` images, or fewer where `stop` is requested.
 
     Returns the scores, the seconds per batch, and the seconds in all, reading included. Raises ModelError, SourceError.
     """
     scores, batches = Scores(classifier.card.labels, classifier.card.superclass_of), Histogram()
+    ensemble = classifier if isinstance(classifier, Ensemble) else Ensemble([classifier])
     bar: Any = None
     if sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None:
         from tqdm import tqdm  # here, because it is needed on a terminal only
@@ -138,9 +96,11 @@ def run(classifier: Classifier, data: Cifar100, split: str, total: int, stop: St
             if stop.requested:
                 break
             started = time.perf_counter()
-            logits = classifier.logits(images)
+            each = ensemble.each(images)
+            logits = mean_logits(each)
             batches.add(time.perf_counter() - started)
             scores.add(logits, fine, coarse)
+            scores.add_members(each, fine)
             if bar is not None:
                 bar.update(len(images))
     finally:
@@ -151,25 +111,31 @@ def run(classifier: Classifier, data: Cifar100, split: str, total: int, stop: St
 
 def evaluate(args: argparse.Namespace) -> None:
     """Run the evaluation that the command line describes. Raises NanoyoloError."""
-    model = find_model(args.model)
-    check_outputs(args, model)
+    models = [find_model(name) for name in args.model]
     with Stop() as stop:
-        card = read_classifier_card(model)  # before what takes long: unpacking an archive, loading an engine
-        data = Cifar100(args.data)
-        check_fit(model, card, data)
-        with load_classifier(
-            model, backend=args.backend, device=args.device, precision=args.precision, batch=args.batch
-        ) as classifier:
+        # Before what takes long: unpacking an archive, loading an engine.
+        cards = [read_classifier_card(model) for model in models]
+        check_alike(cards)
+        card, source = cards[0], choose_data(cards[0], args.data)
+        check_outputs(args, models, data_path(source))
+        data = open_data(card, source)
+        data.check_split(args.split)
+        check_views(args.views, data)
+        for model, own in zip(models, cards):
+            check_fit(model, own, data)
+        with load(args, models) as ensemble:
             count = data.count(args.split)
             total = min(count, args.limit or count)
-            warm_up_s = warm_up(classifier, stop)
-            scores, batches, seconds = run(classifier, data, args.split, total, stop)
-            description = classifier.backend.description
+            warm_up_s = warm_up(ensemble, stop)
+            scores, batches, seconds = run(ensemble, data, args.split, total, stop)
+            description = ensemble.description
         fields: Dict[str, Any] = {
             "kind": "evaluate",
-            "model": card.name,
+            "model": " + ".join(own.name for own in cards),
+            "models": models_alone(cards, scores),
+            "views": args.views,
             "backend": description,
-            "data": args.data,
+            "data": data.path,
             "split": args.split,
             "images": scores.images,
             "complete": scores.images == total,
@@ -183,20 +149,26 @@ def evaluate(args: argparse.Namespace) -> None:
         if args.report is not None:
             write_file(args.report, (json.dumps(fields, indent=2) + "\n").encode())
         if args.confusion is not None:
-            write_file(args.confusion, picture(scores, card, fields))
+            write_file(args.confusion, picture(scores, card, fields, data.title))
         print_lines(summary(fields, verdict))
         if fields["card"] is not None and not fields["card"]["agrees"]:
             raise ModelError(verdict)
 
 
-def picture(scores: Scores, card: ClassifierCard, fields: Dict[str, Any]) -> bytes:
+def models_alone(cards: Sequence[ClassifierCard], scores: Scores) -> List[Dict[str, Any]]:
+    """The report's `models`: each one's name and its own top-1, None without images."""
+    top1 = scores.members_top1()
+    return [{"model": card.name, "top1": top1[number] if top1 else None} for number, card in enumerate(cards)]
+
+
+def picture(scores: Scores, card: ClassifierCard, fields: Dict[str, Any], data: str) -> bytes:
     """The confusion matrix as a PNG file."""
     import cv2  # here, because it takes memory that an evaluation without a picture does not need
 
     from app.classification.heatmap import draw_confusion
 
     accuracy = "{:.2f} % top-1".format(100 * fields["top1"]) if scores.images else "no images"
-    title = f"{card.name}: {accuracy} on CIFAR-100"
+    title = "{}: {} on {}".format(fields["model"], accuracy, data)
     subtitle = "{} images of the {} set{}; {}".format(
         scores.images, fields["split"], "" if fields["complete"] else ", stopped early", fields["backend"]
     )

@@ -9,7 +9,7 @@ from app.errors import UsageError
 
 COMMANDS = {
     "detect": ("app.detect", "detect objects in a camera, video or image"),
-    "evaluate": ("app.evaluate", "evaluate a CIFAR-100 classifier"),
+    "evaluate": ("app.evaluate", "evaluate a classifier"),
     "doctor": ("app.doctor", "check this machine, and print the command that fixes each problem"),
     "fetch": ("tools.fetch", "download models, clips and data sets"),
     "convert": ("tools.convert", "convert Darknet weights to ONNX"),

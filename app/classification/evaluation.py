@@ -22,10 +22,14 @@ def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
 def compare(fields: Dict[str, Any], accuracy: Optional[Accuracy]) -> Tuple[Optional[Dict[str, Any]], str]:
     """The report's `card`, None if the two cannot be compared, and the verdict or the reason in one line.
 
-    fields: the report's `split`, `images`, `complete`, `top1` and `top5`.
+    fields: the report's `models`, `views`, `split`, `images`, `complete`, `top1` and `top5`.
     """
+    if len(fields["models"]) > 1:
+        return None, "not compared with the cards, whose figures are for single models"
     if accuracy is None:
         return None, "not compared with the card, which states no accuracy"
+    if fields["views"] > 1:
+        return None, "not compared with the card, whose figures are for one view of each image"
     if not fields["complete"]:
         return None, "not compared with the card: stopped early"
     if fields["split"] != "test":
@@ -64,11 +68,18 @@ def summary(fields: Dict[str, Any], verdict: str) -> List[str]:
     times = fields["ms_per_image"]
     worst = ", ".join("{} {:.0f} %".format(c["label"], 100 * c["accuracy"]) for c in fields["worst_classes"])
     confused = ", ".join("{} as {} {}".format(c["true"], c["predicted"], c["images"]) for c in fields["most_confused"])
+    # Said beside every figure, since it is not to be compared with those of a single view.
+    views = " with {} views".format(fields["views"]) if fields["views"] > 1 else ""
     rows = [
         ("images", images),
-        ("top-1", percent(fields["top1"])),
-        ("top-5", percent(fields["top5"])),
-        ("superclass", percent(fields["superclass_top1"])),
+        ("top-1", percent(fields["top1"]) + views),
+        ("top-5", percent(fields["top5"]) + views),
+    ]
+    if len(fields["models"]) > 1:
+        rows += [("alone", "{}: {} top-1".format(m["model"], percent(m["top1"]) + views)) for m in fields["models"]]
+    if "superclass_top1" in fields:
+        rows.append(("superclass", percent(fields["superclass_top1"]) + views))
+    rows += [
         ("loss", "{:.4f}".format(fields["loss"])),
         ("worst", worst),
         ("confused", confused or "none"),

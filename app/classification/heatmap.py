@@ -1,4 +1,4 @@
-"""Draws a confusion matrix: a row for each true class, a column for each predicted one, grouped by superclass.
+"""Draws a confusion matrix: a row for each true class, a column for each predicted one, grouped by superclass, if any.
 
 A cell's colour is the share of the row, so a row adds up to 100 %. The colours grow with its square root: mistakes are
 a few per cent, and would all be white on a linear scale. Needs OpenCV only.
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 CELL = 16  # pixels
-NAMES, GROUPS = 118, 126  # width in pixels of the columns of class names and of superclass names
+NAMES, GROUPS = 118, 126  # most pixels of the column of class names, and those of the superclass names
 TITLE, AXIS, SCALE, GAP = 92, 40, 118, 12  # the title, an axis's name, the colour scale and its numbers, between them
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FINER = 4  # text is drawn so much larger, then made smaller, which smooths its strokes
@@ -34,14 +34,18 @@ def draw_confusion(
 ) -> np.ndarray:
     """A picture (h, w, 3) uint8 BGR of counts (labels, labels) integers, rows the true classes.
 
-    Rows without an image are grey. superclass_of: the number of each label's superclass.
+    Rows without an image are grey. superclass_of: the number of each label's superclass; empty where there are none:
+    the rows are then in the order of the labels.
     """
-    order = sorted(range(len(labels)), key=lambda label: (superclass_of[label], label))
-    groups = [superclass_of[label] for label in order]
+    groups_of = superclass_of or [0] * len(labels)
+    order = sorted(range(len(labels)), key=lambda label: (groups_of[label], label))
+    groups = [groups_of[label] for label in order]
     starts = [n for n, group in enumerate(groups) if n == 0 or group != groups[n - 1]] + [len(order)]
     side = CELL * len(order) + 1
     matrix = _draw_cells(counts[np.ix_(order, order)], starts)
-    names = _draw_names([labels[n] for n in order], [superclasses[groups[n]] for n in starts[:-1]], starts)
+    names = _draw_names(
+        [labels[n] for n in order], [superclasses[groups[n]] for n in starts[:-1]] if superclasses else [], starts
+    )
 
     left, bottom = AXIS + names.shape[1], TITLE + side
     canvas = np.full((bottom + names.shape[1] + AXIS, left + side + GAP + SCALE, 3), 255, np.uint8)
@@ -82,10 +86,12 @@ def _draw_cells(counts: np.ndarray, starts: Sequence[int]) -> np.ndarray:
 
 
 def _draw_names(labels: Sequence[str], groups: Sequence[str], starts: Sequence[int]) -> np.ndarray:
-    """The names beside the rows: superclasses at the left, classes at the right, ending at the cells."""
-    picture = np.full((CELL * len(labels) + 1, GROUPS + NAMES, 3), 255, np.uint8)
+    """The names beside the rows: superclasses, if any, at the left, classes at the right, ending at the cells."""
+    left = GROUPS if groups else 0
+    width = min(NAMES, max(_width(_readable(label), 0.41) for label in labels) + 16)
+    picture = np.full((CELL * len(labels) + 1, left + width, 3), 255, np.uint8)
     for row, label in enumerate(labels):
-        place = picture[row * CELL : (row + 1) * CELL, GROUPS:]
+        place = picture[row * CELL : (row + 1) * CELL, left:]
         _write(place, _readable(label), 0, 0.41, INK, right=6)
     for group, first, last in zip(groups, starts, starts[1:]):
         picture[first * CELL] = LINE
@@ -95,7 +101,8 @@ def _draw_names(labels: Sequence[str], groups: Sequence[str], starts: Sequence[i
             top = middle + CELL * (2 * number - len(lines)) // 2
             place = picture[max(0, top) : top + CELL, :GROUPS]
             _write(place, line, 4, 0.42, FAINT)
-    picture[-1] = LINE
+    if groups:
+        picture[-1] = LINE
     return picture
 
 

@@ -1,6 +1,6 @@
 """A classifier's accuracy and loss, counted batch by batch in constant memory."""
 
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class Scores:
         self._superclass_of = np.array(superclass_of, np.int64)
         self._top1 = self._top5 = self._superclass = 0
         self._loss = 0.0
+        self._members: List[int] = []
 
     def add(self, logits: np.ndarray, fine: np.ndarray, coarse: Optional[np.ndarray] = None) -> None:
         """Count a batch: logits (n, labels), finite; true labels and superclasses, (n,) of any integers.
@@ -37,6 +38,15 @@ class Scores:
             self._superclass += int((self._superclass_of[predicted] == coarse).sum())
         self._loss -= float(log_softmax(logits)[np.arange(len(fine)), fine].sum())
         self.confusion.add(fine, predicted)
+
+    def add_members(self, logits: Sequence[np.ndarray], fine: np.ndarray) -> None:
+        """Count the right answers of each member of an ensemble: its own logits (n, labels), the true labels (n,)."""
+        right = [int((one.argmax(axis=1) == fine).sum()) for one in logits]
+        self._members = [sum(pair) for pair in zip(self._members or [0] * len(right), right)]
+
+    def members_top1(self) -> List[float]:
+        """The top-1 of each member, fractions from 0 to 1; empty without images or without members."""
+        return [right / self.images for right in self._members]
 
     def report(self) -> Dict[str, Any]:
         """The report's accuracy fields: fractions from 0 to 1 and the mean cross-entropy, None without images.

@@ -23,7 +23,7 @@ from app.modelcard import card_path
 KEYS = {
     "model", "backend", "data", "split", "images", "complete", "batch", "top1", "top5", "loss", "superclass_top1",
     "worst_classes", "most_confused", "time_s", "warm_up_s", "ms_per_image", "images_per_s", "peak_memory_mb", "card",
-    "kind", "version",
+    "kind", "version", "models", "views",
 }  # fmt: skip
 FIGURES = ("top1", "top5", "superclass_top1")
 
@@ -141,6 +141,7 @@ def test_against_the_oracle(evaluated, model, data, batch, by):
     fields = evaluated("--model", model, "--data", data, "--batch", batch, *args, by=by)
     assert part(fields, expected) == expected
     assert (fields["model"], fields["split"], fields["batch"], fields["complete"]) == ("small", "test", batch, True)
+    assert (fields["models"], fields["views"]) == ([{"model": "small", "top1": expected["top1"]}], 1)
     assert fields["backend"].startswith("onnxruntime ")
     assert fields["card"] is None
     assert set(fields["ms_per_image"]) == {"mean", "p50", "p95"}
@@ -224,7 +225,8 @@ def test_not_compared_with_the_card(run, model, data, args, images, phrase):
 @pytest.mark.parametrize("there, agrees", [(0.621, True), (0.619, True), (0.6211, False), (0.6189, False)])
 @pytest.mark.parametrize("figure", ["top1", "top5"])
 def test_the_largest_difference(figure, there, agrees):
-    fields = {"complete": True, "split": "test", "images": 10000, "top1": 0.62, "top5": 0.62}
+    fields = {"complete": True, "split": "test", "images": 10000, "top1": 0.62, "top5": 0.62, "views": 1}
+    fields["models"] = [{"model": "one", "top1": 0.62}]
     outcome, _ = compare(fields, Accuracy(10000, 0.62, 0.62, 0.7, 1.0)._replace(**{figure: there}))
     assert outcome["agrees"] == agrees
 
@@ -294,7 +296,7 @@ LARGE = {"layout": "NCHW", "colour": "RGB", "scale": 1, "size": [64, 64]}
     [
         pytest.param({"outputs": 10}, {}, "one output of shape (1, 100), has (1, 10)", id="ten classes"),
         pytest.param({"side": 64}, {}, "the card does not fit the model", id="another size than the card's"),
-        pytest.param({"side": 64}, {"input": LARGE}, "takes images of 64x64 pixels", id="another size than the data's"),
+        pytest.param({"side": 64}, {"input": LARGE}, "RGB images of 64x64 pixels", id="another size than the data's"),
         pytest.param({"bias": np.full(FINE, np.nan, np.float32)}, {}, "not finite", id="not a number"),
         pytest.param(
             {}, {"labels": LABELS[:-1], "superclass_of": SUPERCLASS_OF[:-1]}, "99 label names, the data have 100",
@@ -315,7 +317,9 @@ def test_a_model_that_does_not_fit(fails, tmp_path, data, model_changes, card_ch
     [
         (2, ("--limit", 0), "a limit should be from 1"),
         (2, ("--batch", "many"), "a batch should be from 1"),
-        (2, ("--split", "validation"), "validation"),
+        (2, ("--split", "validation"), "CIFAR-100 has no split called 'validation'; use --split train or test"),
+        (2, ("--split", "all"), "argument --split"),
+        (2, ("--views", "4"), "argument --views"),
         (2, ("--confusion", "picture.jpg"), "picture.jpg: the picture is a PNG file"),
         (2, ("--report", "x.png", "--confusion", "x.png"), "would overwrite"),
         (2, ("--report", "{model}"), "would overwrite"),
@@ -373,7 +377,14 @@ def test_help(capsys):
         evaluate.main(["--help"])
     out = capsys.readouterr().out
     assert ended.value.code == 0
-    assert out.count("  python -m app.evaluate") == 3
+    assert out.count("  python -m app.evaluate") == 4
     assert ROOT not in out
-    for default in ("nano_resnet_s", "weights/cifar-100-binary", "(default: test)", "(default: 1)", "(default: auto)"):
+    out = " ".join(out.split())
+    for default in (
+        "nano_resnet_s",
+        "what the model's card says",
+        "(default: test)",
+        "(default: 1)",
+        "(default: auto)",
+    ):
         assert default in out

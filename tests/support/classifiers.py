@@ -42,9 +42,12 @@ def weights(outputs=FINE, seed=1):
     return random.normal(0, 0.01, (3, outputs)).astype(np.float32), bias.astype(np.float32)
 
 
-def write_model(path, batch=None, outputs=FINE, side=32, twice=False, bias=None):
-    """An ONNX classifier by mean colour at `path`. batch: None leaves it free. twice: give the logits two times."""
-    matrix, own_bias = weights(outputs)
+def write_model(path, batch=None, outputs=FINE, side=32, twice=False, bias=None, seed=1, channels=3):
+    """An ONNX classifier by mean colour at `path`. batch: None leaves it free. twice: give the logits two times.
+
+    Its weights are those of `weights`, for fewer channels the first ones.
+    """
+    matrix, own_bias = weights(outputs, seed)
     bias = own_bias if bias is None else bias
     nodes = [
         helper.make_node("GlobalAveragePool", ["images"], ["means"]),
@@ -55,8 +58,8 @@ def write_model(path, batch=None, outputs=FINE, side=32, twice=False, bias=None)
         nodes.append(helper.make_node("Relu", ["logits"], ["again"]))
     size = batch or "n"
     logits = dict.fromkeys(["logits", "again"] if twice else ["logits"], (size, outputs))
-    constants = {"matrix": np.ascontiguousarray(matrix.T), "bias": bias}
-    model = graph(nodes, {"images": (size, 3, side, side)}, logits, constants=constants)
+    constants = {"matrix": np.ascontiguousarray(matrix[:channels].T), "bias": bias}
+    model = graph(nodes, {"images": (size, channels, side, side)}, logits, constants=constants)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
     return str(path)

@@ -18,10 +18,13 @@ from typing import Any, Dict, Optional
 
 from app.errors import ModelError, UsageError, say
 from app.modelcard import WEIGHTS, hash_file
-from tools.fetch.cifar100 import fetch_cifar100
+from tools.fetch.cifar100 import CIFAR100
+from tools.fetch.data_set import fetch_data_set
 from tools.fetch.download import READ_LIMIT, Source, SourceFailed, download, short, try_sources, working_folder
+from tools.fetch.emnist import EMNIST
 
 MANIFEST = os.path.join(WEIGHTS, "manifest.json")
+FORMS = {"cifar-100": CIFAR100, "emnist": EMNIST}  # of the data sets
 
 
 def read_manifest() -> Dict[str, Any]:
@@ -52,7 +55,7 @@ def fetch(name: str, place: Optional[str] = None) -> str:
         raise UsageError(f"nothing to fetch is called {name!r}; choose from: {', '.join(sorted(manifest))}")
     entry = manifest[name]
     if is_data_set(entry):
-        return fetch_cifar100(name, entry, WEIGHTS, place)
+        return fetch_data_set(name, entry, FORMS[name], WEIGHTS, place)
     path = os.path.join(WEIGHTS, entry["file"])
     if os.path.isdir(path):
         raise ModelError(f"{short(path)}: is a folder; move it away")

@@ -54,10 +54,14 @@ def of_evaluate(report: Json, name: str) -> list[Section]:
     """An evaluation of the classifier, from a file of that name."""
     title = f"A classifier: {name}"
     times = report["ms_per_image"]
+    several = report.get("models", [])  # missing in older files
+    alone = several if len(several) > 1 else []
     figures = [
+        ("views of each image", str(report.get("views", 1)) if report.get("views", 1) > 1 else ""),
         ("top-1", _percent(report["top1"])),
+        *((f"top-1 of {member['model']} alone", _percent(member["top1"])) for member in alone),
         ("top-5", _percent(report["top5"])),
-        ("superclass top-1", _percent(report["superclass_top1"])),
+        ("superclass top-1", _percent(report.get("superclass_top1"))),  # characters have none
         ("loss", number(report["loss"], 4)),
         ("images per second", number(report["images_per_s"], 1)),
         *((f"ms per image, {key}", number(times[key], 3)) for key in ("mean", "p50", "p95")),

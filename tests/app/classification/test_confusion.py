@@ -4,7 +4,7 @@ import pytest
 from support.classifiers import LABELS, SUPERCLASS_OF, SUPERCLASSES
 
 from app.classification.confusion import ConfusionMatrix
-from app.classification.heatmap import CELL, draw_confusion
+from app.classification.heatmap import CELL, GROUPS, draw_confusion
 
 
 def array(*numbers):
@@ -93,3 +93,17 @@ def test_any_title(title):
 def test_groups_of_other_sizes():
     image = draw_confusion(np.eye(7, dtype=np.int64), LABELS[:7], ["one", "four", "two"], [0, 1, 1, 1, 1, 2, 2], "t")
     assert image.ndim == 3
+
+
+def test_without_superclasses():
+    """In the order of the labels, whose column is as wide as they are."""
+    counts = 10 * np.eye(100, dtype=np.int64)
+    counts[5, 5], counts[5, 40] = 5, 5
+    characters = [chr(33 + n % 90) for n in range(100)]
+    image = draw_confusion(counts, characters, [], [], "characters: 62 %")
+    colours = cells(image)
+    assert (colours[0, 0] == colours[99, 99]).all()
+    assert (colours[5, 5] == colours[5, 40]).all()
+    assert colours[0, 0].sum() < colours[5, 40].sum() < 3 * 255
+    assert (colours[40, 5] == 255).all()
+    assert image.shape[1] < draw(counts).shape[1] - GROUPS

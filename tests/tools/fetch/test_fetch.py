@@ -310,12 +310,13 @@ MD5_ONLY = {"vgg16", "resnet50v2", "inception-resnet-v2"}
 def test_the_real_manifest_is_complete():
     entries = manifest.read_manifest()
     for name, entry in entries.items():
-        if manifest.is_data_set(entry):
-            continue
-        checksum = "md5" if name in MD5_ONLY else "sha256"
-        optional = {"optional"} if name in OPTIONAL | MD5_ONLY else set()
-        assert set(entry) == {"file", "size", checksum, "licence", "sources"} | optional, name
-        assert len(entry[checksum]) == {"md5": 32, "sha256": 64}[checksum]
+        if name in manifest.FORMS:
+            assert set(entry) == {"folder", "size", "md5", "images", "licence", "sources"}
+        else:
+            checksum = "md5" if name in MD5_ONLY else "sha256"
+            optional = {"optional"} if name in OPTIONAL | MD5_ONLY else set()
+            assert set(entry) == {"file", "size", checksum, "licence", "sources"} | optional, name
+            assert len(entry[checksum]) == {"md5": 32, "sha256": 64}[checksum]
         assert entry["sources"]
         for source in entry["sources"]:
             assert set(source) in ({"url"}, {"package", "format", "sha256", "member"}), name
@@ -326,3 +327,7 @@ def test_the_real_manifest_is_complete():
     assert data["images"] == {"train": 50000, "test": 10000}
     assert data["md5"] == "03b5dce01913d631647c71ecec9e9cb8"
     assert data["sources"] == [{"url": "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"}]
+    data = entries["emnist"]
+    assert data["images"] == {"train": 697932, "test": 116323}
+    assert data["md5"] == "58c8d27c78d21e728a6bc7b3cc06412e"
+    assert data["sources"] == [{"url": "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"}]

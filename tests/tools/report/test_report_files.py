@@ -178,6 +178,15 @@ def test_evaluate(tmp_path):
     assert dict(section.facts)["data"] == "10000 images of the test set of cifar-100-binary"
 
 
+def test_evaluate_of_several_models_and_views_of_characters(tmp_path):
+    report = dict(reports.evaluate(), models=[{"model": "a", "top1": 0.5}, {"model": "b", "top1": 0.25}], views=3)
+    del report["superclass_top1"]
+    found = cells(read(tmp_path, report)[0])
+    assert (found["top-1 of a alone"], found["top-1 of b alone"]) == (["50.00 %"], ["25.00 %"])
+    assert found["views of each image"] == ["3"]
+    assert "superclass top-1" not in found
+
+
 def test_evaluate_that_was_stopped_before_the_first_image(tmp_path):
     report = dict(reports.evaluate(), images=0, complete=False, card=None, worst_classes=[], most_confused=[])
     report.update(dict.fromkeys(("top1", "top5", "superclass_top1", "loss", "images_per_s")))
