@@ -49,7 +49,7 @@ def whiten(model: keras.Model, images: np.ndarray, task: Task) -> None:
     The filters are the eigenvectors of the covariance of all patches, divided by the square roots of the eigenvalues,
     and their negatives.
     """
-    pixels = (images.astype(np.float32) - np.float32(task.mean)) / np.float32(task.deviation)
+    pixels = (images - np.array(task.mean, np.float32)) / np.array(task.deviation, np.float32)
     height, width = pixels.shape[1:3]
     shifted = [
         pixels[:, y : height - PATCH + 1 + y, x : width - PATCH + 1 + x] for y in range(PATCH) for x in range(PATCH)

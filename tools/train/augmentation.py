@@ -70,9 +70,9 @@ def warp(images: np.ndarray, degrees: float, zoom: float, shear: float, rng: Ran
     About the centre. The border's pixels go on outside.
     """
     count, height, width, _ = images.shape
-    angles = np.radians(rng.uniform(-degrees, degrees, count))
+    angles: np.ndarray = np.radians(rng.uniform(-degrees, degrees, count))
     factors = 1 + rng.uniform(-zoom, zoom, (count, 2))
-    slants = rng.uniform(-shear, shear, count)
+    slants: np.ndarray = rng.uniform(-shear, shear, count)
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     done = np.empty_like(images)
     for image, angle, factor, slant, target in zip(images, angles, factors, slants, done):
@@ -90,7 +90,8 @@ def jitter(images: np.ndarray, strength: float, rng: Random) -> np.ndarray:
     mean = images.mean(axis=(1, 2, 3), keepdims=True)
     images = mean + (images - mean) * np.float32(contrast)
     grey = images.mean(axis=3, keepdims=True)
-    return np.clip(grey + (images - grey) * np.float32(saturation), 0, WHITE)
+    coloured: np.ndarray = grey + (images - grey) * np.float32(saturation)
+    return coloured.clip(0, WHITE)
 
 
 def erase(images: np.ndarray, largest: float, rng: Random) -> np.ndarray:

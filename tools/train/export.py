@@ -73,6 +73,7 @@ def export(model: keras.Model, output: str, data: Data, training: dict[str, Any]
 def _superclass_of(source: DataSet) -> list[int]:
     """The superclass of every label, from the training set. Raises SourceError for contradictions or gaps."""
     batch = source.load("train")
+    assert batch.coarse is not None, "a data set with superclasses"
     table = [-1] * len(source.labels)
     for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
         if table[fine] >= 0:
