@@ -70,9 +70,9 @@ def warp(images: np.ndarray, degrees: float, zoom: float, shear: float, rng: Ran
     About the centre. The border's pixels go on outside.
     """
     count, height, width, _ = images.shape
-    angles: np.ndarray = np.radians(rng.uniform(-degrees, degrees, count))
+    angles = np.radians(rng.uniform(-degrees, degrees, count))
     factors = 1 + rng.uniform(-zoom, zoom, (count, 2))
-    slants: np.ndarray = rng.uniform(-shear, shear, count)
+    slants = rng.uniform(-shear, shear, (count,))
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     done = np.empty_like(images)
     for image, angle, factor, slant, target in zip(images, angles, factors, slants, done):
