@@ -32,7 +32,8 @@ class DropConnectDense(layers.Dense):  # type: ignore[misc]  # Keras has no type
     def call(self, inputs: Any, training: Optional[bool] = None) -> Any:
         if not training or not self.rate:
             return super().call(inputs)
-        outputs = ops.matmul(inputs, keras.random.dropout(self.kernel, self.rate, seed=self.generator))
+        kernel = ops.convert_to_tensor(self.kernel)  # torch's dropout takes no variable
+        outputs = ops.matmul(inputs, keras.random.dropout(kernel, self.rate, seed=self.generator))
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)

@@ -16,6 +16,10 @@ TRAINABLE = {
     "light2": (344_468, 49 * 32 + 2 * 32 + 10 * 32 * 64 + 4 * 64 + 10 * 64 * 128 + 4 * 128 + 4_609 * 52),
     "resnet_1_1": (1_265_908, STEM + SAME_64 + DOWN_128 + 18_433 * 52),
     "resnet_2_2": (1_635_316, STEM + 2 * SAME_64 + DOWN_128 + SAME_128 + 18_433 * 52),
+    "nano_characters": (
+        586_388,
+        9 * (32 + 32 * 64 + 64 * 64 + 64 * 128 + 128 * 128 + 128 * 256) + 2 * (32 + 2 * 64 + 2 * 128 + 256) + 257 * 52,
+    ),
 }
 
 
@@ -49,7 +53,14 @@ def test_the_coursework_sizes(name):
     assert NETWORKS[name](size=None).get_layer("normalise").output.shape[1:3] == (28, 28)
 
 
-@pytest.mark.parametrize("name", COURSEWORK)
+def test_ours_works_at_the_datas_own_size():
+    model = NETWORKS["nano_characters"]()
+    assert not layers_of(model, "Resizing")
+    assert {layer.kernel_size for layer in layers_of(model, "Conv2D")} == {(3, 3)}
+    assert [layer.output.shape[1] for layer in layers_of(model, "Conv2D")] == [28, 14, 14, 7, 7, 3]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_convolution_starts_from_he_and_is_normalised(name):
     model = NETWORKS[name]()
     for layer in layers_of(model, "Conv2D"):

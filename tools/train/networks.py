@@ -94,6 +94,8 @@ COURSEWORK = {
     "crop": 0,
     "ema": 0.0,
 }
+# Hands turn, shift and scale what they write, but do not mirror it.
+CHARACTERS = {"lr": 0.1, "batch": 256, "flip": False, "crop": 2, "rotate": 12.0}
 
 NETWORKS = {
     "report_cnn": Network("cifar", "cifar-100", PLAIN),
@@ -111,6 +113,7 @@ NETWORKS = {
     "light2": Network("characters", "characters", {**COURSEWORK, "lr": 0.002, "batch": 512, "rotate": 10.0}),
     "resnet_1_1": Network("characters", "characters", COURSEWORK),
     "resnet_2_2": Network("characters", "characters", COURSEWORK),
+    "nano_characters": Network("characters", "characters", CHARACTERS),
 }
 
 
