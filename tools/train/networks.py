@@ -94,8 +94,16 @@ COURSEWORK = {
     "crop": 0,
     "ema": 0.0,
 }
-# Hands turn, shift and scale what they write, but do not mirror it.
-CHARACTERS = {"lr": 0.1, "batch": 256, "flip": False, "crop": 2, "rotate": 12.0}
+# Hands turn, slant, stretch and shift what they write, but do not mirror it.
+CHARACTERS = {
+    "lr": 0.1,
+    "batch": 256,
+    "flip": False,
+    "crop": 2,
+    "rotate": 12.0,
+    "zoom": 0.15,
+    "shear": 0.2,
+}
 
 NETWORKS = {
     "report_cnn": Network("cifar", "cifar-100", PLAIN),
