@@ -12,6 +12,7 @@ import numpy as np
 Random = np.random.Generator
 Step = Callable[[np.ndarray, Random], np.ndarray]
 WHITE = 255.0
+SMOOTHNESS = 1 / 7  # of an elastic field, as a share of the height; Simard 2003 has 4 pixels of 28
 SMALLEST_ERASED, LONGEST_SIDE = 0.02, 3.3  # least share of the area, and greatest ratio of the sides; Zhong 2017
 
 
@@ -23,6 +24,10 @@ def make_augmentation(options: argparse.Namespace) -> Callable[[np.ndarray, np.n
     steps: list[Step] = []
     if options.rotate or options.zoom or options.shear:
         steps.append(lambda images, rng: warp(images, options.rotate, options.zoom, options.shear, rng))
+    if options.elastic:
+        steps.append(lambda images, rng: elastic(images, options.elastic, rng))
+    if options.stroke:
+        steps.append(lambda images, rng: stroke(images, options.stroke, rng))
     if options.scales < 1:
         steps.append(lambda images, rng: crop_scales(images, options.scales, rng))
     if options.crop:
@@ -80,6 +85,32 @@ def warp(images: np.ndarray, degrees: float, zoom: float, shear: float, rng: Ran
         matrix = turn @ np.array([[1, slant], [0, 1]]) @ np.diag(factor)
         affine = np.column_stack([matrix, centre - matrix @ centre])
         target[:] = _like(cv2.warpAffine(image, affine, (width, height), borderMode=cv2.BORDER_REPLICATE), target)
+    return done
+
+
+def elastic(images: np.ndarray, pixels: float, rng: Random) -> np.ndarray:
+    """Shift every pixel by a smooth random field, whose root mean square is `pixels` (Simard 2003); bilinear."""
+    count, height, width, _ = images.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    done = np.empty_like(images)
+    for image, noise, target in zip(images, rng.normal(size=(count, height, width, 2)).astype(np.float32), done):
+        field = cv2.GaussianBlur(noise, (0, 0), SMOOTHNESS * height)
+        field *= pixels / (np.sqrt(np.mean(field**2)) + 1e-6)
+        moved = cv2.remap(
+            image, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        target[:] = _like(moved, target)
+    return done
+
+
+def stroke(images: np.ndarray, share: float, rng: Random) -> np.ndarray:
+    """Make the strokes of a share of the images thicker or thinner by a pixel: bright ones on dark (grey dilation)."""
+    done = images.copy()
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    for target, draw in zip(done, rng.random(len(images))):
+        if draw < share:
+            change = cv2.dilate if draw < share / 2 else cv2.erode
+            target[:] = _like(change(target, cross), target)
     return done
 
 

@@ -135,6 +135,8 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--rotate", number(float, 0, 180, "degrees"), 0.0, "DEGREES", "rotate by up to +-DEGREES", "0"),
         ("--zoom", SHARE, 0.0, "SHARE", "stretch height and width by up to 1 +- SHARE", "0"),
         ("--shear", SHARE, 0.0, "SHARE", "slant by up to +-SHARE", "0"),
+        ("--elastic", number(float, 0, 10, "pixels"), 0.0, "N", "warp by a smooth field of about N pixels", "0"),
+        ("--stroke", SHARE, 0.0, "SHARE", "of the images get thicker or thinner strokes", "0"),
         ("--jitter", SHARE, 0.0, "SHARE", "vary brightness, contrast and saturation", "0"),
         ("--erase", SHARE, 0.0, "SHARE", "largest share of the picture to erase", "0"),
         ("--mixup", ALPHA, 0.0, "ALPHA", "alpha of MixUp", "0, none"),

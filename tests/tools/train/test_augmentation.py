@@ -7,7 +7,7 @@ from tools.train import augmentation
 from tools.train.augmentation import make_augmentation
 
 NONE = {
-    "crop": 0, "scales": 1.0, "rotate": 0.0, "zoom": 0.0, "shear": 0.0, "jitter": 0.0, "erase": 0.0, "mixup": 0.0,
+    "crop": 0, "scales": 1.0, "rotate": 0.0, "zoom": 0.0, "shear": 0.0, "elastic": 0.0, "stroke": 0.0, "jitter": 0.0, "erase": 0.0, "mixup": 0.0,
     "cutmix": 0.0,
 }  # fmt: skip
 
@@ -93,6 +93,27 @@ def test_zoom_stretches_height_and_width_by_their_own_factors():
     assert heights.max() > 23  # 19 / 0.7 is 27
     assert heights.min() < 17  # 19 / 1.3 is 15
     assert (abs(heights - widths) > 3).any()
+
+
+def test_elastic_moves_pixels_by_that_much_and_keeps_them_smooth():
+    """On a horizontal ramp, the change of a pixel is the distance that it moved."""
+    ramp = np.tile(np.arange(60, dtype=np.float32)[None, :, None], (60, 1, 1))
+    moved, _ = augment(np.stack([ramp] * 32), elastic=1.5)
+    field = (moved - ramp)[:, 10:-10, 10:-10, 0]
+    assert np.sqrt(np.mean(field**2)) == pytest.approx(1.5, rel=0.15)
+    assert np.abs(np.diff(field, axis=1)).max() < 0.8  # neighbours move together
+    assert np.abs(field.mean(axis=(1, 2))).max() > 0.1  # and every image in its own way
+
+
+def test_strokes_of_a_share_get_thicker_or_thinner():
+    images = np.zeros((400, 15, 15, 1), np.float32)
+    images[:, :, 6:9] = 200  # three pixels wide
+    changed, _ = augment(images, stroke=0.5)
+    widths = (changed[:, 7, :, 0] == 200).sum(axis=1)
+    counts = {width: int((widths == width).sum()) for width in (1, 3, 5)}
+    assert sum(counts.values()) == 400
+    assert 70 < counts[1] < 130
+    assert 70 < counts[5] < 130
 
 
 def test_jitter_changes_colours_and_stays_in_range(images):
