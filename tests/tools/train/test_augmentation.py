@@ -6,10 +6,8 @@ import pytest
 from tools.train import augmentation
 from tools.train.augmentation import make_augmentation
 
-NONE = {
-    "crop": 0, "scales": 1.0, "rotate": 0.0, "zoom": 0.0, "shear": 0.0, "elastic": 0.0, "stroke": 0.0, "jitter": 0.0, "erase": 0.0, "mixup": 0.0,
-    "cutmix": 0.0,
-}  # fmt: skip
+NONE = {name: 0.0 for name in ("rotate", "zoom", "shear", "elastic", "stroke", "jitter", "erase", "mixup", "cutmix")}
+NONE.update(crop=0, scales=1.0)
 
 
 def augment(images, labels=None, seed=0, **options):
