@@ -6,7 +6,7 @@ import pytest
 from tools.train import augmentation
 from tools.train.augmentation import make_augmentation
 
-NONE = {name: 0.0 for name in ("rotate", "zoom", "shear", "elastic", "stroke", "jitter", "erase", "mixup", "cutmix")}
+NONE = dict.fromkeys(("rotate", "zoom", "shear", "elastic", "stroke", "jitter", "erase", "mixup", "cutmix"), 0.0)
 NONE.update(crop=0, scales=1.0)
 
 
