@@ -66,7 +66,7 @@ FILE_NAMES = {
 def efficientnet_lite0(
     task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.2, stochastic_depth: float = 0.0
 ) -> keras.Model:
-    """EfficientNet-Lite0: 3,541,124 parameters for 100 classes, 384 M MACs at 224x224.
+    """EfficientNet-Lite0: 3,541,124 parameters for 100 classes, 385 M MACs at 224x224.
 
     size: pictures are stretched to size x size inside the graph; None is 224. stochastic_depth: the share of pictures
     for which the last block is left out in training; it grows linearly with a block's number (Huang 2016).
