@@ -17,6 +17,7 @@ from models.onnx_layers import CONVERTERS
 INPUT, OUTPUT = "images", "logits"
 PADDING = ("Conv2D", "DepthwiseConv2D")  # layers that take over the zeros of a padding layer
 ELEMENTWISE = ("Dropout", "ReLU", "Activation")
+DENSE = ("Dense", "DropConnectDense")
 
 
 def emit_onnx(model: keras.Model, opset: int = 13, size: Optional[tuple[int, int]] = None, half: bool = False) -> Any:
@@ -82,7 +83,7 @@ def _track_flattened(graph: Graph, layer: Any, sources: list[str], name: str) ->
     kind = type(layer).__name__
     if before and kind in ELEMENTWISE:
         graph.flattened[name] = before[0]
-    elif before and kind != "Dense":
+    elif before and kind not in DENSE:
         raise ValueError(f"{layer.name}: {kind} between Flatten and Dense is not supported")
 
 

@@ -12,9 +12,14 @@ from models.onnx_graph import Fold, Graph, check, values
 
 def _rescaling(graph: Graph, layer: Any, sources: list[str]) -> str:
     # Not folded into the convolution, which pads with zeros after the shift.
-    scale = graph.constant(layer.name + ".scale", np.reshape(layer.scale, (1, -1, 1, 1)))
-    offset = graph.constant(layer.name + ".offset", np.reshape(layer.offset, (1, -1, 1, 1)))
-    return graph.node("Add", [graph.node("Mul", [*sources, scale], layer.name + ".scaled"), offset], layer.name)
+    return _affine(graph, layer.name, sources[0], layer.scale, layer.offset)
+
+
+def _affine(graph: Graph, name: str, source: str, scale: Any, offset: Any) -> str:
+    """Multiply and add, each a number or one number per channel."""
+    shape = (1, -1) + (1,) * (len(graph.shapes[source]) - 2)
+    scaled = graph.node("Mul", [source, graph.constant(name + ".scale", np.reshape(scale, shape))], name + ".scaled")
+    return graph.node("Add", [scaled, graph.constant(name + ".offset", np.reshape(offset, shape))], name)
 
 
 def _resizing(graph: Graph, layer: Any, sources: list[str]) -> str:
@@ -83,10 +88,7 @@ def _batch_norm(graph: Graph, layer: Any, sources: list[str]) -> str:
         graph.constant(kernel, graph.constants[kernel] * factor.reshape(-1, 1, 1, 1))
         graph.constant(bias, graph.constants[bias] * factor + shift)
         return name
-    shape = (1, -1) + (1,) * (len(graph.shapes[name]) - 2)
-    scaled = graph.constant(layer.name + ".scale", factor.reshape(shape))
-    offset = graph.constant(layer.name + ".offset", shift.reshape(shape))
-    return graph.node("Add", [graph.node("Mul", [name, scaled], layer.name + ".scaled"), offset], layer.name)
+    return _affine(graph, layer.name, name, factor, shift)
 
 
 def _relu(graph: Graph, layer: Any, sources: list[str]) -> str:
@@ -102,10 +104,6 @@ def _max_pool(graph: Graph, layer: Any, sources: list[str]) -> str:
     if fold:
         graph.folds[name] = Fold(fold.convolution, pooled=True)
     return name
-
-
-def _average_pool(graph: Graph, layer: Any, sources: list[str]) -> str:
-    return _pool("AveragePool", graph, layer, sources)  # padded pixels do not count, as in TensorFlow
 
 
 def _pool(operator: str, graph: Graph, layer: Any, sources: list[str]) -> str:
@@ -161,6 +159,19 @@ def _scaled_sum(graph: Graph, layer: Any, sources: list[str]) -> str:
     return graph.node("Add", [sources[0], scaled], layer.name)
 
 
+def _fractional_max_pool(graph: Graph, layer: Any, sources: list[str]) -> str:
+    """Windows of 2x2 at uneven distances: the maximum of two selections of rows, then of columns."""
+    name = sources[0]
+    for axis, (kind, starts) in enumerate(zip(("rows", "columns"), layer.starts()), start=2):
+        picked = []
+        for side in (0, 1):
+            label = f"{layer.name}.{kind}{side}"
+            numbers = graph.constant(label + ".numbers", np.add(starts, side), np.int64)
+            picked.append(graph.node("Gather", [name, numbers], label, axis=axis))
+        name = graph.node("Max", picked, layer.name if axis == 3 else f"{layer.name}.{kind}")
+    return name
+
+
 # By the name of the layer's class. Whoever adds a layer of their own adds it here.
 CONVERTERS: dict[str, Callable[[Graph, Any, list[str]], str]] = {
     "Rescaling": _rescaling,
@@ -175,10 +186,13 @@ CONVERTERS: dict[str, Callable[[Graph, Any, list[str]], str]] = {
     "Concatenate": _concatenate,
     "CustomScaleLayer": _scaled_sum,
     "MaxPooling2D": _max_pool,
-    "AveragePooling2D": _average_pool,
+    # Padded pixels do not count, as in TensorFlow.
+    "AveragePooling2D": lambda graph, layer, sources: _pool("AveragePool", graph, layer, sources),
     "GlobalAveragePooling2D": _global("GlobalAveragePool"),
     "GlobalMaxPooling2D": _global("GlobalMaxPool"),
     "ZeroPadding2D": _zero_padding,
     "Flatten": _flatten,
+    "FractionalMaxPooling2D": _fractional_max_pool,
     "Dense": _dense,
+    "DropConnectDense": _dense,  # drops in training only
 }

@@ -10,6 +10,7 @@ from keras import layers  # noqa: E402
 
 from models.cifar import NETWORKS  # noqa: E402
 from models.keras_onnx import emit_onnx  # noqa: E402
+from models.regularisers import DropConnectDense, FractionalMaxPooling2D  # noqa: E402
 
 
 def randomise(model, seed=0):
@@ -37,10 +38,19 @@ def pixels(*shape):
     return np.random.default_rng(1).integers(0, 256, shape).astype(np.float32)
 
 
+FAMILIES = ("cifar", "nano_cifar", "lecture", "characters")
+BUILDERS = {
+    name: build for family in FAMILIES for name, build in importlib.import_module("models." + family).NETWORKS.items()
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", BUILDERS)
 def test_same_logits_as_keras(name):
-    expected, actual = both(randomise(NETWORKS[name]()), pixels(3, 32, 32, 3))
+    model = randomise(BUILDERS[name]())
+    free = model.input_shape[1] is None
+    shape = (32, 32, 3) if free else model.input_shape[1:]
+    expected, actual = both(model, pixels(3, *shape), **({"size": (32, 32)} if free else {}))
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
@@ -147,6 +157,11 @@ def test_global_pools(kind):
     same(small(getattr(layers, f"Global{kind}Pooling2D")()), f"Global{kind}Pool Flatten")
 
 
+def test_rescaling_by_channel_and_after_a_global_pool():
+    same(small(layers.Rescaling([1.0, 2.0, -3.0], [1.0, 0.0, -1.0])), "Mul Add Flatten")
+    same(small(lambda x: layers.Rescaling(3.0, 1.0)(layers.GlobalMaxPooling2D()(x))), "GlobalMaxPool Flatten Mul Add")
+
+
 def test_zero_padding():
     """A convolution pads by itself; a max pool would pad with what is smaller than all pixels."""
     padding = ((1, 2), (3, 0))
@@ -235,6 +250,15 @@ def test_half_precision_is_of_storage_only():
     model.layers[1].kernel.assign(kernel)
     _, actual = both(model, pixels(2, 8, 8, 3), half=True)
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_fractional_max_pooling():
+    same(small(FractionalMaxPooling2D(1.4), 11, 9), "Gather Gather Max Gather Gather Max Flatten")
+
+
+def test_drop_connect_is_for_training_only():
+    inputs = keras.Input((8, 8, 3))
+    same(keras.Model(inputs, DropConnectDense(5, 0.5)(layers.Flatten()(inputs))), "Flatten")
 
 
 def test_residuals_of_inception_resnet():
