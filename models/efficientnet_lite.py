@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from models.regularisers import linear_decay
 from models.task import CIFAR100, SAME, Task, entrance, logits
 from models.torch_file import TorchFileError, read_torch_file
 
@@ -66,10 +67,10 @@ FILE_NAMES = {
 def efficientnet_lite0(
     task: Task = CIFAR100, size: Optional[int] = None, dropout: float = 0.2, stochastic_depth: float = 0.0
 ) -> keras.Model:
-    """EfficientNet-Lite0: 3,541,124 parameters for 100 classes, 384 M MACs at 224x224.
+    """EfficientNet-Lite0: 3,541,124 parameters for 100 classes, 385 M MACs at 224x224.
 
-    size: pictures are stretched to size x size inside the graph; None is 224. stochastic_depth: the share of pictures
-    for which the last block is left out in training; it grows linearly with a block's number (Huang 2016).
+    size: pictures are stretched to size x size inside the graph; None is 224. stochastic_depth: the rate at which
+    pictures skip the last block in training; it grows linearly up to that block (Huang 2016).
     """
     return _build("efficientnet_lite0", task, size, dropout, stochastic_depth)
 
@@ -141,8 +142,8 @@ def _build(name: str, task: Task, size: Optional[int], dropout: float, stochasti
             repeats = math.ceil(depth * repeats)
         for repeat in range(repeats):
             blocks.append((kernel, 1 if repeat else stride, expansion, _rounded(width * filters)))
-    for number, block in enumerate(blocks):
-        x = _block(x, f"block{number}", *block, skipped=stochastic_depth * number / len(blocks))
+    for number, (block, skipped) in enumerate(zip(blocks, linear_decay(stochastic_depth, len(blocks)))):
+        x = _block(x, f"block{number}", *block, skipped)
     x = _relu6(_convolution(x, TOP, 1, 1, "top"), "top")
     x = layers.GlobalAveragePooling2D(data_format="channels_last", name="average")(x)
     if dropout:

@@ -84,7 +84,7 @@ def test_stochastic_depth_grows_with_the_blocks_number():
     assert list(skipped) == [f"block{number}_skipped" for number in shortcuts]
     for number in shortcuts:
         layer = skipped[f"block{number}_skipped"]
-        assert layer.rate == pytest.approx(0.16 * number / 16)
+        assert layer.rate == pytest.approx(0.16 * (number + 1) / 16)
         assert tuple(layer.noise_shape) == (None, 1, 1, 1), "whole pictures, not single values"
 
 

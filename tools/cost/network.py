@@ -17,9 +17,9 @@ from app.errors import ModelError, UsageError
 from app.modelcard import no_model
 
 MULTIPLY = ("Conv", "Gemm", "MatMul")
-MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax")
-FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "BatchNormalization", "Add", "Mul", "Sub", "Div")
-FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant")
+MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax", "Pad")
+FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "BatchNormalization", "Add", "Mul", "Sub", "Div")
+FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant", "Cast")
 
 Shape = tuple[int, ...]
 
@@ -101,6 +101,8 @@ def measure(model: Any, height: int, width: int) -> Network:
         raise UsageError(f"the network takes {fixed[1]}x{fixed[0]}, not {width}x{height}")
     shapes = _shapes(model, height, width)
     constants = {constant.name for constant in model.graph.initializer}
+    # Weights that are stored in half precision are constants too.
+    constants |= {node.output[0] for node in model.graph.node if node.op_type == "Cast" and node.input[0] in constants}
     layers = tuple(
         _layer(node, shapes, constants) for node in model.graph.node if node.op_type not in FUSED and _known(node)
     )

@@ -128,6 +128,16 @@ def test_weights_that_are_listed_as_inputs():
     assert measure(made, 5, 7).operations == 2 * 3 * 35
 
 
+def test_weights_in_half_precision():
+    """A Cast makes float32 of them, once, when the model is loaded: they are weights all the same."""
+    nodes = [
+        helper.make_node("Cast", ["half"], ["kernel"], to=TensorProto.FLOAT),
+        helper.make_node("Conv", ["images", "kernel"], ["out"]),
+    ]
+    (layer,) = measure(model(nodes, ["n", 3, "h", "w"], [("half", (2, 3, 1, 1))]), 5, 7).layers
+    assert (layer.macs, layer.weights, layer.read) == (6 * 35, 6, 3 * 35)
+
+
 RELU = helper.make_node("Relu", ["images"], ["out"])
 WRONG = {
     "an operator that would be counted as nothing": (
