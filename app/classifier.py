@@ -15,6 +15,7 @@ from app.errors import ModelError, UsageError
 from app.modelcard import find_model
 
 DEFAULT_MODEL = "nano_resnet_s"
+CHARACTERS = "characters"  # the data set, on a card, whose pictures are made of photographs in their own way
 
 
 class Prediction(NamedTuple):
@@ -52,34 +53,57 @@ class Classifier:
     def classify(self, image: np.ndarray, *, top: int = 5) -> List[Prediction]:
         """The `top` most probable labels of an image (h, w, 3) uint8 BGR of any size, highest score first.
 
-        The image is stretched to the model's input, by area where it shrinks and else linearly. Of equal scores, the
-        label that comes first on the card is first. A model with fewer labels than `top` returns all of them.
+        Of equal scores, the label that comes first on the card is first. A model with fewer labels than `top` returns
+        all of them. See `prepare` for what the model is given.
 
-        Raises UsageError for another kind of image and for a `top` below 1, ModelError when the model fails.
+        Raises UsageError for another kind of image and for a `top` below 1, SourceError when a classifier of characters
+        finds none, ModelError when the model fails.
         """
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
             raise UsageError(f"top should be a whole number from 1, is {top!r}")
-        logits = self.logits(self._preprocess(image)[None])
-        scores = softmax(logits)[0]
-        best = np.argsort(-logits[0], kind="stable")[:top]
-        return [Prediction(self.card.labels[index], float(scores[index])) for index in best]
+        return self.best(self.logits(self.prepare(image)[None])[0], top)
 
-    def _preprocess(self, image: np.ndarray) -> np.ndarray:
-        """An image (h, w, 3) uint8 BGR as the model takes it: (3, height, width) uint8 RGB."""
+    def best(self, logits: np.ndarray, top: int) -> List[Prediction]:
+        """The `top` most probable labels by the logits (labels,) float32 of one image."""
+        scores = softmax(logits[None])[0]
+        order = np.argsort(-logits, kind="stable")[:top]
+        return [Prediction(self.card.labels[index], float(scores[index])) for index in order]
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """An image (h, w, 3) uint8 BGR of any size as the model takes it: (channels, height, width) uint8, RGB or grey.
+
+        It is stretched to the model's input, by area where it shrinks and else linearly. For a model of characters it
+        is a photograph of one, which is found in it and drawn as in the data set: see `classification.photo`.
+
+        Raises UsageError for another kind of image, SourceError when there is no character.
+        """
         if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
             actual = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
             raise UsageError(f"an image should be uint8 of shape (height, width, 3) in BGR, is {actual}")
-        height, width = self.card.height, self.card.width
-        if image.shape[:2] != (height, width):
-            import cv2  # here, because it takes memory that an evaluation of ready-made images does not need
+        if self.card.data == CHARACTERS:
+            from app.classification.photo import as_emnist  # here, as cv2 below
 
-            shrinks = image.shape[0] >= height and image.shape[1] >= width
-            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            image = cv2.resize(image, (width, height), interpolation=method)
+            return self._stretched(as_emnist(image))[None]
+        image = self._stretched(image)
+        if self.card.channels == 1:
+            import cv2
+
+            return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))[None]
         return image[:, :, ::-1].transpose(2, 0, 1)
 
+    def _stretched(self, image: np.ndarray) -> np.ndarray:
+        height, width = self.card.height, self.card.width
+        if image.shape[:2] == (height, width):
+            return image
+        import cv2  # here, because it takes memory that an evaluation of ready-made images does not need
+
+        shrinks = image.shape[0] >= height and image.shape[1] >= width
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(image, (width, height), interpolation=method))
+
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits (n, labels) float32 of 1 to `batch` images (n, 3, height, width) uint8 RGB; a copy of their own.
+        """Logits (n, labels) float32 of 1 to `batch` images (n, channels, height, width) uint8, as `prepare` gives
+        them; a copy of their own.
 
         Raises ValueError for other images, and ModelError when the model fails, returns outputs of another shape, or
         values that are not finite.

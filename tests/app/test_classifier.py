@@ -9,8 +9,9 @@ from support.program import ROOT
 
 from app.backends.fake import FakeBackend
 from app.classification.card import ClassifierCard
+from app.classification.photo import as_emnist
 from app.classifier import Classifier, load_classifier, log_softmax, softmax
-from app.errors import ModelError, UsageError
+from app.errors import ModelError, SourceError, UsageError
 
 CARD = ClassifierCard(
     "small", "0" * 64, tuple(LABELS), tuple(SUPERCLASSES), tuple(SUPERCLASS_OF), 32, 32, 0.5, None
@@ -173,6 +174,48 @@ def test_classify_refuses_other_images(image, actual):
 def test_a_wrong_top(top):
     with pytest.raises(UsageError, match=f"top should be a whole number from 1, is {top!r}"):
         Classifier(Recorder(), CARD).classify(colours(), top=top)
+
+
+GREY = CARD._replace(channels=1, height=28, width=28)
+
+
+class Planes(Recorder):
+    """For one channel of 28x28."""
+
+    def __init__(self):
+        super().__init__((None, 1, 28, 28))
+
+
+def test_a_grey_model_is_given_grey():
+    image = np.zeros((28, 28, 3), np.uint8)
+    image[0, :3] = [(100, 0, 0), (0, 100, 0), (0, 0, 100)]
+    backend = Planes()
+    found = Classifier(backend, GREY).classify(image, top=1)
+    assert backend.tensors[0].shape == (1, 1, 28, 28)
+    # 0.114, 0.587 and 0.299 of blue, green and red (ITU-R BT.601), times the card's scale
+    assert backend.tensors[0][0, 0, 0, :3].tolist() == pytest.approx([5.5, 29.5, 15], abs=0.5)
+    assert found[0].label == "fine1"
+
+
+def test_a_grey_model_takes_batches_of_grey():
+    classifier = Classifier(Planes(), GREY, 2)
+    assert classifier.logits(images(2)[:, :1, :28, :28]).shape == (2, 100)
+    with pytest.raises(ValueError, match="images should be uint8"):
+        classifier.logits(images(2)[:, :, :28, :28])
+
+
+def test_a_model_of_characters_is_given_the_character():
+    page = np.full((300, 400, 3), 210, np.uint8)
+    cv2.line(page, (300, 40), (300, 120), (40, 40, 40), 12)
+    backend = Planes()
+    classifier = Classifier(backend, GREY._replace(data="characters", scale=1.0))
+    classifier.classify(page)
+    given = backend.tensors[0][0, 0]
+    assert (given == as_emnist(page)).all()
+    assert given[14, 14] > 200  # white ink, in the middle
+    assert given[0].max() == given[14, 0] == 0
+    with pytest.raises(SourceError, match="no character found"):
+        classifier.classify(np.full((300, 400, 3), 210, np.uint8))
 
 
 # From files

@@ -12,7 +12,7 @@ from support.program import MODEL, ROOT, needs_model
 
 from app.command import exit_code
 
-COMMANDS = ["app.detect", "app.evaluate", "app.doctor", "nanoyolo.__main__", "tools.sweep.__main__"]
+COMMANDS = ["app.detect", "app.classify", "app.evaluate", "app.doctor", "nanoyolo.__main__", "tools.sweep.__main__"]
 COMMANDS += ["tools.fetch.__main__", "tools.convert", "tools.build_engine", "tools.demo", "tools.camera_servers.mjpeg"]
 if sys.version_info >= (3, 9):  # the others run on the developer's machine only
     COMMANDS += ["tools." + name for name in ("bench.__main__", "cost.__main__", "report.__main__", "soak.__main__")]

@@ -1,0 +1,175 @@
+"""Classifies pictures, films and what a camera sees: the most probable labels of each."""
+
+import argparse
+from contextlib import ExitStack
+from typing import Any, Dict, List, Optional, Sequence, cast
+
+from app import __version__
+from app.backends import BACKENDS, DEVICES, PRECISIONS
+from app.classification.frames import FrameClassifier
+from app.classifier import DEFAULT_MODEL, Classifier, load_classifier
+from app.command import Parser, exit_code, leave, number
+from app.detector import Detector
+from app.errors import SourceError, UsageError, say, warn
+from app.files import check_writable, reject_overwrites
+from app.frame import Source
+from app.modelcard import card_path, find_model
+from app.pipeline import Pipeline, configure_process
+from app.sinks import Sink
+from app.sinks.labels import Labelled, LabelsJsonSink, TextSink
+from app.sinks.window import WindowSink, display_available
+from app.sources import CameraOptions, open_source
+from app.stop import Stop
+
+DESCRIPTION = """Classify pictures: print the most probable labels of each, with their probabilities.
+
+A picture is stretched to the model's input. A model of characters takes photographs of one upright character, dark on
+light or light on dark: it is found, and drawn as in the model's data set. What cannot be read is skipped with a
+warning; exit code 3 means that nothing could be classified.
+"""
+EXAMPLES = """examples:
+  python -m app.classify photo.jpg other.png
+  python -m app.classify --model nano_characters --top 3 letters/ --jsonl letters.jsonl
+  python -m app.classify --model nano_resnet_s --cam 0 --fps 15
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of `python -m app.classify`."""
+    parser = Parser(prog="python -m app.classify", description=DESCRIPTION, epilog=EXAMPLES)
+    source = parser.add_argument_group("source")
+    source.add_argument("images", metavar="IMAGE", nargs="*", help="picture or film, a folder or glob of either; -")
+    source.add_argument(
+        "--cam",
+        metavar="SOURCE",
+        help="camera number or /dev/..., csi://0, rtsp://user:password@host/path, http://host/video.mjpg; a file, too",
+    )
+    source.add_argument(
+        "--fps", type=number(float, 0.01, 1000, "a rate"), metavar="RATE", help="frames per second (default: all)"
+    )
+    source.add_argument("--wait", action="store_true", help="keep trying if the camera is not there at the start")
+    source.add_argument(
+        "--max-frames",
+        type=number(int, 1, 10**9, "a number"),
+        metavar="N",
+        help="stop after N frames of each source (default: at its end)",
+    )
+
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or ONNX file (default: %(default)s)"
+    )
+    model.add_argument(
+        "--top", type=number(int, 1, 1000, "a number"), metavar="N", default=5, help="labels (default: %(default)s)"
+    )
+    model.add_argument("--backend", choices=BACKENDS, default="auto", help="runtime (default: %(default)s)")
+    model.add_argument("--device", choices=DEVICES, default="auto", help="processor (default: %(default)s)")
+    model.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="arithmetic (default: fp32, or the TensorRT engine's)"
+    )
+
+    output = parser.add_argument_group("output")
+    show = output.add_mutually_exclusive_group()
+    show.add_argument(
+        "--show",
+        dest="show",
+        action="store_true",
+        default=None,
+        help="show a window (default: of a camera, if there is a display)",
+    )
+    show.add_argument("--no-show", dest="show", action="store_false", help="show no window")
+    output.add_argument(
+        "--jsonl", metavar="FILE", help="write one JSON line per picture; - for standard output, instead of text"
+    )
+    parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
+    return parser
+
+
+def classify(args: argparse.Namespace) -> None:
+    """Do what the command line says. Raises NanoyoloError."""
+    uris = [*args.images, *([] if args.cam is None else [args.cam])]
+    if not uris:
+        raise UsageError("name a picture, a folder or a camera, as in: python -m app.classify photo.jpg; see --help")
+    model = find_model(args.model)
+    inputs = [model, card_path(model), *args.images]
+    reject_overwrites([("--jsonl", args.jsonl)], inputs)
+    if args.jsonl not in (None, "-"):
+        check_writable(args.jsonl)
+    configure_process()
+    options = {"backend": args.backend, "device": args.device, "precision": args.precision}
+    with Stop() as stop, load_classifier(model, **options) as classifier:
+        classified, failures = 0, []
+        for uri in uris:
+            if stop.requested:
+                break
+            try:
+                classified += _classify_all(args, uri, classifier, stop, classified > 0)
+            except SourceError as error:
+                failures.append(error)
+                if len(uris) > 1:
+                    warn(f"{error}; skipped")
+        if failures and not classified:
+            raise failures[0] if len(uris) == 1 else SourceError(f"none of {len(uris)} could be classified")
+
+
+def _classify_all(args: argparse.Namespace, uri: str, classifier: Classifier, stop: Stop, append: bool) -> int:
+    """Classify the frames of one source; how many were. append: whether the JSON file has lines already.
+
+    Raises SourceError when there are none.
+    """
+    camera = CameraOptions(fps=args.fps, wait=args.wait)
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(uri, camera))
+        reject_overwrites([("--jsonl", args.jsonl)], source.files)
+        # It has of a detector what the pipeline uses.
+        frames = cast(Detector, FrameClassifier(classifier, args.top))
+        pipeline = Pipeline(source, frames, fps=args.fps if source.live or source.fps else None)
+        counter = Labelled(source)
+        shown = args.show or (args.show is None and source.live and display_available())
+        sinks: List[Sink] = [counter]
+        if args.jsonl is not None:
+            sinks.append(LabelsJsonSink(args.jsonl, source, append=append))
+        if args.jsonl != "-" and not (source.live and shown):
+            sinks.append(TextSink(source, pipeline.timing))
+        if shown:
+            sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
+        try:
+            pipeline.run(sinks, stop=stop, max_frames=args.max_frames)
+        finally:
+            if source.live:
+                say(summary(pipeline.report()))
+        if not counter.classified and counter.reason and not source.live:
+            raise SourceError(_why_none(source, counter))
+        return counter.classified
+
+
+def _why_none(source: Source, counter: Labelled) -> str:
+    if source.count == 1:
+        return counter.reason
+    return f"{source.name}: none of its {counter.frames} pictures could be classified"
+
+
+def summary(fields: Dict[str, Any]) -> str:
+    """The report of a camera in three lines."""
+    if not fields["frames"]:
+        return "stopped before the first frame"
+    real = fields["fps"]["real"]
+    rate = "too short for a rate" if real is None else f"{real:.1f} FPS"
+    stages = ", ".join(f"{stage} {times['mean']:.1f}" for stage, times in fields["stages_ms"].items())
+    latency = fields["latency_ms"]
+    return "\n".join(
+        (
+            f"frames: {fields['frames']} in {fields['duration_s']:.1f} s, {rate}, {fields['dropped']} dropped",
+            f"ms per frame: {stages}; latency p50 {latency['p50']:.1f}, p95 {latency['p95']:.1f}",
+            f"{fields['model']} on {fields['backend']}",
+        )
+    )
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
+    return exit_code(lambda: classify(make_parser().parse_args(argv)))
+
+
+if __name__ == "__main__":
+    leave(main())
