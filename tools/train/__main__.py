@@ -97,7 +97,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 raise
             finally:
                 journal.remove_if_empty()
-            export(model, journal.options.output, data, journal.summary())
+            export(model, journal.options.output, data, journal.summary(), journal.options.half)
         say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)

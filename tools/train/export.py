@@ -27,17 +27,17 @@ BATCH = 100
 ACCURACY = ("top1", "top5", "superclass_top1", "loss")
 
 
-def export(model: keras.Model, output: str, data: Data, training: dict[str, Any]) -> None:
+def export(model: keras.Model, output: str, data: Data, training: dict[str, Any], half: bool = False) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
-    training: the card's record of the training. The accuracy is measured with the file just written, by ONNX Runtime on
+    training: the card's record of the training. half: store the weights in float16. The accuracy is measured with the file just written, by ONNX Runtime on
     the CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
     """
     check_writable(output)
     source = data.source
     # The old card is removed first and the accuracy written last: where a card states one, the model is complete.
     remove_file(card_path(output))
-    write_file(output, emit_onnx(model).SerializeToString())
+    write_file(output, emit_onnx(model, size=(source.height, source.width), half=half).SerializeToString())
     card: dict[str, Any] = {
         "name": os.path.splitext(os.path.basename(output))[0],
         "sha256": hash_file(output),

@@ -65,7 +65,12 @@ def prepare(model: Any, options: argparse.Namespace, images: Any, task: Task) ->
     """
     path = pretrained_weights(options)
     if path:
-        module_of(options.model).load_imagenet(model, path)
+        try:
+            module_of(options.model).load_imagenet(model, path)
+        except (OSError, ValueError) as error:  # another file, or one that does not fit
+            raise ModelError(
+                f"{error}; get it with: python -m tools.fetch {NETWORKS[options.model].pretrained}"
+            ) from error
     if any(layer.name == WHITEN for layer in model.layers):
         whiten(model, images[:WHITENED], task)
 

@@ -156,6 +156,8 @@ def make_parser() -> Parser:
     parser.add_argument("--output", metavar="FILE", help="the .onnx file to write (default: in the run's folder)")
     from_help = "folder with the pretrained weights (default: weights/, where tools.fetch puts them)"
     parser.add_argument("--from", dest="place", metavar="DIR", help=from_help)
+    half_help = "store the weights in half precision: half the file, computed with in single precision as before"
+    parser.add_argument("--half", action="store_true", help=half_help)
     recipe_help = "defaults of the options below: this project's own, or the original report's (default: own)"
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="own", help=recipe_help)
     for title, options in GROUPS.items():
