@@ -30,8 +30,9 @@ ACCURACY = ("top1", "top5", "superclass_top1", "loss")
 def export(model: keras.Model, output: str, data: Data, training: dict[str, Any], half: bool = False) -> None:
     """Write the model to `output`, an .onnx file, and its card beside it.
 
-    training: the card's record of the training. half: store the weights in float16. The accuracy is measured with the file just written, by ONNX Runtime on
-    the CPU, on the complete test set, which a run uses only here. Raises OutputError, SourceError.
+    training: the card's record of the training. half: store the weights in float16. The accuracy is measured with the
+    file just written, by ONNX Runtime on the CPU, on the complete test set, which a run uses only here. Raises
+    OutputError, SourceError.
     """
     check_writable(output)
     source = data.source
