@@ -1,5 +1,5 @@
 # make demo           detect objects in a short street clip
-# make evaluate       the accuracy of the CIFAR-100 classifier here (DATA=folder or archive; else fetches 169 MB)
+# make evaluate       the accuracy of the classifiers here (DATA=folder or archive of CIFAR-100; else fetches 169 MB)
 # make check          lint, and all tests that start no process and wait for no clock: before a commit
 # make test           lint, and all tests on both Pythons; test-host and test-device run those of one
 # make verify         what takes long, on both Pythons: ten kills, all pictures, many more random examples
@@ -23,7 +23,7 @@ DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.
 # The first Python 3.6 that runs: python3.6 in the path, or one of pyenv's.
 PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.6.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 6))' 2>/dev/null && { echo "$$p"; break; }; done)
-FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4
+FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4 weights/efficientnet-lite0-57934424.pth
 DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch tools/convert.py tools/build_engine.py tools/delay.py tools/json_file.py tools/machine.py tools/tables.py tools/sweep tools/soak/__init__.py tools/soak/files/__init__.py tools/soak/files/reading.py tools/score/__init__.py tools/score/labels.py tools/score/yolo.py tools/score/pictures.py tools/score/coco.py deploy/jetson/self-test deploy/jetson/on-board
 
 # Most tests are short and use one core. In two processes, since many a test measures time.
@@ -39,11 +39,22 @@ demo: $(STAMP)
 	@$(BIN)/python -m tools.demo
 
 DATA ?= weights/cifar-100-binary
+# EMNIST is 562 MB, so it is fetched by name only: python -m tools.fetch emnist
+CHARACTERS ?= weights/emnist-byclass
+CLASSIFIERS := nano_resnet_s nano_cifar efficientnet_lite0_cifar
 evaluate: $(STAMP)
 	@[ "$(DATA)" != weights/cifar-100-binary ] || $(BIN)/python -m tools.fetch cifar-100
 	@mkdir -p runs/evaluate
-	@$(BIN)/python -m app.evaluate --data '$(DATA)' --report runs/evaluate/report.json --confusion runs/evaluate/confusion.png
-	@echo "more in runs/evaluate: report.json, confusion.png"
+	@for model in $(CLASSIFIERS); do $(EVALUATE) --model $$model --data '$(DATA)' $(call OUTPUTS,$$model) || exit; done
+	@if [ -e '$(CHARACTERS)' ]; then \
+		$(EVALUATE) --model nano_characters --data '$(CHARACTERS)' $(call OUTPUTS,nano_characters); \
+	else \
+		echo "nano_characters: not evaluated without EMNIST (562 MB): python -m tools.fetch emnist"; \
+	fi
+	@echo "more in runs/evaluate: a report and a picture of the confusions for each model"
+
+EVALUATE := $(BIN)/python -m app.evaluate
+OUTPUTS = --report runs/evaluate/$(1).json --confusion runs/evaluate/$(1).png
 
 check: lint $(FETCHED)
 	$(BIN)/python $(PYTEST) --dist worksteal -m 'not slow and not verify and not deploy'
@@ -77,6 +88,9 @@ weights/yolov3-tiny.pb: | $(TESTS_STAMP) weights/yolov3-tiny.json
 
 weights/bikes.mp4: | $(STAMP)
 	$(BIN)/python -m tools.fetch bikes
+
+weights/efficientnet-lite0-57934424.pth: | $(STAMP)
+	$(BIN)/python -m tools.fetch efficientnet-lite0
 
 test-host: $(TESTS_STAMP) $(FETCHED)
 	$(BIN)/python $(PYTEST) --dist worksteal --cov --cov-report=json:$(COVERAGE) --cov-report=
