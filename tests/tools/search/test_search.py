@@ -1,0 +1,122 @@
+"""The command with SQLite and a fake trainer: workers that are killed, stopped and suspended."""
+
+import json
+import os
+import signal
+
+import pytest
+
+pytest.importorskip("optuna")
+pytest.importorskip("matplotlib")
+
+from optuna.trial import TrialState  # noqa: E402
+from support.program import start  # noqa: E402
+from support.searching import (  # noqa: E402
+    check_complete,
+    children,
+    ended,
+    is_running,
+    join,
+    new,
+    send,
+    starts,
+    trainer,
+    training_of,
+    wait_for,
+    working,
+    write_space,
+)
+
+
+def url_of(run):
+    return f"sqlite:///{run}/study.db"
+
+
+def test_a_worker_killed_in_the_middle_of_24_trials(tmp_path):
+    space, run = write_space(tmp_path), tmp_path / "run"
+    process = new(space, run, "--workers", 3, pause=0.2)
+    victim = working(process, 3, run, least=1)[0]
+    training = children(victim)
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: not any(is_running(pid) for pid in training), "the training of a killed worker ends")
+    code, out, err = ended(process)
+    assert code == 0, err
+    assert "was killed by signal 9; another one does its trial again" in err
+    trials = check_complete(space, run, url_of(run))
+    lost = [trial for trial in trials if trial.state == TrialState.FAIL]
+    assert [set(trial.user_attrs) & {"reason", "given_back", "superseded"} for trial in lost] == [set()]
+    assert len(trials) == 25
+    assert len(starts(run)) == 25
+    assert "With 24 independent random draws" in out
+    assert {"results.md", "history.png", "parallel.png", "importances.png"} <= set(os.listdir(run))
+
+
+def test_a_search_that_is_stopped_goes_on_from_its_checkpoints(tmp_path):
+    space, run = write_space(tmp_path, trials=2, epochs=3), tmp_path / "run"
+    process = new(space, run, "--workers", 2, pause=1.5)
+    working(process, 2, run)
+    wait_for(lambda: len(list(run.glob("*/state.json"))) == 2, "both have an epoch")
+    process.send_signal(signal.SIGINT)
+    code, _, err = ended(process)
+    assert code == 130
+    assert f"stopped; continue with: python -m tools.search --join --study space --run {run} --workers 2" in err
+    code, _, err = ended(join(run, "--workers", 2))
+    assert code == 0, err
+    trials = check_complete(space, run, url_of(run))
+    stopped = [trial.user_attrs["given_back"] for trial in trials if trial.state == TrialState.FAIL]
+    assert stopped == ["its worker was stopped"] * 2
+    assert sorted(starts(run)[2:]) == [("trial-0000", "resumed"), ("trial-0001", "resumed")]
+
+
+def test_a_worker_that_wakes_after_its_trial_was_done_again_counts_for_nothing(tmp_path):
+    space, run = write_space(tmp_path, trials=3), tmp_path / "run"
+    process = new(space, run, "--workers", 2, pause=1)
+    lost = working(process, 2, run)[0]
+    folder, asleep = training_of(lost), [lost, *children(lost)]
+    send(asleep, signal.SIGSTOP)
+    try:
+        wait_for(lambda: (folder + "-2", "new") in starts(run), "its trial is done again, in another folder")
+    finally:
+        send(asleep, signal.SIGCONT)
+    code, _, err = ended(process)
+    assert code == 0, err
+    assert "another worker does it, since this one showed no sign of life" in err
+    check_complete(space, run, url_of(run))
+
+
+def test_a_search_without_workers_says_how_to_go_on(tmp_path):
+    space, run = write_space(tmp_path, trials=4), tmp_path / "run"
+    process = new(space, run, "--workers", 2, pause=0.3)
+    send(working(process, 2, run), signal.SIGKILL)
+    code, _, err = ended(process)
+    assert code == 4
+    assert err.splitlines()[-1].startswith("error: no worker is left, and ")
+    assert "continue with: python -m tools.search --join --study space" in err.splitlines()[-1]
+    code, _, err = ended(join(run))
+    assert code == 0, err
+    check_complete(space, run, url_of(run))
+
+
+def test_a_killed_search_leaves_no_process_behind(tmp_path):
+    run = tmp_path / "run"
+    process = new(write_space(tmp_path), run, "--workers", 2, pause=0.3)
+    workers = working(process, 2, run)
+    below = [*workers, *(pid for worker in workers for pid in children(worker))]
+    process.kill()
+    ended(process)
+    wait_for(lambda: not any(is_running(pid) for pid in below), "workers and trainings end")
+
+
+def test_a_training_that_fails_is_told_and_not_repeated(tmp_path):
+    space, run = tmp_path / "space.toml", tmp_path / "run"
+    space.write_text(
+        'method = "grid"\nbase = { model = "report_fast", epochs = 1 }\nspace = { batch = { values = [16, 32, 64] } }\n'
+    )
+    fake = trainer(0.05, "--fail-at", "32")
+    code, out, err = ended(start("--space", space, "--run", run, "--trainer", fake, module="tools.search"))
+    assert code == 0, err
+    assert "trial 1: failed, the loss of epoch 1 is not a number; start again with a lower --lr" in err
+    rows = json.loads((run / "results.json").read_text())["trials"]
+    assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "failed"), (64, "done")]
+    assert len(starts(run)) == 3
+    assert "independent random draws" not in out
