@@ -13,9 +13,10 @@ from support.program import ROOT, finish, start
 
 from tools.search.draws import random_draws
 from tools.search.space import read_space
+from tools.search.storage import open_storage
 from tools.train.options import parse
 
-PATIENCE = 120  # seconds
+PATIENCE = 90  # seconds
 BEAT, GRACE = 1, 3  # seconds
 SPACE = """
 method = "random"
@@ -149,7 +150,7 @@ def check_complete(space, run, url):
         options = vars(parse(row["words"]))
         assert (options["batch"], options["momentum"]) == (row["options"]["batch"], row["options"]["momentum"])
         assert row["value"] == fake_trainer.figure(options, options["epochs"])
-    storage = optuna.storages.RDBStorage(url)
+    storage = open_storage(url)
     trials = optuna.load_study(study_name="space", storage=storage).trials
     storage.engine.dispose()
     done = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]

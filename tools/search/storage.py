@@ -49,7 +49,8 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     """Connect to a database, and create Optuna's tables where it has none. Raises UsageError and OutputError."""
     engine_options: dict[str, Any] = {}
     try:
-        kind = make_url(url).get_backend_name()
+        address = make_url(url)
+        kind = address.get_backend_name()
     except ArgumentError:
         raise UsageError("--storage: should be an address as postgresql://user:password@host/database") from None
     if kind == "sqlite":
@@ -58,9 +59,12 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
         engine_options["pool_pre_ping"] = True  # a connection from before a restart of the server is replaced
     if kind == "postgresql":
         engine_options["connect_args"] = POSTGRESQL
-    address = url.replace("{", "{{").replace("}", "}}")  # Optuna fills in its schema's version
+        if address.drivername == kind:  # else which driver that means depends on SQLAlchemy's version
+            address = address.set(drivername="postgresql+psycopg2")
+    plain = address.render_as_string(hide_password=False)
+    plain = plain.replace("{", "{{").replace("}", "}}")  # Optuna fills in its schema's version
     try:
-        storage = optuna.storages.RDBStorage(address, engine_kwargs=engine_options)
+        storage = optuna.storages.RDBStorage(plain, engine_kwargs=engine_options)
     except ImportError:
         raise UsageError(f"--storage {shown(url)}: its driver is not installed; {POSTGRESQL_INSTALL}") from None
     except NoSuchModuleError:
