@@ -152,7 +152,7 @@ def promise(plan: Plan, rows: Sequence[Row]) -> str:
         return ""
     draws = f"With {count} independent random draws" if count > 1 else "With one random draw"
     return (
-        f"{draws}, the best is within the top {TOP:.0%} of the space with a probability of "
+        f"{draws}, the best is within the top {TOP * 100:g} % of the space with a probability of "
         f"{chance_of_best(count, TOP) * 100:.1f} %, and within the top {share_of_best(count) * 100:.1f} % with 95 %."
     )
 
