@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import statistics
 
 import pytest
 
@@ -10,6 +11,7 @@ pytest.importorskip("optuna")
 pytest.importorskip("matplotlib")
 
 from optuna.trial import TrialState  # noqa: E402
+from support.fake_trainer import figure  # noqa: E402
 from support.program import start  # noqa: E402
 from support.searching import (  # noqa: E402
     check_complete,
@@ -26,6 +28,8 @@ from support.searching import (  # noqa: E402
     working,
     write_space,
 )
+
+from tools.train.options import parse  # noqa: E402
 
 
 def url_of(run):
@@ -120,3 +124,34 @@ def test_a_training_that_fails_is_told_and_not_repeated(tmp_path):
     assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "failed"), (64, "done")]
     assert len(starts(run)) == 3
     assert "independent random draws" not in out
+
+
+def test_tpe_does_as_many_trials_as_it_should(tmp_path):
+    space, run = write_space(tmp_path, epochs=1), tmp_path / "run"
+    process = new(space, run, "--workers", 2, "--method", "tpe", "--trials", 4)
+    code, out, err = ended(process)
+    assert code == 0, err
+    rows = json.loads((run / "results.json").read_text())["trials"]
+    assert [row["state"] for row in rows] == ["done"] * 4
+    assert len({json.dumps(row["options"]) for row in rows}) == 4, "no two workers propose the same"
+    assert all(0.5 <= row["options"]["momentum"] <= 0.99 and 16 <= row["options"]["batch"] <= 512 for row in rows)
+    assert "independent random draws" not in out
+
+
+def test_a_trial_below_the_median_is_ended(tmp_path):
+    """The fake's value after an epoch is a share of the trial's own, so every epoch ranks trials alike."""
+    space, run = write_space(tmp_path, trials=8, epochs=3), tmp_path / "run"
+    fake = trainer(0.8)
+    code, _, err = ended(start("--space", space, "--run", run, "--trainer", fake, module="tools.search"))
+    assert code == 0, err
+    rows = json.loads((run / "results.json").read_text())["trials"]
+    last = [figure(vars(parse(row["words"])), 3) for row in rows]
+    done, expected = [], []
+    for value in last:
+        pruned = len(done) >= 5 and value < statistics.median(done)  # Optuna compares from the sixth trial on
+        expected.append("pruned" if pruned else "done")
+        if not pruned:
+            done.append(value)
+    assert "pruned" in expected
+    assert [row["state"] for row in rows] == expected
+    assert all(row["epochs"] < 3 for row in rows if row["state"] == "pruned")

@@ -97,7 +97,7 @@ def lacking(name):
     return pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", map(lacking, presets()))
+@pytest.mark.parametrize("name", [lacking(name) for name in presets()])
 def test_tools_train_takes_every_trial_of_a_preset(name):
     trials = {"report": 60, "report-rate": 7, "transfer": 12, "regularisers": 24, "lecture": 7, "characters": 5}
     assert len(make_plan(read_space(name), None, [], Settings()).draws) == trials[name]
