@@ -19,6 +19,7 @@ from tools.search.plan import Draw, Plan, check_plan, from_json, to_json
 MOST_LOST = 2  # times that a draw is done again because its worker was lost
 PLAN = "plan"
 DRAW = "draw"
+WORKER = "worker"  # who does it; written just before its training starts
 REASON, GIVEN_BACK, SUPERSEDED = "reason", "given_back", "superseded"
 
 LIVE = (TrialState.WAITING, TrialState.RUNNING)
@@ -57,7 +58,8 @@ def outcome(trials: list[FrozenTrial]) -> Outcome:
     for trial in trials:
         if trial.state in LIVE:
             return Outcome("running" if trial.state == TrialState.RUNNING else "waiting", trial)
-    lost = [trial for trial in trials if not {GIVEN_BACK, SUPERSEDED} & set(trial.user_attrs)]
+    # A worker that was lost before it started the training is not the draw's fault.
+    lost = [t for t in trials if WORKER in t.user_attrs and not {GIVEN_BACK, SUPERSEDED} & set(t.user_attrs)]
     return Outcome("lost" if len(lost) > MOST_LOST else "waiting", trials[-1] if trials else None)
 
 

@@ -5,7 +5,6 @@ What it should do comes as JSON on standard input, since an address may have a p
 
 import json
 import os
-import signal
 import socket
 import sys
 import time
@@ -18,8 +17,9 @@ from optuna.trial import FrozenTrial
 
 from app.command import exit_code
 from app.errors import SourceError, say
+from app.stop import Stop
 from tools.search.plan import Draw, Plan
-from tools.search.queue import GIVEN_BACK, REASON, Queue
+from tools.search.queue import GIVEN_BACK, REASON, WORKER, Queue
 from tools.search.space import Dimension
 from tools.search.storage import FAILURES, open_storage, patiently, quiet_optuna
 from tools.search.training import OBJECTIVE, TRAINER, Training, free_folder
@@ -41,10 +41,11 @@ class Job(NamedTuple):
 
 
 class Worker:
-    """Does one trial after the other."""
+    """Does one trial after the other. stop: asks it to end, which it does where nothing is half-done."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, stop: Stop) -> None:
         self._job = job
+        self._stop = stop
         self._patience = job.grace / 2  # the rest is for the sign of life that is due
         storage = open_storage(job.url)
         self._queue = self._ask(lambda: Queue.join(storage, job.name))
@@ -54,8 +55,9 @@ class Worker:
         return patiently(self._job.url, self._patience, work)
 
     def run(self) -> None:
-        """Work until every draw is done, by this or by another worker. Raises OutputError."""
+        """Work until every draw is done, by this or by another worker. Raises OutputError, KeyboardInterrupt."""
         while True:
+            self._check_stop()
             claimed = self._ask(self._queue.claim)
             if claimed is not None:
                 self._do(*claimed)
@@ -64,10 +66,15 @@ class Worker:
             else:
                 time.sleep(self._poll)
 
+    def _check_stop(self) -> None:
+        if self._stop.requested:
+            raise KeyboardInterrupt
+
     def _do(self, trial: FrozenTrial, draw: Draw) -> None:
         """A trial that is this worker's, from its start to the state that it ends with."""
         number = self._ask(lambda: self._queue.trial_id(trial))
         try:
+            self._check_stop()
             self._train(number, draw)
         except UpdateFinishedTrialError:
             say(f"trial {draw.number}: another worker does it, since this one showed no sign of life; dropped here")
@@ -112,7 +119,7 @@ class Worker:
         words = plan.words(draw, {dimension.name: suggest(live, dimension) for dimension in plan.dimensions})
         live.set_user_attr("words", words)
         live.set_user_attr("folder", os.path.basename(folder))
-        live.set_user_attr("worker", f"{socket.gethostname()}, process {os.getpid()}")
+        live.set_user_attr(WORKER, f"{socket.gethostname()}, process {os.getpid()}")
         return live, words
 
     def _follow(self, training: Training, number: int, live: optuna.trial.Trial) -> bool:
@@ -120,6 +127,7 @@ class Worker:
         beat_at = time.monotonic()
         while True:
             ended = training.wait(self._poll)
+            self._check_stop()
             new = [(float(line[OBJECTIVE]), int(line["epoch"])) for line in training.new_epochs()]
             for value, step in new:
                 self._ask(lambda: live.report(value, step))  # noqa: B023  (it is called at once)
@@ -155,9 +163,9 @@ def main() -> int:
     """Run a worker; its exit code."""
 
     def work() -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         quiet_optuna()
-        Worker(Job(**json.load(sys.stdin))).run()
+        with Stop() as stop:
+            Worker(Job(**json.load(sys.stdin)), stop).run()
 
     return exit_code(work)
 

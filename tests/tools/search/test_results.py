@@ -36,8 +36,10 @@ def test_how_far_a_draw_is():
     assert outcome([done(0.5), waiting()]).state == "done", "another worker queued it at the same moment"
     assert outcome([failed(reason="no data")]).reason == "no data"
     assert outcome([done(0.2, TrialState.PRUNED)]).state == "pruned"
-    assert outcome([failed(), failed()]).state == "waiting", "two lost workers"
-    assert outcome([failed(), failed(), failed()]).reason == "its worker or its training was killed 3 times"
+    lost = [failed(worker="vm, process 1")] * 3
+    assert outcome(lost[:2]).state == "waiting"
+    assert outcome(lost).reason == "its worker or its training was killed 3 times"
+    assert outcome([failed()] * 5).state == "waiting", "lost before their training began"
     stopped = [failed(given_back="its worker was stopped")] * 5 + [failed(superseded="true")] * 5
     assert outcome(stopped).state == "waiting", "nobody's fault"
 

@@ -1,9 +1,12 @@
 """The command with SQLite and a fake trainer: workers that are killed, stopped and suspended."""
 
+import collections
 import json
 import os
+import random
 import signal
 import statistics
+import time
 
 import pytest
 
@@ -29,6 +32,7 @@ from support.searching import (  # noqa: E402
     write_space,
 )
 
+from tools.search.queue import MOST_LOST  # noqa: E402
 from tools.train.options import parse  # noqa: E402
 
 
@@ -155,3 +159,29 @@ def test_a_trial_below_the_median_is_ended(tmp_path):
     assert "pruned" in expected
     assert [row["state"] for row in rows] == expected
     assert all(row["epochs"] < 3 for row in rows if row["state"] == "pruned")
+
+
+@pytest.mark.verify
+def test_killed_ten_times_at_random_moments(tmp_path):
+    """A worker, its training, or the whole search, which then goes on with --join."""
+    space, run = write_space(tmp_path, trials=20, epochs=3), tmp_path / "run"
+    generator, hits = random.Random(), collections.Counter()
+    process = new(space, run, "--workers", 2, pause=0.4)
+    for _ in range(10):
+        victim = working(process, 2, run, least=1)[0]
+        draw = training_of(victim)[: len("trial-0000")]
+        time.sleep(generator.uniform(0, 1))
+        kind = generator.choice(["worker", "training", "search"])
+        if kind == "training" and hits[draw] < MOST_LOST:
+            send(children(victim), signal.SIGKILL)
+            hits[draw] += 1
+            continue
+        if kind == "worker" and hits[draw] < MOST_LOST:
+            send([victim], signal.SIGKILL)
+            hits[draw] += 1
+        process.kill()
+        ended(process)
+        process = join(run, "--workers", 2, pause=0.4)
+    code, _, err = ended(process)
+    assert code == 0, err
+    check_complete(space, run, url_of(run))
