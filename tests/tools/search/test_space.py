@@ -5,14 +5,6 @@ from app.errors import SourceError, UsageError
 from tools.search.plan import make_plan
 from tools.search.space import EXAMPLE, Dimension, parse_space, presets, read_space
 
-# What a preset needs that tools.train does not have yet.
-MISSING = {
-    "characters": "light1 and the other networks for characters",
-    "lecture": "--size, lecture6, lecture10",
-    "regularisers": "--drop-connect, --stochastic-depth, --fractional-pooling, --scales",
-    "transfer": "--size, --freeze, efficientnet_lite0",
-}
-
 
 def parse(text):
     return parse_space(tomllib.loads(text), "my.toml")
@@ -90,14 +82,7 @@ def test_a_file_that_is_none(tmp_path):
         read_space("reprot")
 
 
-def lacking(name):
-    """A preset, marked as long as tools.train lacks something for it: then this fails until the mark is removed."""
-    reason = "tools.train lacks " + MISSING.get(name, "")
-    marks = [pytest.mark.xfail(strict=True, raises=UsageError, reason=reason)] if name in MISSING else []
-    return pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", [lacking(name) for name in presets()])
+@pytest.mark.parametrize("name", presets())
 def test_tools_train_takes_every_trial_of_a_preset(name):
     trials = {"report": 60, "report-rate": 7, "transfer": 12, "regularisers": 24, "lecture": 7, "characters": 5}
     assert len(make_plan(read_space(name), None, [], Settings()).draws) == trials[name]
