@@ -3,7 +3,7 @@
 import importlib.util
 import itertools
 import os
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from app.errors import ModelError
 
@@ -77,7 +77,7 @@ def plan(backends: Sequence[str], varied: Sequence[str], combine: bool, bfloat16
     """
     found = []
     for backend in backends:
-        choices = {
+        choices: dict[str, list[Any]] = {
             "precision": ["float32", *(["bfloat16"] if bfloat16 else [])],
             "onednn": [True, *([False] if backend == "tensorflow" else [])],
             "channels": ["last", *(["first"] if backend == "torch" else [])],
@@ -98,10 +98,8 @@ def limits(backends: Sequence[str], varied: Sequence[str], bfloat16: bool) -> li
     if "precision" in varied and not bfloat16:
         lines.append("bfloat16: not measured, the processor has no instructions that multiply in it")
     if "channels" in varied:
-        names = ", ".join(name for name in backends if name != "torch")
-        lines.append(
-            f"{names}: channels last only, TensorFlow's convolutions take nothing else on a CPU, JAX's order is XLA's"
-        )
+        reasons = {"tensorflow": "its convolutions take nothing else on a CPU", "jax": "XLA chooses its own order"}
+        lines += [f"{name}: channels last only, {reasons[name]}" for name in backends if name in reasons]
     if "steps" in varied and "torch" in backends:
         lines.append("torch: one step per execution only, Keras takes no more with it")
     return lines

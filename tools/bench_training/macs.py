@@ -30,7 +30,7 @@ def _of_layer(layer: Any) -> int:
 
 def _places(layer: Any, channels: int) -> int:
     """At how many places each weight is used, whichever axis has the channels."""
-    return math.prod(layer.output.shape[1:]) // channels
+    return int(math.prod(layer.output.shape[1:])) // channels
 
 
 def _size(kernel: Any) -> int:
