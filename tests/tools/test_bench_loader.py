@@ -24,6 +24,8 @@ def test_verdicts():
     assert own.verdict == "for 33% of the time"
     assert waiting(HALF, 100).verdict == "yes, 67% of the time"
     assert waiting(HALF, 100).hidden == pytest.approx(0)
+    noise = waiting([Turn(1.0, 0.100, 0.130)], 100)  # loading takes 10 ms: it cannot cost 30
+    assert (noise.hidden, noise.wait) == pytest.approx((0.0, 10.0))
     faster = waiting([Turn(1.0, 0.100, 0.090)], 100)  # within what rounds differ by
     assert (faster.hidden, faster.verdict) == (1.0, "no")
 
@@ -34,7 +36,7 @@ def test_table_and_conclusion():
         ["torch: DataLoader", "2", "1.10", "11.0", "100", "102", "82%", "no"],
         ["tensorflow: tf.data", "0", "10.00", "100.0", "100", "150", "50%", "for 33% of the time"],
     ]
-    assert conclusion(found, 100).endswith("(tensorflow, tf.data, 0 workers); 1 of 2 loaders make the training wait.")
+    assert conclusion(found, 100).endswith("(tensorflow, tf.data, 0 workers); of 2 rows, the training waits in 1.")
     del found[Row("tensorflow", "tf.data", 0)]
     assert conclusion(found, 100).startswith("Loading a batch takes at most 11% of a step")
     assert conclusion(found, 100).endswith("it is not what one waits for.")

@@ -25,7 +25,10 @@ class Turn(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """The medians of a row. load: ms per batch. step, train: ms per step alone, and while batches are loaded."""
+    """The medians of a row, in ms. load: of a batch. step, train: of a step alone, and while batches are loaded.
+
+    wait: by how much loading makes a step longer, from 0 to `load`; what is beyond that is how rounds differ.
+    """
 
     load: float
     step: float
@@ -35,12 +38,12 @@ class Waiting(NamedTuple):
     @property
     def hidden(self) -> float:
         """The share of loading, from 0 to 1, that happens behind the step: what does not make the step longer."""
-        return min(1.0, max(0.0, 1 - self.wait / self.load))
+        return 1 - self.wait / self.load
 
     @property
     def share(self) -> float:
         """The share of the training's time that is waiting."""
-        return max(0.0, self.wait) / (self.step + max(0.0, self.wait))
+        return self.wait / (self.step + self.wait)
 
     @property
     def verdict(self) -> str:
@@ -55,7 +58,7 @@ def waiting(turns: Sequence[Turn], batches: int) -> Waiting:
     load = statistics.median(turn.load for turn in turns) / batches
     step = statistics.median(turn.step for turn in turns)
     train = statistics.median(turn.train for turn in turns)
-    wait = statistics.median(turn.train - turn.step for turn in turns)
+    wait = min(load, max(0.0, statistics.median(turn.train - turn.step for turn in turns)))
     return Waiting(*(seconds * 1e3 for seconds in (load, step, train, wait)))
 
 
@@ -82,11 +85,12 @@ def loader_table(found: dict[Row, list[Turn]], batches: int) -> Table:
 
 def conclusion(found: dict[Row, list[Turn]], batches: int) -> str:
     """One line for all rows: the slowest loading beside its step."""
-    slowest = max(found, key=lambda row: waiting(found[row], batches).load / waiting(found[row], batches).step)
-    own = waiting(found[slowest], batches)
+    medians = {row: waiting(turns, batches) for row, turns in found.items()}
+    slowest = max(found, key=lambda row: medians[row].load / medians[row].step)
+    own = medians[slowest]
     name = f"{slowest.backend}, {slowest.kind}, {slowest.workers} workers"
-    waited = [row for row in found if waiting(found[row], batches).verdict != "no"]
+    waited = [row for row in found if medians[row].verdict != "no"]
     beside = f"at most {own.load / own.step:.0%} of a step ({name})"
     if not waited:
         return f"Loading a batch takes {beside}: it is not what one waits for."
-    return f"Loading a batch takes {beside}; {len(waited)} of {len(found)} loaders make the training wait."
+    return f"Loading a batch takes {beside}; of {len(found)} rows, the training waits in {len(waited)}."
