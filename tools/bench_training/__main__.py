@@ -50,8 +50,8 @@ def bench(args: argparse.Namespace) -> None:
     flags = cpu_flags()
     bfloat16 = bool(flags & BFLOAT16_FLAGS) and not avx2
     backends, skipped = installed(args.backends)
-    print_lines([machine_line(machine()), flags_line(flags, avx2)])
-    print_lines([*skipped, *limits(backends, args.vary, bfloat16)])
+    notes = [*skipped, *limits(backends, args.vary, bfloat16)]
+    print_lines([machine_line(machine()), flags_line(flags, avx2), *notes])
     configurations = plan(backends, args.vary, args.combine, bfloat16)
     for complaint in Board().complaints():
         warn(complaint)
