@@ -45,6 +45,7 @@ HOST_ONLY += [
     )
 ]  # fmt: skip
 HOST_ONLY += ["tools/test_bench_classifier.py"]
+HOST_ONLY += ["tools/test_bench_loader.py", "tools/test_bench_training.py"]
 HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
 HOST_ONLY += ["deploy"]
 ON_DEVICE = sys.version_info < (3, 9)

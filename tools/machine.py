@@ -3,7 +3,7 @@
 import importlib
 import platform
 import sys
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Set
 
 import cv2
 import numpy as np
@@ -18,8 +18,11 @@ RUNTIMES = {
     "openvino": ("openvino",),
     "tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-gpu"),
     "keras": ("keras",),
+    "torch": ("torch",),
     "tensorrt": ("tensorrt",),
 }
+# Flags in /proc/cpuinfo of instructions that multiply in bfloat16.
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def machine() -> Dict[str, Any]:
@@ -35,6 +38,16 @@ def processor() -> str:
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def cpu_flags() -> Set[str]:
+    """Names of the processor's instruction sets, as Linux has them; none where it has not."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii") as file:
+            lines = [line for line in file if line.lower().startswith(("flags", "features"))]
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(lines[0].split(":")[1].split()) if lines else set()
 
 
 def versions() -> Dict[str, str]:

@@ -2,8 +2,7 @@
 
 import keras
 
-# Flags in /proc/cpuinfo of instructions that multiply in bfloat16.
-BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+from tools.machine import BFLOAT16_FLAGS, cpu_flags
 
 
 def resolve(precision: str, on_gpu: bool) -> str:
@@ -12,7 +11,7 @@ def resolve(precision: str, on_gpu: bool) -> str:
         return precision
     if on_gpu:
         return "float16"
-    return "bfloat16" if _cpu_flags() & BFLOAT16_FLAGS else "float32"
+    return "bfloat16" if cpu_flags() & BFLOAT16_FLAGS else "float32"
 
 
 def has_gpu() -> bool:
@@ -29,12 +28,3 @@ def has_gpu() -> bool:
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))
-
-
-def _cpu_flags() -> set[str]:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii") as file:
-            lines = [line for line in file if line.lower().startswith(("flags", "features"))]
-    except (OSError, UnicodeDecodeError):
-        return set()
-    return set(lines[0].split(":")[1].split()) if lines else set()
