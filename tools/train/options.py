@@ -21,11 +21,15 @@ DESCRIPTION = """Train a classifier of CIFAR-100 or of characters, and export it
 states its accuracy.
 
 The environment variable KERAS_BACKEND selects tensorflow (the default), jax or torch. A run can be killed at any
-moment: --resume continues after the last complete epoch.
+moment: --resume continues after the last complete epoch. The defaults below are those of networks that have none of
+their own; the run's state.json has all that hold.
 """
 
 EXAMPLES = """examples:
   python -m tools.train nano_resnet_s --time-budget 60m
+  python -m tools.train nano_cifar                                               the best from scratch
+  python -m tools.train efficientnet_lite0 --size 160                            from ImageNet's weights
+  python -m tools.train light2 --data characters --time-budget 10m
   python -m tools.train nano_resnet --epochs 200 --cutmix 0.5 --ema 0.999        on a GPU
   python -m tools.train --resume runs/nano_resnet_s
   python -m tools.train report_cnn --recipe report --epochs 300                 like the original report
