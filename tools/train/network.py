@@ -32,8 +32,8 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
     if options.freeze:
         try:
             freeze(model, options.freeze)
-        except ValueError as error:
-            raise UsageError(f"--freeze: {options.model} cannot be frozen in part: {error}") from error
+        except (ValueError, IndexError) as error:  # nothing between its normalisation and its logits, or no such layers
+            raise UsageError(f"--freeze: {options.model} has no part that can be frozen") from error
     if options.freeze_norm:
         norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
         if not norms:
