@@ -6,7 +6,7 @@ from app.classification.cifar100 import COARSE, FINE, SIDE
 
 
 def write_squares(folder):
-    """2,000 training and 500 test images in an existing folder, the same number of each class; the folder's path."""
+    """2,000 training and 500 test images in an existing folder, as many of each class; its path."""
     (folder / "train.bin").write_bytes(make_split(20, 0))
     (folder / "test.bin").write_bytes(make_split(5, 1))
     (folder / "fine_label_names.txt").write_text("".join(f"fine{label}\n" for label in range(FINE)))

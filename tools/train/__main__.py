@@ -8,7 +8,7 @@ import sys
 from typing import Any, Optional, Sequence
 
 from app.command import exit_code
-from app.errors import UsageError, say
+from app.errors import OutputError, UsageError, say
 from app.files import check_writable
 from tools.train.frameworks import import_keras
 from tools.train.options import parse
@@ -91,7 +91,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with contextlib.closing(journal):
             try:
                 model, data = train(journal, resume=args.resume is not None)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
                 done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
                     say(f"stopped after {done}; continue with: python -m tools.train --resume {journal.folder}")

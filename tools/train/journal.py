@@ -173,18 +173,18 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if len(snapshots) > len(self.snapshots):
             with averaged(model) as network:
                 save_network(network, os.path.join(self.folder, snapshots[-1]))
-        previous, self.checkpoint = self.checkpoint, f"epoch-{len(epochs):04d}.keras"
-        save_network(model, os.path.join(self.folder, self.checkpoint))
+        checkpoint = f"epoch-{len(epochs):04d}.keras"
+        save_network(model, os.path.join(self.folder, checkpoint))
         state = {
             "options": vars(self.options),
             "data_sha256": self.data_sha256,
-            "checkpoint": self.checkpoint,
+            "checkpoint": checkpoint,
             "snapshots": snapshots,
             "elapsed": self.elapsed,
             "epochs": epochs,
         }
         write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
-        self.epochs, self.snapshots = epochs, snapshots
+        previous, self.checkpoint, self.epochs, self.snapshots = self.checkpoint, checkpoint, epochs, snapshots
         if previous:
             remove_file(os.path.join(self.folder, previous))
 
