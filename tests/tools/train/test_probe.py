@@ -206,13 +206,11 @@ def test_another_file_than_the_pretrained_weights(monkeypatch, tmp_path):
 
 def test_another_file_than_keras_official_one(monkeypatch, tmp_path):
     """Of the report's backbones, whose files have an MD5."""
-    (tmp_path / "x.h5").write_bytes(b"another file")
     monkeypatch.setitem(*stand_in(transfer, "vgg16"))
-    monkeypatch.setattr(network, "pretrained_weights", lambda options: str(tmp_path / "x.h5"))
-    monkeypatch.setattr(network, "module_of", lambda name: transfer)
-    options = parse(["report_fast"])
-    with pytest.raises(ModelError, match="x.h5: its MD5 is"):
-        prepare(transfer.NETWORKS["vgg16"](CIFAR100), options, None, CIFAR100)
+    options = parse(["vgg16", "--from", str(tmp_path), *FLOAT32])
+    weights_file(tmp_path, "vgg16").write_bytes(b"another file")
+    with pytest.raises(ModelError, match="its MD5 is .* get the right one with: python -m tools.fetch vgg16"):
+        prepare(build_model(options, CIFAR100, on_gpu=False), options, None, CIFAR100)
 
 
 def test_pretrained_weights_that_cannot_be_read(monkeypatch, tmp_path):

@@ -259,12 +259,15 @@ def test_no_room_for_a_snapshot_leaves_no_part_of_it(quick, tmp_path):
 
 def test_what_is_said_of_them_together(quick, tmp_path, monkeypatch, capsys):
     """Of ten test images the members are right about 5 and 6, and together about 8: 20 points more than the last."""
-    journal, model = start_run(tmp_path / "run", "--output", str(tmp_path / "my model.onnx"), "--data", "my data")
+    journal, model = start_run(
+        tmp_path / "run", "--output", str(tmp_path / "my model.onnx"), "--data", "my data", "--half"
+    )
     for _ in range(4):
         last = run_epoch(journal, model)
     exported = []
 
-    def export(network, output, data, training):
+    def export(network, output, data, training, half):
+        assert half
         exported.append((os.path.basename(output), [weight.numpy() for weight in network.trainable_weights], training))
 
     def measure(outputs, source):
