@@ -8,7 +8,7 @@ import sys
 from typing import Any, Optional, Sequence
 
 from app.command import exit_code
-from app.errors import UsageError, say
+from app.errors import OutputError, UsageError, say
 from app.files import check_writable
 from tools.train.frameworks import import_keras
 from tools.train.options import parse
@@ -75,6 +75,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         args = parse(arguments)
         import_keras()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
+        from tools.train.ensemble import export_snapshots
         from tools.train.export import export
         from tools.train.journal import Journal
 
@@ -90,14 +91,18 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with contextlib.closing(journal):
             try:
                 model, data = train(journal, resume=args.resume is not None)
-            except KeyboardInterrupt:
-                done = len(journal.epochs)
+            except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
+                done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
-                    say(f"stopped after epoch {done}; continue with: python -m tools.train --resume {journal.folder}")
+                    say(f"stopped after {done}; continue with: python -m tools.train --resume {journal.folder}")
+                else:
+                    say(f"stopped before there was anything to keep; start anew with: {journal.options.command}")
                 raise
             finally:
                 journal.remove_if_empty()
             export(model, journal.options.output, data, journal.summary(), journal.options.half)
+            if journal.options.snapshots:
+                export_snapshots(model, journal, data)
         say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)

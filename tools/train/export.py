@@ -3,18 +3,19 @@
 import json
 import os
 import platform
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, Sequence
 
 import keras
 import numpy
 import onnx
 
 from app import __version__
-from app.backends import open_backend
-from app.classification.card import read_classifier_card
 from app.classification.datasets import DataSet
+from app.classification.ensemble import Ensemble
 from app.classification.evaluation import percent
-from app.classifier import Classifier
+from app.classification.scores import Scores
+from app.classifier import load_classifier
 from app.errors import SourceError, say
 from app.evaluate import run
 from app.files import check_writable, remove_file, write_file
@@ -59,16 +60,28 @@ def export(model: keras.Model, output: str, data: Data, training: dict[str, Any]
     if source.superclasses:
         card.update(superclasses=list(source.superclasses), superclass_of=_superclass_of(source))
     _write_card(output, card)
-    with open_backend(output, "onnx", "cpu") as backend, Stop() as stop:
-        classifier = Classifier(backend, read_classifier_card(output), BATCH)
-        scores, _, _ = run(classifier, source, "test", source.count("test"), stop)
-    if stop.requested:
-        raise KeyboardInterrupt
+    scores = measure([output], source)
     report = scores.report()
     figures = {name: round(report[name], 6) for name in ACCURACY if name in report}
     card["accuracy"] = {"images": scores.images, **figures}
     _write_card(output, card)
     say(f"{output}: {percent(figures['top1'])} top-1, {percent(figures['top5'])} top-5 on the test set")
+
+
+def measure(outputs: Sequence[str], source: DataSet) -> Scores:
+    """What these files reach together, by ONNX Runtime on the CPU, on the complete test set. Raises as `export`.
+
+    Several are an ensemble: the mean of their probabilities.
+    """
+    with ExitStack() as opened, Stop() as stop:
+        members = [
+            opened.enter_context(load_classifier(output, backend="onnx", device="cpu", batch=BATCH))
+            for output in outputs
+        ]
+        scores, _, _ = run(Ensemble(members), source, "test", source.count("test"), stop)
+    if stop.requested:
+        raise KeyboardInterrupt
+    return scores
 
 
 def _superclass_of(source: DataSet) -> list[int]:

@@ -2,6 +2,7 @@
 
 RUN/state.json          the state after the last complete epoch; an epoch is complete when this file is in place
 RUN/epoch-0012.keras    network and optimiser after that epoch; state.json names the valid one, others are leftovers
+RUN/snapshot-1.keras    network after the first cycle of --snapshots, and so on; state.json names the valid ones
 RUN/log.jsonl           one line per epoch, written from state.json
 RUN/curves.png          loss and accuracy
 """
@@ -11,32 +12,29 @@ import contextlib
 import json
 import math
 import os
-import re
 import time
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from app.backends import running
-from app.errors import ModelError, OutputError, UsageError
+from app.errors import ModelError, UsageError
 from app.files import check_writable, make_folder, remove_file, write_file
 from app.lock import lock_folder
+from tools.train.checkpoint import averaged, load_network, remove_leftovers, save_network
 from tools.train.curves import draw_curves
 from tools.train.options import make_parser
+from tools.train.snapshots import check_present, snapshot_names
 
 STATE = "state.json"
 RUNNING = "name another --run, or wait until it ends"
-CHECKPOINT = ".checkpoint.keras"  # while it is written
-UNFINISHED = (CHECKPOINT, ".state.json.", ".log.jsonl.", ".curves.png.")
 
 
 class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Records every epoch of a run: a callback for `model.fit`, and what `--resume` starts from.
 
     options: those of the run. epochs: the log, a dictionary per epoch. elapsed: seconds of training up to the last
-    complete epoch. size: height and width of the pictures that are being trained with.
+    complete epoch. size: height and width of the pictures in training. snapshots: the files of those so far.
     """
 
     def __init__(self, folder: str, options: argparse.Namespace, data_sha256: str = "") -> None:
@@ -47,6 +45,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.epochs: list[dict[str, Any]] = []
         self.elapsed = 0.0
         self.checkpoint = ""
+        self.snapshots: list[str] = []
         self.size = 0
         self._lock: int | None = None
         self._resumed_at = time.monotonic()
@@ -110,6 +109,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
             journal.epochs = list(state["epochs"])
             journal.elapsed = float(state["elapsed"])
             journal.checkpoint = os.path.basename(state["checkpoint"])
+            journal.snapshots = [os.path.basename(name) for name in state.get("snapshots", [])]
         except FileNotFoundError:
             raise UsageError(f"{folder}: has no run with a finished epoch; start one without --resume") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -121,26 +121,25 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
         A new network is needed, since a loaded optimiser forgets which weights do not decay. Raises ModelError.
         """
-        path = os.path.join(self.folder, self.checkpoint)
+        check_present(self.folder, self.snapshots)
         model.optimizer.build(model.trainable_variables)
-        with running("Keras", path), warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # Keras skips what does not fit with no more than a warning
-            model.load_weights(path)  # the optimiser's state too; no pickles
+        load_network(model, os.path.join(self.folder, self.checkpoint))
 
     def seconds(self) -> float:
         """Seconds of training so far, in all sessions; of a killed session up to its last complete epoch."""
         return self.elapsed + time.monotonic() - self._resumed_at
 
-    def summary(self) -> dict[str, Any]:
-        """The card's record of the run."""
+    def summary(self, count: int | None = None) -> dict[str, Any]:
+        """The card's record of the run, or of its first `count` epochs."""
+        epochs = self.epochs[:count]
         return {
             "command": self.options.command,
             "keras_backend": keras.backend.backend(),
             "seed": self.options.seed,
-            "epochs": len(self.epochs),
-            "seconds": round(self.elapsed),
+            "epochs": len(epochs),
+            "seconds": round(self.elapsed if count is None else epochs[-1]["elapsed_s"]),
             "data_sha256": self.data_sha256,
-            "last_epoch": self.epochs[-1] if self.epochs else None,
+            "last_epoch": epochs[-1] if epochs else None,
         }
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -170,24 +169,22 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         epochs = [*self.epochs, *line]
-        previous, self.checkpoint = self.checkpoint, f"epoch-{len(epochs):04d}.keras"
-        path = os.path.join(self.folder, self.checkpoint)
-        try:
-            model.save(os.path.join(self.folder, CHECKPOINT))
-            with open(os.path.join(self.folder, CHECKPOINT), "rb") as file:
-                os.fsync(file.fileno())  # on the disk before the state names it
-            os.replace(os.path.join(self.folder, CHECKPOINT), path)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot write it: {error.strerror or error}") from error
+        snapshots = snapshot_names(self.options, len(epochs))
+        if len(snapshots) > len(self.snapshots):
+            with averaged(model) as network:
+                save_network(network, os.path.join(self.folder, snapshots[-1]))
+        checkpoint = f"epoch-{len(epochs):04d}.keras"
+        save_network(model, os.path.join(self.folder, checkpoint))
         state = {
             "options": vars(self.options),
             "data_sha256": self.data_sha256,
-            "checkpoint": self.checkpoint,
+            "checkpoint": checkpoint,
+            "snapshots": snapshots,
             "elapsed": self.elapsed,
             "epochs": epochs,
         }
         write_file(os.path.join(self.folder, STATE), (json.dumps(state, indent=1) + "\n").encode())
-        self.epochs = epochs
+        previous, self.checkpoint, self.epochs, self.snapshots = self.checkpoint, checkpoint, epochs, snapshots
         if previous:
             remove_file(os.path.join(self.folder, previous))
 
@@ -198,8 +195,5 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         draw_curves(self.epochs, os.path.join(self.folder, "curves.png"), self.options.model)
 
     def sweep(self) -> None:
-        """Remove leftovers of a kill: checkpoints that the state does not name, and temporary files."""
-        for name in os.listdir(self.folder):
-            stale = re.fullmatch(r"epoch-\d{4,}\.keras", name) and name != self.checkpoint
-            if stale or name.startswith(UNFINISHED):
-                remove_file(os.path.join(self.folder, name))
+        """Remove leftovers of a kill: networks that the state does not name, and temporary files."""
+        remove_leftovers(self.folder, [self.checkpoint, *self.snapshots])

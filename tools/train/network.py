@@ -30,11 +30,16 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
     if options.small_first and model.input_shape[1] is not None:
         raise UsageError(f"--small-first: {options.model} takes pictures of one size only")
     if options.freeze:
-        freeze(model, options.freeze)
+        try:
+            freeze(model, options.freeze)
+        except (ValueError, IndexError) as error:  # nothing between its normalisation and its logits, or no such layers
+            raise UsageError(f"--freeze: {options.model} has no part that can be frozen") from error
     if options.freeze_norm:
-        for layer in model.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = False
+        norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+        if not norms:
+            raise UsageError(f"--freeze-norm: {options.model} has no batch norms")
+        for layer in norms:
+            layer.trainable = False
     optimiser = make_optimiser(options)
     optimiser.factors = rate_factors(model, options)
     model.compile(
@@ -67,10 +72,11 @@ def prepare(model: Any, options: argparse.Namespace, images: Any, task: Task) ->
     if path:
         try:
             module_of(options.model).load_imagenet(model, path)
-        except (OSError, ValueError) as error:  # another file, or one that does not fit
-            raise ModelError(
-                f"{error}; get it with: python -m tools.fetch {NETWORKS[options.model].pretrained}"
-            ) from error
+        except ValueError as error:  # another file, or a damaged one
+            name = NETWORKS[options.model].pretrained
+            raise ModelError(f"{error}; get the right one with: python -m tools.fetch {name}") from error
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     if any(layer.name == WHITEN for layer in model.layers):
         whiten(model, images[:WHITENED], task)
 

@@ -1,13 +1,14 @@
 """The command line of `tools.train`, with its defaults and limits."""
 
 import argparse
-import re
 from typing import Any, Sequence
 
 from app.command import Parser, number
 from app.errors import UsageError
 from tools.train.networks import NETWORKS
 from tools.train.schedules import SCHEDULES
+from tools.train.snapshots import settle_cycles
+from tools.train.values import frozen, growing_steps, seconds
 
 OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "nadam")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -54,37 +55,6 @@ RECIPES = {
     },
 }
 
-
-def seconds(text: str) -> float:
-    """An argparse type: a time such as 90s, 10m or 1.5h, in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    value = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if not value:
-        raise argparse.ArgumentTypeError(f"a time should be as 90s, 10m or 2h, is {text}")
-    return value
-
-
-def frozen(text: str) -> float:
-    """An argparse type: up to 1 a share of the layers, as 0.5; from 2 a number of them, as 100."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not (0 <= value <= 1 or (2 <= value <= 10000 and value == int(value))):
-        raise argparse.ArgumentTypeError(f"should be a share from 0 to 1 or a number of layers from 2, is {text}")
-    return value
-
-
-def _steps(text: str) -> list[int]:
-    try:
-        steps = [int(part) for part in text.split(",")]
-    except ValueError:
-        steps = []
-    if not steps or steps != sorted(set(steps)) or steps[0] < 1:
-        raise argparse.ArgumentTypeError(f"boundaries should be growing steps, as 10000,25000; is {text}")
-    return steps
-
-
 SHARE = number(float, 0, 0.9, "a share")
 RATE = number(float, 1e-9, 1e3, "a rate")
 FACTOR = number(float, 0, 1000, "a factor")
@@ -92,12 +62,17 @@ PIXELS = number(int, 8, 1024, "pixels")
 ALPHA = number(float, 0, 1, "alpha")
 DECAY = number(float, 0, 1, "a decay")
 BOUNDARIES = "of piecewise: steps at which the rate falls tenfold; with a time budget, ten-thousandths of it"
+SNAPSHOTS = (
+    "N cosine cycles in the epochs, and a model from the end of each: the output NAME.onnx is the last one, the others "
+    "are NAME-1.onnx and so on; their accuracy together is measured too; replaces --schedule"
+)
 
 # Options by group: name, type or choices, default, metavar, help, and how the help shows the default where it differs.
 GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "how long": (
         ("--epochs", number(int, 1, 100000, "epochs"), None, "N", "passes over the training set", DEFAULT_EPOCHS),
         ("--time-budget", seconds, None, "TIME", "train for 90s, 10m or 2h, with a schedule by the clock", "none"),
+        ("--snapshots", number(int, 2, 1000, "snapshots"), None, "N", SNAPSHOTS, "none"),
         ("--batch", number(int, 1, 8192, "a batch"), 128, "N", "images per batch"),
         ("--limit", number(int, 100, 50000, "images"), None, "N", "use only N training images", "all"),
         ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
@@ -121,7 +96,7 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--schedule", SCHEDULES, "one-cycle", None, "learning-rate schedule"),
         ("--warm-up", SHARE, 0.0, "SHARE", "share of the run in which the rate rises from 0", "0"),
         ("--decay-rate", RATE, 0.1, "RATE", "of step, exponential and 1/t"),
-        ("--boundaries", _steps, [10000, 25000, 40000], "STEP,...", BOUNDARIES, "10000,25000,40000"),
+        ("--boundaries", growing_steps, [10000, 25000, 40000], "STEP,...", BOUNDARIES, "10000,25000,40000"),
         ("--step-epochs", RATE, 10.0, "N", "of step: epochs between falls", "10"),
         ("--stem-rate", FACTOR, 1.0, "FACTOR", "of the learning rate, for the first convolution", "1"),
         ("--body-rate", FACTOR, 1.0, "FACTOR", "of the learning rate, between first convolution and logits", "1"),
@@ -194,13 +169,25 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     rate = network.defaults.get("lr", SGD_RATE)
     parser.set_defaults(**{"data": network.data, **(given or network.defaults), "lr": None})
     args = parser.parse_args(arguments)
-    if args.epochs is not None and args.time_budget is not None:
+    typed = _typed(arguments)
+    if {"epochs", "time_budget"} <= typed:
         raise UsageError("--epochs and --time-budget: give only one of them")
+    if args.time_budget is not None:
+        args.epochs = None  # the network's own
     if args.output is not None and not args.output.endswith(".onnx"):
         raise UsageError(f"--output {args.output}: should end in .onnx")
     if args.epochs is None and args.time_budget is None:
         args.epochs = DEFAULT_EPOCHS
+    if args.snapshots is not None:
+        settle_cycles(args, typed)
     if args.lr is None:
         same_kind = (args.optimiser in ADAPTIVE) == (network.defaults.get("optimiser") in ADAPTIVE)
         args.lr = given.get("lr") or (rate if same_kind else ADAPTIVE_RATE if args.optimiser in ADAPTIVE else SGD_RATE)
     return args
+
+
+def _typed(arguments: Sequence[str]) -> set[str]:
+    """The names of the options that are on the command line."""
+    parser = make_parser()
+    parser.set_defaults(**{action.dest: None for action in parser._actions if action.dest != "help"})
+    return {name for name, value in vars(parser.parse_args(arguments)).items() if value is not None}

@@ -34,6 +34,7 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
             step_share=0.25 if self._budget else options.step_epochs / options.epochs,
             warm_up=options.warm_up,
             anneal=self._budget is not None,
+            cycles=options.snapshots or 1,
         )
 
     def finished(self, epochs: int) -> bool:

@@ -4,7 +4,7 @@ They are Keras' own, evaluated at the step that corresponds to the progress. Wit
 that a run ends annealed however fast the machine is.
 """
 
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 STEPS = 10000  # of a run whose number of steps is not known in advance
 
@@ -26,14 +26,18 @@ def make_schedule(
     step_share: float = 0.25,
     warm_up: float = 0.0,
     anneal: bool = False,
+    cycles: int = 1,
 ) -> RateAt:
     """The learning rate as a function of progress, 0 to 1.
 
     steps: of the run, the unit of `boundaries`. decay_rate: factor over the run (exponential) or over each `step_share`
     of it (step); for 1/t the rate is lr / (1 + progress / decay_rate). warm_up: the share of the run in which the rate
-    rises from 0. anneal: whether to go down to 0 in the last tenth, whatever the schedule.
+    rises from 0. anneal: whether to go down to 0 in the last tenth, whatever the schedule. cycles: of cosine, of equal
+    length, each from the peak to 0 (Huang et al. 2017, equation 2).
     """
     from keras.optimizers import schedules
+
+    length = steps / cycles
 
     if name == "constant":
         at: Callable[[float], object] = lambda step: lr  # noqa: E731
@@ -44,7 +48,7 @@ def make_schedule(
         at = lambda step: rise(step) if step < peak else fall(step - peak)  # noqa: E731
     else:
         at = {
-            "cosine": lambda: schedules.CosineDecay(lr, steps),
+            "cosine": lambda: _repeated(schedules.CosineDecay(lr, length), length, cycles),
             "piecewise": lambda: schedules.PiecewiseConstantDecay(
                 list(boundaries), [lr * 0.1**power for power in range(len(boundaries) + 1)]
             ),
@@ -63,3 +67,13 @@ def make_schedule(
         return value
 
     return rate
+
+
+def _repeated(cycle: Any, length: float, cycles: int) -> Any:
+    """Every cycle starts at its first step, and the last one keeps its end."""
+
+    def at(step: float) -> object:
+        complete = min(cycles - 1, int(round(step / length, 9)))  # rounded, or a first step could be a last one
+        return cycle(max(0.0, step - complete * length))
+
+    return at

@@ -12,6 +12,12 @@ from tools.train.schedules import SCHEDULES, make_schedule  # noqa: E402
     [
         ("constant", {}, {0: 0.8, 0.5: 0.8, 1: 0.8}),
         ("cosine", {}, {0: 0.8, 0.25: 0.4 * (1 + math.cos(math.pi / 4)), 0.5: 0.4, 1: 0}),
+        # Four cycles of 250 steps: its first, half-way, last step; the restart; the end.
+        (
+            "cosine",
+            {"cycles": 4},
+            {0: 0.8, 0.125: 0.4, 0.249: 0.4 * (1 + math.cos(math.pi * 249 / 250)), 0.25: 0.8, 0.875: 0.4, 1: 0},
+        ),
         ("one-cycle", {}, {0: 0.8 * 0.04, 0.1: 0.8 * 0.52, 0.2: 0.8, 0.6: 0.4, 1: 0}),
         ("exponential", {"decay_rate": 0.01}, {0: 0.8, 0.5: 0.08, 1: 0.008}),
         ("1/t", {"decay_rate": 0.25}, {0: 0.8, 0.25: 0.4, 0.75: 0.2, 1: 0.16}),
@@ -45,3 +51,12 @@ def test_a_run_that_is_late_keeps_its_last_rate(name):
     rate = make_schedule(name, 0.8, steps=1000, boundaries=[500])
     assert rate(1.5) == rate(1)
     assert rate(-0.1) == rate(0)
+
+
+@pytest.mark.parametrize("cycles, length", [(1, 7), (2, 5), (3, 7), (5, 36), (6, 11), (49, 3)])
+def test_every_step_of_every_cycle(cycles, length):
+    """Equation 2 of Huang et al. 2017 in whole steps: no first step may be taken for the last one before."""
+    steps = cycles * length
+    rate = make_schedule("cosine", 0.8, steps=steps, cycles=cycles)
+    expected = [0.8 / 2 * (math.cos(math.pi * (step % length) / length) + 1) for step in range(steps)]
+    assert [rate(step / steps) for step in range(steps)] == pytest.approx(expected, rel=1e-5, abs=1e-7)

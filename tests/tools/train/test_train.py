@@ -1,4 +1,4 @@
-"""The command on a small data set whose classes differ by the place of a bright square.
+"""The command on a small data set.
 
 Runs take place in this process, but for those that a signal ends and those that are compared.
 """
@@ -17,9 +17,9 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 
 from support.program import call, finish, start  # noqa: E402
+from support.squares import write_squares  # noqa: E402
 
 from app import evaluate  # noqa: E402
-from app.classification.cifar100 import COARSE, FINE, SIDE  # noqa: E402
 from tools.train.__main__ import main  # noqa: E402
 from tools.train.data import load_data  # noqa: E402
 from tools.train.options import parse  # noqa: E402
@@ -28,26 +28,9 @@ PATIENCE = 300  # seconds
 SMALL = ["report_fast", "--batch", "50", "--no-flip", "--crop", "0", "--seed", "3"]
 
 
-def make_split(per_class, seed):
-    """Records whose class is the place of a bright square of 3x3 pixels on noise."""
-    rng = np.random.default_rng(seed)
-    fine = rng.permutation(np.repeat(np.arange(FINE, dtype=np.uint8), per_class))
-    images = rng.integers(0, 60, (len(fine), 3, SIDE, SIDE)).astype(np.uint8)
-    for image, label in zip(images, fine):
-        row, column = 1 + label // 10 * 3, 1 + label % 10 * 3
-        image[:, row : row + 3, column : column + 3] += 180
-    coarse = (fine // 5).astype(np.uint8)
-    return np.concatenate([coarse[:, None], fine[:, None], images.reshape(len(fine), -1)], axis=1).tobytes()
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "train.bin").write_bytes(make_split(20, 0))
-    (folder / "test.bin").write_bytes(make_split(5, 1))
-    (folder / "fine_label_names.txt").write_text("".join(f"fine{label}\n" for label in range(FINE)))
-    (folder / "coarse_label_names.txt").write_text("".join(f"coarse{label}\n" for label in range(COARSE)))
-    return str(folder)
+    return write_squares(tmp_path_factory.mktemp("data"))
 
 
 def train(*args):
