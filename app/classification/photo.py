@@ -8,7 +8,7 @@ photograph what the scan was.
 import cv2
 import numpy as np
 
-from app.classification.ink import crop, find_character, stroke_width
+from app.classification.ink import LEAST_CONTRAST, crop, find_character, stroke_width
 from app.errors import SourceError
 
 SIDE = 28  # height and width of EMNIST's pictures in pixels
@@ -32,11 +32,13 @@ def as_emnist(image: np.ndarray) -> np.ndarray:
     """
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     if grey.shape == (SIDE, SIDE):
-        return np.asarray(255 - grey if np.median(grey) > 127 else grey)
-    mask = find_character(grey)
-    if mask is None:
-        raise SourceError("no character found; photograph a single one, upright, larger, and on plain paper")
-    return render(mask)
+        if int(grey.max()) - int(grey.min()) >= LEAST_CONTRAST:
+            return np.asarray(255 - grey if np.median(grey) > 127 else grey)
+    else:
+        mask = find_character(grey)
+        if mask is not None:
+            return render(mask)
+    raise SourceError("no character found; photograph a single one, upright, larger, and on plain paper")
 
 
 def render(mask: np.ndarray) -> np.ndarray:
@@ -45,10 +47,12 @@ def render(mask: np.ndarray) -> np.ndarray:
     Strokes much thinner or thicker than EMNIST's are made as wide as its thinnest or thickest.
     """
     longest = SIDE * FINE
-    ink = _scaled(mask, longest)
+    scaled = _scaled(mask, longest)
     pad = longest // 8  # room for thicker strokes
-    ink = np.asarray(cv2.copyMakeBorder(ink, pad, pad, pad, pad, cv2.BORDER_CONSTANT))
-    ink = _binary(np.asarray(cv2.GaussianBlur(ink, (0, 0), FINE / 4)), 127)  # without the steps of enlarged pixels
+    scaled = np.asarray(cv2.copyMakeBorder(scaled, pad, pad, pad, pad, cv2.BORDER_CONSTANT))
+    ink = _binary(scaled, 0)
+    if stroke_width(ink) > FINE:  # else the blur would break thin strokes, which get round when they are widened
+        ink = _binary(np.asarray(cv2.GaussianBlur(scaled, (0, 0), FINE / 4)), 127)  # no steps of enlarged pixels
     ratio = stroke_width(ink) / longest
     wanted = min(max(ratio, RATIOS[0]), RATIOS[1])
     ink = _widened(ink, (wanted - ratio) * longest)

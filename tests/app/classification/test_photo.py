@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.classification.photo import as_emnist
+from app.classification.photo import as_emnist, render
 from app.errors import SourceError
 
 # Strokes as points in a square from 0 to 1.
@@ -106,6 +106,19 @@ def test_strokes_are_as_wide_as_in_the_data(pen, paper):
     assert likeness(found, as_it_should_be("T", 0.1 if pen < 0.1 else 0.3)) > 0.85
 
 
+@pytest.mark.parametrize("thickness", [1, 2, 5, 9])
+@pytest.mark.parametrize("longer", [40, 230, 768])
+def test_a_large_character_of_thin_strokes_does_not_vanish(longer, thickness):
+    mask = np.zeros((longer, longer), np.uint8)
+    cv2.rectangle(mask, (0, 0), (longer - 1, longer - 1), 255, thickness)
+    outline = render(mask)
+    assert outline.max() > 230
+    assert not outline[10:18, 10:18].any()
+    # A square of EMNIST's thinnest strokes is 25.1 - 20 * 0.09 = 23.3 pixels high and wide, as a ring 2.1 wide.
+    if thickness / longer < 0.05:
+        assert (outline / 255).sum() == pytest.approx(23.3**2 - (23.3 - 2 * 2.1) ** 2, rel=0.15)
+
+
 def test_ruled_paper():
     page = photograph(plain("A"))
     expected = as_emnist(page)
@@ -149,6 +162,12 @@ def test_blank_paper(light, noise):
     page = photograph(np.zeros((HEIGHT, WIDTH), np.float32), light=LIGHT.get(light, 1.0), noise=noise)
     with pytest.raises(SourceError, match="no character found; photograph a single one"):
         as_emnist(page)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_picture_of_the_size_of_the_data_set(level):
+    with pytest.raises(SourceError, match="no character found"):
+        as_emnist(np.full((28, 28, 3), level, np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (2, 3), (28, 28)], ids=str)
