@@ -1,13 +1,12 @@
 """Classifies pictures, films and what a camera sees: the most probable labels of each."""
 
 import argparse
-from contextlib import ExitStack
-from typing import Any, Dict, List, Optional, Sequence, cast
+from typing import Any, Dict, List, Optional, Sequence, Tuple, cast
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.classification.frames import FrameClassifier
-from app.classifier import DEFAULT_MODEL, Classifier, load_classifier
+from app.classifier import DEFAULT_MODEL, load_classifier
 from app.command import Parser, exit_code, leave, number
 from app.detector import Detector
 from app.errors import SourceError, UsageError, say, warn
@@ -25,7 +24,7 @@ DESCRIPTION = """Classify pictures: print the most probable labels of each, with
 
 A picture is stretched to the model's input. A model of characters takes photographs of one upright character, dark on
 light or light on dark: it is found, and drawn as in the model's data set. What cannot be read is skipped with a
-warning; exit code 3 means that nothing could be classified.
+warning; exit code 3 means that nothing could be classified, or that the only film breaks off.
 """
 EXAMPLES = """examples:
   python -m app.classify photo.jpg other.png
@@ -38,7 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m app.classify`."""
     parser = Parser(prog="python -m app.classify", description=DESCRIPTION, epilog=EXAMPLES)
     source = parser.add_argument_group("source")
-    source.add_argument("images", metavar="IMAGE", nargs="*", help="picture or film, a folder or glob of either; -")
+    source.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="picture, film, or a folder or glob of either; - for standard input"
+    )
     source.add_argument(
         "--cam",
         metavar="SOURCE",
@@ -98,49 +99,61 @@ def classify(args: argparse.Namespace) -> None:
     configure_process()
     options = {"backend": args.backend, "device": args.device, "precision": args.precision}
     with Stop() as stop, load_classifier(model, **options) as classifier:
+        # It has of a detector what the pipeline uses.
+        frames = cast(Detector, FrameClassifier(classifier, args.top))
         classified, failures = 0, []
         for uri in uris:
             if stop.requested:
                 break
-            try:
-                classified += _classify_all(args, uri, classifier, stop, classified > 0)
-            except SourceError as error:
-                failures.append(error)
+            count, failure = _classify_all(args, uri, frames, stop, classified > 0)
+            classified += count
+            if failure is not None:
+                failures.append(failure)
                 if len(uris) > 1:
-                    warn(f"{error}; skipped")
+                    warn(str(failure) if count else f"{failure}; skipped")
+        if len(uris) == 1 and failures:
+            raise failures[0]
         if failures and not classified:
-            raise failures[0] if len(uris) == 1 else SourceError(f"none of {len(uris)} could be classified")
+            raise SourceError(f"none of {len(uris)} could be classified")
 
 
-def _classify_all(args: argparse.Namespace, uri: str, classifier: Classifier, stop: Stop, append: bool) -> int:
-    """Classify the frames of one source; how many were. append: whether the JSON file has lines already.
+def _classify_all(
+    args: argparse.Namespace, uri: str, frames: Detector, stop: Stop, append: bool
+) -> Tuple[int, Optional[SourceError]]:
+    """Classify the frames of one source. append: whether the JSON file has lines already.
 
-    Raises SourceError when there are none.
+    Returns how many were classified, and what went wrong: no frame could be, or the source broke after some.
     """
-    camera = CameraOptions(fps=args.fps, wait=args.wait)
-    with ExitStack() as stack:
-        source = stack.enter_context(open_source(uri, camera))
-        reject_overwrites([("--jsonl", args.jsonl)], source.files)
-        # It has of a detector what the pipeline uses.
-        frames = cast(Detector, FrameClassifier(classifier, args.top))
-        pipeline = Pipeline(source, frames, fps=args.fps if source.live or source.fps else None)
-        counter = Labelled(source)
-        shown = args.show or (args.show is None and source.live and display_available())
-        sinks: List[Sink] = [counter]
-        if args.jsonl is not None:
-            sinks.append(LabelsJsonSink(args.jsonl, source, append=append))
-        if args.jsonl != "-" and not (source.live and shown):
-            sinks.append(TextSink(source, pipeline.timing))
-        if shown:
-            sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
-        try:
-            pipeline.run(sinks, stop=stop, max_frames=args.max_frames)
-        finally:
-            if source.live:
-                say(summary(pipeline.report()))
-        if not counter.classified and counter.reason and not source.live:
-            raise SourceError(_why_none(source, counter))
-        return counter.classified
+    counter = Labelled()
+    try:
+        with open_source(uri, CameraOptions(fps=args.fps, wait=args.wait)) as source:
+            counter.source = source
+            reject_overwrites([("--jsonl", args.jsonl)], source.files)
+            pipeline = Pipeline(source, frames, fps=args.fps if source.live or source.fps else None)
+            try:
+                pipeline.run(_sinks(args, pipeline, counter, stop, append), stop=stop, max_frames=args.max_frames)
+            finally:
+                if source.live:
+                    say(summary(pipeline.report()))
+            if not counter.classified and counter.reason and not source.live:
+                raise SourceError(_why_none(source, counter))
+    except SourceError as error:
+        return counter.classified, error
+    return counter.classified, None
+
+
+def _sinks(args: argparse.Namespace, pipeline: Pipeline, counter: Labelled, stop: Stop, append: bool) -> List[Sink]:
+    """Where the labels of the pipeline's source go."""
+    source = pipeline.source
+    shown = args.show or (args.show is None and source.live and display_available())
+    sinks: List[Sink] = [counter]
+    if args.jsonl is not None:
+        sinks.append(LabelsJsonSink(args.jsonl, source, append=append))
+    if args.jsonl != "-" and not (source.live and shown):
+        sinks.append(TextSink(source, pipeline.timing))
+    if shown:
+        sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
+    return sinks
 
 
 def _why_none(source: Source, counter: Labelled) -> str:

@@ -20,12 +20,15 @@ STATUS_PERIOD = 1.0  # seconds between two lines about a camera
 
 
 class Labelled(Sink):
-    """Counts the frames that were classified, and says which were not. Of a camera that would be one line a frame."""
+    """Counts the frames that were classified, and says which were not; of a camera that would be one line a frame.
+
+    source: to be set before the first frame.
+    """
 
     wants_canvas = False
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self) -> None:
+        self.source = Source()
         self.frames = self.classified = 0
         self.reason = ""  # why the last of those that were not, was not
 
@@ -35,8 +38,8 @@ class Labelled(Sink):
         if detections.top:
             self.classified += 1
             return
-        self.reason = f"{title(self._source, frame)}: {detections.reason}"
-        if not self._source.live and (self._source.count or 2) > 1:
+        self.reason = f"{title(self.source, frame)}: {detections.reason}"
+        if not self.source.live and self.source.count != 1:  # of a single one it is the error
             warn(self.reason + "; skipped")
 
 
@@ -81,7 +84,7 @@ class LabelsJsonSink(JsonLinesSink):
         fields: Dict[str, Any] = {}
         if not self._source.live:
             fields["file"] = file_of(self._source, frame)
-        if not is_still(self._source, frame):
+        if not self._source.names:  # of pictures
             fields.update(frame=frame.index, t=round(frame.time, 4))
         number = list(detections.labels).index
         fields["top"] = [
@@ -90,22 +93,17 @@ class LabelsJsonSink(JsonLinesSink):
         self._write_line(json.dumps(fields).encode() + b"\n")
 
 
-def is_still(source: Source, frame: Frame) -> bool:
-    """Whether a frame is a picture of its own, and not one of a film or a camera."""
-    return frame.name in source.names
-
-
 def file_of(source: Source, frame: Frame) -> str:
     """The path of the file that a frame is of; the source's name where it is none."""
-    if is_still(source, frame):
-        return dict(zip(source.names, source.files))[frame.name]
+    if source.names:  # pictures
+        return source.files[frame.index]
     return next((path for path in source.files if path.endswith(os.sep + frame.name)), frame.name or source.name)
 
 
 def title(source: Source, frame: Frame) -> str:
     """What a frame is called in text."""
     file = file_of(source, frame)
-    return file if is_still(source, frame) else f"{file}, frame {frame.index} at {frame.time:.2f} s"
+    return file if source.names else f"{file}, frame {frame.index} at {frame.time:.2f} s"
 
 
 def rows(top: List[Prediction]) -> List[str]:

@@ -155,6 +155,31 @@ def test_damaged_pictures_are_skipped(run, model):
     assert not os.path.exists("found.jsonl")
 
 
+def write_cut_film(path, frames=20, left=0.6):
+    """A film that breaks off, with this share of its bytes."""
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 64))
+    for index in range(frames):
+        writer.write(np.random.RandomState(index).randint(0, 255, (64, 64, 3)).astype(np.uint8))
+    writer.release()
+    with open(path, "r+b") as file:
+        file.truncate(int(left * os.path.getsize(path)))
+    return path
+
+
+def test_a_film_that_breaks_off_keeps_its_lines(run, model):
+    film, picture = write_cut_film("cut.avi"), write_picture("a.png", RED)
+    code, _, err = run(model, film, picture, "--jsonl", "found.jsonl")
+    files = [line["file"] for line in lines_of("found.jsonl")]
+    count = files.count(film)
+    assert (code, files) == (0, [film] * count + [picture])
+    assert 5 < count < 20
+    truncated = f"cut.avi: truncated; it ends after {count} of 20 frames"
+    assert err == f"warning: {truncated}\n"
+    code, _, err = run(model, film, "--jsonl", "found.jsonl")
+    assert (code, err) == (3, f"error: {truncated}\n")
+    assert len(lines_of("found.jsonl")) == count
+
+
 def test_characters(run, letters):
     page = np.full((150, 200, 3), 210, np.uint8)
     write_picture("pages/blank.png", 210, (150, 200))
