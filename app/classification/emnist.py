@@ -67,15 +67,17 @@ class Emnist(DataSet):
         return int(np.count_nonzero(classes >= 0))
 
     def batches(self, split: str, size: int = BLOCK, limit: Optional[int] = None) -> Iterator[Batch]:
-        left = self.count(split) if limit is None else min(limit, self.count(split))
+        count = self.count(split)
+        left = count if limit is None else min(limit, count)
+        whole = left == count  # then up to the end of the file, where its checksum is
         images, fine = np.empty((0, 1, SIDE, SIDE), np.uint8), np.empty(0, np.uint8)
         for block in self._blocks(split):
             images, fine = np.concatenate([images, block.images]), np.concatenate([fine, block.fine])
             while left > 0 and len(fine) >= min(size, left):
-                count = min(size, left)
-                yield Batch(images[:count], fine[:count], None)
-                images, fine, left = images[count:], fine[count:], left - count
-            if left == 0 and limit is not None:  # else up to the end of the file, where its checksum is
+                taken = min(size, left)
+                yield Batch(images[:taken], fine[:taken], None)
+                images, fine, left = images[taken:], fine[taken:], left - taken
+            if left == 0 and not whole:
                 return
 
     def load(self, split: str) -> Batch:

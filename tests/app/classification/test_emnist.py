@@ -206,6 +206,17 @@ def test_a_wrong_mapping(tmp_path, content):
     fails(write_files(tmp_path, dict(FILES, **{"emnist-byclass-mapping.txt": content})), "62 different characters")
 
 
+@pytest.mark.parametrize("limit", [None, 7, 8])
+def test_who_takes_all_images_has_the_checksum_compared(tmp_path, limit):
+    """The last 8 bytes of a gzip file are the checksum and the size; 7 of 70 records are of the test split."""
+    content = bytearray(FILES[IMAGES + ".gz"])
+    content[-8] ^= 1
+    data = Emnist(write_files(tmp_path, dict(FILES, **{IMAGES + ".gz": bytes(content)})), ALPHABET)
+    assert len(list(data.batches("test", 2, 6))) == 3
+    with pytest.raises(SourceError, match="CRC check failed"):
+        list(data.batches("test", 2, limit))
+
+
 def test_a_count_needs_no_pass_over_the_images(tmp_path):
     """And finds an unpacked file that is cut off all the same."""
     path = write_files(tmp_path, emnist_files("test", *records(70), **PLAIN))
