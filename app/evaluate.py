@@ -115,7 +115,8 @@ def evaluate(args: argparse.Namespace) -> None:
     with Stop() as stop:
         # Before what takes long: unpacking an archive, loading an engine.
         cards = [read_classifier_card(model) for model in models]
-        check_alike(cards)
+        called = different_names(cards, models)
+        check_alike(cards, called)
         card, source = cards[0], choose_data(cards[0], args.data)
         check_outputs(args, models, data_path(source))
         data = open_data(card, source)
@@ -131,8 +132,8 @@ def evaluate(args: argparse.Namespace) -> None:
             description = ensemble.description
         fields: Dict[str, Any] = {
             "kind": "evaluate",
-            "model": " + ".join(own.name for own in cards),
-            "models": models_alone(cards, scores),
+            "model": " + ".join(called),
+            "models": models_alone(called, scores),
             "views": args.views,
             "backend": description,
             "data": data.path,
@@ -155,10 +156,16 @@ def evaluate(args: argparse.Namespace) -> None:
             raise ModelError(verdict)
 
 
-def models_alone(cards: Sequence[ClassifierCard], scores: Scores) -> List[Dict[str, Any]]:
+def different_names(cards: Sequence[ClassifierCard], models: Sequence[str]) -> List[str]:
+    """What the models are called: by their cards or, where two cards have one name, by the paths of their files."""
+    named = [card.name for card in cards]
+    return named if len(set(named)) == len(named) else list(models)
+
+
+def models_alone(names: Sequence[str], scores: Scores) -> List[Dict[str, Any]]:
     """The report's `models`: each one's name and its own top-1, None without images."""
     top1 = scores.members_top1()
-    return [{"model": card.name, "top1": top1[number] if top1 else None} for number, card in enumerate(cards)]
+    return [{"model": name, "top1": top1[number] if top1 else None} for number, name in enumerate(names)]
 
 
 def picture(scores: Scores, card: ClassifierCard, fields: Dict[str, Any], data: str) -> bytes:

@@ -3,7 +3,7 @@
 Both have the `logits` of a classifier; theirs are the logarithms of the mean probabilities.
 """
 
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 
@@ -59,12 +59,20 @@ class Ensemble:
         self.close()
 
 
-def check_alike(cards: Sequence[ClassifierCard]) -> None:
-    """Raise ModelError unless the classifiers with these cards have the same labels and input."""
-    for card in cards[1:]:
-        for field in ("channels", "height", "width", "labels"):
+def check_alike(cards: Sequence[ClassifierCard], names: Optional[Sequence[str]] = None) -> None:
+    """Raise ModelError unless the classifiers with these cards have the same labels and input.
+
+    names: what the error calls them, by default by the names on their cards.
+    """
+    called = [card.name for card in cards] if names is None else names
+    fields = (("channels", "colours"), ("height", "heights"), ("width", "widths"), ("labels", "labels"))
+    for card, name in zip(cards, called):
+        for field, plural in fields:
             if getattr(card, field) != getattr(cards[0], field):
-                raise ModelError(f"{card.name} and {cards[0].name} cannot be evaluated together: their {field} differ")
+                raise ModelError(
+                    f"{name} and {called[0]} cannot be evaluated together: their {plural} differ; name models of the "
+                    "same images and labels with --model"
+                )
 
 
 def mean_logits(logits: Sequence[np.ndarray]) -> np.ndarray:

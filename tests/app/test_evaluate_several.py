@@ -183,6 +183,21 @@ def test_several_models(evaluated, data, models):
     assert "small2: {:.2f} % top-1".format(100 * alone[1]) in out
 
 
+def test_models_of_one_name_are_told_apart_by_their_paths(evaluated, data, tmp_path):
+    """As two runs of one network leave them."""
+    paths = []
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        paths.append(str(write_card(write_model(tmp_path / run / "small.onnx"))))
+    fields, out = evaluated("--model", *paths, "--data", data, "--batch", 7)
+    assert [alone["model"] for alone in fields["models"]] == paths
+    assert fields["model"] == " + ".join(paths)
+    assert all(f"alone      {path}: " in out for path in paths)
+    (tmp_path / "grey").mkdir()
+    grey = write_grey(tmp_path / "grey" / "small.onnx")
+    fails(4, ("--model", paths[0], grey, "--data", data), f"{grey} and {paths[0]} cannot", "their colours differ; name")
+
+
 SHIFTS = {1: [0], 2: [0], 3: [0, -1, 1], 6: [0, -1, 1]}
 
 

@@ -98,7 +98,7 @@ def test_the_same_description_once():
     "other, phrase",
     [
         ({"labels": ("b", "a")}, "other and first cannot be evaluated together: their labels differ"),
-        ({"side": 5}, "other and first cannot be evaluated together: their height differ"),
+        ({"side": 5}, "other and first cannot be evaluated together: their heights differ"),
     ],
 )
 def test_classifiers_that_do_not_belong_together(other, phrase):
