@@ -13,13 +13,14 @@ from typing import IO, Iterable, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from app.classification.reader import BLOCK, Batch, DataSet
+from app.classification.reader import BLOCK, Batch, DataSet, names_in
 from app.errors import SourceError
 
 SIDE = 32  # height and width of an image in pixels
 RECORD = 2 + 3 * SIDE * SIDE  # bytes
 FINE, COARSE = 100, 20  # number of labels
 FILES = ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt")
+GET = "get it with: python -m tools.fetch cifar-100"
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"
 PICKLED = {"train", "test", "meta"}  # files of the Python version, which are never opened: unpickling runs code
 PIECE = 1 << 18  # bytes per read: reading from an archive takes several times as much memory
@@ -41,7 +42,7 @@ class Cifar100(DataSet):
     def __init__(self, path: str) -> None:
         self.path = path
         if not os.path.exists(path):
-            raise SourceError(f"{path}: not found; get it with: python -m tools.fetch cifar-100")
+            raise SourceError(f"{path}: not found; {GET}")
         self.labels = self.fine_names = self._names("fine_label_names.txt", FINE)
         self.superclasses = self.coarse_names = self._names("coarse_label_names.txt", COARSE)
 
@@ -77,9 +78,11 @@ class Cifar100(DataSet):
     def _count(self, split: str, size: int) -> int:
         count, rest = divmod(size, RECORD)
         if rest:
-            raise SourceError(f"{self.path}: {split}.bin: record {count} is cut off: it has {rest} of {RECORD} bytes")
+            raise SourceError(
+                f"{self.path}: {split}.bin: record {count} is cut off: it has {rest} of {RECORD} bytes; {GET}"
+            )
         if not count:
-            raise SourceError(f"{self.path}: {split}.bin is empty")
+            raise SourceError(f"{self.path}: {split}.bin is empty; {GET}")
         return count
 
     def _read(self, split: str, file: IO[bytes], first: int, count: int) -> np.ndarray:
@@ -87,14 +90,14 @@ class Cifar100(DataSet):
         data = _read_exactly(file, count * RECORD)
         if len(data) < count * RECORD:
             self._count(split, first * RECORD + len(data))
-            raise SourceError(f"{self.path}: {split}.bin ends before record {first + len(data) // RECORD}")
+            raise SourceError(f"{self.path}: {split}.bin ends before record {first + len(data) // RECORD}; {GET}")
         records = np.frombuffer(data, np.uint8).reshape(count, RECORD)
         for column, name, labels in ((1, "fine", FINE), (0, "coarse", COARSE)):
             wrong = np.flatnonzero(records[:, column] >= labels)
             if len(wrong):
                 record, label = first + wrong[0], records[wrong[0], column]
                 place = f"{self.path}: {split}.bin: record {record}"
-                raise SourceError(f"{place}: {name} label {label} is not one of 0 to {labels - 1}")
+                raise SourceError(f"{place}: {name} label {label} is not one of 0 to {labels - 1}; {GET}")
         return records
 
     def _names(self, name: str, expected: int) -> List[str]:
@@ -102,9 +105,9 @@ class Cifar100(DataSet):
             try:
                 names = _read_exactly(file, min(size, 1 << 16)).decode("ascii").split()
             except UnicodeDecodeError:
-                raise SourceError(f"{self.path}: {name}: not a list of names") from None
+                raise SourceError(f"{self.path}: {name}: not a list of names; {GET}") from None
         if len(names) != expected:
-            raise SourceError(f"{self.path}: {name}: has {len(names)} names instead of {expected}")
+            raise SourceError(f"{self.path}: {name}: has {len(names)} names instead of {expected}; {GET}")
         return names
 
     @contextmanager
@@ -128,34 +131,26 @@ class Cifar100(DataSet):
                             return
                 raise self._missing(name, pickled)
         except FileNotFoundError:
-            raise self._missing(name, _files_in(self.path)) from None
+            raise self._missing(name, names_in(self.path)) from None
         except SourceError:
             raise
         except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as error:
             if os.path.basename(self.path) in PICKLED and PICKLED.issubset(
-                _files_in(os.path.dirname(os.path.abspath(self.path)))
+                names_in(os.path.dirname(os.path.abspath(self.path)))
             ):
                 raise self._missing(name, PICKLED) from None
             reason = str(error).split("\n")[0].rstrip(":")
-            raise SourceError(f"{self.path}: damaged, or not an archive: {reason}") from error
+            raise SourceError(f"{self.path}: damaged, or not an archive: {reason}; {GET}") from error
         except OSError as error:
             raise SourceError(f"{self.path}: {name}: {error.strerror or error}") from error
 
     def _missing(self, name: str, others: Iterable[str]) -> SourceError:
         """The error for a file that is not in the folder or archive, given the names of those that are."""
         if not PICKLED.issubset(others):
-            return SourceError(f"{self.path}: contains no {name}")
+            return SourceError(f"{self.path}: contains no {name}; {GET}")
         return SourceError(
-            f"{self.path}: that is the Python version of CIFAR-100; the binary one is at {ADDRESS}; fetch it with: "
-            "python -m tools.fetch cifar-100"
+            f"{self.path}: that is the Python version of CIFAR-100; the binary one is at {ADDRESS}; {GET}"
         )
-
-
-def _files_in(folder: str) -> List[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _read_exactly(file: IO[bytes], size: int) -> bytes:

@@ -4,9 +4,9 @@ import os
 import zipfile
 from typing import Optional
 
-from app.classification.cifar100 import Cifar100
+from app.classification.cifar100 import PICKLED, Cifar100
 from app.classification.emnist import Emnist
-from app.classification.reader import Batch, DataSet
+from app.classification.reader import Batch, DataSet, names_in
 from app.errors import SourceError, UsageError
 from app.modelcard import WEIGHTS
 
@@ -26,11 +26,14 @@ def open_dataset(path: str, classes: Optional[str] = None) -> DataSet:
     gets it, and UsageError for `classes` that it does not have.
     """
     place = data_path(path)
+    fetch = "python -m tools.fetch " + (_PLACES[path][1] if path in _PLACES else "cifar-100 (or emnist)")
     if not os.path.exists(place):
-        fetch = _PLACES[path][1] if path in _PLACES else "cifar-100 (or emnist)"
-        raise SourceError(f"{place}: not found; get it with: python -m tools.fetch {fetch}")
+        raise SourceError(f"{place}: not found; get it with: {fetch}")
     if is_characters(path):
         return Emnist(place, classes)
+    readable = os.path.isdir(place) and os.access(place, os.R_OK)  # else Cifar100 says why not
+    if readable and not PICKLED.union(Cifar100.files).intersection(names_in(place)):
+        raise SourceError(f"{place}: has no files of CIFAR-100 or EMNIST; get them with: {fetch}")
     if os.path.isfile(place) and (os.path.basename(place).startswith(_EMNIST) or zipfile.is_zipfile(place)):
         raise SourceError(f"{place}: name a folder with EMNIST's files; make one with: python -m tools.fetch emnist")
     if classes is not None:
@@ -47,7 +50,4 @@ def is_characters(path: str) -> bool:
     """Whether a name or a path is of the characters: a folder with files of EMNIST."""
     if path in _PLACES:
         return path == Emnist.name
-    try:
-        return any(name.startswith(_EMNIST) for name in os.listdir(path))
-    except OSError:
-        return False
+    return any(name.startswith(_EMNIST) for name in names_in(path))

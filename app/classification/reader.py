@@ -1,5 +1,6 @@
 """What every reader of a data set has in common: the batches that it gives, and its attributes."""
 
+import os
 from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -58,3 +59,11 @@ class DataSet:
         if split not in self.splits:
             names = ", ".join(self.splits[:-1]) + " or " + self.splits[-1]
             raise UsageError(f"{self.path}: {self.title} has no split called {split!r}; use --split {names}")
+
+
+def names_in(folder: str) -> List[str]:
+    """The names of the files and folders in a folder; none where it cannot be read, or is no folder."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []

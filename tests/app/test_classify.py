@@ -174,9 +174,10 @@ def test_a_film_that_breaks_off_keeps_its_lines(run, model):
     assert (code, files) == (0, [film] * count + [picture])
     assert 5 < count < 20
     truncated = f"cut.avi: truncated; it ends after {count} of 20 frames"
-    assert err == f"warning: {truncated}\n"
+    assert err.endswith(f"warning: {truncated}\n")  # before that, OpenCV's decoder may complain
     code, _, err = run(model, film, "--jsonl", "found.jsonl")
-    assert (code, err) == (3, f"error: {truncated}\n")
+    assert code == 3
+    assert err.endswith(f"error: {truncated}\n")
     assert len(lines_of("found.jsonl")) == count
 
 

@@ -79,7 +79,10 @@ def test_missing(tmp_path, monkeypatch):
 
 
 def test_what_is_no_data_set(tmp_path):
-    fails(str(tmp_path), "contains no fine_label_names.txt")
+    fails(str(tmp_path), "has no files of CIFAR-100 or EMNIST", "python -m tools.fetch cifar-100 (or emnist)")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "test.bin").write_bytes(b"")
+    fails(str(tmp_path / "half"), "contains no fine_label_names.txt")
     archive = str(tmp_path / "gzip.zip")
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("gzip/emnist-byclass-mapping.txt", "0 48")
