@@ -29,7 +29,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         "--from",
         dest="place",
         metavar="PLACE",
-        help="copy from this folder, or for the data set this archive, instead of downloading (default: download)",
+        help="copy from this folder, file or, for a data set, archive, instead of downloading (default: download)",
     )
     add("--list", action="store_true", help="list the names, sizes and licences, and fetch nothing")
 

@@ -3,6 +3,7 @@
 The archive has five other arrangements of the same characters, which are left in it.
 """
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -87,7 +88,7 @@ def _contents(place: str, folder: str) -> Iterator[Tuple[str, bytes]]:
                     for chunk in chunks(content):
                         yield os.path.basename(member.filename), chunk
     # RuntimeError: it is encrypted, or compressed in a way that is not known.
-    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError, RuntimeError) as error:
         raise SourceFailed(f"{name} is damaged, or not a zip archive") from error
     except OSError as error:  # while reading; errors while writing are raised elsewhere
         raise SourceFailed(f"cannot read {name} there: {error.strerror or error}") from error

@@ -47,8 +47,8 @@ def is_wanted_unnamed(entry: Dict[str, Any]) -> bool:
 def fetch(name: str, place: Optional[str] = None) -> str:
     """Make sure that an entry of the manifest is in weights/, and return its path.
 
-    place: take it from this folder and nowhere else. Raises UsageError for a name that the manifest lacks, and
-    ModelError, with what to do by hand, when no source delivered the file.
+    place: take it from this folder, file or archive and nowhere else. Raises UsageError for a name that the manifest
+    lacks, and ModelError, with what to do by hand, when no source delivered the file.
     """
     manifest = read_manifest()
     if name not in manifest:
@@ -67,8 +67,8 @@ def fetch(name: str, place: Optional[str] = None) -> str:
     title = f"{entry['file']} ({entry['size'] / 1e6:.1f} MB)"
     checksum = f"SHA-256 {entry['sha256']}" if "sha256" in entry else f"MD5 {entry['md5']}"
     advice = (
-        f"put the file ({entry['size']:,} bytes, {checksum}) at {short(path)}, or name a folder that "
-        f"has it: python -m tools.fetch {name} --from DIR"
+        f"put the file ({entry['size']:,} bytes, {checksum}) at {short(path)}, or say where it is: "
+        f"python -m tools.fetch {name} --from PLACE"
     )
     try_sources(sources, path, title, lambda source: _fetch_from(source, entry, path), advice)
     return path
@@ -139,11 +139,13 @@ def _save(member: Any, path: str) -> None:
         shutil.copyfileobj(member, file)
 
 
-def _copy(folder: str, name: str, path: str) -> None:
-    if not os.path.isfile(os.path.join(folder, name)):
-        raise SourceFailed(f"it has no file {name}")
+def _copy(place: str, name: str, path: str) -> None:
+    """place: a folder that has the file, or the file itself."""
+    found = place if os.path.isfile(place) else os.path.join(place, name)
+    if not os.path.isfile(found):
+        raise SourceFailed(f"it has no file {name}" if os.path.isdir(place) else "no such folder or file")
     try:
-        original = open(os.path.join(folder, name), "rb")  # noqa: SIM115
+        original = open(found, "rb")  # noqa: SIM115
     except OSError as error:
         raise SourceFailed(f"cannot read {name} there: {error.strerror}") from error
     _save(original, path)

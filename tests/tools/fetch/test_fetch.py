@@ -81,12 +81,19 @@ def test_a_wrong_file_in_the_folder(weights, tmp_path, content, phrase):
 
 
 def test_no_such_file(weights, tmp_path):
-    """An empty folder, none, a file in its place, and a folder in the place of the file."""
+    """An empty folder, none, and a folder in the place of the file."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "odd" / "small.weights").mkdir(parents=True)
-    file = os.path.join(put(tmp_path / "stick"), "small.weights")
-    for place in (str(tmp_path / "empty"), str(tmp_path / "absent"), file, str(tmp_path / "odd")):
+    fails("absent: no such folder or file", place=str(tmp_path / "absent"))
+    for place in (str(tmp_path / "empty"), str(tmp_path / "odd")):
         fails("no file small.weights", place=place)
+
+
+def test_the_file_itself_is_named(weights, tmp_path):
+    """Whatever it is called; its checksum counts."""
+    place = str(tmp_path / "stick" / "download (1)")
+    os.rename(os.path.join(put(tmp_path / "stick"), "small.weights"), place)
+    fetched(weights, place=place)
 
 
 def test_unknown_name(weights):

@@ -209,6 +209,10 @@ def test_a_damaged_archive(weights, tmp_path):
     content[content.index(TEST[IMAGES]) + 5000] ^= 1
     path.write_bytes(bytes(content))
     fails("data.zip is damaged, or not a zip archive", str(path))
+    content = bytearray(pack(TEST, method=zipfile.ZIP_LZMA))
+    content[1000:1020] = b"\xff" * 20
+    path.write_bytes(bytes(content))
+    fails("data.zip is damaged, or not a zip archive", str(path))
 
 
 def test_a_place_that_has_nothing(weights, tmp_path):
