@@ -9,10 +9,14 @@ LARGEST_DIFFERENCE = 0.1  # percentage points; rounding explains no more than th
 
 
 def speed(images: int, batch: int, batches: Histogram) -> Dict[str, Any]:
-    """The report's speed fields, of inference with its preprocessing; None without images."""
+    """The report's speed fields, of inference with its preprocessing; None without images.
+
+    batches: the seconds of each batch of `batch` images; where there are fewer in all, a single one of these.
+    """
     mean = batches.total / images if images else None
+    size = min(batch, images)
     median, slow = batches.percentile(50), batches.percentile(95)
-    times = {"mean": mean, "p50": median and median / batch, "p95": slow and slow / batch}
+    times = {"mean": mean, "p50": median and median / size, "p95": slow and slow / size}
     return {
         "ms_per_image": {key: value and round(1000 * value, 4) for key, value in times.items()},
         "images_per_s": mean and round(1 / mean, 1),
