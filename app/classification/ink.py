@@ -139,7 +139,7 @@ def _without_lines(mask: np.ndarray, contrast: np.ndarray) -> np.ndarray:
             line = (runs > 0) & (labels == index)
             y, x = np.nonzero(line & (line.sum(axis=0) <= LINE))  # where it is thin: not where ink lies along it
             for _ in range(2):  # once more, without what only touches it
-                if len(y) < 0.5 * width:
+                if len(y) < 0.5 * width or np.ptp(x) == 0:
                     break
                 slope, offset = np.polyfit(x, y, 1)
                 on_it = np.abs(y - slope * x - offset) <= LINE

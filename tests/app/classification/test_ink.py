@@ -72,3 +72,11 @@ def test_nothing(level):
 def test_faint_marks_are_nothing(page):
     page[page < 200] = 191  # less than 14 of 255
     assert find_character(page) is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sides", [(768, 1), (1, 768)])
+def test_no_line_is_fitted_to_a_picture_of_one_column_or_row(sides):
+    marks = np.full(768, 200, np.uint8)
+    marks[100:250] = marks[500:503] = 40
+    assert find_character(marks.reshape(sides)) is not None
