@@ -116,7 +116,7 @@ def test_a_large_character_of_thin_strokes_does_not_vanish(longer, thickness):
     assert not outline[10:18, 10:18].any()
     # A square of EMNIST's thinnest strokes is 25.1 - 20 * 0.09 = 23.3 pixels high and wide, as a ring 2.1 wide.
     if thickness / longer < 0.05:
-        assert (outline / 255).sum() == pytest.approx(23.3**2 - (23.3 - 2 * 2.1) ** 2, rel=0.15)
+        assert (outline / 255).sum() == pytest.approx(23.3**2 - (23.3 - 2 * 2.1) ** 2, rel=0.2)
 
 
 def test_ruled_paper():
