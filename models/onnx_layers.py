@@ -75,7 +75,8 @@ def _same_pads(graph: Graph, layer: Any, source: str, sizes: Any) -> list[int]:
 def _batch_norm(graph: Graph, layer: Any, sources: list[str]) -> str:
     """Fold it into the convolution before it, if nothing else takes that one's output; else multiply and add.
 
-    A max pool may lie between: it commutes with multiplication by positive numbers and with addition.
+    A max pool may lie between, since it commutes with multiplication by positive numbers. The shift is added behind it
+    then: OpenVINO would put an activation that follows a pool at once in front of it, which is wrong for SiLU.
     """
     (name,) = sources
     mean = values(layer.moving_mean)
@@ -86,8 +87,10 @@ def _batch_norm(graph: Graph, layer: Any, sources: list[str]) -> str:
     if fold and (not fold.pooled or factor.min() > 0):
         kernel, bias = fold.convolution + ".kernel", fold.convolution + ".bias"
         graph.constant(kernel, graph.constants[kernel] * factor.reshape(-1, 1, 1, 1))
-        graph.constant(bias, graph.constants[bias] * factor + shift)
-        return name
+        graph.constant(bias, graph.constants[bias] * factor + (0 if fold.pooled else shift))
+        if not fold.pooled:
+            return name
+        return graph.node("Add", [name, graph.constant(layer.name + ".shift", shift.reshape(1, -1, 1, 1))], layer.name)
     return _affine(graph, layer.name, name, factor, shift)
 
 
