@@ -9,7 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from app.command import print_lines
-from app.errors import ModelError, OutputError, UsageError, say
+from app.errors import ModelError, OutputError, SourceError, UsageError, say
 from app.files import check_writable, make_folder, write_file
 from tools.search import results
 from tools.search.crew import Crew
@@ -52,8 +52,10 @@ def _keep_apart(folder: str, identity: str) -> None:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)["id"]
     except (OSError, ValueError, KeyError, TypeError):
-        found = identity if not any(name.startswith("trial-") for name in os.listdir(folder)) else ""
-        write_file(path, json.dumps({"id": identity}).encode()) if found else None
+        found = ""
+        if not any(name.startswith("trial-") for name in os.listdir(folder)):
+            write_file(path, json.dumps({"id": identity}).encode())
+            found = identity
     if found != identity:
         raise UsageError(f"{folder}: has the trials of another study; name another --run")
 
@@ -91,8 +93,10 @@ def search(queue: Queue, url: str, args: Any) -> None:
                 if not crew.working:
                     break
     lost = crew.errors[-1] if crew.errors else "they were killed"
-    kind = OutputError if 5 in crew.codes.values() else ModelError
-    raise kind(f"no worker is left, and {total - len(told)} of {total} trials are not done: {lost}")
+    kinds = {error.exit_code: error for error in (ModelError, SourceError, OutputError)}
+    raise kinds.get(max(crew.codes.values()), ModelError)(
+        f"no worker is left, and {total - len(told)} of {total} trials are not done: {lost}"
+    )
 
 
 def _line(number: int, found: Outcome) -> str:

@@ -130,6 +130,22 @@ def test_a_training_that_fails_is_told_and_not_repeated(tmp_path):
     assert "independent random draws" not in out
 
 
+def test_a_full_disk_ends_a_worker_and_not_the_draws(tmp_path):
+    space, run = tmp_path / "space.toml", tmp_path / "run"
+    space.write_text(
+        'method = "grid"\nbase = { model = "report_fast", epochs = 1 }\nspace = { batch = { values = [16, 32, 64] } }\n'
+    )
+    fake = trainer(0.05, "--full-at", "32")
+    code, _, err = ended(start("--space", space, "--run", run, "--trainer", fake, module="tools.search"))
+    assert code == 5
+    assert "2 of 3 trials are not done" in err.splitlines()[-1]
+    assert "No space left on device; continue with: python -m tools.search --join" in err.splitlines()[-1]
+    code, _, err = ended(join(run))
+    assert code == 0, err
+    rows = json.loads((run / "results.json").read_text())["trials"]
+    assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "done"), (64, "done")]
+
+
 def test_tpe_does_as_many_trials_as_it_should(tmp_path):
     space, run = write_space(tmp_path, epochs=1), tmp_path / "run"
     process = new(space, run, "--workers", 2, "--method", "tpe", "--trials", 4)
