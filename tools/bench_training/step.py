@@ -11,14 +11,12 @@ from typing import Any, Optional
 
 import numpy as np
 
-from models.task import CIFAR100, Task
+from models.task import CHARACTERS, CIFAR100, Task
 from tools.bench_training.process import Handler, serve
 from tools.json_file import Json
 from tools.train.frameworks import import_keras
 from tools.train.networks import NETWORKS
 from tools.train.options import parse
-
-CHARACTERS = Task(28, 28, 1, 52, (44.0,), (85.0,))  # the speed does not depend on mean and deviation
 
 
 def begin(spec: Json) -> tuple[Json, Handler]:
