@@ -91,6 +91,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with contextlib.closing(journal):
             try:
                 model, data = train(journal, resume=args.resume is not None)
+                export(model, journal.options.output, data, journal.summary(), journal.options.half)
+                if journal.options.snapshots:
+                    export_snapshots(model, journal, data)
             except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
                 done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
@@ -100,9 +103,6 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 raise
             finally:
                 journal.remove_if_empty()
-            export(model, journal.options.output, data, journal.summary(), journal.options.half)
-            if journal.options.snapshots:
-                export_snapshots(model, journal, data)
         say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
 
     return exit_code(work)
