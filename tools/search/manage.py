@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from typing import Any
@@ -69,7 +70,8 @@ def search(queue: Queue, url: str, args: Any) -> None:
     total = len(outcomes)
     if len(told) == total:
         return
-    say(f"{args.study}: {total} trials, {len(told)} of them done; {args.workers} workers; folder {args.run}")
+    workers = "one worker" if args.workers == 1 else f"{args.workers} workers"
+    say(f"{args.study}: {total} trials, {len(told)} of them done; {workers}; folder {args.run}")
     shape = "{n_fmt}/{total_fmt} trials {percentage:3.0f}% {bar} {elapsed}, {remaining} left{postfix}"
     with Crew(job, args.workers) as crew:  # before the bar, which has a thread
         with tqdm(total=total, initial=len(told), bar_format=shape, disable=None, leave=False) as bar:
@@ -137,8 +139,8 @@ def _shown(top: results.Best) -> str:
 
 def again(args: Any) -> str:
     """The command line that goes on with a study."""
-    parts = ["python -m tools.search --join --study", args.study]
+    parts = ["python", "-m", "tools.search", "--join", "--study", args.study]
     parts += ["--storage", shown(args.storage)] if args.storage else []
     parts += ["--run", args.run] if args.run != os.path.join("runs", "search", args.study) else []
     parts += ["--workers", str(args.workers)] if args.workers != 1 else []
-    return " ".join(parts)
+    return shlex.join(parts)

@@ -97,13 +97,15 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
                 done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
-                    say(f"stopped after {done}; continue with: python -m tools.train --resume {journal.folder}")
+                    again = shlex.join(["python", "-m", "tools.train", "--resume", journal.folder])
+                    say(f"stopped after {done}; continue with: {again}")
                 else:
                     say(f"stopped before there was anything to keep; start anew with: {journal.options.command}")
                 raise
             finally:
                 journal.remove_if_empty()
-        say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
+        words = ["--model", journal.options.output, "--data", journal.options.data]
+        say(f"evaluate it with: {shlex.join(['python', '-m', 'app.evaluate', *words])}")
 
     return exit_code(work)
 

@@ -60,14 +60,14 @@ def test_a_worker_killed_in_the_middle_of_24_trials(tmp_path):
 
 
 def test_a_search_that_is_stopped_goes_on_from_its_checkpoints(tmp_path):
-    space, run = write_space(tmp_path, trials=2, epochs=3), tmp_path / "run"
+    space, run = write_space(tmp_path, trials=2, epochs=3), tmp_path / "a run"
     process = new(space, run, "--workers", 2, pause=1.5)
     working(process, 2, run)
     wait_for(lambda: len(list(run.glob("*/state.json"))) == 2, "both have an epoch")
     process.send_signal(signal.SIGINT)
     code, _, err = ended(process)
     assert code == 130
-    assert f"stopped; continue with: python -m tools.search --join --study space --run {run} --workers 2" in err
+    assert f"stopped; continue with: python -m tools.search --join --study space --run '{run}' --workers 2" in err
     code, _, err = ended(join(run, "--workers", 2))
     assert code == 0, err
     trials = check_complete(space, run, url_of(run))
