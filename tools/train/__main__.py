@@ -51,6 +51,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
             f"{model.dtype_policy.name}; log, curves and checkpoints in {journal.folder}"
         )
     while not pace.finished(len(journal.epochs)):
+        data.training.start(len(journal.epochs))
         data.training.size = journal.size = pace.picture_size(data.task.height)
         model.fit(
             data.training,
