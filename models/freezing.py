@@ -19,12 +19,12 @@ def parts(model: keras.Model) -> dict[str, str]:
     The stem is the first convolution, with its batch norm; the head is the layer `logits`; the rest is the body.
     """
     weighted = [layer for layer in model.layers if layer.weights]
-    found = {layer.name: HEAD if layer.name == "logits" else BODY for layer in weighted}
+    found = {layer.name: BODY for layer in weighted}
     found[weighted[0].name] = STEM
-    norm = weighted[1]
-    if isinstance(norm, layers.BatchNormalization) and norm.input is weighted[0].output:
-        found[norm.name] = STEM
-    return found
+    for norm in weighted[1:2]:
+        if isinstance(norm, layers.BatchNormalization) and norm.input is weighted[0].output:
+            found[norm.name] = STEM
+    return {name: HEAD if name == "logits" else part for name, part in found.items()}
 
 
 def freeze(model: keras.Model, how: float) -> int:

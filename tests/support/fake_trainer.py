@@ -1,6 +1,6 @@
 """A fake of `python -m tools.train`: its options, its folder, its lock and its log, with figures made of the options.
 
-    fake_trainer.py [--pause SECONDS] [--fail-at BATCH] TRAINING'S OPTIONS...
+    fake_trainer.py [--pause SECONDS] [--fail-at BATCH] [--full-at BATCH] TRAINING'S OPTIONS...
 
 It is as strict as the original, whose parser it uses. Each epoch takes `--pause` seconds. Every start is a line in
 starts.txt, beside the run's folder. The value after each epoch depends on the options alone, so that two runs of one
@@ -17,7 +17,7 @@ import zlib
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from app.command import Parser, exit_code  # noqa: E402
-from app.errors import ModelError, UsageError  # noqa: E402
+from app.errors import ModelError, OutputError, UsageError  # noqa: E402
 from app.files import make_folder, write_file  # noqa: E402
 from app.lock import lock_folder  # noqa: E402
 from tools.train.options import parse  # noqa: E402
@@ -36,6 +36,8 @@ def train(fake, folder, options, epochs):
         time.sleep(fake.pause)
         if options["batch"] == fake.fail_at:
             raise ModelError("the loss of epoch 1 is not a number; start again with a lower --lr")
+        if options["batch"] == fake.full_at:
+            raise OutputError(f"{folder}/state.json: cannot be written: No space left on device")
         number = len(epochs) + 1
         epochs.append({"epoch": number, "elapsed_s": number * fake.pause, "val_top1": figure(options, number)})
         state = {"options": options, "epochs": epochs}
@@ -47,6 +49,7 @@ def main():
     parser = Parser()
     parser.add_argument("--pause", type=float, default=0.05)
     parser.add_argument("--fail-at", type=int)
+    parser.add_argument("--full-at", type=int)
     fake, rest = parser.parse_known_args()
 
     def work():

@@ -78,7 +78,7 @@ def test_channels_first_is_the_same_function():
 
     options = parse(["nano_resnet_s", "--precision", "float32", "--size", "16"])
     model = build_model(options, CIFAR100, False)
-    first = channels_first(model, options)
+    first = channels_first(model, options, on_gpu=False)
     first.set_weights(model.get_weights())
     formats = {layer.data_format for layer in first.layers if isinstance(layer, keras.layers.Conv2D)}
     assert formats == {"channels_first"}

@@ -11,14 +11,12 @@ from typing import Any, Optional
 
 import numpy as np
 
-from models.task import CIFAR100, Task
+from models.task import CHARACTERS, CIFAR100, Task
 from tools.bench_training.process import Handler, serve
 from tools.json_file import Json
 from tools.train.frameworks import import_keras
 from tools.train.networks import NETWORKS
 from tools.train.options import parse
-
-CHARACTERS = Task(28, 28, 1, 52, (44.0,), (85.0,))  # the speed does not depend on mean and deviation
 
 
 def begin(spec: Json) -> tuple[Json, Handler]:
@@ -50,19 +48,20 @@ def build(spec: Json) -> tuple[Any, Task]:
     arguments = [spec["model"], "--precision", spec["precision"], "--batch", str(spec["batch"])]
     options = parse(arguments + (["--size", str(spec["size"])] if spec["size"] else []))
     task = CIFAR100 if NETWORKS[options.model].data == "cifar-100" else CHARACTERS
-    model = build_model(options, task, has_gpu())
+    on_gpu = has_gpu()
+    model = build_model(options, task, on_gpu)
     if spec["channels"] == "first":
-        model = channels_first(model, options)
+        model = channels_first(model, options, on_gpu)
     model.steps_per_execution = spec["steps"]
     model.jit_compile = spec["jit"]
     return model, task
 
 
-def channels_first(model: Any, options: Any) -> Any:
+def channels_first(model: Any, options: Any, on_gpu: bool) -> Any:
     """The same network, compiled, which computes with the channels before height and width from its entrance on."""
     import keras
 
-    from tools.train.rates import make_optimiser, rate_factors
+    from tools.train.network import compile_model
 
     inside = False  # behind the entrance, whose rescaling is by the last axis
 
@@ -82,10 +81,7 @@ def channels_first(model: Any, options: Any) -> Any:
         return keras.layers.Permute((3, 1, 2))(y) if layer.name == "normalise" else y
 
     first = keras.models.clone_model(model, clone_function=clone, call_function=call)
-    optimiser = make_optimiser(options)
-    optimiser.factors = rate_factors(first, options)
-    metrics = [keras.metrics.CategoricalAccuracy("top1"), keras.metrics.TopKCategoricalAccuracy(5, "top5")]
-    first.compile(optimiser, model.loss, metrics=metrics)
+    compile_model(first, options, on_gpu)
     return first
 
 

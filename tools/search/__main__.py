@@ -7,7 +7,7 @@ from typing import Optional
 
 from app.backends import importing
 from app.command import exit_code
-from app.errors import ModelError, OutputError, say
+from app.errors import ModelError, OutputError, SourceError, say
 from tools.search.options import parse
 from tools.train.frameworks import INSTALL
 
@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             say(f"stopped; continue with: {manage.again(args)}")
             code = 130  # told already, so not raised
             return
-        except (OutputError, ModelError) as error:
+        except (OutputError, ModelError, SourceError) as error:
             raise type(error)(f"{error}; continue with: {manage.again(args)}") from error
         manage.report(queue, args)
 

@@ -90,6 +90,8 @@ class Crew:
             self._members.remove(member)
             member.close()
             self.codes[member.number] = code
+            if code > 0 and not self._stopping and self._members:
+                found.append(f"worker {member.number} has ended: {self.errors[-1] if self.errors else f'code {code}'}")
             if code < 0 and not self._stopping:
                 found.append(
                     f"worker {member.number} was killed by signal {-code}; another one does its trial again, "

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 import time
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from app.command import print_lines
-from app.errors import ModelError, OutputError, UsageError, say
+from app.errors import ModelError, OutputError, SourceError, UsageError, say
 from app.files import check_writable, make_folder, write_file
 from tools.search import results
 from tools.search.crew import Crew
@@ -52,8 +53,10 @@ def _keep_apart(folder: str, identity: str) -> None:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)["id"]
     except (OSError, ValueError, KeyError, TypeError):
-        found = identity if not any(name.startswith("trial-") for name in os.listdir(folder)) else ""
-        write_file(path, json.dumps({"id": identity}).encode()) if found else None
+        found = ""
+        if not any(name.startswith("trial-") for name in os.listdir(folder)):
+            write_file(path, json.dumps({"id": identity}).encode())
+            found = identity
     if found != identity:
         raise UsageError(f"{folder}: has the trials of another study; name another --run")
 
@@ -67,7 +70,8 @@ def search(queue: Queue, url: str, args: Any) -> None:
     total = len(outcomes)
     if len(told) == total:
         return
-    say(f"{args.study}: {total} trials, {len(told)} of them done; {args.workers} workers; folder {args.run}")
+    workers = "one worker" if args.workers == 1 else f"{args.workers} workers"
+    say(f"{args.study}: {total} trials, {len(told)} of them done; {workers}; folder {args.run}")
     shape = "{n_fmt}/{total_fmt} trials {percentage:3.0f}% {bar} {elapsed}, {remaining} left{postfix}"
     with Crew(job, args.workers) as crew:  # before the bar, which has a thread
         with tqdm(total=total, initial=len(told), bar_format=shape, disable=None, leave=False) as bar:
@@ -91,8 +95,10 @@ def search(queue: Queue, url: str, args: Any) -> None:
                 if not crew.working:
                     break
     lost = crew.errors[-1] if crew.errors else "they were killed"
-    kind = OutputError if 5 in crew.codes.values() else ModelError
-    raise kind(f"no worker is left, and {total - len(told)} of {total} trials are not done: {lost}")
+    kinds = {error.exit_code: error for error in (ModelError, SourceError, OutputError)}
+    raise kinds.get(max(crew.codes.values()), ModelError)(
+        f"no worker is left, and {total - len(told)} of {total} trials are not done: {lost}"
+    )
 
 
 def _line(number: int, found: Outcome) -> str:
@@ -133,8 +139,8 @@ def _shown(top: results.Best) -> str:
 
 def again(args: Any) -> str:
     """The command line that goes on with a study."""
-    parts = ["python -m tools.search --join --study", args.study]
+    parts = ["python", "-m", "tools.search", "--join", "--study", args.study]
     parts += ["--storage", shown(args.storage)] if args.storage else []
     parts += ["--run", args.run] if args.run != os.path.join("runs", "search", args.study) else []
     parts += ["--workers", str(args.workers)] if args.workers != 1 else []
-    return " ".join(parts)
+    return shlex.join(parts)

@@ -16,7 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
 from app.command import exit_code
-from app.errors import SourceError, say
+from app.errors import OutputError, SourceError, say
 from app.stop import Stop
 from tools.search.plan import Draw, Plan
 from tools.search.queue import GIVEN_BACK, REASON, WORKER, Queue
@@ -25,6 +25,8 @@ from tools.search.storage import FAILURES, open_storage, patiently, quiet_optuna
 from tools.search.training import OBJECTIVE, TRAINER, Training, free_folder
 
 Found = TypeVar("Found")
+# Exit codes of a training that its machine is to blame for, whatever the draw: no data, or a full disk.
+MACHINE = {error.exit_code: error for error in (SourceError, OutputError)}
 POLL_LIMITS = (0.1, 1.0)  # seconds between two looks at a training; a quarter of the heartbeat, within these
 
 
@@ -55,7 +57,10 @@ class Worker:
         return patiently(self._job.url, self._patience, work)
 
     def run(self) -> None:
-        """Work until every draw is done, by this or by another worker. Raises OutputError, KeyboardInterrupt."""
+        """Work until every draw is done, by this or by another worker.
+
+        Raises OutputError and SourceError where this machine cannot train, and KeyboardInterrupt.
+        """
         while True:
             self._check_stop()
             claimed = self._ask(self._queue.claim)
@@ -101,6 +106,9 @@ class Worker:
                 self._ask(lambda: self._queue.end(number))
                 return
             reason = training.error()
+            if training.code in MACHINE:
+                self._ask(lambda: self._queue.end(number, GIVEN_BACK, reason))
+                raise MACHINE[training.code](f"trial {draw.number} in {folder}: {reason}")
         elif not training.epochs:
             reason = reason or "it ended without a finished epoch"
         if reason:

@@ -51,6 +51,7 @@ def train(journal: Any, resume: bool) -> tuple[Any, Any]:
             f"{model.dtype_policy.name}; log, curves and checkpoints in {journal.folder}"
         )
     while not pace.finished(len(journal.epochs)):
+        data.training.start(len(journal.epochs))
         data.training.size = journal.size = pace.picture_size(data.task.height)
         model.fit(
             data.training,
@@ -91,19 +92,21 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         with contextlib.closing(journal):
             try:
                 model, data = train(journal, resume=args.resume is not None)
+                export(model, journal.options.output, data, journal.summary(), journal.options.half)
+                if journal.options.snapshots:
+                    export_snapshots(model, journal, data)
             except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
                 done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
-                    say(f"stopped after {done}; continue with: python -m tools.train --resume {journal.folder}")
+                    again = shlex.join(["python", "-m", "tools.train", "--resume", journal.folder])
+                    say(f"stopped after {done}; continue with: {again}")
                 else:
                     say(f"stopped before there was anything to keep; start anew with: {journal.options.command}")
                 raise
             finally:
                 journal.remove_if_empty()
-            export(model, journal.options.output, data, journal.summary(), journal.options.half)
-            if journal.options.snapshots:
-                export_snapshots(model, journal, data)
-        say(f"evaluate it with: python -m app.evaluate --model {journal.options.output} --data {journal.options.data}")
+        words = ["--model", journal.options.output, "--data", journal.options.data]
+        say(f"evaluate it with: {shlex.join(['python', '-m', 'app.evaluate', *words])}")
 
     return exit_code(work)
 

@@ -59,9 +59,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no type
             images = np.stack([self._resized(image) for image in images])
         return np.ascontiguousarray(images, np.float32), labels
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
+    def start(self, epoch: int) -> None:
+        """Go to an epoch. Keras counts on from it, also at the beginning of every `fit`."""
+        self.epoch = epoch
         self._order = self._shuffled()
+
+    def on_epoch_end(self) -> None:
+        self.start(self.epoch + 1)
 
     def _shuffled(self) -> np.ndarray:
         if self._augment is None:

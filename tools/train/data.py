@@ -7,12 +7,13 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from app.classification.datasets import DataSet, open_dataset
-from app.errors import SourceError
+from app.errors import UsageError
 from models.task import Task
 from tools.train.augmentation import make_augmentation
 from tools.train.batches import Batches
 
 VALIDATION_BATCH = 500
+BLOCK = 1000  # images whose pixels are counted at once: numpy takes eight bytes for each meanwhile
 
 
 class Data(NamedTuple):
@@ -26,7 +27,7 @@ class Data(NamedTuple):
 
 
 def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
-    """Read the images and split them. Raises SourceError.
+    """Read the images and split them. Raises SourceError, and UsageError where they do not fill a batch.
 
     A data set with a validation part of its own keeps it; else `options.validation` is the share that is split off.
     epoch: the number of epochs done. A resumed run keeps the split, and goes on with the next order and augmentation.
@@ -35,7 +36,8 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
     batch = source.load("train")
     source.count("test")  # an error is better now than after the training
     digest = hashlib.sha256(batch.fine.tobytes())
-    digest.update(batch.images.tobytes())
+    for start in range(0, len(batch.images), BLOCK):
+        digest.update(batch.images[start : start + BLOCK].tobytes())
     images, labels = batch.images.transpose(0, 2, 3, 1), batch.fine
     order = np.random.default_rng(options.seed).permutation(len(labels))[: options.limit]
     if "validation" in source.splits:
@@ -46,7 +48,7 @@ def load_data(options: argparse.Namespace, epoch: int = 0) -> Data:
         held_images, held_labels = images[order[:held_out]], labels[order[:held_out]]
         order = order[held_out:]
     if len(order) < options.batch:
-        raise SourceError(f"{options.data}: {len(order)} training images are fewer than a batch; lower --batch")
+        raise UsageError(f"--batch {options.batch}: more than the {len(order)} training images; lower it")
     images, labels = images[order], labels[order]
     classes = len(source.labels)
     training = Batches(
@@ -70,7 +72,9 @@ def _statistics(images: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...
     values = np.arange(256)
     means, deviations = [], []
     for channel in range(images.shape[3]):
-        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(images), BLOCK):
+            counts += np.bincount(images[start : start + BLOCK, ..., channel].ravel(), minlength=256)
         mean = float(counts @ values / counts.sum())
         means.append(round(mean, 3))
         deviations.append(round(float((counts @ (values - mean) ** 2 / counts.sum()) ** 0.5), 3) or 1.0)

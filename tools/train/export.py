@@ -86,10 +86,12 @@ def measure(outputs: Sequence[str], source: DataSet) -> Scores:
 
 def _superclass_of(source: DataSet) -> list[int]:
     """The superclass of every label, from the training set. Raises SourceError for contradictions or gaps."""
-    batch = source.load("train")
-    assert batch.coarse is not None, "a data set with superclasses"
+    pairs: set[tuple[int, int]] = set()
+    for batch in source.batches("train"):
+        assert batch.coarse is not None, "a data set with superclasses"
+        pairs.update(zip(batch.fine.tolist(), batch.coarse.tolist()))
     table = [-1] * len(source.labels)
-    for fine, coarse in sorted(set(zip(batch.fine.tolist(), batch.coarse.tolist()))):
+    for fine, coarse in sorted(pairs):
         if table[fine] >= 0:
             raise SourceError(f"{source.path}: label {fine} has superclasses {table[fine]} and {coarse} in training")
         table[fine] = coarse

@@ -119,7 +119,8 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def restore(self, model: keras.Model) -> None:
         """Load the weights and the optimiser's state after the last complete epoch into a compiled network.
 
-        A new network is needed, since a loaded optimiser forgets which weights do not decay. Raises ModelError.
+        The network is the one of the run's options: one that Keras loads as a whole has forgotten which weights do not
+        decay. Raises ModelError.
         """
         check_present(self.folder, self.snapshots)
         model.optimizer.build(model.trainable_variables)
@@ -153,7 +154,9 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         elapsed = self.seconds()
         if not all(math.isfinite(value) for value in (logs or {}).values()):
-            raise ModelError(f"the loss of epoch {epoch + 1} is not a number; start again with a lower --lr")
+            raise ModelError(
+                f"the loss of epoch {epoch + 1} is not a number; start again with a lower --lr and another --run"
+            )
         figures = {name: round(float(value), 5) for name, value in (logs or {}).items()}
         rate = round(float(self.model.optimizer.learning_rate), 7)
         line = {"epoch": epoch + 1, "elapsed_s": round(elapsed, 1), "lr": rate, "size": self.size, **figures}

@@ -40,6 +40,12 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
             raise UsageError(f"--freeze-norm: {options.model} has no batch norms")
         for layer in norms:
             layer.trainable = False
+    compile_model(model, options, on_gpu)
+    return model
+
+
+def compile_model(model: Any, options: argparse.Namespace, on_gpu: bool) -> None:
+    """Give a network the optimiser, the loss and the metrics of a run."""
     optimiser = make_optimiser(options)
     optimiser.factors = rate_factors(model, options)
     model.compile(
@@ -49,7 +55,6 @@ def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
         # On a CPU, XLA's convolutions are many times slower than TensorFlow's own; JAX has no others.
         jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
     )
-    return model
 
 
 def pretrained_weights(options: argparse.Namespace) -> str:

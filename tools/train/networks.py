@@ -81,8 +81,8 @@ LECTURE = {
     "crop": 0,
     "ema": 0.0,
 }
-# The coursework's: Adam as it comes. A mirrored character is another one, or none. Its rate and batch for the ResNets
-# are not known; they are those of the network that they were compared with.
+# The coursework's: Adam as it comes. Its rate and batch for the ResNets are not known; they are those of the network
+# that they were compared with.
 COURSEWORK = {
     "optimiser": "adam",
     "lr": 0.0005,
@@ -91,15 +91,13 @@ COURSEWORK = {
     "batch": 1024,
     "size": 90,
     "label_smoothing": 0.0,
-    "flip": False,
     "crop": 0,
     "ema": 0.0,
 }
-# Hands turn, slant, stretch and shift what they write, but do not mirror it.
+# Hands turn, slant, stretch and shift what they write.
 CHARACTERS = {
     "lr": 0.1,
     "batch": 256,
-    "flip": False,
     "crop": 2,
     "rotate": 12.0,
     "zoom": 0.15,

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any, Sequence
 
+from app.classification.datasets import is_characters
 from app.command import Parser, number
 from app.errors import UsageError
 from tools.train.networks import NETWORKS
@@ -74,7 +75,7 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--time-budget", seconds, None, "TIME", "train for 90s, 10m or 2h, with a schedule by the clock", "none"),
         ("--snapshots", number(int, 2, 1000, "snapshots"), None, "N", SNAPSHOTS, "none"),
         ("--batch", number(int, 1, 8192, "a batch"), 128, "N", "images per batch"),
-        ("--limit", number(int, 100, 50000, "images"), None, "N", "use only N training images", "all"),
+        ("--limit", number(int, 100, 10**7, "images"), None, "N", "use only N images of the training set", "all"),
         ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
         ("--seed", number(int, 0, 2**31 - 1, "a seed"), 0, "N", "random seed"),
     ),
@@ -149,7 +150,7 @@ def make_parser() -> Parser:
     group.add_argument("--fractional-pooling", action="store_true", default=None, help=pooling_help)
     norm_help = "leave all batch norms as they are; as --freeze does in its layers (default: no)"
     group.add_argument("--freeze-norm", action=argparse.BooleanOptionalAction, default=False, help=norm_help)
-    flip_help = "mirror images left to right at random (default: yes)"
+    flip_help = "mirror images left to right in every second epoch (default: yes, but for characters)"
     group.add_argument("--flip", action=argparse.BooleanOptionalAction, default=True, help=flip_help)
     return parser
 
@@ -178,6 +179,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(f"--output {args.output}: should end in .onnx")
     if args.epochs is None and args.time_budget is None:
         args.epochs = DEFAULT_EPOCHS
+    if args.size is not None and "small_first" not in typed:
+        args.small_first = None  # a network that stretches its pictures takes one size of them
+    if "flip" not in typed and is_characters(args.data):
+        args.flip = False  # a mirrored character is another one, or none
     if args.snapshots is not None:
         settle_cycles(args, typed)
     if args.lr is None:

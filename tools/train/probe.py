@@ -13,6 +13,7 @@ from keras import layers
 from tqdm import tqdm
 
 from app.errors import UsageError, say
+from tools.train.batches import Batches
 from tools.train.data import Data
 
 BATCH = 256
@@ -32,30 +33,38 @@ def probe(model: Any, options: argparse.Namespace, data: Data) -> None:
     copies = 2 if options.flip else 1
     if copies * len(images) * width * 2 > LARGEST:
         raise UsageError(f"--probe: {width:,} features of {len(images):,} images need too much memory; use --probe 0")
-    mirrored = [images, images[:, :, ::-1]][:copies]
-    features = np.concatenate([_features(body, part) for part in mirrored])
-    one_hot = np.eye(data.task.classes, dtype=np.float32)[np.concatenate([labels] * copies)]
+    features = np.empty((copies * len(images), width), np.float16)
+    for part, rows in zip((images, images[:, :, ::-1]), np.split(features, copies)):
+        _compute(body, part, rows)
+    # Keras would copy the whole of an array, in float32.
+    batches = Batches(
+        features,
+        np.concatenate([labels] * copies),
+        data.task.classes,
+        min(BATCH, len(features)),
+        augment=lambda rows, one_hot, rng: (rows, one_hot),
+        seed=options.seed,
+    )
     linear = keras.Sequential([keras.Input((width,)), layers.Dense(data.task.classes, dtype="float32")])
-    steps = options.probe * -(-len(features) // BATCH)
     linear.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps)),
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, options.probe * len(batches))),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy("top1")],
         jit_compile=False,
     )
-    linear.fit(features, one_hot, batch_size=BATCH, epochs=options.probe, verbose=0)
+    linear.fit(batches, epochs=options.probe, verbose=0, shuffle=False)  # the batches shuffle themselves
     head.set_weights(linear.layers[-1].get_weights())
     if data.validation is not None:
         held = data.validation
-        scores = linear.predict(_features(body, held.images), BATCH, verbose=0)
+        rows = np.empty((len(held.images), width), np.float16)
+        _compute(body, held.images, rows)
+        scores = linear.predict(rows, BATCH, verbose=0)
         say(f"linear probe: {100 * (scores.argmax(axis=1) == held.labels).mean():.2f} % top-1 on the validation part")
 
 
-def _features(body: Any, images: np.ndarray) -> np.ndarray:
-    """What comes before the last layer: (n, features) float16, of (n, h, w, c) uint8."""
-    done = []
+def _compute(body: Any, images: np.ndarray, features: np.ndarray) -> None:
+    """Fill (n, features) float16 with what comes before the last layer, of images (n, h, w, c) uint8."""
     starts = tqdm(range(0, len(images), BATCH), "features", unit=" batches", disable=None, leave=False, file=sys.stderr)
     for start in starts:
         batch = images[start : start + BATCH].astype(np.float32)
-        done.append(np.asarray(keras.ops.convert_to_numpy(body.predict_on_batch(batch)), np.float16))
-    return np.concatenate(done)
+        features[start : start + BATCH] = keras.ops.convert_to_numpy(body.predict_on_batch(batch))

@@ -4,7 +4,9 @@ import argparse
 from typing import Any
 
 import keras
-from keras import layers, optimizers
+from keras import optimizers
+
+from models.freezing import BODY, HEAD, STEM, parts
 
 OPTIMISERS = {
     "sgd": optimizers.SGD,
@@ -42,18 +44,14 @@ def make_optimiser(options: argparse.Namespace) -> Any:
 
 
 def rate_factors(model: keras.Model, options: argparse.Namespace) -> dict[str, float]:
-    """The factor of the learning rate for each trainable variable, by its path.
-
-    The head is the layer of the logits; the stem is the first convolution and its batch norm; the rest is the body.
-    """
-    shares = {"stem": options.stem_rate, "body": options.body_rate, "head": 1.0}
+    """The factor of the learning rate for each trainable variable, by its path. See `models.freezing.parts`."""
+    shares = {STEM: options.stem_rate, BODY: options.body_rate, HEAD: 1.0}
+    found = parts(model)
     factors = {}
-    convolutions = 0
     for layer in model.layers:
-        convolutions += isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D))
-        part = "head" if layer.name == "logits" else "stem" if convolutions <= 1 else "body"
         for variable in layer.trainable_variables:
-            shift = options.bias_rate if variable.name in SHIFTS and part != "head" else 1.0
+            part = found[layer.name]
+            shift = options.bias_rate if variable.name in SHIFTS and part != HEAD else 1.0
             factors[variable.path] = shares[part] * shift
     return factors
 

@@ -60,14 +60,14 @@ def test_a_worker_killed_in_the_middle_of_24_trials(tmp_path):
 
 
 def test_a_search_that_is_stopped_goes_on_from_its_checkpoints(tmp_path):
-    space, run = write_space(tmp_path, trials=2, epochs=3), tmp_path / "run"
+    space, run = write_space(tmp_path, trials=2, epochs=3), tmp_path / "a run"
     process = new(space, run, "--workers", 2, pause=1.5)
     working(process, 2, run)
     wait_for(lambda: len(list(run.glob("*/state.json"))) == 2, "both have an epoch")
     process.send_signal(signal.SIGINT)
     code, _, err = ended(process)
     assert code == 130
-    assert f"stopped; continue with: python -m tools.search --join --study space --run {run} --workers 2" in err
+    assert f"stopped; continue with: python -m tools.search --join --study space --run '{run}' --workers 2" in err
     code, _, err = ended(join(run, "--workers", 2))
     assert code == 0, err
     trials = check_complete(space, run, url_of(run))
@@ -128,6 +128,22 @@ def test_a_training_that_fails_is_told_and_not_repeated(tmp_path):
     assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "failed"), (64, "done")]
     assert len(starts(run)) == 3
     assert "independent random draws" not in out
+
+
+def test_a_full_disk_ends_a_worker_and_not_the_draws(tmp_path):
+    space, run = tmp_path / "space.toml", tmp_path / "run"
+    space.write_text(
+        'method = "grid"\nbase = { model = "report_fast", epochs = 1 }\nspace = { batch = { values = [16, 32, 64] } }\n'
+    )
+    fake = trainer(0.05, "--full-at", "32")
+    code, _, err = ended(start("--space", space, "--run", run, "--trainer", fake, module="tools.search"))
+    assert code == 5
+    assert "2 of 3 trials are not done" in err.splitlines()[-1]
+    assert "No space left on device; continue with: python -m tools.search --join" in err.splitlines()[-1]
+    code, _, err = ended(join(run))
+    assert code == 0, err
+    rows = json.loads((run / "results.json").read_text())["trials"]
+    assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "done"), (64, "done")]
 
 
 def test_tpe_does_as_many_trials_as_it_should(tmp_path):

@@ -8,7 +8,7 @@ pytest.importorskip("keras", "3")
 
 from support import characters, classifiers  # noqa: E402
 
-from app.errors import SourceError  # noqa: E402
+from app.errors import UsageError  # noqa: E402
 from tools.train.data import load_data  # noqa: E402
 from tools.train.options import parse  # noqa: E402
 
@@ -64,7 +64,7 @@ def test_the_digest_is_of_labels_and_images(colours):
 
 
 def test_too_few_images_for_a_batch(colours):
-    with pytest.raises(SourceError, match="90 training images are fewer than a batch; lower --batch"):
+    with pytest.raises(UsageError, match="--batch 95: more than the 90 training images; lower it"):
         load_data(options(colours, "--batch", "95"))
 
 

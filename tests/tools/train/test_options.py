@@ -77,6 +77,21 @@ def test_what_is_given_goes_before_a_recipe_and_a_recipe_before_the_networks_own
     assert parse(["nano_cifar", "--data", "elsewhere"]).data == "elsewhere"
 
 
+def test_small_pictures_first_are_not_for_a_network_that_stretches_them():
+    assert parse(["nano_cifar"]).small_first == 24
+    assert parse(["nano_cifar", "--size", "64"]).small_first is None
+    assert parse(["nano_cifar", "--size", "64", "--small-first", "24"]).small_first == 24, (
+        "what is given is not dropped"
+    )
+
+
+def test_characters_are_not_mirrored_unless_told_so():
+    assert parse(["nano_resnet_s"]).flip
+    assert not parse(["light2"]).flip
+    assert not parse(["nano_resnet_s", "--data", "characters"]).flip
+    assert parse(["light2", "--flip"]).flip
+
+
 @pytest.mark.parametrize("text, expected", [("90s", 90), ("10m", 600), ("1.5h", 5400)])
 def test_a_time_has_a_unit(text, expected):
     assert seconds(text) == expected

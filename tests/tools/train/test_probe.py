@@ -62,7 +62,13 @@ def without_graph():
 def fitted(without_graph, monkeypatch):
     """What the last layer would be fitted to: appends (features, one-hot labels) for each fit."""
     calls = []
-    monkeypatch.setattr(keras.Sequential, "fit", lambda _, features, labels, **__: calls.append((features, labels)))
+
+    def fit(_, batches, **options):
+        features, labels = batches[0]  # one batch has all
+        order = np.argsort(batches._order)
+        calls.append((features[order], labels[order]))
+
+    monkeypatch.setattr(keras.Sequential, "fit", fit)
     return calls
 
 
@@ -282,7 +288,7 @@ def test_interrupted_in_the_probe_it_says_that_it_starts_anew(monkeypatch, data,
         raise KeyboardInterrupt
 
     monkeypatch.setitem(cifar.NETWORKS, "report_fast", halves)
-    monkeypatch.setattr(probe, "_features", interrupted)
+    monkeypatch.setattr(probe, "_compute", interrupted)
     run = tmp_path / "run"
     code, _, err = call(main, *RUN, "--data", data, "--run", run)
     assert code == 130

@@ -155,7 +155,7 @@ def test_a_time_budget_ends_annealed(data, tmp_path):
         (["report_fast", "--output", "model.h5"], 2, "should end in .onnx"),
         (["report_fast", "--data", "no-such-folder"], 3, "no-such-folder"),
         (["--resume", "no-such-run"], 2, "no-such-run: has no run with a finished epoch"),
-        (["report_fast", "--batch", "5000"], 3, "lower --batch"),
+        (["report_fast", "--batch", "5000"], 2, "--batch 5000: more than the"),
         (["--resume", "runs/x", "--epochs", "5"], 2, "give no others"),
     ],
 )
