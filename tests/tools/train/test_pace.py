@@ -83,3 +83,28 @@ def test_epochs_are_counted_in_steps_from_where_the_run_is():
     assert pace.progress() == pytest.approx(25 / 40)
     assert not pace.finished(3)
     assert pace.finished(4)
+
+
+SMALL = ("--small-first", "16", "--small-share", "0.5")
+
+
+@pytest.mark.parametrize("done, size", [(0, 16), (1, 16), (2, 32), (3, 32)])
+def test_pictures_are_small_in_the_first_share_of_the_epochs(done, size):
+    assert make_pace(FakeJournal(epochs=done), "--epochs", "4", *SMALL).picture_size(32) == size
+
+
+@pytest.mark.parametrize("elapsed, size", [(0, 16), (49.9, 16), (50, 32)])
+def test_and_of_a_time_budget(elapsed, size):
+    assert make_pace(FakeJournal(elapsed=elapsed), "--time-budget", "100s", *SMALL).picture_size(32) == size
+
+
+def test_fit_ends_after_the_last_epoch_of_small_pictures_and_of_no_other():
+    ends = []
+    for done in range(3):
+        pace = make_pace(FakeJournal(epochs=done), "--epochs", "4", *SMALL)
+        pace.picture_size(32)
+        for step in range(10):
+            pace.on_train_batch_end(step)
+        pace.on_epoch_end(done)
+        ends.append(pace.model.stop_training)
+    assert ends == [False, True, False]
