@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import Any, Dict, List, Optional, Sequence
 
 from app.arguments import DEFAULT_MODEL, make_parser
-from app.backends import list_backends
+from app.backends import list_backends, physical_cores
+from app.channel import Channel
 from app.command import exit_code, leave, print_lines
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
@@ -26,7 +27,7 @@ from app.sinks.supervisor import SupervisorSink, is_supervised
 from app.sinks.window import WindowSink, display_available
 from app.sources import CameraOptions, open_source
 from app.stop import Stop
-from app.timing import Timing
+from app.timing.total import Total
 
 
 def ensure_default_model(path: str, offline: bool) -> None:
@@ -45,7 +46,7 @@ def ensure_default_model(path: str, offline: bool) -> None:
     convert.convert(fetch(DEFAULT_MODEL), path)
 
 
-def open_sinks(args: argparse.Namespace, source: Source, timing: Timing, stop: Stop) -> List[Sink]:
+def open_sinks(args: argparse.Namespace, source: Source, timing: Total, stop: Stop) -> List[Sink]:
     """The outputs that the command line asks for. Nothing is written yet."""
     keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
     sinks: List[Sink] = [SupervisorSink(timing)] if keep else []
@@ -96,6 +97,7 @@ def detect(args: argparse.Namespace) -> None:
             open_source(args.cam, camera, loop=args.loop, most_pixels=10**6 * args.max_megapixels)
         )
         protect_inputs(args, [*source.files, model, card_path(model)], source.names)
+        most_workers = physical_cores()
         detector = stack.enter_context(
             load_detector(
                 model,
@@ -109,15 +111,17 @@ def detect(args: argparse.Namespace) -> None:
                 class_agnostic=args.agnostic_nms,
                 classes=args.classes,
                 adapt=source.live,
+                workers=1 if source.live else most_workers,
                 card=card,
             )
         )
-        pipeline = Pipeline(source, detector, fps=args.fps)
-        sinks = open_sinks(args, source, pipeline.timing, stop)
+        channel = Channel(source, detector, fps=args.fps, max_frames=args.max_frames)
+        pipeline = Pipeline([channel], stop=stop, most_workers=most_workers)
+        channel.sinks = open_sinks(args, source, pipeline.timing, stop)
         if source.live:  # a source that ends soon is announced by its summary
-            sinks.insert(0, Announcement(f"{card.name} on {detector.backend.description}"))
+            channel.sinks.insert(0, Announcement(f"{card.name} on {detector.backend.description}"))
         try:
-            pipeline.run(sinks, stop=stop, max_frames=args.max_frames)
+            pipeline.run()
         finally:
             if pipeline.timing.frames or stop.requested:
                 fields = pipeline.report()

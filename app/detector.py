@@ -30,8 +30,8 @@ class Detector:
     """Finds objects in images of any size. A context manager that closes its backend.
 
     `detect` takes an image. A loop calls the steps instead, each of which reads and writes the frame's record. They may
-    run in different threads, so that the next frame is preprocessed and the last one postprocessed while the network
-    works; `warm_up` and `infer` always run in the thread that opened the backend.
+    run in different threads; as many may `infer` at once as `backend.workers` says. Several detectors, with settings of
+    their own, may share a backend.
     """
 
     def __init__(
@@ -111,17 +111,21 @@ class Detector:
 
         With `adapt`, a frame whose shape the backend cannot take is letterboxed anew.
         """
-        shape = _shape(frame)
+        shape = frame.input_shape
         if shape not in self._warm and self._only is None:
             try:
                 self._run_once(shape)
             except ModelError as error:
                 if self.input_shape is None or not self.adapt:
                     raise
-                warn(f"{error}; fitting the new frames into {self.input_shape[1]}x{self.input_shape[0]}")
-                self._only = self.input_shape
+                self.fit_into(self.input_shape, error)
         if self._only not in (None, shape):
             self.preprocess(frame)
+
+    def fit_into(self, shape: Tuple[int, int], reason: ModelError) -> None:
+        """From now on letterbox every frame into a tensor of this height and width, since the backend has no other."""
+        warn(f"{reason}; fitting the frames into {shape[1]}x{shape[0]}")
+        self._only = shape
 
     def _run_once(self, shape: Tuple[int, int]) -> None:
         """Infer with zeros, and check that the outputs are those that the card describes."""
@@ -141,7 +145,7 @@ class Detector:
 
         Raises ModelError.
         """
-        self.input_shape = _shape(frame)
+        self.input_shape = frame.input_shape
         assert frame.tensor is not None
         assert frame.letterbox is not None
         frame.outputs = self.backend.infer(frame.tensor)
@@ -196,6 +200,7 @@ def load_detector(
     classes: Optional[Sequence[str]] = None,
     multi_label: bool = False,
     adapt: bool = False,
+    workers: int = 1,
     card: Optional[ModelCard] = None,
 ) -> Detector:
     """Load a model and return its detector, a context manager.
@@ -204,8 +209,8 @@ def load_detector(
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
     the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
     that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. card: the model's, if it has been
-    read already.
+    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. workers: how many threads will infer at
+    once. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
@@ -213,7 +218,7 @@ def load_detector(
     card = card or read_card(path)
     if classes is not None:
         class_numbers(classes, card.labels)  # a wrong label is reported before the backend takes its time
-    opened = open_backend(path, backend, device, precision)
+    opened = open_backend(path, backend, device, precision, workers)
     try:
         return Detector(
             opened,
@@ -257,9 +262,3 @@ def nearest_sizes(size: int, multiple: int) -> str:
     below = size // multiple * multiple
     nearest = f"{below} and {below + multiple}" if below > 0 else str(multiple)
     return f"a multiple of {multiple}; nearest: {nearest}"
-
-
-def _shape(frame: Frame) -> Tuple[int, int]:
-    """Height and width of a frame's tensor."""
-    assert frame.tensor is not None, "preprocess comes first"
-    return frame.tensor.shape[2], frame.tensor.shape[3]

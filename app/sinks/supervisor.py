@@ -13,7 +13,7 @@ from app.detections import Detections
 from app.errors import warn
 from app.frame import Frame
 from app.sinks import Sink
-from app.timing import Timing
+from app.timing.total import Total
 
 PERIOD = 0.5  # seconds between two messages
 
@@ -30,7 +30,7 @@ class SupervisorSink(Sink):
 
     wants_canvas = False
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(self, timing: Total) -> None:
         self._timing = timing
         self._address = os.environ["NOTIFY_SOCKET"]
         if self._address.startswith("@"):  # an abstract socket
@@ -72,7 +72,7 @@ class SupervisorSink(Sink):
             self._socket = None
 
 
-def _status(timing: Timing) -> str:
+def _status(timing: Total) -> str:
     real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
     parts = [f"{real:.1f} FPS"] if real else ["started"]
     if real and timing.configured_fps:

@@ -5,7 +5,7 @@ import time
 from typing import Callable, Iterator, Optional, Sequence
 
 from app.errors import warn
-from app.frame import Frame, Source
+from app.frame import Frame, Source, nothing
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 
 READ_AHEAD = 3  # frames decoded before the loop asks for them
@@ -44,25 +44,28 @@ class ReadAhead(Source):
         self._mail: Mailbox[Frame] = Mailbox(READ_AHEAD)
         self._closed = False
         self._error: Optional[BaseException] = None
+        self._arrived: Callable[[], None] = nothing
         self._thread: Optional[threading.Thread] = None
 
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+    def start(self, prepare: Optional[Callable[[Frame], None]] = None, arrived: Callable[[], None] = nothing) -> None:
         if self._thread is None:
+            self._arrived = arrived
             self._thread = threading.Thread(target=self._run, args=[prepare], name="read-ahead", daemon=True)
             self._thread.start()
-        return self._take()
 
-    def _take(self) -> Iterator[Optional[Frame]]:
-        while not (self._closed or self._mail.ended):
-            frame = self._mail.get(WAIT)
-            if frame is not None:
-                frame.times.captured_at = time.monotonic()
-                self.captured += 1
-                yield frame
-            elif not self._mail.ended:
-                yield None
-        if self._error is not None and not self._closed:
+    @property
+    def ended(self) -> bool:  # type: ignore[override]
+        """Whether there is nothing more to take."""
+        return self._closed or (self._mail.ended and self._error is None)
+
+    def take(self, seconds: float = 0.0) -> Optional[Frame]:
+        frame = None if self._closed else self._mail.get(seconds)
+        if frame is not None:
+            frame.times.captured_at = time.monotonic()
+            self.captured += 1
+        elif self._mail.ended and self._error is not None and not self._closed:
             raise self._error
+        return frame
 
     def close(self) -> None:
         self._closed = True
@@ -80,6 +83,7 @@ class ReadAhead(Source):
             self._error = error
         finally:
             self._mail.close()
+            self._arrived()
 
     def _read_all(self, prepare: Optional[Callable[[Frame], None]]) -> None:
         decoded, turn = 0, True
@@ -103,6 +107,7 @@ class ReadAhead(Source):
                 if prepare is not None:
                     prepare(frame)
                 self._mail.put(frame)
+                self._arrived()
                 decoded += 1
                 turn = self._loop
 

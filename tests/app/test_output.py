@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 
@@ -103,7 +104,9 @@ def start(*sinks, timing=None, tally=None, draw=False, live=True, threaded=True)
         if draw:
             overlay.draw(frame.image, frame.detections)
 
-    return Output(sinks, timing or Timing(), finish, lossless=not live, threaded=threaded)
+    out = Output(sinks, timing or Timing(), finish, lossless=not live, threaded=threaded)
+    out.numbers = itertools.count()
+    return out
 
 
 # Whether the output works beside inference, in a thread, or between two inferences, in the thread that calls it.
@@ -120,7 +123,7 @@ def frame(index, captured_at=None, outputs=None, image=None):
 
 def put(out, *indices):
     for index in indices:
-        out.put(frame(index))
+        out.put(frame(index), next(out.numbers))
 
 
 def put_until_it_fails(out, index=0):
@@ -299,7 +302,7 @@ def test_heads_that_do_not_fit_are_an_error(threaded):
     sink = Recorder()
     out = start(sink, threaded=threaded)
     with pytest.raises(ModelError, match="2 heads"):
-        out.put(frame(0, outputs=heads()[:1]))
+        out.put(frame(0, outputs=heads()[:1]), next(out.numbers))
         put_until_it_fails(out, 1)
     out.close()
     assert sink.events == ["close"]
@@ -375,9 +378,9 @@ def test_heads_may_be_used_again_while_a_frame_is_finished(gate, threaded, may_b
     sink, shared = Recorder(before=gate), heads()
     sink.may_block = may_block
     out = start(sink, threaded=threaded)
-    out.put(frame(0, outputs=shared))
+    out.put(frame(0, outputs=shared), next(out.numbers))
     assert gate.reached.wait(LIMIT)
-    out.put(frame(1, outputs=shared))
+    out.put(frame(1, outputs=shared), next(out.numbers))
     for head in shared:
         head[:] = -20
     gate.opened.set()
@@ -391,7 +394,7 @@ def test_all_sinks_get_the_same_picture(draw, threaded):
     quick, slow = Recorder(), Recorder("slow", queue_size=2)
     taken = frame(0)
     with start(quick, slow, draw=draw, threaded=threaded) as out:
-        out.put(taken)
+        out.put(taken, next(out.numbers))
     assert quick.canvases[0] is slow.canvases[0] is taken.image
     assert taken.image.any() == draw
 
@@ -420,7 +423,7 @@ def test_an_outage_is_shown_on_the_last_picture_which_stays_clean():
     sink = Recorder()
     with start(sink, timing=Timing(now=clock.now)) as out:
         image = np.full((480, 640, 3), 77, np.uint8)
-        out.put(frame(0, clock.now(), image=image))
+        out.put(frame(0, clock.now(), image=image), next(out.numbers))
         for words in ("gone", "still gone"):
             clock.sleep(OUTAGE_PERIOD)
             out.idle(words)
@@ -517,7 +520,7 @@ def test_latency_is_measured_up_to_the_slowest_sink(threaded):
     slow = Recorder("slow", queue_size=5, before=lambda index: clock.sleep(0.25))
     captured_at = clock.now()
     with start(quick, slow, timing=timing, threaded=threaded) as out:
-        out.put(frame(0, captured_at))
+        out.put(frame(0, captured_at), next(out.numbers))
     fields = timing.report()
     assert fields["latency_ms"]["p50"] == pytest.approx(300, rel=0.01)
     assert 248 < fields["stages_ms"]["sink"]["mean"] < 300, "what the slow one took is in it"

@@ -9,6 +9,7 @@ from support.video import picture
 
 from app import __version__
 from app.backends.fake import FakeBackend
+from app.channel import Channel
 from app.detections import Detections
 from app.detector import Detector
 from app.errors import OutputError, SourceError
@@ -53,17 +54,17 @@ def person_and_car():
     return heads
 
 
-def small_detector(seconds=0, backend=FakeBackend):
-    return Detector(backend(person_and_car(), seconds=seconds), CARD, size=64)
+def small_detector(seconds=0, backend=FakeBackend, workers=1):
+    return Detector(backend(person_and_car(), seconds=seconds, workers=workers), CARD, size=64)
 
 
 def go(*sinks, **options):
     """Run over a source; its report."""
-    seconds, wiring = options.pop("seconds", 0), {"fps": options.pop("fps", None)}
-    wiring["observers"] = options.pop("observers", ())
+    seconds, stop = options.pop("seconds", 0), options.pop("stop", None)
+    detector = small_detector(seconds, workers=options.pop("workers", 1))
     with open_source(options.pop("uri", SYNTHETIC)) as source:
-        pipeline = Pipeline(source, small_detector(seconds), **wiring)
-        pipeline.run(sinks, **options)
+        pipeline = Pipeline([Channel(source, detector, sinks=sinks, **options)], stop=stop)
+        pipeline.run()
         return pipeline.report()
 
 
@@ -85,8 +86,8 @@ def test_frames_that_did_not_decode_are_in_the_report():
     source = ReadAhead("film", lambda: iter([None, Frame(picture(1), 1), None, None, Frame(picture(2), 4)]), loop=False)
     recorder = Recorder()
     with source:
-        pipeline = Pipeline(source, small_detector(0))
-        pipeline.run([recorder])
+        pipeline = Pipeline([Channel(source, small_detector(), sinks=[recorder])])
+        pipeline.run()
     assert recorder.indices == [1, 4]
     fields = pipeline.report()
     assert [fields[name] for name in ("frames", "captured", "dropped", "undecoded")] == [2, 2, 0, 3]
@@ -118,14 +119,14 @@ def test_stop_ends_the_wait_for_a_frame_that_never_comes():
     class Silent(Source):
         name = "silent"
 
-        def frames(self, prepare=None):
-            yield None
+        def start(self, prepare=None, arrived=None):
+            pass
+
+        def take(self, seconds=0.0):
             stop.request()
-            while True:
-                yield None
 
     recorder = Recorder()
-    Pipeline(Silent(), small_detector()).run([recorder], stop=stop)
+    Pipeline([Channel(Silent(), small_detector(), sinks=[recorder])], stop=stop).run()
     assert recorder.frames == []
 
 
@@ -169,7 +170,7 @@ def test_the_network_does_not_see_the_overlay():
     for wants_canvas in (True, False):
         seen.append([])
         with open_source(SYNTHETIC) as source:
-            Pipeline(source, small_detector(backend=Eye)).run([Recorder(wants_canvas)])
+            Pipeline([Channel(source, small_detector(backend=Eye), sinks=[Recorder(wants_canvas)])]).run()
     drawn, clean = map(np.concatenate, seen)
     assert len(drawn) == len(clean) == 8  # one to warm up
     assert (drawn == clean).all()
@@ -193,9 +194,9 @@ def test_a_frame_that_a_sink_failed_to_take_is_counted_nowhere():
             raise OutputError("full")
 
     with open_source(SYNTHETIC) as source:
-        pipeline = Pipeline(source, small_detector())
+        pipeline = Pipeline([Channel(source, small_detector(), sinks=[Recorder(then=fail)])])
         with pytest.raises(OutputError, match="full"):
-            pipeline.run([Recorder(then=fail)])
+            pipeline.run()
         fields = pipeline.report()
     assert (fields["frames"], fields["detections"]["count"]) == (4, 8)
 
@@ -233,14 +234,15 @@ def test_observers_see_what_the_network_saw(threaded):
 
     seen = []
     with open_source(SYNTHETIC) as source:
-        pipeline = Pipeline(
+        channel = Channel(
             source,
             small_detector(backend=Backend),
             observers=[
                 lambda frame: seen.append((frame.index, frame.image.copy(), len(frame.outputs), len(frame.detections)))
             ],
+            sinks=[Recorder(wants_canvas=True)],
         )
-        pipeline.run([Recorder(wants_canvas=True)])
+        Pipeline([channel]).run()
     assert [index for index, *_ in seen] == list(range(7))
     assert all((image == clean).all() for (_, image, _, _), clean in zip(seen, clean_frames()))
     assert {(outputs, found) for _, _, outputs, found in seen} == {(2, 2)}

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from app.backends import Backend
+from app.channel import Channel
 from app.detector import Detector
 from app.errors import ModelError
 from app.modelcard import ModelCard
@@ -52,8 +53,17 @@ class Loop:
                 file = os.path.join(folder, "bench.mkv")
                 sinks = [open_recording(file, source)] if self._save else []
                 pacer = DelayPacer(self._fps) if self._delay and self._fps else None
-                pipeline = Pipeline(source, self._detector, fps=self._fps, pacer=pacer)
-                pipeline.run(sinks, draw=True, max_frames=frames + WARM_UP_FRAMES)
+                channel = Channel(
+                    source,
+                    self._detector,
+                    sinks=sinks,
+                    fps=self._fps,
+                    pacer=pacer,
+                    max_frames=frames + WARM_UP_FRAMES,
+                    draw=True,
+                )
+                pipeline = Pipeline([channel])
+                pipeline.run()
         report = pipeline.report()
         for stage, times in report["stages_ms"].items():
             self.stages_ms[stage].append(times["mean"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.fakes import LIMIT, FakeClock, FakeVideoCapture
 
+from app import frame as frame_module
 from app.errors import SourceError
 from app.sources import camera as camera_module
 from app.sources.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
@@ -18,7 +19,7 @@ SHORT = 0.001  # seconds
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
     """Nothing comes of its own accord here, so there is no use in waiting for it."""
-    monkeypatch.setattr(camera_module, "WAIT", SHORT)
+    monkeypatch.setattr(frame_module, "WAIT", SHORT)
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_the_newest_frame_is_handed_out_once(camera, captures, clock):
 
 def test_a_frame_wakes_the_loop(camera, captures, monkeypatch):
     """The loop waits in the source; a frame that comes meanwhile ends the wait."""
-    monkeypatch.setattr(camera_module, "WAIT", 10 * LIMIT)
+    monkeypatch.setattr(frame_module, "WAIT", 10 * LIMIT)
     taken = []
     waiting = threading.Thread(target=lambda: taken.append(next(iter(camera))), daemon=True)
     waiting.start()
@@ -156,10 +157,22 @@ def test_a_frame_wakes_the_loop(camera, captures, monkeypatch):
 
 def test_frames_are_prepared_in_the_thread_that_reads(camera, captures):
     threads = []
-    frames = camera.frames(lambda frame: threads.append(threading.current_thread().name))
+    camera.start(lambda frame: threads.append(threading.current_thread().name))
     captures[0].give(10)
-    next_frame(frames)
+    assert camera.take(LIMIT) is not None
     assert threads == ["camera"]
+
+
+def test_it_says_when_there_is_something_to_take(camera, captures):
+    arrived = threading.Event()
+    camera.start(arrived=arrived.set)
+    assert camera.take() is None
+    captures[0].give(10)
+    assert arrived.wait(LIMIT)
+    assert brightness(camera.take()) == 10
+    assert not camera.ended
+    camera.close()
+    assert camera.ended
 
 
 def test_the_loop_may_draw_on_what_it_gets(camera, captures):

@@ -1,0 +1,56 @@
+"""The rates of all cameras of a run together, for those who show one line."""
+
+import time
+from typing import Callable, Optional, Sequence
+
+from app.timing import Now, Timing
+
+
+class Total:
+    """Has what is shown of a `Timing`: rates are added up, and the latency is that of the slowest camera."""
+
+    def __init__(self, timings: Sequence[Timing], now: Now = time.monotonic) -> None:
+        """timings: of the cameras; more may be appended during the run."""
+        self._timings = timings
+        self.now = now
+
+    @property
+    def live(self) -> bool:
+        """Whether one of them is a camera."""
+        return any(timing.live for timing in self._timings)
+
+    @property
+    def frames(self) -> int:
+        """Frames processed so far."""
+        return sum(timing.frames for timing in self._timings)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured, but never processed."""
+        return sum(timing.dropped for timing in self._timings)
+
+    @property
+    def configured_fps(self) -> Optional[float]:
+        """The rate to keep, None if a camera has none."""
+        rates = [timing.configured_fps for timing in self._timings]
+        return None if None in rates else sum(rate for rate in rates if rate)
+
+    @property
+    def current_fps(self) -> Optional[float]:
+        """Frames per second over the last seconds, None before the second frame of a camera."""
+        return self._sum(lambda timing: timing.current_fps)
+
+    @property
+    def current_capture_fps(self) -> Optional[float]:
+        """Frames per second that the cameras delivered over the last seconds."""
+        return self._sum(lambda timing: timing.current_capture_fps)
+
+    def current_latency(self, percent: float) -> Optional[float]:
+        """Seconds from capture to the last sink that `percent` of the recent frames of each camera do not exceed."""
+        latencies = [timing.current_latency(percent) for timing in self._timings]
+        return max((latency for latency in latencies if latency is not None), default=None)
+
+    def _sum(self, rate: Callable[[Timing], Optional[float]]) -> Optional[float]:
+        rates = [rate(timing) for timing in self._timings]
+        known = [one for one in rates if one is not None]
+        return sum(known) if known else None
