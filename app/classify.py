@@ -5,7 +5,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, cast
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
-from app.channel import Channel
 from app.classification.frames import FrameClassifier
 from app.classifier import DEFAULT_MODEL, load_classifier
 from app.command import Parser, exit_code, leave, number
@@ -13,6 +12,7 @@ from app.detector import Detector
 from app.errors import SourceError, UsageError, say, warn
 from app.files import check_writable, reject_overwrites
 from app.frame import Source
+from app.loop.channel import Channel
 from app.modelcard import card_path, find_model
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink

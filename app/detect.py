@@ -10,13 +10,13 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from app.arguments import DEFAULT_MODEL, make_parser
 from app.backends import list_backends, physical_cores
-from app.channel import Channel
 from app.command import exit_code, leave, print_lines
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, identity, reject_overwrites, write_file
 from app.frame import Source
 from app.lock import check_unlocked
+from app.loop.channel import Channel
 from app.modelcard import card_path, find_model, read_card
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink

@@ -5,8 +5,8 @@
     pipeline.run()
     print(pipeline.report())
 
-`workers.py` says which thread does what, `scheduler.py` which camera's frame is next, and `output.py` what happens to
-it after inference.
+`loop/workers.py` says which thread does what, `loop/scheduler.py` which camera's frame is next, and `loop/output.py`
+what happens to it after inference.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -15,17 +15,17 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import cv2
 
 from app import __version__
-from app.channel import Channel
 from app.errors import ModelError, warn
 from app.frame import Frame, nothing
-from app.output import Output
-from app.scheduler import Scheduler
+from app.loop.channel import Channel
+from app.loop.output import Output
+from app.loop.scheduler import Scheduler
+from app.loop.workers import Growth, Workers
 from app.stop import Stop
 from app.threads import CLOSE_LIMIT, WAIT, share_heaps
 from app.timing import report
 from app.timing.tally import Tally
 from app.timing.total import Total
-from app.workers import Growth, Workers
 
 FIRST_WAIT = 2.0  # seconds that cameras have for their first image, before those that have one go ahead
 SLACK = 2  # frames of a camera that may be under way beyond one per worker

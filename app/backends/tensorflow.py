@@ -89,7 +89,7 @@ def _read(model: str, graph: str) -> Any:
     return data, fields
 
 
-def _settings(on_gpu: bool, workers: int) -> Any:
+def _settings(on_gpu: bool, workers: int = 1) -> Any:
     """One layer at a time on all cores, or an inference per worker on one core each; GPU memory as needed."""
     settings = tf.compat.v1.ConfigProto(
         intra_op_parallelism_threads=physical_cores() if workers == 1 else 1,

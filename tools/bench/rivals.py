@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from app.backends import Backend
-from app.channel import Channel
 from app.detector import Detector
 from app.errors import ModelError
+from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.pipeline import Pipeline
 from app.sinks.recording import open_recording

@@ -13,10 +13,10 @@ from typing import List
 import numpy as np
 
 from app.backends.fake import FakeBackend
-from app.channel import Channel
 from app.detections import Detections
 from app.detector import Detector
 from app.frame import Frame
+from app.loop.channel import Channel
 from app.modelcard import Head, ModelCard
 from app.pipeline import Pipeline
 from app.sinks import Sink

@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 
 from app.backends import open_backend
-from app.channel import Channel
 from app.command import exit_code, leave, print_lines
 from app.detector import Detector, load_detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
+from app.loop.channel import Channel
 from app.pipeline import Pipeline, configure_process
 from app.sources import CameraOptions, open_source
 from app.stop import Stop

@@ -7,13 +7,14 @@ import pytest
 from support.fakes import LIMIT, FakeClock
 from support.heads import CARD, plant, quiet_heads
 
-from app import output, overlay
+from app import overlay
 from app.backends.fake import FakeBackend
 from app.detector import Detector
 from app.errors import ModelError, OutputError
 from app.frame import Frame
 from app.letterbox import Letterbox
-from app.output import BLANK, FRAMES_AHEAD, OUTAGE_PERIOD, Output
+from app.loop import output
+from app.loop.output import BLANK, FRAMES_AHEAD, OUTAGE_PERIOD, Output
 from app.sinks import Sink
 from app.timing import Timing
 from app.timing.tally import Tally

@@ -4,9 +4,9 @@ import threading
 import time
 from typing import Callable, List, NamedTuple, Optional, Tuple
 
-from app.channel import Channel
 from app.errors import SourceError
 from app.frame import Frame
+from app.loop.channel import Channel
 from app.threads import WAIT
 from app.timing import Now
 

@@ -16,8 +16,8 @@ import threading
 from typing import Any, Callable, Dict, Optional, Sequence
 
 from app.backends import Backend
-from app.channel import Channel
 from app.errors import say, warn
+from app.loop.channel import Channel
 from app.timing import SCREEN_WINDOW
 
 WORK_LIMIT = 5.0  # seconds for the frames in hand at the end: longer than the slowest network takes

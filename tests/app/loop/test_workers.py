@@ -1,0 +1,114 @@
+import threading
+
+import pytest
+from support.fakes import LIMIT
+
+from app.loop.workers import Growth, Workers
+
+
+def test_work_is_repeated_by_all_until_there_is_none():
+    left, lock, names = list(range(100)), threading.Lock(), set()
+
+    def work():
+        with lock:
+            names.add(threading.current_thread().ident)
+            return bool(left) and left.pop() >= 0
+
+    workers = Workers(work)
+    workers.add(3)
+    assert workers.wait(LIMIT)
+    assert workers.close()
+    assert left == []
+    assert len(workers) == 3
+
+
+def test_a_failure_in_one_ends_all():
+    def work():
+        if threading.current_thread().ident == first[0]:
+            raise ValueError("broken")
+        return True
+
+    first = []
+    workers = Workers(lambda: first.append(threading.current_thread().ident) or work() if not first else work())
+    workers.add(1)
+    workers.add(2)
+    assert workers.wait(LIMIT)
+    assert workers.close()
+    assert str(workers.failure) == "broken"
+
+
+def test_one_that_hangs_is_abandoned(monkeypatch, capsys):
+    monkeypatch.setattr("app.loop.workers.WORK_LIMIT", 0.05)
+    release = threading.Event()
+    workers = Workers(lambda: release.wait(LIMIT) and False)
+    workers.add(1)
+    assert not workers.wait(0.01)
+    assert not workers.close()
+    assert "abandoned" in capsys.readouterr().err
+    release.set()
+
+
+class Figures:
+    """What Growth asks of a camera's timing."""
+
+    seconds_seen, current_fps, current_capture_fps, configured_fps = 4.0, 30.0, 30.0, None
+
+
+class Channel:
+    def __init__(self, **figures):
+        self.timing = Figures()
+        for name, figure in figures.items():
+            setattr(self.timing, name, figure)
+
+
+class Backend:
+    def __init__(self, can=True):
+        self.workers = 1
+        self.can = can
+        self.asked = []
+
+    def share(self, workers):
+        self.asked.append(workers)
+        self.workers = workers if self.can else 1
+
+
+@pytest.mark.parametrize(
+    "figures, more",
+    [
+        pytest.param({}, 0, id="keeps up"),
+        pytest.param({"current_fps": 29.0}, 0, id="nearly"),
+        pytest.param({"current_fps": 25.0}, 3, id="falls behind"),
+        pytest.param({"current_fps": 25.0, "seconds_seen": 2.0}, 0, id="too soon to say"),
+        pytest.param({"current_fps": 10.0, "configured_fps": 10.0}, 0, id="as fast as configured"),
+        pytest.param({"current_fps": 8.0, "configured_fps": 10.0}, 3, id="slower than configured"),
+        pytest.param({"current_fps": 30.0, "configured_fps": 60.0}, 0, id="the camera is no faster"),
+        pytest.param({"current_fps": None}, 0, id="before the first frames"),
+    ],
+)
+def test_growth(figures, more, capsys):
+    backend = Backend()
+    growth = Growth([Channel(**figures)], backend, 4)
+    assert growth.more_workers() == more
+    assert backend.asked == ([4] if more else [])
+    assert growth.report()["count"] == 1 + more
+
+
+def test_it_changes_its_mind_once(capsys):
+    backend = Backend()
+    growth = Growth([Channel(current_fps=20.0)], backend, 4)
+    assert [growth.more_workers() for _ in range(3)] == [3, 0, 0]
+    assert "20.0 FPS" in capsys.readouterr().err
+    assert "one a core" in growth.report()["why"]
+
+
+def test_a_runtime_that_cannot_is_asked_once():
+    backend = Backend(can=False)
+    growth = Growth([Channel(current_fps=20.0)], backend, 4)
+    assert [growth.more_workers() for _ in range(3)] == [0, 0, 0]
+    assert backend.asked == [4]
+    assert growth.report() == {"count": 1, "why": "one at a time"}
+
+
+def test_several_cameras_are_for_throughput_from_the_start():
+    backend = Backend()
+    assert Growth([Channel(current_fps=1.0), Channel()], backend, 4).more_workers() == 0
