@@ -18,7 +18,6 @@ from app import __version__
 from app.errors import ModelError, warn
 from app.frame import Frame, nothing
 from app.loop.channel import Channel
-from app.loop.output import Output
 from app.loop.scheduler import Scheduler
 from app.loop.workers import Growth, Workers
 from app.stop import Stop
@@ -51,7 +50,7 @@ class Pipeline:
         self._scheduler = Scheduler(lambda: self._stop.requested)
         self._workers = Workers(self._work)
         self._growth = Growth(self.channels, self.backend, most_workers)
-        self._outputs: Dict[Channel, Output] = {}
+        self._running: List[Channel] = []
         self._closing = ExitStack()
         self._warm = False
 
@@ -79,8 +78,8 @@ class Pipeline:
         finally:
             self._scheduler.end()
             self._workers.close()
-            for output in self._outputs.values():
-                output.end()
+            for channel in self._running:
+                channel.output.end()
         if self._workers.failure is not None:
             raise self._workers.failure
 
@@ -101,7 +100,7 @@ class Pipeline:
         detector.warm_up(frame)
         with frame.times.stage("infer"):
             detector.infer(frame)
-        self._outputs[channel].put(frame, number)
+        channel.output.put(frame, number)
         return True
 
     def _warm_up(self) -> None:
@@ -125,12 +124,12 @@ class Pipeline:
     def _watch(self, on_hangup: Callable[[], None]) -> None:
         """What the main thread does ten times a second."""
         if self._stop.take_hangup():
-            for output in self._outputs.values():
-                output.reopen()
+            for channel in self._running:
+                channel.output.reopen()
             on_hangup()
-        for channel, output in self._outputs.items():
+        for channel in self._running:
             if channel.source.outage is not None:
-                output.idle(channel.source.outage)
+                channel.output.idle(channel.source.outage)
             if channel.failure is not None and not channel.told and len(self.channels) > 1:
                 channel.told = True
                 warn(f"{channel.failure}; the other cameras go on")
@@ -146,22 +145,14 @@ class Pipeline:
         """Finish with a camera, during the run: its frames under way are done, and its sinks closed."""
         if not self._scheduler.remove(channel, CLOSE_LIMIT):
             warn(f"{channel.source.name}: did not finish its frames in time")
-        self._outputs.pop(channel).close()
+        self._running.remove(channel)
+        channel.output.close()
 
     def _open(self, channel: Channel) -> None:
         beside = not self.backend.fills_cpu
-        output = Output(
-            channel.sinks,
-            channel.timing,
-            channel.finish,
-            lossless=not channel.source.live,
-            threaded=beside,
-            in_order=bool(channel.observers),
-            stopped=lambda: self._stop.requested,
-            count=lambda frame: channel.tally.add(frame.detections),
-            done=lambda: self._scheduler.done(channel),
-        )
-        self._outputs[channel] = self._closing.enter_context(output)
+        output = channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
+        self._closing.enter_context(output)
+        self._running.append(channel)
         self._scheduler.add(channel, channel.preprocess if beside else None)
 
     def report(self) -> Dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 from app.detector import Detector
 from app.errors import SourceError
 from app.frame import DEFAULT_FPS, Frame, Source
+from app.loop.output import Output
 from app.overlay import StatusLine, draw
 from app.sinks import Sink
 from app.timing import Timing
@@ -18,8 +19,11 @@ class Channel:
     """A source, how its frames are looked at, where they go, and what became of them.
 
     timing, tally: the camera's rates and what was found in it so far; sinks may show them. sinks: set before the run.
-    under_way: frames that a worker has in hand. failure: why the source broke, if it did; told: whether that was said.
+    output: during the run. under_way: frames that a worker has in hand. failure: why the source broke, if it did, and
+    told: whether that was said.
     """
+
+    output: Output
 
     def __init__(
         self,
@@ -96,6 +100,21 @@ class Channel:
             self._left -= 1
         self._handed_out += 1
         return self._handed_out - 1
+
+    def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> Output:
+        """Open its output, for the run. beside: whether a thread is to finish the frames; the others: see `Output`."""
+        self.output = Output(
+            self.sinks,
+            self.timing,
+            self.finish,
+            lossless=not self.source.live,
+            threaded=beside,
+            in_order=bool(self.observers),
+            stopped=stopped,
+            count=lambda frame: self.tally.add(frame.detections),
+            done=done,
+        )
+        return self.output
 
     def preprocess(self, frame: Frame) -> None:
         """Make the network's input of a frame."""
