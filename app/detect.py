@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any, Dict, List, Optional, Sequence
 
 from app.arguments import DEFAULT_MODEL, make_parser
-from app.backends import list_backends, physical_cores
+from app.backends import list_backends
 from app.command import exit_code, leave, print_lines
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
@@ -17,6 +17,7 @@ from app.files import check_writable, identity, reject_overwrites, write_file
 from app.frame import Source
 from app.lock import check_unlocked
 from app.loop.channel import Channel
+from app.loop.workers import choose_workers
 from app.modelcard import card_path, find_model, read_card
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink
@@ -97,7 +98,7 @@ def detect(args: argparse.Namespace) -> None:
             open_source(args.cam, camera, loop=args.loop, most_pixels=10**6 * args.max_megapixels)
         )
         protect_inputs(args, [*source.files, model, card_path(model)], source.names)
-        most_workers = physical_cores()
+        choice = choose_workers(None, [source.live])
         detector = stack.enter_context(
             load_detector(
                 model,
@@ -111,12 +112,12 @@ def detect(args: argparse.Namespace) -> None:
                 class_agnostic=args.agnostic_nms,
                 classes=args.classes,
                 adapt=source.live,
-                workers=1 if source.live else most_workers,
+                workers=choice.first,
                 card=card,
             )
         )
         channel = Channel(source, detector, fps=args.fps, max_frames=args.max_frames)
-        pipeline = Pipeline([channel], stop=stop, most_workers=most_workers)
+        pipeline = Pipeline([channel], stop=stop, choice=choice)
         channel.sinks = open_sinks(args, source, pipeline.timing, stop)
         if source.live:  # a source that ends soon is announced by its summary
             channel.sinks.insert(0, Announcement(f"{card.name} on {detector.backend.description}"))

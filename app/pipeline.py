@@ -19,7 +19,7 @@ from app.errors import ModelError, warn
 from app.frame import Frame, nothing
 from app.loop.channel import Channel
 from app.loop.scheduler import Scheduler
-from app.loop.workers import Growth, Workers
+from app.loop.workers import Choice, Growth, Workers
 from app.stop import Stop
 from app.threads import CLOSE_LIMIT, WAIT, share_heaps
 from app.timing import report
@@ -36,11 +36,12 @@ class Pipeline:
     timing: the rates of all channels together.
     """
 
-    def __init__(self, channels: Sequence[Channel], *, stop: Optional[Stop] = None, most_workers: int = 1) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], *, stop: Optional[Stop] = None, choice: Optional[Choice] = None
+    ) -> None:
         """The channels' detectors share one backend, which says how many workers there are.
 
-        stop: ends the run when it is requested. most_workers: how many to change to, once, if a single camera turns
-        out to be too fast for one.
+        stop: ends the run when it is requested. choice: what was chosen when the backend was opened, and may change.
         """
         self.channels = list(channels)
         self.backend = self.channels[0].detector.backend
@@ -49,7 +50,7 @@ class Pipeline:
         self._stop = stop or Stop()
         self._scheduler = Scheduler(lambda: self._stop.requested)
         self._workers = Workers(self._work)
-        self._growth = Growth(self.channels, self.backend, most_workers)
+        self._growth = Growth(self.channels, self.backend, choice)
         self._running: List[Channel] = []
         self._closing = ExitStack()
         self._warm = False

@@ -13,9 +13,9 @@ infer; then the source's thread preprocesses, and a thread of the output postpro
 """
 
 import threading
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
-from app.backends import Backend
+from app.backends import Backend, physical_cores
 from app.errors import say, warn
 from app.loop.channel import Channel
 from app.timing import SCREEN_WINDOW
@@ -73,6 +73,24 @@ class Workers:
         return ended
 
 
+class Choice(NamedTuple):
+    """How many workers a run begins with, how many it may change to, and why."""
+
+    first: int
+    most: int
+    why: str
+
+
+def choose_workers(asked_for: Optional[int], live: Sequence[bool]) -> Choice:
+    """The number of workers for sources of which some are cameras. asked_for: None to decide here."""
+    cores = physical_cores()
+    if asked_for is not None:
+        return Choice(asked_for, asked_for, "as asked for")
+    if list(live) == [True]:
+        return Choice(1, cores, "one camera, so each frame as soon as possible")
+    return Choice(cores, cores, "one per core, for the most frames")
+
+
 class Growth:
     """Whether a single camera needs more workers than the one it began with. It changes its mind once, and for good.
 
@@ -80,11 +98,13 @@ class Growth:
     the configured rate, there will be one worker a core: more frames, each older by at most an inference.
     """
 
-    def __init__(self, channels: Sequence[Channel], backend: Backend, most: int) -> None:
+    def __init__(self, channels: Sequence[Channel], backend: Backend, choice: Optional[Choice] = None) -> None:
+        """choice: what the backend was opened for; by default what it has is what is used."""
+        first, self._most, self._why = choice or Choice(backend.workers, backend.workers, "as the backend was opened")
         self._channels = channels
         self._backend = backend
-        self._most = most
-        self._reason = "one at a time" if backend.workers == 1 else "one a core"
+        if backend.workers < first:
+            self._why += "; but the runtime infers one at a time" if backend.fills_cpu else "; but a GPU has one"
 
     def more_workers(self) -> int:
         """How many workers to start now. The backend has been told."""
@@ -101,12 +121,10 @@ class Growth:
         self._backend.share(most)
         more = self._backend.workers - before
         if more:
-            self._reason = f"changed to one a core: one reached {real:.1f} of the camera's {wanted:.1f} FPS"
-            say(
-                f"{self._backend.workers} workers from now on: {real:.1f} FPS of the camera's {wanted:.1f} were reached"
-            )
+            self._why = f"one per core, since a single one reached {real:.1f} of {wanted:.1f} FPS"
+            say(f"{self._backend.workers} workers from now on: a single one reached {real:.1f} of {wanted:.1f} FPS")
         return more
 
     def report(self) -> Dict[str, Any]:
         """The report's `workers`: how many, and why."""
-        return {"count": self._backend.workers, "why": self._reason}
+        return {"count": self._backend.workers, "why": self._why}

@@ -3,7 +3,7 @@ import threading
 import pytest
 from support.fakes import LIMIT
 
-from app.loop.workers import Growth, Workers
+from app.loop.workers import Choice, Growth, Workers, choose_workers
 
 
 def test_work_is_repeated_by_all_until_there_is_none():
@@ -48,6 +48,9 @@ def test_one_that_hangs_is_abandoned(monkeypatch, capsys):
     release.set()
 
 
+CHOICE = Choice(1, 4, "one camera")
+
+
 class Figures:
     """What Growth asks of a camera's timing."""
 
@@ -64,6 +67,7 @@ class Channel:
 class Backend:
     def __init__(self, can=True):
         self.workers = 1
+        self.fills_cpu = True
         self.can = can
         self.asked = []
 
@@ -87,7 +91,7 @@ class Backend:
 )
 def test_growth(figures, more, capsys):
     backend = Backend()
-    growth = Growth([Channel(**figures)], backend, 4)
+    growth = Growth([Channel(**figures)], backend, CHOICE)
     assert growth.more_workers() == more
     assert backend.asked == ([4] if more else [])
     assert growth.report()["count"] == 1 + more
@@ -95,20 +99,42 @@ def test_growth(figures, more, capsys):
 
 def test_it_changes_its_mind_once(capsys):
     backend = Backend()
-    growth = Growth([Channel(current_fps=20.0)], backend, 4)
+    growth = Growth([Channel(current_fps=20.0)], backend, CHOICE)
     assert [growth.more_workers() for _ in range(3)] == [3, 0, 0]
-    assert "20.0 FPS" in capsys.readouterr().err
-    assert "one a core" in growth.report()["why"]
+    assert "20.0 of 30.0 FPS" in capsys.readouterr().err
+    assert growth.report() == {"count": 4, "why": "one per core, since a single one reached 20.0 of 30.0 FPS"}
 
 
 def test_a_runtime_that_cannot_is_asked_once():
     backend = Backend(can=False)
-    growth = Growth([Channel(current_fps=20.0)], backend, 4)
+    growth = Growth([Channel(current_fps=20.0)], backend, CHOICE)
     assert [growth.more_workers() for _ in range(3)] == [0, 0, 0]
     assert backend.asked == [4]
-    assert growth.report() == {"count": 1, "why": "one at a time"}
+    assert growth.report() == {"count": 1, "why": "one camera"}
+
+
+@pytest.mark.parametrize("fills_cpu, why", [(True, "the runtime infers one at a time"), (False, "a GPU has one")])
+def test_fewer_than_asked_for_is_said(fills_cpu, why):
+    backend = Backend()
+    backend.fills_cpu = fills_cpu
+    growth = Growth([Channel(), Channel()], backend, Choice(4, 4, "as asked for"))
+    assert growth.report() == {"count": 1, "why": f"as asked for; but {why}"}
+
+
+@pytest.mark.parametrize(
+    "asked_for, live, expected",
+    [
+        pytest.param(None, [True], (1, 6), id="a camera"),
+        pytest.param(None, [False], (6, 6), id="a file"),
+        pytest.param(None, [True, True], (6, 6), id="two cameras"),
+        pytest.param(3, [True], (3, 3), id="a number"),
+    ],
+)
+def test_choice(monkeypatch, asked_for, live, expected):
+    monkeypatch.setattr("app.loop.workers.physical_cores", lambda: 6)
+    assert choose_workers(asked_for, live)[:2] == expected
 
 
 def test_several_cameras_are_for_throughput_from_the_start():
     backend = Backend()
-    assert Growth([Channel(current_fps=1.0), Channel()], backend, 4).more_workers() == 0
+    assert Growth([Channel(current_fps=1.0), Channel()], backend, CHOICE).more_workers() == 0
