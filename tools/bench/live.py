@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from functools import partial
 from typing import Callable, Dict, List, Sequence
 
 from app.backends.onnx import OnnxBackend
@@ -59,7 +60,7 @@ def _fixed(setting: Setting, workers: int) -> Callable[[float], Figures]:
 
     def run(seconds: float) -> Figures:
         device = Replay(setting.video, setting.camera_fps)
-        take = film([device], backend, card, setting.size, lambda watches: steady(watches, seconds))
+        take = film([device], backend, card, setting.size, partial(steady, seconds=seconds))
         return _figures(take, setting.camera_fps)
 
     return run
@@ -70,7 +71,7 @@ def _auto(setting: Setting, seconds: float, chosen: List[str]) -> Figures:
     choice = choose_workers(None, [True])
     backend = OnnxBackend(setting.model, "cpu", workers=choice.first)  # anew, since the choice is for good
     device = Replay(setting.video, setting.camera_fps)
-    script = lambda watches: steady(watches, seconds, CHANGING)  # noqa: E731
+    script = partial(steady, seconds=seconds, settling=CHANGING)
     take = film([device], backend, read_card(setting.model), setting.size, script, choice)
     chosen.append("{count}: {why}".format(**take.report["workers"]))
     return _figures(take, setting.camera_fps)
@@ -129,7 +130,7 @@ def _several(setting: Setting, backend: OnnxBackend, count: int, fps: float) -> 
 
     def run(seconds: float) -> Take:
         devices = [Replay(setting.video, fps, f"camera {number}") for number in range(count)]
-        return film(devices, backend, card, setting.size, lambda watches: steady(watches, seconds))
+        return film(devices, backend, card, setting.size, partial(steady, seconds=seconds))
 
     return run
 
@@ -140,7 +141,8 @@ def _with_a_fault(setting: Setting, backend: OnnxBackend) -> Callable[[float], T
 
     def run(seconds: float) -> Take:
         devices = [Replay(setting.video, setting.camera_fps, f"camera {number}") for number in range(setting.cameras)]
-        return film(devices, backend, card, setting.size, lambda watches: fault(watches, devices[-1], seconds))
+        script = partial(fault, device=devices[-1], seconds=seconds)
+        return film(devices, backend, card, setting.size, script)
 
     return run
 
@@ -153,8 +155,7 @@ def fault(watches: Sequence[Watch], device: Replay, seconds: float) -> Script:
             device.state = state
             yield seconds
         device.state, back = WELL, time.monotonic()
-        fresh = lambda: watches[-1].seen[-1].at > back  # noqa: E731
-        yield from until(fresh, BACK_LIMIT, f"{device.name} was not back")
+        yield from until(lambda: watches[-1].seen[-1].at > back, BACK_LIMIT, f"{device.name} was not back")
         yield seconds
         return Window(begin, time.monotonic())
     finally:
