@@ -58,7 +58,7 @@ Script = Generator[float, None, Window]
 
 
 class Take(NamedTuple):
-    """What a filming gave: the frames of each camera within the window, and the report of the whole run."""
+    """What a filming gave: the frames of each camera within the window, of one at least, and the report of the run."""
 
     seen: List[List[Seen]]
     window: Window
@@ -79,11 +79,8 @@ class Take(NamedTuple):
         return [share(camera, self.window, fps) for camera in self.seen]
 
     def age(self, percent: float) -> float:
-        """Seconds that the age of so many percent of the frames does not exceed. Raises SourceError without frames."""
-        ages = [one.age for camera in self.seen for one in camera]
-        if not ages:
-            raise SourceError("no frame was done in time; choose a longer turn, --seconds")
-        return float(np.percentile(ages, percent))
+        """Seconds that the age of so many percent of the frames does not exceed."""
+        return float(np.percentile([one.age for camera in self.seen for one in camera], percent))
 
 
 def share(seen: Sequence[Seen], window: Window, fps: float) -> float:
@@ -119,7 +116,7 @@ def film(
     """Film with all devices at once, through one model, with overlay, until the script ends.
 
     script: called with what watches each camera; runs in a thread beside the loop. choice: of the number of workers,
-    if it may change. Raises what the script raises, and SourceError where a camera breaks.
+    if it may change. Raises what the script raises, and SourceError where a camera breaks, or none has a frame in time.
     """
     stop, over = Stop(), threading.Event()
     watches = [Watch() for _ in devices]
@@ -140,6 +137,8 @@ def film(
     if window is None:
         raise SourceError("the cameras ended before the measurement did")
     seen = [[one for one in watch.seen if window.begin <= one.at <= window.end] for watch in watches]
+    if not any(seen):
+        raise SourceError("no frame was done within the turn; choose a longer one: --seconds 10")
     return Take(seen, window, pipeline.report())
 
 
