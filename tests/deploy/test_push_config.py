@@ -6,12 +6,14 @@ service ends at once where the current version, or the file, has the word "broke
 
 import hashlib
 import io
+import os
 import re
 import sys
 import tarfile
 
 import pytest
 from commands import JETSON, run, write
+from push_projects import small_project
 
 ON_BOARD = JETSON / "on-board"
 
@@ -151,6 +153,42 @@ def test_a_file_that_arrives_incomplete(board):
     command = 'exec bash "$@" <"$0"'
     code, _, err = run("bash", "-c", command, board.folder / "input", board.script, *"push a@b one 3 no 6".split())
     assert (code, err) == (1, "error: the file of settings arrived incomplete; type the same again\n")
+
+
+SSH = """#!/bin/bash
+id() { echo 0; }
+export -f id
+for command; do :; done
+exec bash -c "$command"
+"""
+
+
+def test_push_sends_the_file_and_undoes_it(board, tmp_path, monkeypatch):
+    """All of push.sh, over an ssh that runs what it is told on this machine."""
+    project = small_project(tmp_path / "project")
+    for path in (board.folder / "on-board").rglob("*.sh"):
+        write(project.folder / "deploy/jetson/on-board" / path.relative_to(board.folder / "on-board"), path.read_text())
+    files = {"deploy__jetson__on-board__check_settings.py": CHECK, "name": "one"}
+    project.commit(**files)
+    write(tmp_path / "first/ssh", SSH, 0o755)
+    monkeypatch.setenv("PATH", "{}:{}".format(tmp_path / "first", os.environ["PATH"]))
+    config = tmp_path / "my cameras.toml"
+
+    def push(text):
+        config.write_text(text)
+        return run(project.push_script, "--no-engine", "--config", config, "a@b")
+
+    code, _, err = push("a = 1  # \u00e9")
+    assert code == 0, err
+    assert board.state() == ("one", "a = 1  # \u00e9", set())
+    code, _, err = push("wrong = 1")
+    assert (code, err.splitlines()[-1].startswith("error: nanoyolo.toml:1: it is wrong; ")) == (1, True), err
+    code, _, err = push("broken = 1")
+    assert (code, "runs again with the old one" in err) == (1, True), err
+    assert board.state() == ("one", "a = 1  # \u00e9", set())
+    code, out, err = run(project.push_script, "--dry-run", "--config", config, "a@b")
+    assert code == 0, err
+    assert out.splitlines()[-1].startswith(f"would install {config} as /etc/nanoyolo/nanoyolo.toml")
 
 
 @pytest.mark.parametrize("new, stays", [("a = 2", True), ("broken = 2", False)])
