@@ -41,7 +41,7 @@ demo: $(STAMP)
 DATA ?= weights/cifar-100-binary
 # EMNIST is 562 MB, so it is fetched by name only: python -m tools.fetch emnist
 CHARACTERS ?= weights/emnist-byclass
-CLASSIFIERS := nano_resnet_s nano_cifar
+CLASSIFIERS := nano_resnet_s nano_cifar efficientnet_lite0_cifar
 evaluate: $(STAMP)
 	@[ "$(DATA)" != weights/cifar-100-binary ] || $(BIN)/python -m tools.fetch cifar-100
 	@mkdir -p runs/evaluate

@@ -8,9 +8,10 @@ import sys
 from contextlib import ExitStack
 from typing import Any, Dict, List, Optional, Sequence
 
-from app.arguments import DEFAULT_MODEL, make_parser
+from app.arguments import DEFAULT_MODEL
 from app.backends import list_backends
 from app.command import exit_code, leave, print_lines
+from app.config import Settings, check_text, read_settings
 from app.detector import class_numbers, load_detector
 from app.errors import ModelError, UsageError, say
 from app.files import check_writable, identity, reject_overwrites, write_file
@@ -74,8 +75,12 @@ def protect_inputs(args: argparse.Namespace, inputs: Sequence[str], names: Seque
     reject_overwrites([("--save", args.save), ("--jsonl", args.jsonl), ("--report", args.report)], inputs)
 
 
-def detect(args: argparse.Namespace) -> None:
+def detect(settings: Settings) -> None:
     """Do what the command line says."""
+    if settings.run.check:
+        print_lines([check_text(settings)])
+        return
+    args = argparse.Namespace(**vars(settings.run), **vars(settings.cameras[0]))
     if args.list_backends:
         for line in list_backends():
             print_lines([line])
@@ -167,7 +172,7 @@ def _plural(count: int, noun: str) -> str:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command; its exit code."""
-    return exit_code(lambda: detect(make_parser().parse_args(argv)))
+    return exit_code(lambda: detect(read_settings(argv)))
 
 
 if __name__ == "__main__":
