@@ -56,23 +56,33 @@ class Detector:
         """
         if size % card.multiple or size <= 0:
             raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
-        for name, value in (("confidence", confidence), ("iou", iou)):
-            if not 0 <= value <= 1:
-                raise UsageError(f"{name} should be from 0 to 1, is {value}")
         self.backend = backend
         self.card = card
         self.size = size
         self.square = square
-        self.confidence = confidence
-        self.iou = iou
-        self.class_agnostic = class_agnostic
         self.multi_label = multi_label
         self.adapt = adapt
         self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
         self._only: Optional[Tuple[int, int]] = None  # the one that other frames are fitted into, see `adapt`
         self._warm: Set[Tuple[int, int]] = set()  # the input shapes that the model has run at
-        self._classes = None if classes is None else np.array(class_numbers(classes, card.labels), np.int32)
         self._spare: Deque[Tuple[Letterbox, np.ndarray]] = deque(maxlen=SPARE_TENSORS)  # tensors to use again
+        self.choose(confidence=confidence, iou=iou, class_agnostic=class_agnostic, classes=classes)
+
+    def choose(
+        self, *, confidence: float, iou: float, class_agnostic: bool = False, classes: Optional[Sequence[str]] = None
+    ) -> None:
+        """Choose what is reported; see `load_detector` for the arguments. May be called while other threads detect.
+
+        Raises UsageError; then nothing has changed.
+        """
+        for name, value in (("confidence", confidence), ("iou", iou)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} should be from 0 to 1, is {value}")
+        chosen = None if classes is None else np.array(class_numbers(classes, self.card.labels), np.int32)
+        self.confidence = confidence
+        self.iou = iou
+        self.class_agnostic = class_agnostic
+        self._classes = chosen
 
     def detect(self, image: np.ndarray) -> Detections:
         """Detections in an image (h, w, 3) uint8 BGR. Raises ModelError, and UsageError for another shape or dtype.
@@ -164,8 +174,9 @@ class Detector:
         """
         labels = self.card.labels
         boxes, scores, classes = decode(outputs, self.card.heads, len(labels), self.confidence, self.multi_label)
-        if self._classes is not None:
-            wanted = np.isin(classes, self._classes)
+        chosen = self._classes
+        if chosen is not None:
+            wanted = np.isin(classes, chosen)
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         if not len(boxes):
             return Detections.empty(labels)

@@ -17,13 +17,11 @@ import cv2
 from app import __version__
 from app.errors import ModelError, warn
 from app.frame import Frame, nothing
-from app.loop.channel import Channel
+from app.loop.channel import Channel, report
 from app.loop.scheduler import Scheduler
 from app.loop.workers import Choice, Growth, Workers
 from app.stop import Stop
 from app.threads import CLOSE_LIMIT, WAIT, share_heaps
-from app.timing import report
-from app.timing.tally import Tally
 from app.timing.total import Total
 
 FIRST_WAIT = 2.0  # seconds that cameras have for their first image, before those that have one go ahead
@@ -67,7 +65,7 @@ class Pipeline:
             self._workers.add(1)
             while not self._workers.wait(WAIT) and not self._stop.requested:
                 self._watch(on_hangup)
-        broken = [channel.failure for channel in self.channels if channel.failure is not None]
+        broken = [channel.failure for channel in self._running if channel.failure is not None]
         if broken:
             raise broken[0]
 
@@ -127,10 +125,12 @@ class Pipeline:
         if self._stop.take_hangup():
             for channel in self._running:
                 channel.output.reopen()
-            on_hangup()
+            with self._scheduler.held():
+                on_hangup()
         for channel in self._running:
-            if channel.source.outage is not None:
-                channel.output.idle(channel.source.outage)
+            outage = channel.source.outage
+            if outage is not None:
+                channel.output.idle(outage)
             if channel.failure is not None and not channel.told and len(self.channels) > 1:
                 channel.told = True
                 warn(f"{channel.failure}; the other cameras go on")
@@ -147,6 +147,7 @@ class Pipeline:
         if not self._scheduler.remove(channel, CLOSE_LIMIT):
             warn(f"{channel.source.name}: did not finish its frames in time")
         self._running.remove(channel)
+        self.timing.leave_out(channel.timing)
         channel.output.close()
 
     def _open(self, channel: Channel) -> None:
@@ -159,18 +160,12 @@ class Pipeline:
     def report(self) -> Dict[str, Any]:
         """The report of the run, ready for JSON; docs/output.md lists its fields."""
         fields: Dict[str, Any] = {"kind": "detect", "version": __version__}
-        if len(self.channels) == 1:
-            fields.update(self.channels[0].report())
-        else:
-            cameras = {channel.name: channel.report() for channel in self.channels}
-            fields.update(report([channel.timing.measured() for channel in self.channels]))
-            for name in ("captured", "dropped", "undecoded", "reconnects"):
-                fields[name] = sum(camera[name] for camera in cameras.values())
-            fields["detections"] = Tally.together(channel.tally for channel in self.channels).report()
-            fields["source"] = ", ".join(camera["source"] for camera in cameras.values())
-            inputs = {camera["input"] for camera in cameras.values()}
-            fields["input"] = inputs.pop() if len(inputs) == 1 else None
-            fields["cameras"] = cameras
+        fields.update(report(self.channels))
+        by_name: Dict[str, List[Channel]] = {}
+        for channel in self.channels:  # several have one name where a camera was removed and added again
+            by_name.setdefault(channel.name, []).append(channel)
+        if len(by_name) > 1:
+            fields["cameras"] = {name: report(channels) for name, channels in by_name.items()}
         fields.update(
             model=self.channels[0].detector.card.name,
             backend=self.backend.description,

@@ -9,6 +9,7 @@ from app.loop.output import Output
 from app.overlay import StatusLine, draw
 from app.sinks import Sink
 from app.timing import Timing
+from app.timing import report as timing_report
 from app.timing.pacing import Pacer
 from app.timing.tally import Tally
 
@@ -134,17 +135,29 @@ class Channel:
                 if self.timing.frames:
                     self._status.draw(frame.image)
 
-    def report(self) -> Dict[str, Any]:
-        """The camera's part of the report, ready for JSON; docs/output.md lists its fields."""
-        fields = self.timing.report()
-        captured = max(self.source.captured, self.timing.frames)
-        fields.update(
-            captured=captured,
-            dropped=captured - self.timing.frames,
-            undecoded=self.source.undecoded,
-            reconnects=self.source.reconnects,
-            detections=self.tally.report(),
-            input=self.detector.input_shape,
-            source=self.source.name,
-        )
-        return fields
+
+def report(channels: Sequence[Channel]) -> Dict[str, Any]:
+    """The part of the report that is about these channels together, ready for JSON; docs/output.md lists its fields.
+
+    Of several with one name the last took the place of the others, whose rates no longer count.
+    """
+    last = {channel.name: channel for channel in channels}
+    measured = [channel.timing.measured() for channel in channels]
+    fields: Dict[str, Any] = timing_report(
+        [
+            figures if last[channel.name] is channel else figures._replace(configured_fps=0.0, capture_fps=0.0)
+            for channel, figures in zip(channels, measured)
+        ]
+    )
+    captured = sum(max(channel.source.captured, channel.timing.frames) for channel in channels)
+    shapes = {channel.detector.input_shape for channel in channels}
+    fields.update(
+        captured=captured,
+        dropped=captured - fields["frames"],
+        undecoded=sum(channel.source.undecoded for channel in channels),
+        reconnects=sum(channel.source.reconnects for channel in channels),
+        detections=Tally.together(channel.tally for channel in channels).report(),
+        input=shapes.pop() if len(shapes) == 1 else None,
+        source=", ".join(dict.fromkeys(channel.source.name for channel in channels)),
+    )
+    return fields

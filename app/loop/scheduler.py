@@ -2,7 +2,8 @@
 
 import threading
 import time
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from contextlib import contextmanager
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple
 
 from app.errors import SourceError
 from app.frame import Frame
@@ -33,6 +34,7 @@ class Scheduler:
         self._stopped = stopped
         self._now = now
         self._ended = False
+        self._held = False
         self._changed = threading.Condition()
 
     def add(self, channel: Channel, prepare: Optional[Callable[[Frame], None]] = None) -> None:
@@ -48,6 +50,17 @@ class Scheduler:
             if channel in self._open:
                 self._open.remove(channel)
             return self._changed.wait_for(lambda: not channel.under_way, seconds)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile there is no end for lack of channels: others are about to be added."""
+        self._held = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held = False
+                self._changed.notify_all()
 
     def first_frames(self, seconds: float) -> List[Tuple[Channel, Frame]]:
         """The first frame of each channel that has one within so many seconds. They are still to be handed out."""
@@ -73,7 +86,7 @@ class Scheduler:
         """
         began = self._now()
         with self._changed:
-            while self._open and not self._over():
+            while (self._open or self._held) and not self._over():
                 job, pause = self._next(began, most_ahead)
                 if job is not None:
                     return job

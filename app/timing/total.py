@@ -1,7 +1,7 @@
 """The rates of all cameras of a run together, for those who show one line."""
 
 import time
-from typing import Callable, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 from app.timing import Now, Timing
 
@@ -12,12 +12,21 @@ class Total:
     def __init__(self, timings: Sequence[Timing], now: Now = time.monotonic) -> None:
         """timings: of the cameras; more may be appended during the run."""
         self._timings = timings
+        self._over: List[Timing] = []
         self.now = now
+
+    def leave_out(self, timing: Timing) -> None:
+        """Count the frames of a camera that is removed, but no longer its rates."""
+        self._over.append(timing)
+
+    @property
+    def _running(self) -> List[Timing]:
+        return [timing for timing in self._timings if timing not in self._over]
 
     @property
     def live(self) -> bool:
         """Whether one of them is a camera."""
-        return any(timing.live for timing in self._timings)
+        return any(timing.live for timing in self._running)
 
     @property
     def frames(self) -> int:
@@ -32,7 +41,7 @@ class Total:
     @property
     def configured_fps(self) -> Optional[float]:
         """The rate to keep, None if a camera has none."""
-        rates = [timing.configured_fps for timing in self._timings]
+        rates = [timing.configured_fps for timing in self._running]
         return None if None in rates else sum(rate for rate in rates if rate)
 
     @property
@@ -47,10 +56,10 @@ class Total:
 
     def current_latency(self, percent: float) -> Optional[float]:
         """Seconds from capture to the last sink that `percent` of the recent frames of each camera do not exceed."""
-        latencies = [timing.current_latency(percent) for timing in self._timings]
+        latencies = [timing.current_latency(percent) for timing in self._running]
         return max((latency for latency in latencies if latency is not None), default=None)
 
     def _sum(self, rate: Callable[[Timing], Optional[float]]) -> Optional[float]:
-        rates = [rate(timing) for timing in self._timings]
+        rates = [rate(timing) for timing in self._running]
         known = [one for one in rates if one is not None]
         return sum(known) if known else None

@@ -243,6 +243,23 @@ def test_a_camera_can_come_and_go_during_a_run(schedule, clock):
     assert served(scheduler, [one, other], clock, 5) == {"b": 5}
 
 
+def test_while_it_is_held_a_worker_waits_for_other_channels(schedule, clock):
+    one, other = channel(Script("a")), channel(Script("b"))
+    scheduler = schedule(one)
+
+    def wait(seconds):
+        scheduler.add(other)
+        other.source.put(0)
+
+    with scheduler.held():
+        assert scheduler.remove(one, 1)
+        scheduler._changed.wait = wait
+        assert scheduler.take(9).channel is other
+        scheduler.done(other)
+        assert scheduler.remove(other, 1)
+    assert scheduler.take(9) is None
+
+
 def test_removing_waits_for_the_frames_under_way(schedule):
     one = channel(Script("a"))
     scheduler = Scheduler()
