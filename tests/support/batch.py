@@ -1,10 +1,16 @@
-"""Films and a detector for tests of tools.batch: what it finds says which frame it was found in."""
+"""Films for tests of tools.batch, and a detector: what it finds says which frame it was found in."""
 
+import os
+
+import cv2
+import numpy as np
 from support.heads import CARD, plant, quiet_heads
+from support.program import MODEL, ROOT
 from support.video import picture, write_video
 
 from app.backends.fake import FakeBackend
 from app.detector import Detector
+from app.modelcard import read_card
 from tools.batch.plan import Settings
 
 SETTINGS = Settings("model", "sha")
@@ -37,3 +43,14 @@ def film(path, frames=20):
 def scores(rows):
     """The brightness of the frames in which rows were found, by the frame's number."""
     return {row.frame: round(255 * row.score) for row in rows}
+
+
+def street(path, frames=12):
+    """A film of a photograph that moves, in which the real model finds something else in every frame."""
+    image = cv2.resize(cv2.imread(os.path.join(ROOT, "demo.jpg")), (128, 96))
+    return str(write_video(path, [np.roll(image, 4 * index, 1) for index in range(frames)], 10))
+
+
+def real_settings():
+    """Of the real model, with the smallest input, for `street`."""
+    return Settings("yolov3-tiny", read_card(MODEL).sha256, size=64, confidence=0.01, backend="onnx")

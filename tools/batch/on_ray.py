@@ -25,8 +25,8 @@ def on_ray(
     workers: how many tasks at once, by default one a core of the cluster. address: of the cluster; None starts one
     here. Raises SourceError where there is no cluster.
     """
-    _connect(address, workers)
     try:
+        _connect(address, workers)
         remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(do)
         waiting: deque[Task] = deque(tasks)
         running: dict[Any, Task] = {}

@@ -16,9 +16,7 @@ from tools.batch.work import do
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch):
-    """A detector whose model is a fake, and no limit for the tests that follow."""
-    monkeypatch.setattr("app.backends._most_cores", None)
-    monkeypatch.setenv("OPENCV_FFMPEG_THREADS", "1")
+    """A detector whose model is a fake."""
     monkeypatch.setattr(detector_module, "load_detector", brightness_detector)
     monkeypatch.setattr(work, "_load", lambda settings: FileDetector(settings.model, **settings.options()))
 
