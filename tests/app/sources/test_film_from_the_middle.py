@@ -5,7 +5,7 @@ import subprocess
 
 import cv2
 import pytest
-from support.video import picture, track, write_video
+from support.video import kill_frames, picture, track, write_video
 
 from app.sources import film as film_module
 from app.sources.film import Film
@@ -26,6 +26,12 @@ def clip(tmp_path):
 @pytest.mark.parametrize("first", [0, 1, 32, 33, 70, 99, 100])
 def test_it_goes_on_as_if_it_had_been_read_from_the_start(clip, first):
     assert frames(clip, first) == frames(clip)[first:]
+
+
+@pytest.mark.parametrize("first", [5, 39, 50, 51, 60])
+def test_frames_that_cannot_be_decoded_shift_no_numbers(clip, first, capsys):
+    kill_frames(clip, {3, 18, 40, 50, 70})
+    assert frames(clip, first) == [frame for frame in frames(clip) if frame[0] >= first]
 
 
 @pytest.mark.skipif(not TELLS_TIME, reason="this OpenCV does not tell a frame's time, so all frames are decoded")
