@@ -30,6 +30,7 @@ DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 LONGEST_REASON = 400  # characters of a runtime's message to show
+_most_cores: Optional[int] = None  # see `limit_cores`
 
 Shape = Tuple[Optional[int], ...]
 
@@ -203,6 +204,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(kept)[:LONGEST_REASON] or type(error).__name__
 
 
+def limit_cores(count: int) -> None:
+    """From now on `physical_cores` is at most `count`: for a process of which there is one per core."""
+    global _most_cores
+    _most_cores = count
+
+
 def physical_cores() -> int:
     """The number of cores this process may use, a hyper-threaded core counted once: more threads would be slower."""
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
@@ -213,4 +220,4 @@ def physical_cores() -> int:
                 cores.add(file.read())
         except OSError:
             cores.add(str(cpu))
-    return len(cores)
+    return min(len(cores), _most_cores or len(cores))
