@@ -14,7 +14,7 @@ from app.errors import ModelError, OutputError, SourceError, UsageError, say
 from app.files import check_writable, make_folder, write_file
 from tools.search import results
 from tools.search.crew import Crew
-from tools.search.plan import make_plan
+from tools.search.plan import check_weights, make_plan
 from tools.search.plots import draw_plots
 from tools.search.queue import DONE, Outcome, Queue
 from tools.search.space import read_space
@@ -30,6 +30,8 @@ DATABASE, RESULTS = "study.db", "results"
 def prepare(args: Any) -> tuple[Queue, str]:
     """The study to work on, new or joined, and its database's address. Raises NanoyoloError."""
     plan = None if args.join else make_plan(read_space(args.space), args.model, args.extra, args)
+    if plan is not None:
+        check_weights(plan)  # before there is a study that nobody can do
     url = args.storage or sqlite_url(os.path.abspath(os.path.join(args.run, DATABASE)))
     path = file_of(url)
     if args.join and path and not os.path.exists(path):
@@ -70,6 +72,7 @@ def search(queue: Queue, url: str, args: Any) -> None:
     total = len(outcomes)
     if len(told) == total:
         return
+    check_weights(queue.plan)  # of a study that another machine started; before a worker takes a trial
     workers = "one worker" if args.workers == 1 else f"{args.workers} workers"
     say(f"{args.study}: {total} trials, {len(told)} of them done; {workers}; folder {args.run}")
     shape = "{n_fmt}/{total_fmt} trials {percentage:3.0f}% {bar} {elapsed}, {remaining} left{postfix}"

@@ -12,7 +12,7 @@ from support.searching import check_complete, starts, trainer, write_space  # no
 
 from app.errors import ModelError, OutputError  # noqa: E402
 from app.stop import Stop  # noqa: E402
-from tools.search import manage  # noqa: E402
+from tools.search import manage, plan  # noqa: E402
 from tools.search.options import parse  # noqa: E402
 from tools.search.storage import quiet_optuna  # noqa: E402
 from tools.search.worker import Job, Worker  # noqa: E402
@@ -93,3 +93,45 @@ def test_a_full_disk_ends_the_worker_and_gives_its_trial_back(tmp_path):
     with pytest.raises(OutputError, match="No space left on device"):
         work(queue, url, options, run)
     assert [found.state for found in queue.outcomes()] == ["waiting"]
+
+
+@pytest.fixture
+def transfer(tmp_path):
+    """A space of a network that starts from weights, in a folder that has none."""
+    (tmp_path / "weights").mkdir()
+    space = tmp_path / "space.toml"
+    space.write_text(
+        f'[base]\nmodel = "efficientnet_lite0"\nfrom = "{tmp_path}/weights"\nepochs = 1\n'
+        "[space]\nbatch = { values = [32, 64] }\n"
+    )
+    return space
+
+
+MISSING = "efficientnet-lite0-57934424.pth: not found; get it with: python -m tools.fetch efficientnet-lite0"
+
+
+def test_no_study_is_started_without_the_weights_that_its_trainings_start_from(transfer, tmp_path):
+    with pytest.raises(ModelError, match=MISSING):
+        prepare(transfer, tmp_path / "run", "--method", "grid")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_machine_without_the_weights_takes_no_trial_of_a_study_that_others_started(transfer, tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(plan, "check_pretrained", lambda options: None)
+        prepare(transfer, tmp_path / "run", "--method", "grid")
+    options = parse(["--join", "--study", "space", "--run", str(tmp_path / "run"), "--trainer", trainer(0)])
+    queue, url = manage.prepare(options)
+    with pytest.raises(ModelError, match=MISSING):
+        manage.search(queue, url, options)
+    assert [found.state for found in queue.outcomes()] == ["waiting", "waiting"]
+    assert not starts(tmp_path / "run")
+
+
+def test_weights_that_are_gone_end_the_worker_and_are_not_held_against_the_draw(transfer, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    monkeypatch.setattr(plan, "check_pretrained", lambda options: None)
+    queue, url, options = prepare(transfer, run, "--method", "grid", fake=("--fail-at", "32"))
+    with pytest.raises(ModelError, match="trial 0 in .*the loss of epoch 1"):  # the fake has no error of weights
+        work(queue, url, options, run)
+    assert [found.state for found in queue.outcomes()] == ["waiting", "waiting"]
