@@ -1,5 +1,6 @@
 """A search from its start to its report: the study, the workers, and what was found."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -37,14 +38,17 @@ def prepare(args: Any) -> tuple[Queue, str]:
     if args.join and path and not os.path.exists(path):
         raise UsageError(f"--study {args.study}: there is no {path}; start the study without --join")
     make_folder(args.run)
-    check_writable(os.path.join(args.run, RESULTS + ".json"))
     try:
+        check_writable(os.path.join(args.run, RESULTS + ".json"))
         storage = open_storage(url)
         queue = Queue.join(storage, args.study) if plan is None else Queue.create(storage, args.study, plan)
         _keep_apart(args.run, queue.plan.id)
         queue.refill()
     except FAILURES as error:
         raise OutputError(f"{shown(url)}: {CANNOT_USE}: {reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty, unless there is no such study, or no such database
+            os.rmdir(args.run)
     return queue, url
 
 
@@ -109,12 +113,12 @@ def _line(number: int, found: Outcome) -> str:
     return f"trial {number}: {found.state}, {what}"
 
 
-def report(queue: Queue, args: Any) -> None:
+def report(queue: Queue, url: str, args: Any) -> None:
     """Write and print what was found. Raises OutputError, and ModelError if no trial has a result."""
     plan = queue.plan
-    rows = results.make_rows(plan, queue.outcomes())
+    rows = results.make_rows(plan, patiently(url, plan.grace / 2, queue.outcomes))
     settings, trials = results.settings_table(rows), results.trials_table(plan, rows)
-    plots = draw_plots(queue.study(), args.run)
+    plots = patiently(url, plan.grace / 2, lambda: draw_plots(queue.study(), args.run))
     top, promise = results.best(rows), results.promise(plan, rows)
     best = "" if top is None else results.command(top.row)
     parts = [f"# {args.study}", *(table.as_markdown() for table in (settings, trials) if table), promise]
