@@ -15,15 +15,13 @@ pytest.importorskip("matplotlib")
 
 from optuna.trial import TrialState  # noqa: E402
 from support.fake_trainer import figure  # noqa: E402
+from support.processes import children, is_running, send  # noqa: E402
 from support.program import start  # noqa: E402
 from support.searching import (  # noqa: E402
     check_complete,
-    children,
     ended,
-    is_running,
     join,
     new,
-    send,
     starts,
     trainer,
     training_of,
