@@ -43,13 +43,13 @@ def kill_family(process):
     process.communicate()
 
 
-def wait_at_random(process, folder, generator, longest):
-    """Wait for a random time of at most `longest` seconds, or until files in a folder have changed one to six times.
+def wait_at_random(process, folder, generator, longest, most=6):
+    """Wait for a random time of at most `longest` seconds, or until files in a folder have changed 1 to `most` times.
 
     One is as probable as the other: a program seldom writes, and a kill does most harm while it does. Returns early
     where the process ends.
     """
-    changes = generator.randint(1, 6) if generator.random() < 0.5 else 0
+    changes = generator.randint(1, most) if generator.random() < 0.5 else 0
     until = time.monotonic() + (30 * longest if changes else generator.uniform(0, longest))
     seen = _files(folder)
     while time.monotonic() < until and process.poll() is None:

@@ -3,6 +3,7 @@
 import collections
 import json
 import random
+import time
 
 import pytest
 
@@ -26,7 +27,6 @@ from tools.search.storage import open_storage  # noqa: E402
 pytestmark = [pytest.mark.verify, pytest.mark.slow]
 PATIENCE = 1800  # seconds
 KILLS = 10
-LONGEST = 30  # seconds from a start to the end of its first trainings, about
 SPACE = """
 method = "random"
 trials = 4
@@ -43,6 +43,13 @@ batch = {{ low = 16, high = 64, log = true }}
 """
 
 
+def complete(*args):
+    """Search to the end."""
+    code, _, err = finish(start(*args, module="tools.search"), PATIENCE)
+    assert code == 0, err
+    assert "Traceback" not in err
+
+
 def test_killed_ten_times_at_random_moments(tmp_path):
     """All of its processes, as by a power cut, or the search alone, whose workers then give their trials back: a draw
     whose training is killed too often before an epoch is given up, as it should be.
@@ -53,9 +60,12 @@ def test_killed_ten_times_at_random_moments(tmp_path):
     generator, hits = random.Random(), collections.Counter()
     times = ["--heartbeat", "2", "--grace", "20"]
     command = ["--space", space, "--run", run, "--workers", "2", "--no-prune", *times]
+    begun = time.monotonic()
+    complete("--space", space, "--run", tmp_path / "whole", "--workers", "2", "--trials", "2", *times)
+    longest = time.monotonic() - begun  # of a training by each of the workers
     for _ in range(KILLS):
         process = start(*command, module="tools.search")
-        wait_at_random(process, run, generator, LONGEST)
+        wait_at_random(process, run, generator, longest, most=60)  # the database is written often
         draws = {training_of(worker)[: len("trial-0000")] for worker in children(process.pid)} - {""}
         if all(hits[draw] < MOST_LOST for draw in draws):
             hits.update(draws)
@@ -65,9 +75,7 @@ def test_killed_ten_times_at_random_moments(tmp_path):
             process.communicate()
         if (run / "study.json").exists() or process.returncode == 2:  # it is there, and says so
             command = ["--join", "--study", "space", "--run", run, "--workers", "2"]
-    code, _, err = finish(start(*command, module="tools.search"), PATIENCE)
-    assert code == 0, err
-    assert "Traceback" not in err
+    complete(*command)
     rows = json.loads((run / "results.json").read_text())["trials"]
     assert [row["options"] for row in rows] == random_draws(read_space(str(space)).dimensions, 4, seed=0)
     assert [row["state"] for row in rows] == ["done"] * 4
