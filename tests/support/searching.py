@@ -17,7 +17,7 @@ from tools.search.space import read_space
 from tools.search.storage import open_storage
 from tools.train.options import parse
 
-PATIENCE = 90  # seconds
+PATIENCE = 300  # seconds; on a machine that does something else, a process is long in starting
 BEAT, GRACE = 1, 3  # seconds
 SPACE = """
 method = "random"
