@@ -1,19 +1,17 @@
 """The network to train, with its optimiser and loss, and what a new run sets before its first step."""
 
 import argparse
-import os
 from typing import Any
 
 import keras
 from keras import layers
 
 from app.errors import ModelError, UsageError
-from app.modelcard import WEIGHTS
 from models.freezing import freeze
 from models.nano_cifar import WHITEN, whiten
 from models.task import Task
-from tools.fetch.manifest import read_manifest
 from tools.train.networks import NETWORKS, builder, module_of
+from tools.train.pretrained import pretrained_weights
 from tools.train.rates import make_optimiser, rate_factors
 
 # Options that are arguments of a network's builder, where it has such an argument and they are given.
@@ -55,17 +53,6 @@ def compile_model(model: Any, options: argparse.Namespace, on_gpu: bool) -> None
         # On a CPU, XLA's convolutions are many times slower than TensorFlow's own; JAX has no others.
         jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
     )
-
-
-def pretrained_weights(options: argparse.Namespace) -> str:
-    """The file with the network's ImageNet weights, or an empty path where it starts without. Raises ModelError."""
-    name = NETWORKS[options.model].pretrained
-    if name is None:
-        return ""
-    path = os.path.join(options.place or WEIGHTS, read_manifest()[name]["file"])
-    if not os.path.isfile(path):
-        raise ModelError(f"{path}: not found; get it with: python -m tools.fetch {name}")
-    return path
 
 
 def prepare(model: Any, options: argparse.Namespace, images: Any, task: Task) -> None:
