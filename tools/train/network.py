@@ -17,6 +17,12 @@ from tools.train.rates import make_optimiser, rate_factors
 # Options that are arguments of a network's builder, where it has such an argument and they are given.
 BUILT_IN = ("size", "dropout", "drop_connect", "stochastic_depth", "fractional_pooling")
 WHITENED = 5000  # images that a whitening layer is computed from
+# How a step is computed is chosen here, but for what the import fixes (oneDNN: frameworks.py), the number format
+# (precision.py) and the order of the axes: channels come last in all of models/, since TensorFlow's convolutions take
+# nothing else on a CPU. Compare with: python -m tools.bench_training
+# Several steps per execution would coarsen the schedule and the time budget: Pace sets the rate and reads the clock
+# between executions. That is the reason for 1; no measurement on an idle machine has shown yet what more would gain.
+STEPS_PER_EXECUTION = 1
 
 
 def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
@@ -50,6 +56,7 @@ def compile_model(model: Any, options: argparse.Namespace, on_gpu: bool) -> None
         optimiser,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy("top1"), keras.metrics.TopKCategoricalAccuracy(5, "top5")],
+        steps_per_execution=STEPS_PER_EXECUTION,
         # On a CPU, XLA's convolutions are many times slower than TensorFlow's own; JAX has no others.
         jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
     )

@@ -14,7 +14,7 @@ from app.classification.fit import check_fit, open_data
 from app.classifier import load_classifier
 from app.modelcard import CLASSIFICATION, WEIGHTS, find_model
 
-SHIPPED = ("nano_characters", "nano_cifar", "nano_resnet_s")
+SHIPPED = ("efficientnet_lite0_cifar", "nano_characters", "nano_cifar", "nano_resnet_s")
 DATA = {
     "cifar-100": os.path.join(SHARED, "cifar-100-binary.tar.xz"),
     "characters": os.path.join(SHARED, "characters"),
