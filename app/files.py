@@ -1,6 +1,7 @@
 """Files that are complete or absent, outputs that overwrite no input, and names that libraries accept."""
 
 import os
+import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -91,7 +92,7 @@ def write_file(path: str, data: bytes) -> None:
             with open(path, "wb") as device:
                 device.write(data)
             return
-        handle, temporary = tempfile.mkstemp(prefix="." + name[:TEMPORARY_CHARACTERS] + ".", dir=folder)
+        handle, temporary = tempfile.mkstemp(prefix=_temporary_prefix(name), dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -103,6 +104,18 @@ def write_file(path: str, data: bytes) -> None:
     finally:
         if temporary and os.path.exists(temporary):
             os.remove(temporary)
+
+
+def remove_unfinished(path: str) -> None:
+    """Remove what a `write_file` of this path has left beside it that was killed. Nothing else may be writing it now.
+
+    Raises OutputError.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    temporary = re.compile(re.escape(_temporary_prefix(name)) + "[a-z0-9_]{8}")  # as tempfile ends a name
+    for found in os.listdir(folder) if os.path.isdir(folder) else []:
+        if temporary.fullmatch(found):
+            remove_file(os.path.join(folder, found))
 
 
 def make_folder(path: str) -> None:
@@ -162,6 +175,10 @@ def without_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def _temporary_prefix(name: str) -> str:
+    return "." + name[:TEMPORARY_CHARACTERS] + "."
 
 
 def _umask() -> int:

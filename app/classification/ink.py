@@ -5,6 +5,8 @@ from typing import List, NamedTuple, Optional, Tuple
 import cv2
 import numpy as np
 
+from app.classification.levels import median_level, noise_level, ranked
+
 WORK = 768  # pixels of the longer side at which ink is looked for
 PAPER = 320  # pixels of the longer side at which the light on the paper is estimated
 WIDEST_STROKE = PAPER // 4  # pixels there; what is wider is no ink
@@ -14,6 +16,7 @@ LOW, HIGH = 0.3, 0.5  # of the ink's contrast: what has more than LOW is ink whe
 LEAST_AREA = 100  # pixels of ink
 LEAST_SIDE = 0.02  # of the picture's longer side; a smaller mark is a speck, and no character
 LINE = 5  # pixels: the most that a ruled line's pixels are away from it
+LINE_SPAN = 0.98  # of the picture's width or height: the least that a ruled line reaches over
 LINE_CONTRAST = 1.5  # of a ruled line's contrast: what has more is ink that crosses it
 # The least area of a part of a character, as a share of the largest part's: above or below that, as the dot of an i is,
 # and to its left or right; and how far away it may be, as a share of the character's longer side.
@@ -39,8 +42,8 @@ def find_character(grey: np.ndarray) -> Optional[np.ndarray]:
     small = _resized(grey, PAPER, cv2.INTER_LINEAR)
     around = cv2.resize(cv2.medianBlur(small, PAPER // 2 + 1), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     # The gaps between dark strokes look like light ones, but are as light as what is around, or most of the picture.
-    usual = float(np.median(grey))
-    darker, lighter = (np.minimum(around, usual) - grey), (grey - np.maximum(around, usual))
+    usual = np.float32(median_level(grey))
+    darker, lighter = np.minimum(around, usual) - grey, grey - np.maximum(around, usual)
     found = _candidates(_contrast(grey, False), darker) + _candidates(_contrast(grey, True), lighter)
     return max(found, key=lambda candidate: candidate.weight).mask if found else None
 
@@ -83,18 +86,22 @@ def _contrast(grey: np.ndarray, lighter: bool) -> np.ndarray:
     # Dark ink reflects the same share of the light everywhere, in a shadow too.
     contrast = paper - grey if lighter else 255 - grey * (255 / np.maximum(paper, 1))
     contrast = cv2.GaussianBlur(contrast, (0, 0), 1)
-    return np.asarray(contrast - np.median(contrast))
+    return np.asarray(contrast - ranked(contrast, (contrast.size - 1) // 2, contrast.size // 2))
 
 
 def _candidates(contrast: np.ndarray, difference: np.ndarray) -> List[Candidate]:
     """The most likely character of all, and the one without all that touches the picture's edge, as a desk round a
     sheet does; fewer where there is none.
     """
-    least = max(LEAST_CONTRAST, NOISE_FACTOR * _noise(contrast))
+    noise = None
     found = []
     for _ in range(2):
-        peak = float(np.partition(contrast, -LEAST_AREA, axis=None)[-LEAST_AREA])
-        if peak < least:
+        place = contrast.size - LEAST_AREA
+        peak = float(ranked(contrast, place, place))
+        if peak < LEAST_CONTRAST:
+            break
+        noise = noise_level(contrast) if noise is None else noise  # of the first: later, parts of it are missing
+        if peak < NOISE_FACTOR * noise:
             break
         mask = _without_lines(contrast > LOW * peak, contrast)
         _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
@@ -113,14 +120,6 @@ def _candidates(contrast: np.ndarray, difference: np.ndarray) -> List[Candidate]
     return found
 
 
-def _noise(contrast: np.ndarray) -> float:
-    """The standard deviation of the paper's noise, where there is much: a dark part of a picture has more."""
-    rows = [row for row in np.array_split(contrast, 4) if len(row)]
-    tiles = [tile for row in rows for tile in np.array_split(row, 4, axis=1) if tile.size]
-    deviations = [float(np.median(np.abs(tile - np.median(tile)))) for tile in tiles]
-    return 1.4826 * float(np.percentile(deviations, 80))  # of a normal distribution; not the tile full of ink
-
-
 def _edge(values: np.ndarray) -> np.ndarray:
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
@@ -132,9 +131,12 @@ def _without_lines(mask: np.ndarray, contrast: np.ndarray) -> np.ndarray:
         width = across.shape[1]
         run = np.ones((1, max(3, width // 12)), np.uint8)
         runs = cv2.morphologyEx(np.ascontiguousarray(across, np.uint8), cv2.MORPH_OPEN, run)
-        count, labels, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(runs, run), connectivity=8)
+        joined = cv2.dilate(runs, run)
+        if np.count_nonzero(joined.any(axis=0)) < LINE_SPAN * width:
+            continue  # the usual case, and finding the parts takes long
+        count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         for index in range(1, count):
-            if boxes[index, cv2.CC_STAT_WIDTH] < 0.98 * width:
+            if boxes[index, cv2.CC_STAT_WIDTH] < LINE_SPAN * width:
                 continue
             line = (runs > 0) & (labels == index)
             y, x = np.nonzero(line & (line.sum(axis=0) <= LINE))  # where it is thin: not where ink lies along it
@@ -170,7 +172,10 @@ def _choose(labels: np.ndarray, boxes: np.ndarray, inked: np.ndarray) -> Optiona
         np.maximum(start, start[main]) - np.minimum(start + length, start[main] + length[main])  # negative: overlapping
         for start, length in ((left, wide), (top, high))
     )
-    dot = LEAST_DOT * stroke_width((labels == main).astype(np.uint8)) ** 2
+    # The part with the paper next to it, where the picture has some: further away, none is the nearest.
+    rows = slice(max(0, top[main] - 1), top[main] + high[main] + 1)
+    columns = slice(max(0, left[main] - 1), left[main] + wide[main] + 1)
+    dot = LEAST_DOT * stroke_width((labels[rows, columns] == main).astype(np.uint8)) ** 2
     least = np.where(beside > 0, LEAST_BESIDE * area[main], max(LEAST_ABOVE * area[main], dot))
     kept = (area > 0) & (area >= least) & (np.maximum(beside, above) < NEAR * longer)
     kept[main] = True
@@ -179,7 +184,7 @@ def _choose(labels: np.ndarray, boxes: np.ndarray, inked: np.ndarray) -> Optiona
 
 def _candidate(chosen: np.ndarray, contrast: np.ndarray, difference: np.ndarray) -> Candidate:
     rows, columns = crop(chosen)
-    near = np.where(chosen, contrast, 0)[rows, columns]
+    near = np.where(chosen[rows, columns], contrast[rows, columns], 0)
     # Otsu's threshold is right where ink and paper are about as frequent, which they are not in the whole picture.
     levels = np.clip(contrast[rows, columns] * (255 / near.max()), 0, 255).astype(np.uint8)
     threshold = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]

@@ -5,7 +5,15 @@ import pytest
 from support.video import room_for
 
 from app.errors import OutputError, UsageError
-from app.files import check_writable, numbered, opencv_path, reject_overwrites, without_stderr, write_file
+from app.files import (
+    check_writable,
+    numbered,
+    opencv_path,
+    reject_overwrites,
+    remove_unfinished,
+    without_stderr,
+    write_file,
+)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +112,26 @@ def test_write_file_takes_every_name(tmp_path, monkeypatch, name):
     assert os.listdir(str(tmp_path)) == [name]
 
 
-def test_the_temporary_file_is_recognised_by_its_name(tmp_path, monkeypatch):
-    """Those that a kill leaves in a run's folder are removed by it."""
-    seen = []
-    replace = os.replace
-    monkeypatch.setattr(os, "replace", lambda old, new: seen.append(os.path.basename(old)) or replace(old, new))
-    write_file(str(tmp_path / "state.json"), b"")
-    assert seen[0].startswith(".state.json.")
+def test_what_a_killed_write_leaves_is_removed_and_nothing_else(tmp_path, monkeypatch):
+    """What has the form of a kill runs no code of ours after it."""
+
+    def killed(*args):
+        monkeypatch.setattr(os.path, "exists", lambda path: False)  # nor the clean-up
+        raise KeyboardInterrupt
+
+    path = str(tmp_path / "efficientnet_lite0_of_mine.onnx")
+    write_file(path, b"old")
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(path, b"new")
+    monkeypatch.undo()
+    (left,) = set(os.listdir(str(tmp_path))) - {os.path.basename(path)}
+    others = {".efficientnet_lite0", ".efficientnet_lite0_of_m.notes", ".other.onnx.abcdefgh", left[1:], left + ".x"}
+    for name in others:
+        (tmp_path / name).write_bytes(b"")
+    remove_unfinished(path)
+    assert set(os.listdir(str(tmp_path))) == others | {os.path.basename(path)}
+    remove_unfinished(str(tmp_path / "nowhere" / "a.onnx"))
 
 
 @pytest.mark.parametrize(

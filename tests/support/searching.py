@@ -9,6 +9,7 @@ import time
 
 import optuna
 from support import fake_trainer
+from support.processes import children, family, send
 from support.program import ROOT, finish, start
 
 from tools.search.draws import random_draws
@@ -16,7 +17,7 @@ from tools.search.space import read_space
 from tools.search.storage import open_storage
 from tools.train.options import parse
 
-PATIENCE = 90  # seconds
+PATIENCE = 300  # seconds; on a machine that does something else, a process is long in starting
 BEAT, GRACE = 1, 3  # seconds
 SPACE = """
 method = "random"
@@ -60,29 +61,6 @@ def ended(process):
     return finish(process, PATIENCE)
 
 
-def children(pid):
-    """The processes that a process has started."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
-
-
-def family(pid):
-    """A process and all that came of it."""
-    return [pid] + [one for child in children(pid) for one in family(child)]
-
-
-def is_running(pid):
-    """Whether a process exists and is no zombie."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def wait_for(condition, what):
     """The first true value of `condition`, within PATIENCE."""
     until = time.monotonic() + PATIENCE
@@ -123,14 +101,6 @@ def working(process, count, run, least=None):
         return len(workers) == count and len(found) >= (least or count) and found
 
     return wait_for(training, f"{least or 'all'} of {count} workers train")
-
-
-def send(pids, number):
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 def suspend(process):

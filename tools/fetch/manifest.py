@@ -60,7 +60,7 @@ def fetch(name: str, place: Optional[str] = None) -> str:
     if os.path.isdir(path):
         raise ModelError(f"{short(path)}: is a folder; move it away")
     if os.path.exists(path):
-        if _is_intact(path, entry):
+        if is_intact(path, entry):
             return path
         say(f"{short(path)} is damaged; fetching it again")
     sources = entry["sources"] if place is None else [{"folder": place}]
@@ -151,7 +151,8 @@ def _copy(place: str, name: str, path: str) -> None:
     _save(original, path)
 
 
-def _is_intact(path: str, entry: Dict[str, Any]) -> bool:
+def is_intact(path: str, entry: Dict[str, Any]) -> bool:
+    """Whether a file has the size and the checksum of an entry of the manifest. Raises ModelError if unreadable."""
     try:
         return os.path.getsize(path) == entry["size"] and _has_checksum(path, entry)
     except OSError as error:

@@ -36,7 +36,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             return
         except (OutputError, ModelError, SourceError) as error:
             raise type(error)(f"{error}; continue with: {manage.again(args)}") from error
-        manage.report(queue, args)
+        try:
+            manage.report(queue, url, args)
+        except OutputError as error:
+            raise OutputError(f"{error}; write it again with: {manage.again(args)}") from error
 
     return exit_code(work) or code
 

@@ -1,5 +1,6 @@
 """The workers of one machine: started together, watched, and stopped together. One that dies is told, not replaced."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from typing import Any
 
+from app.errors import OutputError
 from tools.search.training import STOP_LIMIT, die_with_parent
 from tools.search.worker import Job
 
@@ -17,23 +19,29 @@ MORE = 5.0  # seconds more than a training's own, for a worker to stop
 
 
 class _Member:
-    """A worker, and the file that it says things in: as many as it likes, without waiting for a reader."""
+    """A worker, and the file that it says things in: as many as it likes, without waiting for a reader.
+
+    Raises OutputError if it cannot be started.
+    """
 
     def __init__(self, number: int, job: Job, environment: dict[str, str]) -> None:
         self.number = number
         self._said = tempfile.TemporaryFile()  # noqa: SIM115
         self._read = 0
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tools.search.worker"],
-            stdin=subprocess.PIPE,
-            stdout=self._said,
-            stderr=self._said,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches the search, which then stops its workers
-            preexec_fn=die_with_parent(signal.SIGTERM),
-        )
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tools.search.worker"],
+                stdin=subprocess.PIPE,
+                stdout=self._said,
+                stderr=self._said,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches the search, which then stops its workers
+                preexec_fn=die_with_parent(signal.SIGTERM),
+            )
+        except OSError as error:
+            raise OutputError(f"cannot start a worker: {error.strerror}") from error
         assert self.process.stdin is not None
-        with self.process.stdin:
+        with contextlib.suppress(BrokenPipeError), self.process.stdin:  # it may have been killed by now
             self.process.stdin.write(json.dumps(job._asdict()).encode())
 
     def news(self) -> list[str]:

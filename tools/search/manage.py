@@ -1,5 +1,6 @@
 """A search from its start to its report: the study, the workers, and what was found."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -14,7 +15,7 @@ from app.errors import ModelError, OutputError, SourceError, UsageError, say
 from app.files import check_writable, make_folder, write_file
 from tools.search import results
 from tools.search.crew import Crew
-from tools.search.plan import make_plan
+from tools.search.plan import check_weights, make_plan
 from tools.search.plots import draw_plots
 from tools.search.queue import DONE, Outcome, Queue
 from tools.search.space import read_space
@@ -30,19 +31,24 @@ DATABASE, RESULTS = "study.db", "results"
 def prepare(args: Any) -> tuple[Queue, str]:
     """The study to work on, new or joined, and its database's address. Raises NanoyoloError."""
     plan = None if args.join else make_plan(read_space(args.space), args.model, args.extra, args)
+    if plan is not None:
+        check_weights(plan)  # before there is a study that nobody can do
     url = args.storage or sqlite_url(os.path.abspath(os.path.join(args.run, DATABASE)))
     path = file_of(url)
     if args.join and path and not os.path.exists(path):
         raise UsageError(f"--study {args.study}: there is no {path}; start the study without --join")
     make_folder(args.run)
-    check_writable(os.path.join(args.run, RESULTS + ".json"))
     try:
+        check_writable(os.path.join(args.run, RESULTS + ".json"))
         storage = open_storage(url)
         queue = Queue.join(storage, args.study) if plan is None else Queue.create(storage, args.study, plan)
         _keep_apart(args.run, queue.plan.id)
         queue.refill()
     except FAILURES as error:
         raise OutputError(f"{shown(url)}: {CANNOT_USE}: {reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):  # it is not empty, unless there is no such study, or no such database
+            os.rmdir(args.run)
     return queue, url
 
 
@@ -70,6 +76,7 @@ def search(queue: Queue, url: str, args: Any) -> None:
     total = len(outcomes)
     if len(told) == total:
         return
+    check_weights(queue.plan)  # of a study that another machine started; before a worker takes a trial
     workers = "one worker" if args.workers == 1 else f"{args.workers} workers"
     say(f"{args.study}: {total} trials, {len(told)} of them done; {workers}; folder {args.run}")
     shape = "{n_fmt}/{total_fmt} trials {percentage:3.0f}% {bar} {elapsed}, {remaining} left{postfix}"
@@ -106,12 +113,12 @@ def _line(number: int, found: Outcome) -> str:
     return f"trial {number}: {found.state}, {what}"
 
 
-def report(queue: Queue, args: Any) -> None:
+def report(queue: Queue, url: str, args: Any) -> None:
     """Write and print what was found. Raises OutputError, and ModelError if no trial has a result."""
     plan = queue.plan
-    rows = results.make_rows(plan, queue.outcomes())
+    rows = results.make_rows(plan, patiently(url, plan.grace / 2, queue.outcomes))
     settings, trials = results.settings_table(rows), results.trials_table(plan, rows)
-    plots = draw_plots(queue.study(), args.run)
+    plots = patiently(url, plan.grace / 2, lambda: draw_plots(queue.study(), args.run))
     top, promise = results.best(rows), results.promise(plan, rows)
     best = "" if top is None else results.command(top.row)
     parts = [f"# {args.study}", *(table.as_markdown() for table in (settings, trials) if table), promise]

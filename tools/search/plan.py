@@ -1,14 +1,15 @@
 """The plan of a study: everything that a worker on any machine needs, kept in the study itself."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from app.errors import UsageError
 from tools.search.draws import grid, random_draws
 from tools.search.space import Dimension, Space
 from tools.search.train_options import Value, check_command, words
-from tools.train.options import MODELS
+from tools.train.options import MODELS, parse
+from tools.train.pretrained import check_pretrained
 
 VARIANTS = "variants"  # the method of named settings
 DEFAULT_TRIALS = 60  # 95 % sure of one in the best 5 %
@@ -104,13 +105,26 @@ def _alternatives(space: Space) -> list[set[str]]:
 
 def check_plan(plan: Plan) -> None:
     """Raise UsageError if `tools.train` would refuse a trial of the plan."""
+    for arguments, where in _commands(plan):
+        check_command(arguments, where)
+
+
+def check_weights(plan: Plan) -> None:
+    """Raise ModelError if this machine lacks weights that a trial of the plan starts from, or has others."""
+    options = [parse(arguments) for arguments, _ in _commands(plan)]
+    for one in {(option.model, option.place): option for option in options}.values():
+        check_pretrained(one)
+
+
+def _commands(plan: Plan) -> Iterator[tuple[list[str], str]]:
+    """Command lines that have all values of the plan's options, and what each is, for messages."""
     if plan.method == VARIANTS:
         for draw in plan.draws:
-            check_command(plan.words(draw), f"variant {draw.variant}")
+            yield plan.words(draw), f"variant {draw.variant}"
     else:
         for corner in _corners(plan.dimensions):
             named = ", ".join(f"{name} {value}" for name, value in corner.items())
-            check_command(plan.words(plan.draws[0], corner), f"the space with {named}")
+            yield plan.words(plan.draws[0], corner), f"the space with {named}"
 
 
 def _corners(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from app.errors import UsageError
 from tools.search.plan import Draw, Plan, check_plan, from_json, to_json
 
-MOST_LOST = 2  # times that a draw is done again because its worker was lost
+MOST_LOST = 2  # times that a draw is done again because its worker was lost before the draw had another epoch
 PLAN = "plan"
 DRAW = "draw"
 WORKER = "worker"  # who does it; written just before its training starts
@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
     def reason(self) -> str:
         """Why there will be no value; "" otherwise."""
         if self.state == "lost":
-            return f"its worker or its training was killed {MOST_LOST + 1} times"
+            return f"its worker or its training was killed {MOST_LOST + 1} times before a new epoch"
         return str(self.trial.user_attrs[REASON]) if self.trial and self.state == "failed" else ""
 
 
@@ -60,7 +60,17 @@ def outcome(trials: list[FrozenTrial]) -> Outcome:
             return Outcome("running" if trial.state == TrialState.RUNNING else "waiting", trial)
     # A worker that was lost before it started the training is not the draw's fault.
     lost = [t for t in trials if WORKER in t.user_attrs and not {GIVEN_BACK, SUPERSEDED} & set(t.user_attrs)]
-    return Outcome("lost" if len(lost) > MOST_LOST else "waiting", trials[-1] if trials else None)
+    return Outcome("lost" if _in_vain(lost) > MOST_LOST else "waiting", trials[-1] if trials else None)
+
+
+def _in_vain(attempts: list[FrozenTrial]) -> int:
+    """How many attempts, in the order of their numbers, got no further than those before: the others may go on."""
+    count = furthest = 0
+    for attempt in attempts:
+        reached = max(attempt.intermediate_values, default=0)
+        count += reached <= furthest
+        furthest = max(furthest, reached)
+    return count
 
 
 class Queue:

@@ -55,11 +55,12 @@ def free_folder(path: str) -> str:
             count += 1
 
 
-def last_error(path: str) -> str:
-    """The error in a training's output, or its last line."""
+def last_error(path: str, start: int = 0) -> str:
+    """The error in a training's output, or its last line. start: of what it printed, in bytes; before are others."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file if line.strip()]
+        with open(path, "rb") as file:
+            file.seek(start)
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
         lines = []
     errors = [line for line in lines if line.startswith("error: ")]
@@ -81,6 +82,7 @@ class Training:
         arguments = ["--resume", folder] if resumable else [*words, "--run", folder]
         try:
             with open(os.path.join(folder, OUTPUT), "ab") as output:
+                self._printed = output.tell()  # by the attempts before
                 self._process = subprocess.Popen(
                     [*trainer, *arguments],
                     stdin=subprocess.DEVNULL,
@@ -139,4 +141,4 @@ class Training:
 
     def error(self) -> str:
         """Why it failed."""
-        return last_error(os.path.join(self.folder, OUTPUT))
+        return last_error(os.path.join(self.folder, OUTPUT), self._printed)

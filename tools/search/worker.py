@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Optional, TypeVar
 
 import optuna
@@ -16,16 +16,18 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial
 
 from app.command import exit_code
-from app.errors import OutputError, SourceError, say
+from app.errors import ModelError, OutputError, SourceError, say
 from app.stop import Stop
 from tools.search.plan import Draw, Plan
 from tools.search.queue import GIVEN_BACK, REASON, WORKER, Queue
 from tools.search.space import Dimension
 from tools.search.storage import FAILURES, open_storage, patiently, quiet_optuna
 from tools.search.training import OBJECTIVE, TRAINER, Training, free_folder
+from tools.train.options import parse
+from tools.train.pretrained import check_pretrained
 
 Found = TypeVar("Found")
-# Exit codes of a training that its machine is to blame for, whatever the draw: no data, or a full disk.
+# A training's exit codes that its machine is to blame for, whatever the draw: no data, or a full disk.
 MACHINE = {error.exit_code: error for error in (SourceError, OutputError)}
 POLL_LIMITS = (0.1, 1.0)  # seconds between two looks at a training; a quarter of the heartbeat, within these
 
@@ -59,7 +61,7 @@ class Worker:
     def run(self) -> None:
         """Work until every draw is done, by this or by another worker.
 
-        Raises OutputError and SourceError where this machine cannot train, and KeyboardInterrupt.
+        Raises OutputError, SourceError and ModelError where this machine cannot train, and KeyboardInterrupt.
         """
         while True:
             self._check_stop()
@@ -106,9 +108,10 @@ class Worker:
                 self._ask(lambda: self._queue.end(number))
                 return
             reason = training.error()
-            if training.code in MACHINE:
+            kind = ModelError if _lacks_weights(words) else MACHINE.get(training.code)
+            if kind is not None:
                 self._ask(lambda: self._queue.end(number, GIVEN_BACK, reason))
-                raise MACHINE[training.code](f"trial {draw.number} in {folder}: {reason}")
+                raise kind(f"trial {draw.number} in {folder}: {reason}")
         elif not training.epochs:
             reason = reason or "it ended without a finished epoch"
         if reason:
@@ -146,6 +149,15 @@ class Worker:
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + self._queue.plan.heartbeat
                 self._ask(lambda: self._queue.beat(number))
+
+
+def _lacks_weights(words: Sequence[str]) -> bool:
+    """Whether this machine is to blame for the failure of a training: its weights are gone since the worker started."""
+    try:
+        check_pretrained(parse(words))
+        return False
+    except ModelError:
+        return True
 
 
 def sampler(plan: Plan, draw: Draw) -> optuna.samplers.BaseSampler:

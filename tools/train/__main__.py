@@ -8,7 +8,7 @@ import sys
 from typing import Any, Optional, Sequence
 
 from app.command import exit_code
-from app.errors import OutputError, UsageError, say
+from app.errors import OutputError, SourceError, UsageError, say
 from app.files import check_writable
 from tools.train.frameworks import import_keras
 from tools.train.options import parse
@@ -95,12 +95,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 export(model, journal.options.output, data, journal.summary(), journal.options.half)
                 if journal.options.snapshots:
                     export_snapshots(model, journal, data)
-            except (KeyboardInterrupt, OutputError):  # Ctrl-C, or a full disk
+            except (KeyboardInterrupt, OutputError, SourceError) as error:  # Ctrl-C, a full disk, or data that are gone
                 done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
                 if journal.checkpoint:
                     again = shlex.join(["python", "-m", "tools.train", "--resume", journal.folder])
                     say(f"stopped after {done}; continue with: {again}")
-                else:
+                elif not isinstance(error, SourceError):
                     say(f"stopped before there was anything to keep; start anew with: {journal.options.command}")
                 raise
             finally:

@@ -4,17 +4,16 @@ import contextlib
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import keras
 
 from app.backends import running
 from app.errors import OutputError
-from app.files import remove_file
+from app.files import remove_file, remove_unfinished
 
 TEMPORARY = ".checkpoint.keras"  # the file's name while it is written
-UNFINISHED = (TEMPORARY, ".state.json.", ".log.jsonl.", ".curves.png.")
 NETWORK = re.compile(r"epoch-\d{4,}\.keras|snapshot-\d+\.keras")
 
 
@@ -58,8 +57,12 @@ def averaged(model: Any) -> Iterator[Any]:
             variable.assign(value)
 
 
-def remove_leftovers(folder: str, kept: Collection[str]) -> None:
-    """Remove what a kill left in a run's folder: networks whose names are not `kept`, and temporary files."""
+def remove_leftovers(folder: str, kept: Collection[str], files: Sequence[str]) -> None:
+    """Remove what a kill left in a run's folder: networks whose names are not `kept`, unfinished ones, and what of
+    `files`, paths in any folder, was written only in part. Raises OutputError.
+    """
     for name in os.listdir(folder):
-        if name.startswith(UNFINISHED) or (NETWORK.fullmatch(name) and name not in kept):
+        if name == TEMPORARY or (NETWORK.fullmatch(name) and name not in kept):
             remove_file(os.path.join(folder, name))
+    for path in files:
+        remove_unfinished(path)

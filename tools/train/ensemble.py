@@ -6,10 +6,10 @@ from typing import Any
 
 from app.classification.evaluation import percent
 from app.errors import say
-from app.files import numbered
 from tools.train.checkpoint import load_network, without_optimiser
 from tools.train.data import Data
 from tools.train.export import export, measure
+from tools.train.snapshots import outputs
 
 
 def export_snapshots(model: Any, journal: Any, data: Data) -> None:
@@ -20,18 +20,16 @@ def export_snapshots(model: Any, journal: Any, data: Data) -> None:
     """
     options = journal.options
     network = without_optimiser(model)
-    outputs = []
-    for number, name in enumerate(journal.snapshots[:-1], start=1):
+    paths = outputs(options)
+    for number, (name, path) in enumerate(zip(journal.snapshots[:-1], paths), start=1):
         load_network(network, os.path.join(journal.folder, name))
-        outputs.append(numbered(options.output, number))
         training = journal.summary(number * options.epochs // options.snapshots)
-        export(network, outputs[-1], data, training, options.half)
-    outputs.append(options.output)
-    scores = measure(outputs, data.source)
+        export(network, path, data, training, options.half)
+    scores = measure(paths, data.source)
     together, alone = scores.report(), scores.members_top1()[-1]
-    command = shlex.join(["python", "-m", "app.evaluate", "--model", *outputs, "--data", options.data])
+    command = shlex.join(["python", "-m", "app.evaluate", "--model", *paths, "--data", options.data])
     say(
-        f"all {len(outputs)} snapshots together: {percent(together['top1'])} top-1, {percent(together['top5'])} top-5 "
+        f"all {len(paths)} snapshots together: {percent(together['top1'])} top-1, {percent(together['top5'])} top-5 "
         f"on the test set, {100 * (together['top1'] - alone):+.2f} points of top-1 against the last one alone; "
         f"measure it with: {command}"
     )

@@ -21,12 +21,13 @@ import keras
 from app.errors import ModelError, UsageError
 from app.files import check_writable, make_folder, remove_file, write_file
 from app.lock import lock_folder
+from app.modelcard import card_path
 from tools.train.checkpoint import averaged, load_network, remove_leftovers, save_network
 from tools.train.curves import draw_curves
 from tools.train.options import make_parser
-from tools.train.snapshots import check_present, snapshot_names
+from tools.train.snapshots import check_present, outputs, snapshot_names
 
-STATE = "state.json"
+STATE, LOG, CURVES = "state.json", "log.jsonl", "curves.png"
 RUNNING = "name another --run, or wait until it ends"
 
 
@@ -89,10 +90,8 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def remove_if_empty(self) -> None:
         """Remove the folder if nothing was written to it, for example because there are no data."""
-        try:
+        with contextlib.suppress(OSError):  # it is not empty
             os.rmdir(self.folder)
-        except OSError:
-            pass  # it is not empty
 
     @classmethod
     def read(cls, folder: str) -> "Journal":
@@ -165,10 +164,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         self.publish()
 
     def keep(self, model: keras.Model, *line: dict[str, Any]) -> None:
-        """Write the network and the state, with the line of an epoch that is now complete, if any.
-
-        Raises OutputError.
-        """
+        """Write network and state, with the line of an epoch that is now complete, if any. Raises OutputError."""
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         epochs = [*self.epochs, *line]
@@ -194,9 +190,11 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def publish(self) -> None:
         """Write the log and the curves from the state. Raises OutputError."""
         lines = "".join(json.dumps(line) + "\n" for line in self.epochs)
-        write_file(os.path.join(self.folder, "log.jsonl"), lines.encode())
-        draw_curves(self.epochs, os.path.join(self.folder, "curves.png"), self.options.model)
+        write_file(os.path.join(self.folder, LOG), lines.encode())
+        draw_curves(self.epochs, os.path.join(self.folder, CURVES), self.options.model)
 
     def sweep(self) -> None:
-        """Remove leftovers of a kill: networks that the state does not name, and temporary files."""
-        remove_leftovers(self.folder, [self.checkpoint, *self.snapshots])
+        """Remove leftovers of a kill: networks that the state does not name, and unfinished files."""
+        files = [os.path.join(self.folder, name) for name in (STATE, LOG, CURVES)]
+        files += [path for output in outputs(self.options) for path in (output, card_path(output))]
+        remove_leftovers(self.folder, [self.checkpoint, *self.snapshots], files)

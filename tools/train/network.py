@@ -1,24 +1,28 @@
 """The network to train, with its optimiser and loss, and what a new run sets before its first step."""
 
 import argparse
-import os
 from typing import Any
 
 import keras
 from keras import layers
 
 from app.errors import ModelError, UsageError
-from app.modelcard import WEIGHTS
 from models.freezing import freeze
 from models.nano_cifar import WHITEN, whiten
 from models.task import Task
-from tools.fetch.manifest import read_manifest
 from tools.train.networks import NETWORKS, builder, module_of
+from tools.train.pretrained import pretrained_weights
 from tools.train.rates import make_optimiser, rate_factors
 
 # Options that are arguments of a network's builder, where it has such an argument and they are given.
 BUILT_IN = ("size", "dropout", "drop_connect", "stochastic_depth", "fractional_pooling")
 WHITENED = 5000  # images that a whitening layer is computed from
+# How a step is computed is chosen here, but for what the import fixes (oneDNN: frameworks.py), the number format
+# (precision.py) and the order of the axes: channels come last in all of models/, since TensorFlow's convolutions take
+# nothing else on a CPU. Compare with: python -m tools.bench_training
+# Several steps per execution would coarsen the schedule and the time budget: Pace sets the rate and reads the clock
+# between executions. That is the reason for 1; no measurement on an idle machine has shown yet what more would gain.
+STEPS_PER_EXECUTION = 1
 
 
 def build_model(options: argparse.Namespace, task: Task, on_gpu: bool) -> Any:
@@ -52,20 +56,10 @@ def compile_model(model: Any, options: argparse.Namespace, on_gpu: bool) -> None
         optimiser,
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy("top1"), keras.metrics.TopKCategoricalAccuracy(5, "top5")],
+        steps_per_execution=STEPS_PER_EXECUTION,
         # On a CPU, XLA's convolutions are many times slower than TensorFlow's own; JAX has no others.
         jit_compile=False if keras.backend.backend() == "tensorflow" and not on_gpu else "auto",
     )
-
-
-def pretrained_weights(options: argparse.Namespace) -> str:
-    """The file with the network's ImageNet weights, or an empty path where it starts without. Raises ModelError."""
-    name = NETWORKS[options.model].pretrained
-    if name is None:
-        return ""
-    path = os.path.join(options.place or WEIGHTS, read_manifest()[name]["file"])
-    if not os.path.isfile(path):
-        raise ModelError(f"{path}: not found; get it with: python -m tools.fetch {name}")
-    return path
 
 
 def prepare(model: Any, options: argparse.Namespace, images: Any, task: Task) -> None:

@@ -76,7 +76,7 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--snapshots", number(int, 2, 1000, "snapshots"), None, "N", SNAPSHOTS, "none"),
         ("--batch", number(int, 1, 8192, "a batch"), 128, "N", "images per batch"),
         ("--limit", number(int, 100, 10**7, "images"), None, "N", "use only N images of the training set", "all"),
-        ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on"),
+        ("--validation", SHARE, 0.1, "SHARE", "share of the training set to validate on; not of characters"),
         ("--seed", number(int, 0, 2**31 - 1, "a seed"), 0, "N", "random seed"),
     ),
     "transfer learning": (
@@ -173,14 +173,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     typed = _typed(arguments)
     if {"epochs", "time_budget"} <= typed:
         raise UsageError("--epochs and --time-budget: give only one of them")
-    if args.time_budget is not None:
-        args.epochs = None  # the network's own
+    args.epochs = None if args.time_budget is not None else args.epochs or DEFAULT_EPOCHS
     if args.output is not None and not args.output.endswith(".onnx"):
         raise UsageError(f"--output {args.output}: should end in .onnx")
-    if args.epochs is None and args.time_budget is None:
-        args.epochs = DEFAULT_EPOCHS
     if args.size is not None and "small_first" not in typed:
         args.small_first = None  # a network that stretches its pictures takes one size of them
+    if "validation" in typed and is_characters(args.data):
+        raise UsageError("--validation: characters have a validation part of their own; leave it out")
     if "flip" not in typed and is_characters(args.data):
         args.flip = False  # a mirrored character is another one, or none
     if args.snapshots is not None:

@@ -9,6 +9,7 @@ import os
 from typing import Collection, Sequence
 
 from app.errors import ModelError, UsageError
+from app.files import numbered
 
 
 def settle_cycles(options: argparse.Namespace, given: Collection[str]) -> None:
@@ -35,6 +36,11 @@ def snapshot_names(options: argparse.Namespace, epochs: int) -> list[str]:
         return []
     complete = epochs * options.snapshots // options.epochs
     return [f"snapshot-{number}.keras" for number in range(1, complete + 1)]
+
+
+def outputs(options: argparse.Namespace) -> list[str]:
+    """The .onnx files of a run, one for each snapshot: NAME-1.onnx and so on, and NAME.onnx of the last one."""
+    return [*(numbered(options.output, number) for number in range(1, options.snapshots or 1)), options.output]
 
 
 def check_present(folder: str, names: Sequence[str]) -> None:

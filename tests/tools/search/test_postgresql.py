@@ -10,13 +10,13 @@ pytest.importorskip("psycopg2")
 
 from optuna.trial import TrialState  # noqa: E402
 from support.postgresql import Postgresql, find  # noqa: E402
+from support.processes import send  # noqa: E402
 from support.searching import (  # noqa: E402
     GRACE,
     check_complete,
     ended,
     join,
     new,
-    send,
     starts,
     suspend,
     wait_for,

@@ -21,8 +21,10 @@ def done(value, state=TrialState.COMPLETE, **attributes):
     return create_trial(state=state, value=value, user_attrs=attributes, intermediate_values={1: 0.1, 2: value or 0.0})
 
 
-def failed(**attributes):
-    return create_trial(state=TrialState.FAIL, user_attrs=attributes)
+def failed(reached=0, **attributes):
+    """An attempt that ended after so many epochs."""
+    values = dict.fromkeys(range(1, reached + 1), 0.1)
+    return create_trial(state=TrialState.FAIL, user_attrs=attributes, intermediate_values=values)
 
 
 def waiting():
@@ -36,12 +38,26 @@ def test_how_far_a_draw_is():
     assert outcome([done(0.5), waiting()]).state == "done", "another worker queued it at the same moment"
     assert outcome([failed(reason="no data")]).reason == "no data"
     assert outcome([done(0.2, TrialState.PRUNED)]).state == "pruned"
-    lost = [failed(worker="vm, process 1")] * 3
-    assert outcome(lost[:2]).state == "waiting"
-    assert outcome(lost).reason == "its worker or its training was killed 3 times"
     assert outcome([failed()] * 5).state == "waiting", "lost before their training began"
     stopped = [failed(given_back="its worker was stopped")] * 5 + [failed(superseded="true")] * 5
     assert outcome(stopped).state == "waiting", "nobody's fault"
+
+
+@pytest.mark.parametrize(
+    "epochs, state",
+    [
+        pytest.param([0, 0], "waiting", id="two in vain"),
+        pytest.param([0, 0, 0], "lost", id="three in vain"),
+        pytest.param(range(1, 10), "waiting", id="each an epoch further"),
+        pytest.param([1, 1, 1, 2], "waiting", id="further after two in vain"),
+        pytest.param([2, 1, 2, 0], "lost", id="three in vain, one of them in another folder"),
+    ],
+)
+def test_a_draw_is_given_up_where_killed_workers_get_no_further(epochs, state):
+    """Else a machine that is switched off three times in a long training would lose its draw."""
+    found = outcome([failed(reached, worker="vm, process 1") for reached in epochs])
+    assert found.state == state
+    assert (found.reason == "its worker or its training was killed 3 times before a new epoch") is (state == "lost")
 
 
 @pytest.fixture

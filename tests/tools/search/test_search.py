@@ -14,16 +14,16 @@ pytest.importorskip("optuna")
 pytest.importorskip("matplotlib")
 
 from optuna.trial import TrialState  # noqa: E402
+from support.disk import fill, small_disk  # noqa: E402
 from support.fake_trainer import figure  # noqa: E402
+from support.processes import children, is_running, send  # noqa: E402
 from support.program import start  # noqa: E402
 from support.searching import (  # noqa: E402
+    GRACE,
     check_complete,
-    children,
     ended,
-    is_running,
     join,
     new,
-    send,
     starts,
     trainer,
     training_of,
@@ -144,6 +144,27 @@ def test_a_full_disk_ends_a_worker_and_not_the_draws(tmp_path):
     assert code == 0, err
     rows = json.loads((run / "results.json").read_text())["trials"]
     assert [(row["options"]["batch"], row["state"]) for row in rows] == [(16, "done"), (32, "done"), (64, "done")]
+
+
+def test_a_disk_that_fills_ends_the_search_in_one_line_and_it_goes_on_when_there_is_room(tmp_path):
+    """The database is on it too, so nobody can say what became of a trial."""
+    space = write_space(tmp_path, trials=4, epochs=3)
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        run = disk / "run"
+        process = new(space, run, "--workers", 2, "--grace", 2 * GRACE, pause=1)
+        working(process, 2, run)
+        fill(disk / "filler")
+        code, _, err = ended(process)
+        assert code == 5
+        assert "Traceback" not in err
+        last = err.splitlines()[-1]
+        assert last.startswith("error: ")
+        assert f"continue with: python -m tools.search --join --study space --run {run} --workers 2" in last
+        (disk / "filler").unlink()
+        code, _, err = ended(join(run, "--workers", 2))
+        assert code == 0, err
+        check_complete(space, run, url_of(run))
+        assert not list(run.glob("**/.*"))
 
 
 def test_tpe_does_as_many_trials_as_it_should(tmp_path):

@@ -1,8 +1,6 @@
 """A run on a disk of its own, which fills up."""
 
-import contextlib
 import json
-import subprocess
 
 import pytest
 
@@ -10,6 +8,7 @@ pytest.importorskip("keras", "3")
 pytest.importorskip("tensorflow")
 pytest.importorskip("matplotlib")
 
+from support.disk import fill, small_disk  # noqa: E402
 from support.program import call  # noqa: E402
 from support.squares import write_squares  # noqa: E402
 from support.tiny_network import halves  # noqa: E402
@@ -24,21 +23,8 @@ RUN = ["report_fast", "--snapshots", "2", "--epochs", "2", "--batch", "50", "--p
 
 @pytest.fixture
 def disk(tmp_path):
-    """A folder with 8 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("needs the right to mount a disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(path):
-    """Write to a file until the disk is full."""
-    with contextlib.suppress(OSError), open(str(path), "wb", buffering=0) as file:
-        while file.write(bytes(1 << 12)) == 1 << 12:
-            pass
+    with small_disk(tmp_path / "disk", "8m") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("full", ["while it is written", "before it"])

@@ -136,12 +136,18 @@ def test_a_damaged_run(run):
             Journal.read(str(run))
 
 
-def test_leftovers_of_a_kill_are_swept(run):
-    for name in ("epoch-0000.keras", ".checkpoint.keras", ".state.json.x7", ".log.jsonl.x7", "notes.txt"):
-        (run / name).write_text("")
-    Journal.read(str(run)).sweep()
+def test_leftovers_of_a_kill_are_swept(run, tmp_path):
+    """Also of the export, wherever it goes, and of an ensemble's."""
+    own = ("epoch-0000.keras", ".checkpoint.keras", ".state.json.x7_x7_x7", ".log.jsonl.x7_x7_x7", "notes.txt")
+    exports = (".my-1.onnx.x7_x7_x7", ".my-2.onnx.x7_x7_x7", ".my.onnx.x7_x7_x7", ".my.json.x7_x7_x7", "my-1.onnx")
+    for path in [run / name for name in own] + [tmp_path / name for name in exports]:
+        path.write_text("")
+    journal = Journal.read(str(run))
+    journal.options.output, journal.options.snapshots = str(tmp_path / "my.onnx"), 3
+    journal.sweep()
     left = sorted(path.name for path in run.iterdir())
     assert left == ["curves.png", "epoch-0001.keras", "log.jsonl", "notes.txt", "state.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my-1.onnx", "run"]
 
 
 def test_one_training_at_a_time(run):

@@ -2,6 +2,9 @@ import pytest
 
 pytest.importorskip("keras", "3")
 
+from support import characters  # noqa: E402
+
+from app.errors import UsageError  # noqa: E402
 from tools.train.networks import NETWORKS  # noqa: E402
 from tools.train.options import make_parser, parse, seconds  # noqa: E402
 from tools.train.rates import make_optimiser  # noqa: E402
@@ -66,6 +69,16 @@ def test_a_networks_defaults_are_options_within_their_limits(name):
             assert action.type(str(value)) == value
         if action.choices is not None:
             assert value in action.choices
+
+
+def test_characters_have_a_validation_part_of_their_own(tmp_path):
+    """So a share on the command line is an error; in a recipe, or by default, it says nothing about them."""
+    path = characters.write_characters(tmp_path / "characters")
+    for given in (["light2"], ["report_fast", "--data", "characters"], ["light2", "--data", path]):
+        with pytest.raises(UsageError, match="--validation: characters have a validation part of their own"):
+            parse([*given, "--validation", "0.2"])
+    assert parse(["light2", "--recipe", "report"]).data == "characters"
+    assert parse(["light2", "--data", "elsewhere", "--validation", "0.2"]).validation == 0.2
 
 
 def test_what_is_given_goes_before_a_recipe_and_a_recipe_before_the_networks_own():

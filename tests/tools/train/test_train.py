@@ -6,6 +6,7 @@ Runs take place in this process, but for those that a signal ends and those that
 import json
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -167,6 +168,17 @@ def test_bad_input_is_one_line(data, tmp_path, args, code, message):
     assert (actual, len(lines)) == (code, 1), err
     assert message in lines[0]
     assert not (tmp_path / "run").exists(), "an empty folder is removed"
+
+
+def test_a_run_whose_data_are_gone_says_how_it_goes_on(trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(str(trained[0]), str(run))
+    state = json.loads((run / "state.json").read_text())
+    state["options"]["data"] = str(tmp_path / "gone")
+    (run / "state.json").write_text(json.dumps(state))
+    code, err = train("--resume", run)
+    assert (code, err.count("error: ")) == (3, 1)
+    assert f"stopped after epoch 6; continue with: python -m tools.train --resume {run}\n" in err
 
 
 def test_a_run_is_not_overwritten(trained, data):
