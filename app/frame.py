@@ -104,11 +104,17 @@ class Source:
     reconnects = 0
     ended = False
 
-    def start(self, prepare: Optional[Callable[[Frame], None]] = None, arrived: Callable[[], None] = nothing) -> None:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         """Begin to read. Both are called in the source's own thread.
 
         prepare: called with each frame before it can be taken. arrived: called whenever there is something to take,
-        or the source has ended.
+        or the source has ended. low_priority: whether a file is decoded in the gaps that inference leaves.
         """
         raise NotImplementedError
 

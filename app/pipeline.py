@@ -155,7 +155,9 @@ class Pipeline:
         output = channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
         self._closing.enter_context(output)
         self._running.append(channel)
-        self._scheduler.add(channel, channel.preprocess if beside else None)
+        # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
+        alone = self.backend.workers == 1
+        self._scheduler.add(channel, channel.preprocess if beside else None, low_priority=alone)
 
     def report(self) -> Dict[str, Any]:
         """The report of the run, ready for JSON; docs/output.md lists its fields."""

@@ -37,9 +37,11 @@ class Scheduler:
         self._held = False
         self._changed = threading.Condition()
 
-    def add(self, channel: Channel, prepare: Optional[Callable[[Frame], None]] = None) -> None:
-        """Start a channel's source, and hand out its frames. prepare: called with each in the source's own thread."""
-        channel.source.start(prepare, self._wake)
+    def add(
+        self, channel: Channel, prepare: Optional[Callable[[Frame], None]] = None, *, low_priority: bool = True
+    ) -> None:
+        """Start a channel's source, and hand out its frames. prepare, low_priority: see `Source.start`."""
+        channel.source.start(prepare, self._wake, low_priority=low_priority)
         with self._changed:
             self._open.append(channel)
             self._changed.notify_all()

@@ -64,7 +64,13 @@ class Camera(Source):
         self._told = False  # whether this outage was reported
         self._supervise()
 
-    def start(self, prepare: Optional[Callable[[Frame], None]] = None, arrived: Callable[[], None] = nothing) -> None:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         self._prepare = prepare  # a frame that came before, while the model was loading, is handed out as it is
         self._arrived = arrived
 

@@ -45,11 +45,19 @@ class ReadAhead(Source):
         self._closed = False
         self._error: Optional[BaseException] = None
         self._arrived: Callable[[], None] = nothing
+        self._low_priority = True
         self._thread: Optional[threading.Thread] = None
 
-    def start(self, prepare: Optional[Callable[[Frame], None]] = None, arrived: Callable[[], None] = nothing) -> None:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         if self._thread is None:
             self._arrived = arrived
+            self._low_priority = low_priority
             self._thread = threading.Thread(target=self._run, args=[prepare], name="read-ahead", daemon=True)
             self._thread.start()
 
@@ -77,7 +85,8 @@ class ReadAhead(Source):
 
     def _run(self, prepare: Optional[Callable[[Frame], None]]) -> None:
         try:
-            yield_to_inference()
+            if self._low_priority:
+                yield_to_inference()
             self._read_all(prepare)
         except BaseException as error:  # handed to the loop, which raises it in the main thread
             self._error = error

@@ -125,7 +125,7 @@ def test_stop_ends_the_wait_for_a_frame_that_never_comes():
     class Silent(Source):
         name = "silent"
 
-        def start(self, prepare=None, arrived=None):
+        def start(self, prepare=None, arrived=None, low_priority=True):
             pass
 
         def take(self, seconds=0.0):

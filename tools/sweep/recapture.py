@@ -22,13 +22,19 @@ class Recaptured(Source):
         self.name, self.files, self.live = source.name, source.files, source.live
         self.fps, self.count = source.fps, source.count
 
-    def start(self, prepare: Optional[Callable[[Frame], None]] = None, arrived: Callable[[], None] = nothing) -> None:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         def shrink_first(frame: Frame) -> None:
             frame.image = shrink(frame.image, *self._within)
             if prepare is not None:
                 prepare(frame)
 
-        self._source.start(shrink_first, arrived)
+        self._source.start(shrink_first, arrived, low_priority=low_priority)
 
     def take(self, seconds: float = 0.0) -> Optional[Frame]:
         frame = self._source.take(seconds)

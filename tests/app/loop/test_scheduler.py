@@ -27,7 +27,7 @@ class Script(Source):
         self.error = None
         self.arrived = nothing
 
-    def start(self, prepare=None, arrived=nothing):
+    def start(self, prepare=None, arrived=nothing, low_priority=True):
         self.arrived = arrived
 
     def put(self, index=0):

@@ -23,7 +23,7 @@ class Album(Source):
         self.ahead = ahead
         self.closed = False
 
-    def start(self, prepare=None, arrived=None):
+    def start(self, prepare=None, arrived=None, low_priority=True):
         self.prepare = prepare
         self.turns = iter([turn for frame in self.album for turn in (None, frame)])
 
