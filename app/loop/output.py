@@ -81,6 +81,7 @@ class Output:
         self._finish_late = threaded or in_order
         self._threaded = threaded or any(sink.may_block for sink in self._quick)
         self._deadline = 0.0
+        self._hangs = False  # whether a message was given up, so that no other waits as long
         self._order: InOrder[Message] = InOrder(self._hand_on)
         self._mail: Mailbox[Message] = Mailbox(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
@@ -99,8 +100,12 @@ class Output:
         self._order.put(number, frame)
 
     def idle(self, reason: str) -> None:
-        """Draw the reason for the outage on the last image, and pass it to the sinks that show outages."""
-        if self._timing.now() - self._outage_shown_at >= OUTAGE_PERIOD:
+        """Draw the reason for the outage on the last image, and pass it to the sinks that show outages.
+
+        Returns at once: while a sink hangs that is not supposed to, it shows no outage.
+        """
+        has_room = not self._threaded or self._mail.wait_for_room(0.0)
+        if has_room and self._timing.now() - self._outage_shown_at >= OUTAGE_PERIOD:
             self._outage_shown_at = self._timing.now()
             self._order.put_between(Outage(reason))
 
@@ -121,10 +126,11 @@ class Output:
             if not self._threaded:
                 self._handle(message)
                 return
-            if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT):
+            if self._mail.wait_for_room(0.0 if self._hangs else HANG_LIMIT if self._stopped() else WAIT):
                 self._mail.put(message)
                 return
             if self._stopped():
+                self._hangs = True
                 return  # what hangs is reported at the end
 
     def _run(self) -> None:
@@ -196,6 +202,8 @@ class Output:
             self._close_quick()
         for worker in self._workers:
             worker.close()
+        if not self._thread.is_alive():
+            self._last = np.empty((0, 0, 3), np.uint8)  # a camera that was removed stays in the report
         deadline = max(self._deadline, time.monotonic() + LAST_MOMENT)
         for worker in self._workers:
             worker.join(deadline)

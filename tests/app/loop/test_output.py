@@ -409,6 +409,7 @@ def test_an_outage_is_shown_now_and_then(threaded):
     quick, slow = Recorder(), Recorder("slow", queue_size=50)
     with start(quick, slow, timing=Timing(now=clock.now), threaded=threaded) as out:
         for number in range(17):
+            assert out._mail.wait_for_room(LIMIT)
             out.idle("gone {}".format(number))
             clock.sleep(OUTAGE_PERIOD / 4)
     expected = ["gone 4", "gone 8", "gone 12", "gone 16", "close"]
@@ -427,6 +428,7 @@ def test_an_outage_is_shown_on_the_last_picture_which_stays_clean():
         out.put(frame(0, clock.now(), image=image), next(out.numbers))
         for words in ("gone", "still gone"):
             clock.sleep(OUTAGE_PERIOD)
+            assert out._mail.wait_for_room(LIMIT)
             out.idle(words)
     assert sink.events == [0, "gone", "still gone", "close"]
     first, second = sink.canvases[1:3]
@@ -508,6 +510,37 @@ def test_a_quick_sink_that_hangs_is_abandoned_and_costs_no_other_its_end(gate, m
     assert 0.2 < time.monotonic() - begun < 2
     assert slow.events == [0, "close"]
     assert capsys.readouterr().err == "warning: the output did not finish in time; its thread was abandoned\n"
+
+
+def test_at_the_end_what_hangs_is_waited_for_once(gate, monkeypatch):
+    """And not once for each of the frames that came too early: there may be many workers."""
+    waits = []
+    monkeypatch.setattr(output, "CLOSE_LIMIT", 0.01)
+    hung = Recorder("hung", before=gate)
+    out = Output([hung], Timing(), DETECTOR.postprocess, lossless=True, threaded=True, stopped=lambda: bool(waits))
+    out.put(frame(0), 0)
+    assert gate.reached.wait(LIMIT)
+    for number in (2, 3, 4, 5, 6):
+        out.put(frame(number), number)
+    wait_for_room = out._mail.wait_for_room
+    monkeypatch.setattr(out._mail, "wait_for_room", lambda seconds: (waits.append(seconds), wait_for_room(0.0))[1])
+    out.put(frame(1), 1)
+    assert waits[FRAMES_AHEAD:] == [output.HANG_LIMIT] + [0.0] * (5 - FRAMES_AHEAD)
+    out.close()
+
+
+def test_an_outage_does_not_wait_for_a_sink_that_hangs(gate):
+    clock = FakeClock()
+    hung = Recorder("hung", before=gate)
+    out = start(hung, timing=Timing(now=clock.now))
+    put(out, 0)
+    assert gate.reached.wait(LIMIT)
+    put(out, *range(1, 1 + FRAMES_AHEAD))
+    clock.time += OUTAGE_PERIOD
+    out.idle("gone")  # in the main thread, which has other cameras to watch
+    gate.opened.set()
+    out.close()
+    assert hung.events == [*range(1 + FRAMES_AHEAD), "close"]
 
 
 # Latency
