@@ -85,8 +85,8 @@ class SupervisorSink(Sink):
 
 def _rates(timing: Total) -> str:
     real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
-    parts = [f"{real:.1f} FPS"] if real else ["started"]
-    if real and timing.configured_fps:
+    parts = ["started"] if real is None else [f"{real:.1f} FPS"]
+    if real is not None and timing.configured_fps:
         parts[0] += f" of {timing.configured_fps:g}"
     if camera and timing.live:
         parts.append(f"camera {camera:.1f} FPS")

@@ -17,6 +17,7 @@ Now = Callable[[], float]
 STAGES = ("capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait")
 WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: left out of rates and times
 SCREEN_WINDOW = 3.0  # seconds over which the rates and times on the screen are averaged
+MISSED = 4  # periods without a frame after which a slow camera is silent
 
 
 class FrameTimes:
@@ -162,6 +163,15 @@ class Timing:
                 return None
             first, last = self._recent[0], self._recent[-1]
             return _rate(last.number - first.number, last.captured_at - first.captured_at)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the last frame is so long ago that the rates of the last seconds are no longer true."""
+        with self._lock:
+            if not self._recent:
+                return False
+            period = (self._recent[-1].at - self._recent[0].at) / max(1, len(self._recent) - 1)
+            return self.now() - self._recent[-1].at > max(SCREEN_WINDOW, MISSED * period)
 
     @property
     def seconds_seen(self) -> float:

@@ -7,7 +7,10 @@ from app.timing import Now, Timing
 
 
 class Total:
-    """Has what is shown of a `Timing`: rates are added up, and the latency is that of the slowest camera."""
+    """Has what is shown of a `Timing`: rates are added up, and the latency is that of the slowest camera.
+
+    A camera that delivers nothing any more has the rate 0, and no latency.
+    """
 
     def __init__(self, timings: Sequence[Timing], now: Now = time.monotonic) -> None:
         """timings: of the cameras; more may be appended during the run."""
@@ -56,10 +59,10 @@ class Total:
 
     def current_latency(self, percent: float) -> Optional[float]:
         """Seconds from capture to the last sink that `percent` of the recent frames of each camera do not exceed."""
-        latencies = [timing.current_latency(percent) for timing in self._running]
+        latencies = [timing.current_latency(percent) for timing in self._running if not timing.silent]
         return max((latency for latency in latencies if latency is not None), default=None)
 
     def _sum(self, rate: Callable[[Timing], Optional[float]]) -> Optional[float]:
-        rates = [rate(timing) for timing in self._running]
+        rates = [0.0 if timing.silent else rate(timing) for timing in self._running]
         known = [one for one in rates if one is not None]
         return sum(known) if known else None

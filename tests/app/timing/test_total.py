@@ -45,3 +45,17 @@ def test_without_cameras_there_is_nothing():
 
 def test_no_rate_is_to_be_kept_if_one_has_none():
     assert Total([Timing(10.0), Timing()]).configured_fps is None
+
+
+def test_a_camera_that_hangs_has_no_rate():
+    clock = FakeClock()
+    hung = run(clock, 30, 0.1, 5.0, configured_fps=10)
+    slow = run(clock, 3, 10.0, 0.04, configured_fps=0.1)
+    one = run(clock, 11, 0.1, 0.02, configured_fps=10)
+    total = Total([hung, slow, one], clock.now)
+    assert hung.silent
+    assert not slow.silent, "its next frame is not due"
+    assert round(total.current_fps, 6) == 10.1
+    assert round(total.current_latency(95), 6) == 0.04
+    clock.time += 60
+    assert (total.current_fps, total.current_latency(95)) == (0, None)
