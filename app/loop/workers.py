@@ -99,7 +99,10 @@ class Growth:
     """
 
     def __init__(self, channels: Sequence[Channel], backend: Backend, choice: Optional[Choice] = None) -> None:
-        """choice: what the backend was opened for; by default what it has is what is used."""
+        """channels: of the cameras that run, which may change.
+
+        choice: what the backend was opened for; by default what it has is what is used.
+        """
         first, self._most, self._why = choice or Choice(backend.workers, backend.workers, "as the backend was opened")
         self._channels = channels
         self._backend = backend
@@ -108,8 +111,10 @@ class Growth:
 
     def more_workers(self) -> int:
         """How many workers to start now. The backend has been told."""
-        if self._most <= self._backend.workers or len(self._channels) > 1:
+        if self._most <= self._backend.workers or not self._channels:
             return 0
+        if len(self._channels) > 1:  # others came at a SIGHUP
+            return self._grow("now that there are several cameras")
         timing = self._channels[0].timing
         seen, real, camera = timing.seconds_seen, timing.current_fps, timing.current_capture_fps
         if seen < SCREEN_WINDOW or real is None or camera is None:
@@ -117,12 +122,15 @@ class Growth:
         wanted = min(camera, timing.configured_fps or camera)
         if real >= FALLS_BEHIND * wanted:
             return 0
+        return self._grow(f"since a single one reached {real:.1f} of {wanted:.1f} FPS")
+
+    def _grow(self, why: str) -> int:
         before, most, self._most = self._backend.workers, self._most, 0
         self._backend.share(most)
         more = self._backend.workers - before
         if more:
-            self._why = f"one per core, since a single one reached {real:.1f} of {wanted:.1f} FPS"
-            say(f"{self._backend.workers} workers from now on: a single one reached {real:.1f} of {wanted:.1f} FPS")
+            self._why = f"one per core, {why}"
+            say(f"{self._backend.workers} workers from now on, {why}")
         return more
 
     def report(self) -> Dict[str, Any]:

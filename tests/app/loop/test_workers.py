@@ -135,6 +135,18 @@ def test_choice(monkeypatch, asked_for, live, expected):
     assert choose_workers(asked_for, live)[:2] == expected
 
 
-def test_several_cameras_are_for_throughput_from_the_start():
+def test_a_second_camera_that_comes_needs_more_workers(capsys):
     backend = Backend()
-    assert Growth([Channel(current_fps=1.0), Channel()], backend, CHOICE).more_workers() == 0
+    cameras = [Channel()]
+    growth = Growth(cameras, backend, CHOICE)
+    assert growth.more_workers() == 0
+    cameras.append(Channel())
+    assert [growth.more_workers() for _ in range(2)] == [3, 0]
+    assert growth.report() == {"count": 4, "why": "one per core, now that there are several cameras"}
+
+
+def test_what_was_asked_for_stays():
+    backend = Backend()
+    growth = Growth([Channel(current_fps=1.0), Channel()], backend, Choice(1, 1, "as asked for"))
+    assert growth.more_workers() == 0
+    assert backend.asked == []
