@@ -81,11 +81,14 @@ class Cameras:
             warn(f"{error}; the settings stay as they were")
             return
         before, wanted = list(self._open), {options.name: options for options in settings.cameras}
-        for name in before:
-            if name not in wanted or name in opened:
-                self._remove(name)
+        self._name(len({*before, *wanted}) > 1)  # also those that go: they are in the report
+        going = [name for name in before if name not in wanted or name in opened]
+        for name in going:  # side by side, as some may hang
+            self._open[name].source.end()
+        for name in going:
+            self._remove(name)
         self._open.update(opened)
-        self._name(len(wanted) > 1)
+        self._name(False)
         for camera in opened.values():
             self.pipeline.add(camera.channel)
         chosen = [name for name in wanted if self._open[name].options != wanted[name]]
@@ -142,9 +145,9 @@ class Cameras:
         """Of several cameras, why there is no image, by name."""
         found = {}
         for name, camera in list(self._open.items()) if self._named else []:
-            reason = camera.channel.failure or camera.source.outage
-            if reason:
-                found[name] = str(reason)
+            outage = camera.channel.outage
+            if outage is not None:
+                found[name] = outage
         return found
 
     def __enter__(self) -> "Cameras":

@@ -186,6 +186,10 @@ class Detector:
         kept = kept[inside]
         return Detections(boxes[inside], scores[kept], classes[kept], labels)
 
+    def free_tensors(self) -> None:
+        """Free the memory that is kept for the tensors of the next frames."""
+        self._spare.clear()
+
     def close(self) -> None:
         """Free the model. Closing twice is allowed."""
         self.backend.close()

@@ -137,6 +137,9 @@ class Source:
                 return
             yield frame
 
+    def end(self) -> None:
+        """Begin to close: no more frames are wanted. Returns at once, so that several can close side by side."""
+
     def close(self) -> None:
         """Stop the source's threads and free its device. Closing twice is allowed."""
 

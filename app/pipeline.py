@@ -48,9 +48,8 @@ class Pipeline:
         self._stop = stop or Stop()
         self._scheduler = Scheduler(lambda: self._stop.requested)
         self._workers = Workers(self._work)
-        self._growth = Growth(self.channels, self.backend, choice)
         self._running: List[Channel] = []
-        self._closing = ExitStack()
+        self._growth = Growth(self._running, self.backend, choice)
         self._warm = False
 
     def run(self, on_hangup: Callable[[], None] = nothing) -> None:
@@ -59,7 +58,7 @@ class Pipeline:
         on_hangup: called after a SIGHUP, once the outputs have been reopened; it may `add` and `remove` channels.
         Of several cameras one that breaks is left out with a warning, and its error raised at the end.
         """
-        with self._closing, self._working():
+        with ExitStack() as outputs, self._working(outputs):
             for channel in self.channels:
                 self._open(channel)
             self._workers.add(1)
@@ -70,15 +69,20 @@ class Pipeline:
             raise broken[0]
 
     @contextmanager
-    def _working(self) -> Iterator[None]:
-        """Ends the workers, raises what one of them has raised, and lets all outputs begin to close."""
+    def _working(self, outputs: ExitStack) -> Iterator[None]:
+        """Ends the workers, lets all sources and outputs begin to close, side by side, and raises what a worker raised.
+
+        outputs: closes the outputs afterwards.
+        """
         try:
             yield
         finally:
             self._scheduler.end()
             self._workers.close()
             for channel in self._running:
+                outputs.push(channel.output)
                 channel.output.end()
+                channel.source.end()
         if self._workers.failure is not None:
             raise self._workers.failure
 
@@ -128,7 +132,7 @@ class Pipeline:
             with self._scheduler.held():
                 on_hangup()
         for channel in self._running:
-            outage = channel.source.outage
+            outage = channel.outage
             if outage is not None:
                 channel.output.idle(outage)
             if channel.failure is not None and not channel.told and len(self.channels) > 1:
@@ -144,16 +148,17 @@ class Pipeline:
 
     def remove(self, channel: Channel) -> None:
         """Finish with a camera, during the run: its frames under way are done, and its sinks closed."""
+        channel.source.end()
         if not self._scheduler.remove(channel, CLOSE_LIMIT):
             warn(f"{channel.source.name}: did not finish its frames in time")
         self._running.remove(channel)
         self.timing.leave_out(channel.timing)
         channel.output.close()
+        channel.detector.free_tensors()
 
     def _open(self, channel: Channel) -> None:
         beside = not self.backend.fills_cpu
-        output = channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
-        self._closing.enter_context(output)
+        channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
         self._running.append(channel)
         # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
         alone = self.backend.workers == 1

@@ -75,6 +75,13 @@ class Channel:
         no_more = self._first is None and self.source.ended
         return no_more or self.failure is not None or self._left == 0
 
+    @property
+    def outage(self) -> Optional[str]:
+        """Why there is no image now, as text to show; None while there is one, or none is wanted any more."""
+        if self.failure is not None:
+            return str(self.failure)
+        return None if self.ended else self.source.outage
+
     def behind(self) -> float:
         """When its next frame should have been looked at: the earlier, the further it is behind."""
         return self._last_at + 1 / (self._fps or self.source.fps or DEFAULT_FPS)
@@ -102,7 +109,7 @@ class Channel:
         self._handed_out += 1
         return self._handed_out - 1
 
-    def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> Output:
+    def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> None:
         """Open its output, for the run. beside: whether a thread is to finish the frames; the others: see `Output`."""
         self.output = Output(
             self.sinks,
@@ -115,7 +122,6 @@ class Channel:
             count=lambda frame: self.tally.add(frame.detections),
             done=done,
         )
-        return self.output
 
     def preprocess(self, frame: Frame) -> None:
         """Make the network's input of a frame."""

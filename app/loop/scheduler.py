@@ -35,7 +35,9 @@ class Scheduler:
         self._now = now
         self._ended = False
         self._held = False
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)  # what workers wait for
+        self._idle = threading.Condition(lock)  # what `remove` waits for: it takes no worker's notice away
 
     def add(
         self, channel: Channel, prepare: Optional[Callable[[Frame], None]] = None, *, low_priority: bool = True
@@ -51,7 +53,7 @@ class Scheduler:
         with self._changed:
             if channel in self._open:
                 self._open.remove(channel)
-            return self._changed.wait_for(lambda: not channel.under_way, seconds)
+            return self._idle.wait_for(lambda: not channel.under_way, seconds)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -101,6 +103,8 @@ class Scheduler:
         with self._changed:
             channel.under_way -= 1
             self._changed.notify()
+            if not channel.under_way:
+                self._idle.notify_all()
 
     def _over(self) -> bool:
         return self._ended or self._stopped()
@@ -124,13 +128,16 @@ class Scheduler:
         return None, pause
 
     def _look(self, channel: Channel, look: Callable[[Channel], Optional[Frame]]) -> Optional[Frame]:
-        """A channel's frame if there is one. A source that has ended, or broken, is left out from now on."""
+        """A channel's frame if there is one. One whose source has ended or broken, or that has had all frames that it
+        is to have, is left out from now on; its camera is let go, and captures no frames that would count as dropped.
+        """
         try:
             frame = None if channel.ended else look(channel)
         except SourceError as error:
             channel.failure = error
             frame = None
         if channel.ended:
+            channel.source.end()
             self._open.remove(channel)
             self._changed.notify_all()
         return frame

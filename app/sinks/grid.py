@@ -121,6 +121,7 @@ class Grid:
         with self._changed:
             if tile in self._tiles:
                 self._tiles.remove(tile)
+            tile.image = None
 
     def close(self) -> None:
         """Close the window. Raises what was raised in its thread, unless `show` has raised it."""

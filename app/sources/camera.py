@@ -62,6 +62,7 @@ class Camera(Source):
         self._delay = FIRST_DELAY
         self._next_try = self._next_line = now()
         self._told = False  # whether this outage was reported
+        self._deadline: Optional[float] = None  # of its threads, once it has ended
         self._supervise()
 
     def start(
@@ -96,16 +97,21 @@ class Camera(Source):
             return None
         return f"no image for {silence:.0f} s: {self._reason if self._current is None else 'no new frame'}"
 
-    def close(self) -> None:
+    def end(self) -> None:
+        if self._deadline is None:
+            self._deadline = time.monotonic() + CLOSE_LIMIT
         with self._lock:
-            connections = list(self._connections)
-            for connection in connections:
+            for connection in self._connections:
                 connection.retired = True
         self._mail.close()
-        deadline = time.monotonic() + CLOSE_LIMIT
-        for connection in connections:
-            connection.thread.join(max(0.0, deadline - time.monotonic()))
-        if any(connection.thread.is_alive() for connection in connections):
+        self._mail.get(0.0)  # a frame that nobody wants would keep its memory
+
+    def close(self) -> None:
+        self.end()
+        assert self._deadline is not None
+        for connection in self._connections:
+            connection.thread.join(max(0.0, self._deadline - time.monotonic()))
+        if any(connection.thread.is_alive() for connection in self._connections):
             warn(f"{self.name}: did not stop in time; its thread was abandoned")
 
     def _supervise(self) -> None:

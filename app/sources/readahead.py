@@ -43,6 +43,7 @@ class ReadAhead(Source):
         self._loop = loop
         self._mail: Mailbox[Frame] = Mailbox(READ_AHEAD)
         self._closed = False
+        self._deadline: Optional[float] = None  # of its thread, once it has ended
         self._error: Optional[BaseException] = None
         self._arrived: Callable[[], None] = nothing
         self._low_priority = True
@@ -75,11 +76,17 @@ class ReadAhead(Source):
             raise self._error
         return frame
 
-    def close(self) -> None:
+    def end(self) -> None:
+        if self._deadline is None:
+            self._deadline = time.monotonic() + CLOSE_LIMIT
         self._closed = True
         self._mail.close()
+
+    def close(self) -> None:
+        self.end()
+        assert self._deadline is not None
         if self._thread is not None:
-            self._thread.join(CLOSE_LIMIT)
+            self._thread.join(max(0.0, self._deadline - time.monotonic()))
             if self._thread.is_alive():
                 warn(f"{self.name}: the reading thread did not stop in time and was abandoned")
 

@@ -197,7 +197,20 @@ def test_all_cameras_are_replaced(run):
     run.wait_for_frames("yard", "door")
     report = run.end()
     assert "camera" not in run.lines()[0], "there was only one"
-    assert {"yard", "door"} <= set(report["cameras"])
+    assert list(report["cameras"]) == ["front", "yard", "door"]
+    assert report["cameras"]["front"]["frames"] >= 1
+
+
+def test_a_camera_that_is_removed_leaves_no_images_behind(run):
+    run.write(front={}, yard={})
+    run.start()
+    run.wait_for_frames("front", "yard")
+    gone = run.cameras.pipeline.channels[0]
+    run.write(yard={})
+    run.reload()
+    assert (gone.name, len(gone.detector._spare), gone.output._last.size) == ("front", 0, 0)
+    assert gone.source.ended, "with its last frame"
+    run.end()
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,13 @@ class Script(Source):
         self.ready = []
         self.error = None
         self.arrived = nothing
+        self.ends = 0
 
     def start(self, prepare=None, arrived=nothing, low_priority=True):
         self.arrived = arrived
+
+    def end(self):
+        self.ends += 1
 
     def put(self, index=0):
         self.ready = ([] if self.live else self.ready) + [Frame(np.zeros((4, 4, 3), np.uint8), index)]
@@ -231,6 +235,8 @@ def test_max_frames_is_of_each_camera(schedule, clock):
         counts[job.channel.name] += 1
         clock.sleep(0.01)
     assert counts == {"a": 2, "b": 3}
+    assert one.source.ends == other.source.ends == 1, "or its later frames would count as dropped"
+    assert one.outage is None
 
 
 def test_a_camera_can_come_and_go_during_a_run(schedule, clock):
@@ -269,6 +275,37 @@ def test_removing_waits_for_the_frames_under_way(schedule):
     assert not scheduler.remove(one, 0.01)
     scheduler.done(one)
     assert scheduler.remove(one, 0.01)
+
+
+def test_removing_takes_no_notice_away_from_a_worker():
+    """A frame of another camera may come while the program waits for those of the one that goes."""
+    one, other = channel(Script("a")), channel(Script("b"))
+    scheduler = Scheduler()
+    scheduler.add(one)
+    scheduler.add(other)
+    one.source.put(0)
+    scheduler.take(9)
+    waiting = threading.Semaphore(0)
+
+    def wait_for_notice(condition):
+        wait = condition.wait
+        condition.wait = lambda seconds: (waiting.release(), wait(LIMIT))[1]
+
+    wait_for_notice(scheduler._changed)
+    wait_for_notice(scheduler._idle)
+    taken = []
+    removing = threading.Thread(target=lambda: scheduler.remove(one, LIMIT), daemon=True)
+    removing.start()
+    assert waiting.acquire(timeout=LIMIT)
+    working = threading.Thread(target=lambda: taken.append(scheduler.take(9)), daemon=True)
+    working.start()
+    assert waiting.acquire(timeout=LIMIT)
+    other.source.put(0)
+    working.join(LIMIT / 2)
+    assert [job.channel.name for job in taken] == ["b"]
+    scheduler.done(one)
+    removing.join(LIMIT / 2)
+    assert not removing.is_alive()
 
 
 def test_cameras_without_an_image_are_not_waited_for_long(schedule, clock):

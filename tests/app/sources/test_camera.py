@@ -1,6 +1,7 @@
 """The camera at the seam of cv2.VideoCapture: every misbehaviour of which cameras are known, on a clock of its own."""
 
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -525,6 +526,29 @@ def test_close_does_not_wait_for_a_driver_that_hangs(camera, captures, monkeypat
     monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.05)
     camera.close()
     assert "abandoned" in capsys.readouterr().err
+
+
+def test_cameras_that_hang_are_closed_side_by_side(device, captures, monkeypatch, capsys):
+    monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.2)
+    cameras = [Camera(UsbCamera(str(device))) for _ in range(5)]
+    for one in cameras:
+        one.end()
+    begun = time.monotonic()
+    for one in cameras:
+        one.close()
+    assert time.monotonic() - begun < 0.7, "not the limit five times"
+    assert capsys.readouterr().err.count("abandoned") == 5
+
+
+def test_after_the_end_no_frame_is_captured(device, captures):
+    with Camera(UsbCamera(str(device))) as camera:
+        captures.wait(1)
+        captures[0].give(10)
+        assert next_frame(iter(camera)) is not None
+        camera.end()
+        captures[0].give_image(np.full((480, 640, 3), 20, np.uint8))
+        camera.close()
+        assert (camera.captured, camera.take(), camera.ended) == (1, None, True)
 
 
 def test_what_the_camera_gives_is_said_once_it_does(camera, captures, capsys):
