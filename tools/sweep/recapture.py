@@ -44,6 +44,9 @@ class Recaptured(Source):
         self.reconnects, self.ended = self._source.reconnects, self._source.ended
         return frame
 
+    def end(self) -> None:
+        self._source.end()
+
     def close(self) -> None:
         self._source.close()
 

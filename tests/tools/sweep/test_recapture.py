@@ -113,3 +113,10 @@ def test_a_camera():
     assert {size_of(frame) for frame in taken} == {(64, 48)} == set(prepared)
     assert taken[0].index < taken[1].index < taken[2].index
     assert set(threading.enumerate()) == before
+
+
+def test_the_end_is_passed_on():
+    album, ended = Album([(64, 48)]), []
+    album.end = lambda: ended.append(True)
+    Recaptured(album, 32, 32).end()
+    assert ended == [True]
