@@ -109,9 +109,11 @@ class Camera(Source):
     def close(self) -> None:
         self.end()
         assert self._deadline is not None
-        for connection in self._connections:
+        with self._lock:
+            connections, self._connections = self._connections, []  # so that closing again says nothing again
+        for connection in connections:
             connection.thread.join(max(0.0, self._deadline - time.monotonic()))
-        if any(connection.thread.is_alive() for connection in self._connections):
+        if any(connection.thread.is_alive() for connection in connections):
             warn(f"{self.name}: did not stop in time; its thread was abandoned")
 
     def _supervise(self) -> None:

@@ -85,9 +85,10 @@ class ReadAhead(Source):
     def close(self) -> None:
         self.end()
         assert self._deadline is not None
-        if self._thread is not None:
-            self._thread.join(max(0.0, self._deadline - time.monotonic()))
-            if self._thread.is_alive():
+        thread, self._thread = self._thread, None  # so that closing again says nothing again
+        if thread is not None:
+            thread.join(max(0.0, self._deadline - time.monotonic()))
+            if thread.is_alive():
                 warn(f"{self.name}: the reading thread did not stop in time and was abandoned")
 
     def _run(self, prepare: Optional[Callable[[Frame], None]]) -> None:

@@ -526,11 +526,15 @@ def test_close_does_not_wait_for_a_driver_that_hangs(camera, captures, monkeypat
     monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.05)
     camera.close()
     assert "abandoned" in capsys.readouterr().err
+    camera.close()
+    assert capsys.readouterr().err == "", "it has been said"
 
 
 def test_cameras_that_hang_are_closed_side_by_side(device, captures, monkeypatch, capsys):
     monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.2)
+    captures.hang.clear()
     cameras = [Camera(UsbCamera(str(device))) for _ in range(5)]
+    captures.wait(5)
     for one in cameras:
         one.end()
     begun = time.monotonic()
@@ -538,6 +542,7 @@ def test_cameras_that_hang_are_closed_side_by_side(device, captures, monkeypatch
         one.close()
     assert time.monotonic() - begun < 0.7, "not the limit five times"
     assert capsys.readouterr().err.count("abandoned") == 5
+    captures.run_free()
 
 
 def test_after_the_end_no_frame_is_captured(device, captures):
