@@ -1,7 +1,7 @@
 """The command line of `python -m app.detect`."""
 
 import argparse
-from typing import List
+from typing import List, Union
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
@@ -12,12 +12,15 @@ from app.sources.pictures import MOST_PIXELS
 DESCRIPTION = "Detect objects in a camera, video or image, and report the measured frame rate."
 DEFAULT_MODEL = "yolov3-tiny"
 LARGEST_SIZE = 4096
+MOST_WORKERS = 256
 
 EXAMPLES = """examples:
   python -m app.detect --cam 0 --size 160
   python -m app.detect --cam street.mp4 --save annotated.mp4 --jsonl found.jsonl
   python -m app.detect --cam rtsp://user:password@192.168.1.20/live --wait --save annotated.mkv
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
+  python -m app.detect --cam door=0 --cam yard=rtsp://user@192.168.1.20/live --password-file yard.txt
+  python -m app.detect --config cameras.toml --check
 """
 
 
@@ -37,6 +40,14 @@ def _labels(text: str) -> List[str]:
     return [part.strip() for part in text.split(",")]
 
 
+def _workers(text: str) -> Union[int, str]:
+    if text == "auto":
+        return text
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"should be auto or from 1 to {MOST_WORKERS}, is {text}")
+    return int(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The command line of `python -m app.detect`."""
     parser = Parser(prog="python -m app.detect", description=DESCRIPTION, epilog=EXAMPLES)
@@ -49,11 +60,16 @@ def make_parser() -> argparse.ArgumentParser:
     source = parser.add_argument_group("source")
     source.add_argument(
         "--cam",
+        action="append",
         metavar="SOURCE",
-        default="0",
         help="camera number or /dev/..., csi://0?flip=2, rtsp://user:password@host/path, http://host/video.mjpg, "
-        "gst://PIPELINE; video or image, a folder or glob of either; - or a named pipe; test://640x480@30?frames=300 "
-        "(default: 0)",
+        "gst://PIPELINE; video or image, a folder or glob of either; - or a named pipe; test://640x480@30?frames=300; "
+        "repeat it for several cameras; NAME=SOURCE names one (default: 0; names: cam0, cam1, ...)",
+    )
+    source.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="a file whose first line is the password of rtsp://user@host/path (or http://)",
     )
     source.add_argument("--width", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
     source.add_argument("--height", type=pixels, metavar="PIXELS", help="requested from a camera (default: its own)")
@@ -110,6 +126,13 @@ def make_parser() -> argparse.ArgumentParser:
         help="arithmetic of the network (default: fp32; tensorrt: the engine's)",
     )
     model.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        default="auto",
+        help="how many frames to work on at the same time (default: auto, which measures what this machine needs)",
+    )
+    model.add_argument(
         "--list-backends", action="store_true", help="list the installed backends and what they run on, and exit"
     )
     model.add_argument("--offline", action="store_true", help="never download the default model, even if it is missing")
@@ -133,9 +156,25 @@ def make_parser() -> argparse.ArgumentParser:
     output.add_argument(
         "--save",
         metavar="FILE",
-        help="record the annotated frames: .mkv; for a file also .mp4 or .avi; for images an image or a folder",
+        help="record the annotated frames: .mkv; for a file also .mp4 or .avi; for images an image or a folder; "
+        "{camera} in it is the camera's name",
     )
-    output.add_argument("--jsonl", metavar="FILE", help="write one JSON line per frame; - for standard output")
+    output.add_argument(
+        "--jsonl",
+        metavar="FILE",
+        help="write one JSON line per frame; - for standard output; {camera} in it is the camera's name",
+    )
     output.add_argument("--report", metavar="FILE", help="write the report as JSON")
+
+    settings = parser.add_argument_group("settings")
+    settings.add_argument(
+        "--config",
+        metavar="FILE.toml",
+        help="read options from a file: size = 160 for all cameras, and for one below a line [camera.NAME], there with "
+        'cam = "SOURCE"; an option given here wins',
+    )
+    settings.add_argument(
+        "--check", action="store_true", help="print the settings as JSON, without passwords, and exit"
+    )
     parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
     return parser

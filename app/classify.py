@@ -12,6 +12,7 @@ from app.detector import Detector
 from app.errors import SourceError, UsageError, say, warn
 from app.files import check_writable, reject_overwrites
 from app.frame import Source
+from app.loop.channel import Channel
 from app.modelcard import card_path, find_model
 from app.pipeline import Pipeline, configure_process
 from app.sinks import Sink
@@ -129,9 +130,12 @@ def _classify_all(
         with open_source(uri, CameraOptions(fps=args.fps, wait=args.wait)) as source:
             counter.source = source
             reject_overwrites([("--jsonl", args.jsonl)], source.files)
-            pipeline = Pipeline(source, frames, fps=args.fps if source.live or source.fps else None)
+            fps = args.fps if source.live or source.fps else None
+            channel = Channel(source, frames, fps=fps, max_frames=args.max_frames)
+            channel.sinks = _sinks(args, channel, counter, stop, append)
+            pipeline = Pipeline([channel], stop=stop)
             try:
-                pipeline.run(_sinks(args, pipeline, counter, stop, append), stop=stop, max_frames=args.max_frames)
+                pipeline.run()
             finally:
                 if source.live:
                     say(summary(pipeline.report()))
@@ -142,15 +146,15 @@ def _classify_all(
     return counter.classified, None
 
 
-def _sinks(args: argparse.Namespace, pipeline: Pipeline, counter: Labelled, stop: Stop, append: bool) -> List[Sink]:
-    """Where the labels of the pipeline's source go."""
-    source = pipeline.source
+def _sinks(args: argparse.Namespace, channel: Channel, counter: Labelled, stop: Stop, append: bool) -> List[Sink]:
+    """Where the labels of the channel's source go."""
+    source = channel.source
     shown = args.show or (args.show is None and source.live and display_available())
     sinks: List[Sink] = [counter]
     if args.jsonl is not None:
         sinks.append(LabelsJsonSink(args.jsonl, source, append=append))
     if args.jsonl != "-" and not (source.live and shown):
-        sinks.append(TextSink(source, pipeline.timing))
+        sinks.append(TextSink(source, channel.timing))
     if shown:
         sinks.append(WindowSink("nanoyolo: " + source.name, stop.request))
     return sinks

@@ -30,8 +30,8 @@ class Detector:
     """Finds objects in images of any size. A context manager that closes its backend.
 
     `detect` takes an image. A loop calls the steps instead, each of which reads and writes the frame's record. They may
-    run in different threads, so that the next frame is preprocessed and the last one postprocessed while the network
-    works; `warm_up` and `infer` always run in the thread that opened the backend.
+    run in different threads; as many may `infer` at once as `backend.workers` says. Several detectors, with settings of
+    their own, may share a backend.
     """
 
     def __init__(
@@ -56,23 +56,33 @@ class Detector:
         """
         if size % card.multiple or size <= 0:
             raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
-        for name, value in (("confidence", confidence), ("iou", iou)):
-            if not 0 <= value <= 1:
-                raise UsageError(f"{name} should be from 0 to 1, is {value}")
         self.backend = backend
         self.card = card
         self.size = size
         self.square = square
-        self.confidence = confidence
-        self.iou = iou
-        self.class_agnostic = class_agnostic
         self.multi_label = multi_label
         self.adapt = adapt
         self.input_shape: Optional[Tuple[int, int]] = None  # height and width of the network's input, once it has run
         self._only: Optional[Tuple[int, int]] = None  # the one that other frames are fitted into, see `adapt`
         self._warm: Set[Tuple[int, int]] = set()  # the input shapes that the model has run at
-        self._classes = None if classes is None else np.array(class_numbers(classes, card.labels), np.int32)
         self._spare: Deque[Tuple[Letterbox, np.ndarray]] = deque(maxlen=SPARE_TENSORS)  # tensors to use again
+        self.choose(confidence=confidence, iou=iou, class_agnostic=class_agnostic, classes=classes)
+
+    def choose(
+        self, *, confidence: float, iou: float, class_agnostic: bool = False, classes: Optional[Sequence[str]] = None
+    ) -> None:
+        """Choose what is reported; see `load_detector` for the arguments. May be called while other threads detect.
+
+        Raises UsageError; then nothing has changed.
+        """
+        for name, value in (("confidence", confidence), ("iou", iou)):
+            if not 0 <= value <= 1:
+                raise UsageError(f"{name} should be from 0 to 1, is {value}")
+        chosen = None if classes is None else np.array(class_numbers(classes, self.card.labels), np.int32)
+        self.confidence = confidence
+        self.iou = iou
+        self.class_agnostic = class_agnostic
+        self._classes = chosen
 
     def detect(self, image: np.ndarray) -> Detections:
         """Detections in an image (h, w, 3) uint8 BGR. Raises ModelError, and UsageError for another shape or dtype.
@@ -111,17 +121,21 @@ class Detector:
 
         With `adapt`, a frame whose shape the backend cannot take is letterboxed anew.
         """
-        shape = _shape(frame)
+        shape = frame.input_shape
         if shape not in self._warm and self._only is None:
             try:
                 self._run_once(shape)
             except ModelError as error:
                 if self.input_shape is None or not self.adapt:
                     raise
-                warn(f"{error}; fitting the new frames into {self.input_shape[1]}x{self.input_shape[0]}")
-                self._only = self.input_shape
+                self.fit_into(self.input_shape, error)
         if self._only not in (None, shape):
             self.preprocess(frame)
+
+    def fit_into(self, shape: Tuple[int, int], reason: ModelError) -> None:
+        """From now on letterbox every frame into a tensor of this height and width, since the backend has no other."""
+        warn(f"{reason}; fitting the frames into {shape[1]}x{shape[0]}")
+        self._only = shape
 
     def _run_once(self, shape: Tuple[int, int]) -> None:
         """Infer with zeros, and check that the outputs are those that the card describes."""
@@ -141,7 +155,7 @@ class Detector:
 
         Raises ModelError.
         """
-        self.input_shape = _shape(frame)
+        self.input_shape = frame.input_shape
         assert frame.tensor is not None
         assert frame.letterbox is not None
         frame.outputs = self.backend.infer(frame.tensor)
@@ -160,8 +174,9 @@ class Detector:
         """
         labels = self.card.labels
         boxes, scores, classes = decode(outputs, self.card.heads, len(labels), self.confidence, self.multi_label)
-        if self._classes is not None:
-            wanted = np.isin(classes, self._classes)
+        chosen = self._classes
+        if chosen is not None:
+            wanted = np.isin(classes, chosen)
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         if not len(boxes):
             return Detections.empty(labels)
@@ -170,6 +185,10 @@ class Detector:
         inside = box_math.area(boxes) > 0
         kept = kept[inside]
         return Detections(boxes[inside], scores[kept], classes[kept], labels)
+
+    def free_tensors(self) -> None:
+        """Free the memory that is kept for the tensors of the next frames."""
+        self._spare.clear()
 
     def close(self) -> None:
         """Free the model. Closing twice is allowed."""
@@ -196,6 +215,7 @@ def load_detector(
     classes: Optional[Sequence[str]] = None,
     multi_label: bool = False,
     adapt: bool = False,
+    workers: int = 1,
     card: Optional[ModelCard] = None,
 ) -> Detector:
     """Load a model and return its detector, a context manager.
@@ -204,8 +224,8 @@ def load_detector(
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
     the input to size x size, as Darknet does. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
     that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. card: the model's, if it has been
-    read already.
+    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. workers: how many threads will infer at
+    once. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
@@ -213,7 +233,7 @@ def load_detector(
     card = card or read_card(path)
     if classes is not None:
         class_numbers(classes, card.labels)  # a wrong label is reported before the backend takes its time
-    opened = open_backend(path, backend, device, precision)
+    opened = open_backend(path, backend, device, precision, workers)
     try:
         return Detector(
             opened,
@@ -257,9 +277,3 @@ def nearest_sizes(size: int, multiple: int) -> str:
     below = size // multiple * multiple
     nearest = f"{below} and {below + multiple}" if below > 0 else str(multiple)
     return f"a multiple of {multiple}; nearest: {nearest}"
-
-
-def _shape(frame: Frame) -> Tuple[int, int]:
-    """Height and width of a frame's tensor."""
-    assert frame.tensor is not None, "preprocess comes first"
-    return frame.tensor.shape[2], frame.tensor.shape[3]

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.detections import Detections
 from app.letterbox import Letterbox
+from app.threads import WAIT
 from app.timing import FrameTimes
 
 NOTHING = Detections.empty()
@@ -18,6 +19,7 @@ class Frame:
     image: (height, width, 3) uint8, BGR, upright, of square pixels; its holder owns it: the overlay draws on it.
     index: its number in the source, from 0. A gap is a frame that was dropped, or could not be decoded.
     time: seconds from the start of the film at which it is shown; of a live source, from the first frame handed out.
+    camera: which of several it is from; empty where there is only one.
     name: its file, relative to the folder that is the source; of a single image its name; else empty.
     size: width and height in pixels of the file, of which a huge one is decoded smaller; else those of the image.
     times: when it was captured, and what each stage took.
@@ -26,7 +28,9 @@ class Frame:
     detections: what was found; by `postprocess`.
     """
 
-    __slots__ = ("image", "index", "time", "name", "size", "times", "letterbox", "tensor", "outputs", "detections")
+    __slots__ = (
+        "image", "index", "time", "camera", "name", "size", "times", "letterbox", "tensor", "outputs", "detections"
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Frame:
         self.image = image
         self.index = index
         self.time = time
+        self.camera = ""
         self.name = name
         self.size = size or (image.shape[1], image.shape[0])
         self.times = FrameTimes(index, captured_at)
@@ -55,9 +60,19 @@ class Frame:
         return self.image.nbytes
 
     @property
+    def input_shape(self) -> Tuple[int, int]:
+        """Height and width of its tensor."""
+        assert self.tensor is not None, "preprocess comes first"
+        return self.tensor.shape[2], self.tensor.shape[3]
+
+    @property
     def captured_at(self) -> float:
         """When it was captured, in seconds on the monotonic clock."""
         return self.times.captured_at
+
+
+def nothing() -> None:
+    """Do nothing: what a source calls whose frames nobody waits for."""
 
 
 class Source:
@@ -72,6 +87,7 @@ class Source:
     captured: frames captured so far, including dropped ones. undecoded: those that could not be decoded, not counted
     in `captured`.
     outage: why there is no image now, as text to show; None while there is one. reconnects: how often it came back.
+    ended: whether there is nothing more to take.
     """
 
     name: str
@@ -86,17 +102,43 @@ class Source:
     undecoded = 0
     outage: Optional[str] = None
     reconnects = 0
+    ended = False
 
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
-        """Yield frames as they come, or None after a tenth of a second without one, so that the caller never hangs.
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
+        """Begin to read. Both are called in the source's own thread.
 
-        prepare: called with each frame in the source's own thread before it is handed out.
+        prepare: called with each frame before it can be taken. arrived: called whenever there is something to take,
+        or the source has ended. low_priority: whether a file is decoded in the gaps that inference leaves.
+        """
+        raise NotImplementedError
+
+    def take(self, seconds: float = 0.0) -> Optional[Frame]:
+        """The next frame, waiting up to so many seconds for it; None if there is none. Of one thread at a time.
+
         Raises SourceError when the source breaks.
         """
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[Optional[Frame]]:
-        return self.frames()
+        """Yield frames as they come, or None after a tenth of a second without one, so that the caller never hangs.
+
+        Raises SourceError when the source breaks.
+        """
+        self.start()
+        while True:
+            frame = self.take(WAIT)
+            if frame is None and self.ended:
+                return
+            yield frame
+
+    def end(self) -> None:
+        """Begin to close: no more frames are wanted. Returns at once, so that several can close side by side."""
 
     def close(self) -> None:
         """Stop the source's threads and free its device. Closing twice is allowed."""

@@ -2,7 +2,7 @@
 
 import colorsys
 from functools import lru_cache
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -103,29 +103,32 @@ def banner(canvas: np.ndarray, text: str) -> None:
 class StatusLine:
     """Draws the rates and times of a run at the bottom left of its frames."""
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(self, timing: Timing, workers: Callable[[], int] = lambda: 1) -> None:
+        """workers: how many there are, to be shown."""
         self._timing = timing
-        self._frame_size = (0, 0)
-        self._plate: Optional[np.ndarray] = None
-        self._plate_made = 0.0
+        self._workers = workers
+        self._plate = (0, 0), np.empty((0, 0, 3), np.uint8), 0.0  # size of its frames, image, and when it was made
 
     def draw(self, canvas: np.ndarray) -> None:
-        """Draw on an image (h, w, 3) uint8 BGR, in place. A text stays long enough to be read."""
+        """Draw on an image (h, w, 3) uint8 BGR, in place. A text stays long enough to be read.
+
+        Several threads may call it, each with an image of its own.
+        """
         height, width = canvas.shape[:2]
         now = self._timing.now()
-        if self._plate is None or self._frame_size != (width, height) or now - self._plate_made >= STATUS_PERIOD:
-            self._plate = self._render(width, height)
-            self._plate_made = now
-            self._frame_size = (width, height)
-        rows, columns = self._plate.shape[:2]
+        size, plate, made = self._plate
+        if size != (width, height) or now - made >= STATUS_PERIOD:
+            plate = self._render(width, height)
+            self._plate = (width, height), plate, now
+        rows, columns = plate.shape[:2]
         below = canvas[height - rows :, :columns]
         np.right_shift(below, 2, out=below)
-        np.maximum(below, self._plate, out=below)
+        np.maximum(below, plate, out=below)
 
     def _render(self, width: int, height: int) -> np.ndarray:
         """White text on black, no larger than the image, in as many lines as its width needs."""
         style = Style.fit(width, height)
-        lines = wrap(status(self._timing), style, width - 2 * style.margin)
+        lines = wrap(status(self._timing, self._workers()), style, width - 2 * style.margin)
         line_height = style.height + 3 * style.margin
         longest = max(style.width(line) for line in lines) + 2 * style.margin
         plate = np.zeros((line_height * len(lines), longest, 3), np.uint8)
@@ -153,16 +156,18 @@ def text_colour(background: Colour) -> Colour:
     return BLACK if luminance > 0.179 else WHITE  # where both have the same contrast ratio, by WCAG 2
 
 
-def status(timing: Timing) -> List[str]:
+def status(timing: Timing, workers: int = 1) -> List[str]:
     """The parts of the status line. Rates and times are those of the last seconds.
 
-    Real FPS / configured FPS; for a camera its own FPS and the dropped frames; frames that slow sinks skipped, if any;
-    milliseconds per stage; median and 95th percentile of the latency.
+    Real FPS / configured FPS; for a camera its own FPS and the dropped frames; workers, if there are several; frames
+    that slow sinks skipped, if any; milliseconds per stage; median and 95th percentile of the latency.
     """
     configured = "max" if timing.configured_fps is None else f"{timing.configured_fps:g}"
     parts = [f"{_number(timing.current_fps)} / {configured} FPS "]
     if timing.live:
         parts += [f"camera {_number(timing.current_capture_fps)} ", f"dropped {timing.dropped} "]
+    if workers > 1:
+        parts.append(f"{workers} workers ")
     if timing.sink_dropped:
         parts.append(f"skipped {timing.sink_dropped} ")
     stages = timing.current_stages()

@@ -1,154 +1,182 @@
-"""The loop. A frame goes from the source through the detector and the output to the sinks, and never back.
+"""The loop. A frame goes from its source through a worker to the sinks, and never back.
 
-    pipeline = Pipeline(source, detector, fps=15)
-    pipeline.run([JsonLinesSink("found.jsonl")])
+    channel = Channel(source, detector, fps=15, sinks=[JsonLinesSink("found.jsonl")])
+    pipeline = Pipeline([channel])
+    pipeline.run()
     print(pipeline.report())
 
-Three frames are under way at once: the source's thread has captured one, the network has one, in the main thread, and
-the output writes the one before. Where the network leaves the CPU free, the source's thread also preprocesses, and the
-output has a thread that decodes and draws; else the main thread does both between two inferences.
+`loop/workers.py` says which thread does what, `loop/scheduler.py` which camera's frame is next, and `loop/output.py`
+what happens to it after inference.
 """
 
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 
 from app import __version__
-from app.detector import Detector
-from app.frame import Frame, Source
-from app.output import Output
-from app.overlay import StatusLine, draw
-from app.sinks import Sink
+from app.errors import ModelError, warn
+from app.frame import Frame, nothing
+from app.loop.channel import Channel, report
+from app.loop.scheduler import Scheduler
+from app.loop.workers import Choice, Growth, Workers
 from app.stop import Stop
-from app.threads import share_heaps
-from app.timing import Timing
-from app.timing.pacing import Pacer
-from app.timing.tally import Tally
+from app.threads import CLOSE_LIMIT, WAIT, share_heaps
+from app.timing.total import Total
 
-Observer = Callable[[Frame], None]
+FIRST_WAIT = 2.0  # seconds that cameras have for their first image, before those that have one go ahead
+SLACK = 2  # frames of a camera that may be under way beyond one per worker
 
 
 class Pipeline:
-    """One run of the loop. Command, sweep, benchmark and soak tests are all wired here.
+    """One run of the loop, over one source or several. Command, sweep, benchmark and soak tests are all wired here.
 
-    timing, tally: the run's rates and what it has found so far; sinks may show them.
+    timing: the rates of all channels together.
     """
 
     def __init__(
-        self,
-        source: Source,
-        detector: Detector,
-        *,
-        fps: Optional[float] = None,
-        pacer: Optional[Pacer] = None,
-        observers: Sequence[Observer] = (),
+        self, channels: Sequence[Channel], *, stop: Optional[Stop] = None, choice: Optional[Choice] = None
     ) -> None:
-        """fps: the rate to keep, None for as fast as the source. pacer: keeps it in another way than by deadlines.
+        """The channels' detectors share one backend, which says how many workers there are.
 
-        observers: called with each frame once its detections are known, before anything is drawn on its image; its raw
-        outputs are still there. They run in the loop's time.
+        stop: ends the run when it is requested. choice: what was chosen when the backend was opened, and may change.
         """
-        self.source = source
-        self.detector = detector
-        self.timing = Timing(fps, live=source.live)
-        self.tally = Tally()
-        self._pacer = pacer or Pacer(fps)
-        self._observers = observers
-        self._status = StatusLine(self.timing)
-        self._draw = False
+        self.channels = list(channels)
+        self.backend = self.channels[0].detector.backend
+        self._timings = [channel.timing for channel in self.channels]
+        self.timing = Total(self._timings)
+        self._stop = stop or Stop()
+        self._scheduler = Scheduler(lambda: self._stop.requested)
+        self._workers = Workers(self._work)
+        self._running: List[Channel] = []
+        self._growth = Growth(self._running, self.backend, choice)
+        self._warm = False
 
-    def run(
-        self,
-        sinks: Sequence[Sink] = (),
-        *,
-        stop: Optional[Stop] = None,
-        max_frames: Optional[int] = None,
-        draw: Optional[bool] = None,
-    ) -> None:
-        """Process frames until the source ends, `stop` is requested, or `max_frames` are done. Closes the sinks.
+    def run(self, on_hangup: Callable[[], None] = nothing) -> None:
+        """Process frames until the sources end, or a stop is requested. Closes the sinks.
 
-        draw: whether to draw on the frames; by default only if a sink wants the image.
+        on_hangup: called after a SIGHUP, once the outputs have been reopened; it may `add` and `remove` channels.
+        Of several cameras one that breaks is left out with a warning, and its error raised at the end.
         """
-        stop = stop or Stop()
-        self._draw = any(sink.wants_canvas for sink in sinks) if draw is None else draw
-        threaded = not self.detector.backend.fills_cpu
-        frames = self.source.frames(self._preprocess if threaded else None)
-        with Output(
-            sinks,
-            self.timing,
-            self._finish,
-            lossless=not self.source.live,
-            threaded=threaded,
-            stopped=lambda: stop.requested,
-            count=lambda frame: self.tally.add(frame.detections),
-        ) as output:
-            for frame in self._paced(frames, output, stop, max_frames):
-                if frame.tensor is None:
-                    self._preprocess(frame)
-                self.detector.warm_up(frame)
-                with frame.times.stage("infer"):
-                    self.detector.infer(frame)
-                output.put(frame)
+        with ExitStack() as outputs, self._working(outputs):
+            for channel in self.channels:
+                self._open(channel)
+            self._workers.add(1)
+            while not self._workers.wait(WAIT) and not self._stop.requested:
+                self._watch(on_hangup)
+        broken = [channel.failure for channel in self._running if channel.failure is not None]
+        if broken:
+            raise broken[0]
 
-    def _paced(
-        self, frames: Iterator[Optional[Frame]], output: Output, stop: Stop, max_frames: Optional[int]
-    ) -> Iterator[Frame]:
-        """The source's frames at the configured rate."""
-        taken, now = 0, self.timing.now
-        while not stop.requested and taken != max_frames:
-            began = now()
-            self._pacer.wait(lambda: stop.requested)
-            due = now()
-            frame = self._next(frames, output, stop)
-            if frame is None:
-                return
-            frame.times.seconds.update(wait=due - began, capture=now() - due)
-            yield frame
-            taken += 1
+    @contextmanager
+    def _working(self, outputs: ExitStack) -> Iterator[None]:
+        """Ends the workers, lets all sources and outputs begin to close, side by side, and raises what a worker raised.
 
-    def _next(self, frames: Iterator[Optional[Frame]], output: Output, stop: Stop) -> Optional[Frame]:
-        """The next frame, or None when the source has ended or `stop` was requested meanwhile."""
-        for frame in frames:
-            if stop.take_hangup():
-                output.reopen()
-            if frame is not None or stop.requested:
-                return frame
-            if self.source.outage is not None:
-                output.idle(self.source.outage)
-        return None
+        outputs: closes the outputs afterwards.
+        """
+        try:
+            yield
+        finally:
+            self._scheduler.end()
+            self._workers.close()
+            for channel in self._running:
+                outputs.push(channel.output)
+                channel.output.end()
+                channel.source.end()
+        if self._workers.failure is not None:
+            raise self._workers.failure
 
-    def _preprocess(self, frame: Frame) -> None:
-        with frame.times.stage("preprocess"):
-            self.detector.preprocess(frame)
+    def _work(self) -> bool:
+        """Do the next frame, in a worker; False when there is none."""
+        if not self._warm:  # there is one worker until then
+            self._warm_up()
+            self._warm = True
+            self._workers.add(self.backend.workers - 1)
+        job = self._scheduler.take(len(self._workers) + SLACK)
+        if job is None:
+            return False
+        channel, number, frame = job
+        detector = channel.detector
+        frame.camera = channel.name
+        if frame.tensor is None:
+            channel.preprocess(frame)
+        detector.warm_up(frame)
+        with frame.times.stage("infer"):
+            detector.infer(frame)
+        channel.output.put(frame, number)
+        return True
 
-    def _finish(self, frame: Frame) -> None:
-        """What is left to do between the network and the sinks; called by the output."""
-        with frame.times.stage("postprocess"):
-            self.detector.postprocess(frame)
-        for observe in self._observers:
-            observe(frame)
-        frame.outputs = []
-        if self._draw:
-            with frame.times.stage("draw"):
-                draw(frame.image, frame.detections)
-                if self.timing.frames:
-                    self._status.draw(frame.image)
+    def _warm_up(self) -> None:
+        """Run the model at the shapes of all cameras, so that no new one holds up the others in the middle."""
+        refused: List[Tuple[Channel, Frame, ModelError]] = []
+        shape = None
+        for channel, frame in self._scheduler.first_frames(FIRST_WAIT):
+            if frame.tensor is None:
+                channel.preprocess(frame)
+            try:
+                channel.detector.warm_up(frame)
+                shape = frame.input_shape
+            except ModelError as error:
+                refused.append((channel, frame, error))
+        for channel, frame, reason in refused:
+            if shape is None:
+                raise ModelError("; ".join(dict.fromkeys(str(reason) for _, _, reason in refused)))
+            channel.detector.fit_into(shape, reason)
+            channel.preprocess(frame)
+
+    def _watch(self, on_hangup: Callable[[], None]) -> None:
+        """What the main thread does ten times a second."""
+        if self._stop.take_hangup():
+            for channel in self._running:
+                channel.output.reopen()
+            with self._scheduler.held():
+                on_hangup()
+        for channel in self._running:
+            outage = channel.outage
+            if outage is not None:
+                channel.output.idle(outage)
+            if channel.failure is not None and not channel.told and len(self.channels) > 1:
+                channel.told = True
+                warn(f"{channel.failure}; the other cameras go on")
+        self._workers.add(self._growth.more_workers())
+
+    def add(self, channel: Channel) -> None:
+        """Take in another camera, during the run."""
+        self.channels.append(channel)
+        self._timings.append(channel.timing)
+        self._open(channel)
+
+    def remove(self, channel: Channel) -> None:
+        """Finish with a camera, during the run: its frames under way are done, and its sinks closed."""
+        channel.source.end()
+        if not self._scheduler.remove(channel, CLOSE_LIMIT):
+            warn(f"{channel.source.name}: did not finish its frames in time")
+        self._running.remove(channel)
+        self.timing.leave_out(channel.timing)
+        channel.output.close()
+        channel.detector.free_tensors()
+
+    def _open(self, channel: Channel) -> None:
+        beside = not self.backend.fills_cpu
+        channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
+        self._running.append(channel)
+        # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
+        alone = self.backend.workers == 1
+        self._scheduler.add(channel, channel.preprocess if beside else None, low_priority=alone)
 
     def report(self) -> Dict[str, Any]:
         """The report of the run, ready for JSON; docs/output.md lists its fields."""
         fields: Dict[str, Any] = {"kind": "detect", "version": __version__}
-        fields.update(self.timing.report())
-        captured = max(self.source.captured, self.timing.frames)
+        fields.update(report(self.channels))
+        by_name: Dict[str, List[Channel]] = {}
+        for channel in self.channels:  # several have one name where a camera was removed and added again
+            by_name.setdefault(channel.name, []).append(channel)
+        if len(by_name) > 1:
+            fields["cameras"] = {name: report(channels) for name, channels in by_name.items()}
         fields.update(
-            captured=captured,
-            dropped=captured - self.timing.frames,
-            undecoded=self.source.undecoded,
-            reconnects=self.source.reconnects,
-            detections=self.tally.report(),
-            model=self.detector.card.name,
-            backend=self.detector.backend.description,
-            input=self.detector.input_shape,
-            source=self.source.name,
+            model=self.channels[0].detector.card.name,
+            backend=self.backend.description,
+            workers=self._growth.report(),
         )
         return fields
 

@@ -1,11 +1,11 @@
-"""What the threads beside the main loop share: a mailbox, limits, priority, and heaps."""
+"""What threads share: mailboxes, the order of what they bring, limits, priority, and heaps."""
 
 import ctypes
 import os
 import sys
 import threading
 from collections import deque
-from typing import Deque, Generic, List, Optional, TypeVar
+from typing import Callable, Deque, Dict, Generic, List, Optional, TypeVar
 
 Item = TypeVar("Item")
 
@@ -68,6 +68,51 @@ class Mailbox(Generic[Item]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+class InOrder(Generic[Item]):
+    """Hands items on in the order of their numbers, one at a time, whichever threads bring them.
+
+    The thread that brings the next one hands it on, and then those that came too early. The others never wait.
+    """
+
+    def __init__(self, hand_on: Callable[[Item], None]) -> None:
+        """hand_on: if it raises, the exception goes to the thread that called, and nothing more is handed on."""
+        self._hand_on = hand_on
+        self._lock = threading.Lock()
+        self._next = 0
+        self._early: Dict[int, Item] = {}
+        self._between: Deque[Item] = deque()
+        self._busy = False
+
+    def put(self, number: int, item: Item) -> None:
+        """Take an item; its number is that of the item before it plus one, the first one's is 0."""
+        with self._lock:
+            self._early[number] = item
+        self._hand_on_all()
+
+    def put_between(self, item: Item) -> None:
+        """Take one without a number: it is handed on before the next one that has."""
+        with self._lock:
+            self._between.append(item)
+        self._hand_on_all()
+
+    def _hand_on_all(self) -> None:
+        with self._lock:
+            if self._busy:  # the thread that is at it goes on with this one
+                return
+            self._busy = True
+        while True:
+            with self._lock:
+                if self._between:
+                    item = self._between.popleft()
+                elif self._next in self._early:
+                    item = self._early.pop(self._next)
+                    self._next += 1
+                else:
+                    self._busy = False
+                    return
+            self._hand_on(item)
 
 
 def yield_to_inference() -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "sweep": ("tools.sweep", "measure combinations of settings"),
     "report": ("tools.report", "turn sweeps and reports into an HTML page"),
     "bench": ("tools.bench", "measure the speed of this machine"),
+    "batch": ("tools.batch", "detect in any number of videos and images, on one machine or a Ray cluster"),
     "cost": ("tools.cost", "estimate the speed on a Jetson Nano"),
     "train": ("tools.train", "train a CIFAR-100 classifier"),
 }

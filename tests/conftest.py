@@ -36,7 +36,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-HOST_ONLY = ["tools/bench", "tools/cost", "tools/report", "tools/search", "tools/soak", "tools/train"]
+HOST_ONLY = ["tools/batch", "tools/bench", "tools/cost", "tools/report", "tools/search", "tools/soak", "tools/train"]
 HOST_ONLY += [
     "models/test_{}.py".format(name)
     for name in (
@@ -51,10 +51,10 @@ HOST_ONLY += ["deploy"]
 ON_DEVICE = sys.version_info < (3, 9)
 collect_ignore = HOST_ONLY if ON_DEVICE else []
 # Whole files, and folders, of slow tests; single ones carry the mark themselves.
-SLOW = ["deploy", "app/sources/test_live.py", "app/test_reference.py", "tools/bench", "tools/camera_servers"]
-SLOW += ["app/backends/test_backend_tensorrt.py", "tools/test_build_engine.py"]
+SLOW = ["deploy", "app/sources/test_live.py", "app/test_reference.py", "tools/camera_servers"]
+SLOW += ["app/backends/test_backend_tensorrt.py", "tools/test_build_engine.py", "tools/bench/test_bench.py"]
 SLOW += ["app/checks/test_checks_{}.py".format(name) for name in ("gpu", "host", "nano", "process")]
-SLOW += ["tools/report/test_in_a_browser.py", "tools/search/test_search.py", "tools/soak"]
+SLOW += ["tools/report/test_in_a_browser.py", "tools/search/test_search.py", "tools/soak/test_soak"]
 SLOW += ["tools/sweep/test_sweep.py", "tools/train/test_train.py"]
 # Long with the device's ONNX Runtime, and short on a host: on Python 3.6 for make verify.
 LONG_ON_DEVICE = (

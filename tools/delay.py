@@ -1,30 +1,26 @@
 """The pacing of the loops that one usually finds, to be measured beside deadlines (`app/timing/pacing.py`)."""
 
-import time
-from typing import Callable
-
 from app.timing.pacing import Pacer
-
-SLICE = 0.05  # longest sleep in seconds, so that a request to stop is seen soon
 
 
 class DelayPacer(Pacer):
-    """Sleeps for one period of the rate after each frame's work, whatever the work took: configured FPS = 1 / delay.
+    """Waits for one period of the rate after each frame's work, whatever the work took: configured FPS = 1 / delay.
 
-    The original report's loop. Its real rate is 1 / (work + delay), and so always below the configured one.
+    The original report's loop. Its real rate is 1 / (work + delay), and so always below the configured one. It is for
+    one worker, which asks when the next frame is due as soon as it has done the last.
     """
 
     def __init__(self, fps: float) -> None:
         super().__init__(fps)
         self._first = True
 
-    def wait(self, stopped: Callable[[], bool] = lambda: False) -> None:
-        end = time.monotonic() + (0.0 if self._first else self._period)
-        self._first = False
-        left = end - time.monotonic()
-        while left > 0 and not stopped():
-            time.sleep(min(left, SLICE))
-            left = end - time.monotonic()
+    def due(self, now: float) -> float:
+        if self._deadline is None:
+            self._deadline = now if self._first else now + self._period
+        return self._deadline
+
+    def taken(self, now: float) -> None:
+        self._deadline, self._first = None, False
 
 
 def predicted_fps(fps: float, work: float) -> float:

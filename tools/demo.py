@@ -6,8 +6,9 @@ import sys
 
 import cv2
 
-from app import arguments, detect
+from app import detect
 from app.command import Parser, exit_code, print_lines
+from app.config import read_settings
 from app.errors import SourceError
 from app.files import make_folder, write_file
 from tools.fetch.manifest import fetch
@@ -42,7 +43,7 @@ def demo() -> None:
     Parser(prog="python -m tools.demo", description=__doc__).parse_args()
     make_folder(FOLDER)
     outputs = ["--save", VIDEO, "--jsonl", LINES, "--report", REPORT]
-    detect.detect(arguments.make_parser().parse_args(["--cam", fetch("bikes"), "--no-show", *outputs]))
+    detect.detect(read_settings(["--cam", fetch("bikes"), "--no-show", *outputs]))
     if not (os.path.exists(VIDEO) and os.path.exists(LINES)):  # Ctrl-C came before the first frame
         raise KeyboardInterrupt
     save_still(VIDEO, fullest_frame(LINES), STILL)

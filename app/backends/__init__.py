@@ -30,6 +30,7 @@ DEVICES = ("auto", "cpu", "gpu")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 
 LONGEST_REASON = 400  # characters of a runtime's message to show
+_most_cores: Optional[int] = None  # see `limit_cores`
 
 Shape = Tuple[Optional[int], ...]
 
@@ -39,11 +40,14 @@ class Backend:
 
     input_shape: (n, c, h, w), None if the model leaves it free. description: the runtime and the device in use.
     fills_cpu: whether inference keeps all cores busy, so that work in parallel gains nothing.
+    workers: how many threads may call `infer` at once. With one, an inference uses all cores; with several, each uses
+    one, and the weights are shared.
     """
 
     input_shape: Shape
     description: str
     fills_cpu = True
+    workers = 1
 
     @staticmethod
     def about() -> str:
@@ -53,10 +57,16 @@ class Backend:
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         """Run the model on a float32, C-contiguous tensor of `input_shape`; its outputs, in order, float32.
 
-        The next call may reuse the outputs' memory: copy what you keep. Raises ValueError for a wrong tensor (for a
-        wrong shape ShapeError, which is also a ModelError), and ModelError when the runtime fails.
+        The next call in the same thread may reuse the outputs' memory: copy what you keep. Raises ValueError for a
+        wrong tensor (for a wrong shape ShapeError, which is also a ModelError), and ModelError when the runtime fails.
         """
         raise NotImplementedError
+
+    def share(self, workers: int) -> None:
+        """From now on let so many threads infer at once, as if the model had been opened for them.
+
+        May be called while another thread infers. A runtime that cannot leaves `workers` at 1. Raises ModelError.
+        """
 
     def close(self) -> None:
         """Free the model. Closing twice is allowed."""
@@ -68,8 +78,13 @@ class Backend:
         self.close()
 
 
-def open_backend(path: str, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Backend:
+def open_backend(
+    path: str, backend: str = "auto", device: str = "auto", precision: str = "auto", workers: int = 1
+) -> Backend:
     """Load the ONNX model at `path`, or the file made from it for another runtime.
+
+    workers: how many threads are to infer at once, on the CPU with one core each; the backend's `workers` says how
+    many may.
 
     Backend `auto` is TensorRT where there is a GPU and an engine for it, whatever its input size, else OpenVINO on x86
     where it is installed, else ONNX Runtime, else OpenCV. Precision `auto` is FP32, except with TensorRT, which takes
@@ -81,7 +96,7 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
             raise ModelError(f"unknown {kind} {name!r}; choose one of {', '.join(names)}")
     opened: Backend
     if backend != "auto":
-        opened = backend_class(backend)(path, device, precision)
+        opened = backend_class(backend)(path, device, precision, workers=workers)
         return opened
     if device != "cpu" and precision != "bf16" and engines(path):
         try:
@@ -102,7 +117,7 @@ def open_backend(path: str, backend: str = "auto", device: str = "auto", precisi
             warn(str(error))  # installed, but broken
     else:
         chosen = backend_class(last)
-    opened = chosen(path, device, precision)
+    opened = chosen(path, device, precision, workers=workers)
     return opened
 
 
@@ -189,6 +204,12 @@ def one_line(error: BaseException) -> str:
     return " ".join(kept)[:LONGEST_REASON] or type(error).__name__
 
 
+def limit_cores(count: int) -> None:
+    """From now on `physical_cores` is at most `count`: for a process of which there is one per core."""
+    global _most_cores
+    _most_cores = count
+
+
 def physical_cores() -> int:
     """The number of cores this process may use, a hyper-threaded core counted once: more threads would be slower."""
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
@@ -199,4 +220,4 @@ def physical_cores() -> int:
                 cores.add(file.read())
         except OSError:
             cores.add(str(cpu))
-    return len(cores)
+    return min(len(cores), _most_cores or len(cores))

@@ -18,11 +18,16 @@ class FakeBackend(Backend):
     fills_cpu = False
 
     def __init__(
-        self, outputs: Sequence[np.ndarray], input_shape: Shape = (None, 3, None, None), seconds: float = 0.0
+        self,
+        outputs: Sequence[np.ndarray],
+        input_shape: Shape = (None, 3, None, None),
+        seconds: float = 0.0,
+        workers: int = 1,
     ) -> None:
         self.outputs = list(outputs)
         self.input_shape = input_shape
         self.seconds = seconds
+        self.workers = workers
         self.calls = 0
         self.closed = False
 
@@ -33,6 +38,9 @@ class FakeBackend(Backend):
         time.sleep(self.seconds)
         self.calls += 1
         return self.outputs
+
+    def share(self, workers: int) -> None:
+        self.workers = workers
 
     def close(self) -> None:
         self.closed = True

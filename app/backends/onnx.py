@@ -26,10 +26,20 @@ WORKSPACE = 256 << 20  # bytes; otherwise TensorRT requests all of a Nano's memo
 
 
 class OnnxBackend(Backend):
-    """A model in ONNX Runtime. `device` is auto, cpu or gpu; `threads` defaults to the number of physical cores."""
+    """A model in ONNX Runtime. `device` is auto, cpu or gpu."""
 
-    def __init__(self, path: str, device: str = "auto", precision: str = "auto", threads: Optional[int] = None) -> None:
-        """Load the model. Raises ModelError when it is not a model, or the requested device is not available."""
+    def __init__(
+        self,
+        path: str,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: Optional[int] = None,
+        workers: int = 1,
+    ) -> None:
+        """Load the model. Raises ModelError when it is not a model, or the requested device is not available.
+
+        threads: of an inference on the CPU; by default one per physical core, or a single one for several workers.
+        """
         available = onnxruntime.get_available_providers()
         on_gpu = device == "gpu" or (device == "auto" and (CUDA in available or TENSORRT in available))
         precision = check_precision("ONNX Runtime", precision, ("fp32", "fp16") if on_gpu else ("fp32",))
@@ -42,17 +52,13 @@ class OnnxBackend(Backend):
                     provider, ", ".join(available)
                 )
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or physical_cores()
-        # Idle threads spin for a while, so that the next layer starts sooner. After the last layer that would only keep
-        # the thread that decodes the next frame from its core. Old releases ignore the setting.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        options.log_severity_level = 4  # fatal: errors are raised, and so reported once
         onnxruntime.set_default_logger_severity(4)
+        self._path = path
+        self._threads = threads
         missing = _missing(provider) if provider != CPU else ""
-        if not missing:
+        if provider != CPU and not missing:
             settings = _tensorrt_settings(path, precision) if provider == TENSORRT else {}
-            self._session = _open(path, options, provider, settings)
+            self._session = _open(path, physical_cores(), provider, settings)
             # ONNX Runtime silently replaces a provider that fails to start by the CPU.
             if self._session.get_providers()[0] != provider:
                 missing = "no CUDA driver, or no GPU"
@@ -62,22 +68,34 @@ class OnnxBackend(Backend):
                 raise ModelError(f"{missing}; fix that, or use --device cpu")
             warn(f"{missing}; the CPU is used")
             provider = CPU
-            self._session = _open(path, options, provider, {})
-
         self.fills_cpu = provider == CPU
+        if provider == CPU:
+            self._open_on_cpu(workers)
+        else:
+            suffix = ", " + precision if precision != "fp32" else ""
+            self.description = f"onnxruntime {onnxruntime.__version__} {provider}{suffix}"
+
         inputs = self._session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             raise ModelError(f"{path}: should have one float32 input, has {[i.type for i in inputs]}")
         self._input = inputs[0].name
         self.input_shape: Shape = tuple(n if isinstance(n, int) else None for n in inputs[0].shape)
-        where = f"{provider}, {options.intra_op_num_threads} threads" if provider == CPU else provider
-        self.description = "onnxruntime {} {}{}".format(
-            onnxruntime.__version__, where, ", " + precision if precision != "fp32" else ""
-        )
 
     @staticmethod
     def about() -> str:
         return "{}: {}".format(onnxruntime.__version__, ", ".join(onnxruntime.get_available_providers()))
+
+    def _open_on_cpu(self, workers: int) -> None:
+        """Load the model for so many threads that infer at once."""
+        threads = self._threads or (physical_cores() if workers == 1 else 1)
+        self._session = _open(self._path, threads, CPU, {})
+        self.workers = workers
+        used = f"{threads} threads" if workers == 1 else f"{workers} workers of one thread"
+        self.description = f"onnxruntime {onnxruntime.__version__} {CPU}, {used}"
+
+    def share(self, workers: int) -> None:
+        if self.fills_cpu:
+            self._open_on_cpu(workers)
 
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         check_tensor(tensor, self.input_shape)
@@ -85,7 +103,13 @@ class OnnxBackend(Backend):
             return list(self._session.run(None, {self._input: tensor}))
 
 
-def _open(path: str, options: Any, provider: str, settings: Dict[str, str]) -> Any:
+def _open(path: str, threads: int, provider: str, settings: Dict[str, str]) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Idle threads spin for a while, so that the next layer starts sooner. After the last layer that would only keep
+    # the thread that decodes the next frame from its core. Old releases ignore the setting.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.log_severity_level = 4  # fatal: errors are raised, and so reported once
     with running("ONNX Runtime", path):
         # enable_fallback=0: TensorRT would fall back to other providers, and print to standard output.
         name = opencv_path(path)

@@ -24,8 +24,11 @@ class OpenCVBackend(Backend):
 
     input_shape: Shape = (None, None, None, None)  # OpenCV does not report it
 
-    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
-        """Load the model. Raises ModelError when OpenCV cannot read it, or the device is not the CPU."""
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto", workers: int = 1) -> None:
+        """Load the model. Raises ModelError when OpenCV cannot read it, or the device is not the CPU.
+
+        workers: one at a time can infer, with all cores: OpenCV's number of threads is the whole process's.
+        """
         if device == "gpu":
             raise ModelError("the opencv backend runs on the CPU; for a GPU use --backend tensorrt, onnx or tensorflow")
         check_precision("OpenCV", precision, ("fp32",))

@@ -1,6 +1,7 @@
 """OpenVINO: the ONNX file itself, on x86 hosts; also in BF16 where the processor supports it."""
 
-from typing import List, Tuple
+import threading
+from typing import Any, List, Tuple
 
 import numpy as np
 
@@ -26,26 +27,25 @@ PRECISIONS = {"fp32": ("FP32", "f32"), "fp16": ("FP16", "f16"), "bf16": ("BF16",
 class OpenVINOBackend(Backend):
     """A model in OpenVINO. `device` is auto (the CPU), cpu or gpu (one of Intel's)."""
 
-    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto", workers: int = 1) -> None:
         """Load the model. Raises ModelError when it is not a model, or the device lacks the requested precision."""
         with running("OpenVINO"):
             place = "GPU" if device == "gpu" else "CPU"
             if place not in [name.split(".")[0] for name in CORE.available_devices]:
                 raise ModelError("OpenVINO finds no {} here, only {}".format(place, ", ".join(CORE.available_devices)))
             precision = check_precision("OpenVINO", precision, _precisions(place))
-        settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[precision][1], "PERFORMANCE_HINT": "LATENCY"}
-        if place == "CPU":
-            settings["INFERENCE_NUM_THREADS"] = str(physical_cores())
-        with running("OpenVINO", path):
-            model = CORE.compile_model(READER.convert(READER.load(opencv_path(path))), place, settings)
+        self.fills_cpu = place == "CPU"
+        self._path = path
+        self._place = place
+        self._precision = precision
+        self._request = threading.local()  # each thread's, and the model that it is of
+        self._model = self._compile(workers if self.fills_cpu else 1)
+        model = self._model
         if len(model.inputs) != 1 or model.input().element_type != openvino.Type.f32:
             raise ModelError(f"{path}: should have one float32 input")
         shape = model.input().partial_shape
         self.input_shape: Shape = tuple(n.get_length() if n.is_static else None for n in shape)
-        self.fills_cpu = place == "CPU"
-        self._request = model.create_infer_request()
         self._outputs = range(len(model.outputs))
-        self.description = f"openvino {_version()} {place} {precision}"
 
     @staticmethod
     def about() -> str:
@@ -53,14 +53,35 @@ class OpenVINOBackend(Backend):
             places = ["{} ({})".format(name, ", ".join(_precisions(name))) for name in CORE.available_devices]
         return "{}: {}".format(_version(), ", ".join(places))
 
+    def _compile(self, workers: int) -> Any:
+        """Compile the model for so many threads that infer at once, each in a stream of its own."""
+        settings = {"INFERENCE_PRECISION_HINT": PRECISIONS[self._precision][1], "PERFORMANCE_HINT": "LATENCY"}
+        if self.fills_cpu:
+            settings["INFERENCE_NUM_THREADS"] = str(physical_cores() if workers == 1 else workers)
+            settings["NUM_STREAMS"] = str(workers)
+        with running("OpenVINO", self._path):
+            model = CORE.compile_model(READER.convert(READER.load(opencv_path(self._path))), self._place, settings)
+        self.workers = workers
+        used = "" if workers == 1 else f", {workers} workers of one thread"
+        self.description = f"openvino {_version()} {self._place} {self._precision}{used}"
+        return model
+
+    def share(self, workers: int) -> None:
+        if self.fills_cpu:
+            self._model = self._compile(workers)
+
     def infer(self, tensor: np.ndarray) -> List[np.ndarray]:
         check_tensor(tensor, self.input_shape)
+        mine, model = self._request, self._model
         with running("OpenVINO"):
-            self._request.infer([tensor], share_inputs=True, share_outputs=True)
-            return [self._request.get_output_tensor(index).data for index in self._outputs]
+            if getattr(mine, "model", None) is not model:
+                mine.model, mine.request = model, model.create_infer_request()
+            mine.request.infer([tensor], share_inputs=True, share_outputs=True)
+            return [mine.request.get_output_tensor(index).data for index in self._outputs]
 
     def close(self) -> None:
-        self._request = None
+        self._request = threading.local()
+        self._model = None
 
 
 def _precisions(place: str) -> Tuple[str, ...]:

@@ -31,7 +31,7 @@ REMAKE = "python -m tools.convert"
 class TensorFlowBackend(Backend):
     """A model in TensorFlow. `path` is the ONNX file; the graph lies beside it. `device` is auto, cpu or gpu."""
 
-    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto", workers: int = 1) -> None:
         """Load the graph. Raises ModelError when it is missing, damaged or made from another ONNX file."""
         check_precision("TensorFlow", precision, ("fp32",))
         with running("TensorFlow"):
@@ -46,7 +46,7 @@ class TensorFlowBackend(Backend):
             definition.ParseFromString(data)
             with tf.Graph().as_default() as loaded:
                 tf.import_graph_def(definition, name="")
-            self._session = tf.compat.v1.Session(graph=loaded, config=_settings(on_gpu))
+            self._session = tf.compat.v1.Session(graph=loaded, config=_settings(on_gpu, workers))
             computing = any(device.device_type == "GPU" for device in self._session.list_devices())
             images = loaded.get_tensor_by_name(fields["input"])
             self._call = self._session.make_callable(fields["outputs"], feed_list=[images])
@@ -57,7 +57,10 @@ class TensorFlowBackend(Backend):
             warn("TensorFlow finds a GPU but does not use it; the CPU is used")
             on_gpu = False
         self.fills_cpu = not on_gpu
+        self.workers = 1 if on_gpu else workers
         where = "GPU" if on_gpu else f"CPU, {physical_cores()} threads"
+        if self.workers > 1:
+            where = f"CPU, {workers} workers of one thread"
         self.description = f"tensorflow {tf.__version__} {where}"
 
     @staticmethod
@@ -86,11 +89,11 @@ def _read(model: str, graph: str) -> Any:
     return data, fields
 
 
-def _settings(on_gpu: bool) -> Any:
-    """One thread per core, one layer at a time; GPU memory as needed."""
+def _settings(on_gpu: bool, workers: int = 1) -> Any:
+    """One layer at a time on all cores, or an inference per worker on one core each; GPU memory as needed."""
     settings = tf.compat.v1.ConfigProto(
-        intra_op_parallelism_threads=physical_cores(),
-        inter_op_parallelism_threads=1,
+        intra_op_parallelism_threads=physical_cores() if workers == 1 else 1,
+        inter_op_parallelism_threads=workers,
         device_count={} if on_gpu else {"GPU": 0},
     )
     # Otherwise TensorFlow allocates all of the GPU's memory, on a Nano all of the board's, at once.

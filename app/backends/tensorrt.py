@@ -16,14 +16,17 @@ from app.modelcard import hash_model
 class TensorRTBackend(Backend):
     """A model in TensorRT. `path` is the ONNX file; its engines lie beside it, and are loaded for the first tensor.
 
-    Use it in the thread that created it: CUDA contexts belong to threads.
+    One thread infers; any may close it afterwards. The context is that thread's only during a call.
     """
 
     input_shape: Shape = (None, None, None, None)  # any shape that has an engine
     fills_cpu = False
 
-    def __init__(self, path: str, device: str = "auto", precision: str = "auto") -> None:
-        """Find the GPU. Raises ModelError if there is none. `precision` auto prefers FP16 engines to FP32 ones."""
+    def __init__(self, path: str, device: str = "auto", precision: str = "auto", workers: int = 1) -> None:
+        """Find the GPU. Raises ModelError if there is none. `precision` auto prefers FP16 engines to FP32 ones.
+
+        workers: one at a time can infer, since a GPU does the inferences one after the other.
+        """
         if device == "cpu":
             raise ModelError("TensorRT runs on a GPU only; for the CPU use --backend onnx")
         if precision != "auto":

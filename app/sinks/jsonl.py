@@ -36,6 +36,8 @@ class JsonLinesSink(Sink):
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         fields: Dict[str, Any] = {"frame": frame.index}
+        if frame.camera:
+            fields["camera"] = frame.camera
         if frame.name:
             fields["file"] = frame.name
         scale = frame.size[0] / frame.image.shape[1], frame.size[1] / frame.image.shape[0]

@@ -45,7 +45,7 @@ def open_recording(
             raise UsageError(
                 f"--save {path}: would be lost if the program is killed; record a camera as .mkv: --save {stem}.mkv"
             )
-        return VideoSink(path, rate or DEFAULT_FPS, variable=source.variable)
+        return VideoSink(path, rate or DEFAULT_FPS, variable=source.variable, keep=keep)
     if is_image(path):
         if frames != 1:
             raise UsageError(f"--save {path}: one image cannot hold many frames; name a video or a folder")

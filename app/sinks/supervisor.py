@@ -5,7 +5,7 @@ The protocol is sd_notify(3): datagrams to the Unix socket that $NOTIFY_SOCKET n
 
 import os
 import socket
-from typing import Optional
+from typing import Callable, Dict, Optional
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from app.detections import Detections
 from app.errors import warn
 from app.frame import Frame
 from app.sinks import Sink
-from app.timing import Timing
+from app.timing.total import Total
 
 PERIOD = 0.5  # seconds between two messages
 
@@ -26,26 +26,36 @@ def is_supervised() -> bool:
 class SupervisorSink(Sink):
     """`READY=1` with the first frame, or the first outage; `WATCHDOG=1` with new frames only, so that a program whose
     camera is dead is restarted if its unit says so; `STATUS=` with both.
+
+    Of several cameras a frame of any will do, and the status names those that have none.
     """
 
     wants_canvas = False
 
-    def __init__(self, timing: Timing) -> None:
+    def __init__(self, timing: Total, outages: Callable[[], Dict[str, str]] = dict) -> None:
+        """outages: of several cameras, by name, why there is no image; empty where there is only one camera."""
         self._timing = timing
+        self._outages = outages
         self._address = os.environ["NOTIFY_SOCKET"]
         if self._address.startswith("@"):  # an abstract socket
             self._address = "\0" + self._address[1:]
         self._socket: Optional[socket.socket] = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._ready = False
-        self._last = -PERIOD
+        self._watchdog_at = self._last = -PERIOD
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
-        if self._timing.now() - self._last >= PERIOD or not self._ready:
-            self._notify("WATCHDOG=1", _status(self._timing))
+        if self._timing.now() - self._watchdog_at >= PERIOD or not self._ready:
+            self._watchdog_at = self._timing.now()
+            self._notify("WATCHDOG=1", self._status())
 
     def idle(self, canvas: np.ndarray, outage: str) -> None:
-        self._notify("", " ".join(outage.split()))  # a line break would start another message
+        if self._timing.now() - self._last >= PERIOD or not self._ready:
+            self._notify("", self._status() if self._outages() else outage)
+
+    def _status(self) -> str:
+        parts = [_rates(self._timing)]
+        return "; ".join(parts + [f"{name}: {outage}" for name, outage in self._outages().items()])
 
     def close(self) -> None:
         if self._socket is not None:
@@ -57,7 +67,8 @@ class SupervisorSink(Sink):
         ready = "" if self._ready else "READY=1"
         self._ready = True
         self._last = self._timing.now()
-        self._send_message("\n".join(line for line in (ready, watchdog, "STATUS=" + status) if line))
+        status = "STATUS=" + " ".join(status.split())  # a line break would start another message
+        self._send_message("\n".join(line for line in (ready, watchdog, status) if line))
 
     def _send_message(self, message: str) -> None:
         if self._socket is None:
@@ -72,10 +83,10 @@ class SupervisorSink(Sink):
             self._socket = None
 
 
-def _status(timing: Timing) -> str:
+def _rates(timing: Total) -> str:
     real, camera, latency = timing.current_fps, timing.current_capture_fps, timing.current_latency(95)
-    parts = [f"{real:.1f} FPS"] if real else ["started"]
-    if real and timing.configured_fps:
+    parts = ["started"] if real is None else [f"{real:.1f} FPS"]
+    if real is not None and timing.configured_fps:
         parts[0] += f" of {timing.configured_fps:g}"
     if camera and timing.live:
         parts.append(f"camera {camera:.1f} FPS")

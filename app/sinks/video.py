@@ -26,12 +26,13 @@ class VideoSink(Sink):
     queue_size = DISK_QUEUE
     lossless = True
 
-    def __init__(self, path: str, fps: float, *, variable: bool = False) -> None:
+    def __init__(self, path: str, fps: float, *, variable: bool = False, keep: bool = False) -> None:
         """fps: the rate of playback. variable: whether the frames are known not to come evenly, which is told at once.
 
-        Raises OutputError when the file cannot be written there.
+        keep: keep an existing recording, and give this one another name. Raises OutputError when the file cannot be
+        written there.
         """
-        check_writable(path)
+        check_writable(free_name(path) if keep else path)
         try:
             opencv_path(path)
         except ValueError as error:
@@ -40,7 +41,7 @@ class VideoSink(Sink):
         self._fps = fps
         self._times = Times(False, fps)
         self._told = False
-        self._keep = False
+        self._keep = keep
         self._writer: Optional["cv2.VideoWriter"] = None
         self._lock: Optional[BinaryIO] = None
         self._size = (0, 0)

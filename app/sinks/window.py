@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from app.detections import Detections
     from app.frame import Frame
 
+LARGEST = 1280, 800  # pixels of a window that has just been opened
+
 
 class WindowSink(Sink):
     """A window. `on_close` is called when the user closes it, or presses q or Escape.
@@ -37,17 +39,18 @@ class WindowSink(Sink):
         self._open = False
 
     def write(self, frame: "Frame", canvas: "np.ndarray", detections: "Detections") -> None:
-        self._show(canvas)
+        self.show(canvas)
 
     def idle(self, canvas: "np.ndarray", outage: str) -> None:
-        self._show(canvas)
+        self.show(canvas)
 
-    def _show(self, canvas: "np.ndarray") -> None:
+    def show(self, canvas: "np.ndarray") -> None:
+        """Show an image (h, w, 3) uint8 BGR, and obey the keys. Raises OutputError."""
         cv2 = self._cv2
         try:
             if not self._open:
                 cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
-                scale = min(1.0, 1280 / canvas.shape[1], 800 / canvas.shape[0])
+                scale = min(1.0, LARGEST[0] / canvas.shape[1], LARGEST[1] / canvas.shape[0])
                 sides = [max(1, int(side * scale)) for side in (canvas.shape[1], canvas.shape[0])]
                 cv2.resizeWindow(self._title, sides[0], sides[1])
                 self._open = True

@@ -64,13 +64,17 @@ class SinkWorker:
         self._failures = failures
         self._stopped = stopped
         self._reopen = False
+        self._hangs = False  # whether the caller has waited in vain, at the end of the program
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
         self._thread.start()
 
     def put(self, message: Union[Delivery, Notice]) -> None:
         """Queue a frame or a notice. When the queue is full its oldest is skipped, or the caller waits."""
         while self._lossless and isinstance(message, Delivery):
-            if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT) or self._stopped():
+            if self._mail.wait_for_room(0.0 if self._hangs else HANG_LIMIT if self._stopped() else WAIT):
+                break
+            if self._stopped():
+                self._hangs = True
                 break
         for skipped in self._mail.put(message):
             if isinstance(skipped, Delivery):

@@ -7,15 +7,15 @@ opens the device beside the first; whichever delivers an image first is the came
 
 import threading
 import time
-from typing import Callable, Iterator, List, Optional
+from typing import Callable, List, Optional
 
 import numpy as np
 
 from app.errors import SourceError, say, warn
-from app.frame import Frame, Source
+from app.frame import Frame, Source, nothing
 from app.sources.capture import CameraOptions, Device
 from app.sources.connection import Connection
-from app.threads import CLOSE_LIMIT, WAIT, Mailbox
+from app.threads import CLOSE_LIMIT, Mailbox
 from app.timing import Now
 
 STALE = 2.0  # seconds without a new frame after which a connection counts as lost; more for a slow camera
@@ -41,6 +41,7 @@ class Camera(Source):
         self._retry = options.retry
         self._may_wait = options.wait
         self._prepare: Optional[Callable[[Frame], None]] = None
+        self._arrived: Callable[[], None] = nothing
         self._now = now
         missing = device.missing()
         if missing and not self._may_wait:
@@ -61,21 +62,32 @@ class Camera(Source):
         self._delay = FIRST_DELAY
         self._next_try = self._next_line = now()
         self._told = False  # whether this outage was reported
+        self._deadline: Optional[float] = None  # of its threads, once it has ended
         self._supervise()
 
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         self._prepare = prepare  # a frame that came before, while the model was loading, is handed out as it is
-        return self._take()
+        self._arrived = arrived
 
-    def _take(self) -> Iterator[Optional[Frame]]:
-        while not self._mail.ended:
-            frame = self._mail.get(WAIT)
-            if frame is None:
-                self._supervise()
-            else:
-                self._zero = frame.captured_at if self._zero is None else self._zero
-                frame.time = frame.captured_at - self._zero
-            yield frame
+    @property
+    def ended(self) -> bool:  # type: ignore[override]
+        """Whether there is nothing more to take: it has been closed."""
+        return self._mail.ended
+
+    def take(self, seconds: float = 0.0) -> Optional[Frame]:
+        frame = self._mail.get(seconds)
+        if frame is not None:
+            self._zero = frame.captured_at if self._zero is None else self._zero
+            frame.time = frame.captured_at - self._zero
+        elif not self.ended:
+            self._supervise()
+        return frame
 
     @property
     def outage(self) -> Optional[str]:  # type: ignore[override]
@@ -85,15 +97,22 @@ class Camera(Source):
             return None
         return f"no image for {silence:.0f} s: {self._reason if self._current is None else 'no new frame'}"
 
-    def close(self) -> None:
+    def end(self) -> None:
+        if self._deadline is None:
+            self._deadline = time.monotonic() + CLOSE_LIMIT
         with self._lock:
-            connections = list(self._connections)
-            for connection in connections:
+            for connection in self._connections:
                 connection.retired = True
         self._mail.close()
-        deadline = time.monotonic() + CLOSE_LIMIT
+        self._mail.get(0.0)  # a frame that nobody wants would keep its memory
+
+    def close(self) -> None:
+        self.end()
+        assert self._deadline is not None
+        with self._lock:
+            connections, self._connections = self._connections, []  # so that closing again says nothing again
         for connection in connections:
-            connection.thread.join(max(0.0, deadline - time.monotonic()))
+            connection.thread.join(max(0.0, self._deadline - time.monotonic()))
         if any(connection.thread.is_alive() for connection in connections):
             warn(f"{self.name}: did not stop in time; its thread was abandoned")
 
@@ -191,6 +210,7 @@ class Camera(Source):
         if self._prepare is not None:
             self._prepare(frame)
         self._mail.put(frame)
+        self._arrived()
 
     def _lost(self, count: int) -> None:
         """Count images that came, but could not be decoded."""

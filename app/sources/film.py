@@ -8,7 +8,7 @@ import itertools
 import os
 import time
 from fractions import Fraction
-from typing import Any, Iterator, Optional
+from typing import Any, Iterator, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from app.address import redacted
 from app.errors import SourceError, warn
 from app.files import reading, without_stderr
-from app.frame import Frame
+from app.frame import DEFAULT_FPS, Frame
 from app.sources.container import Track, is_cut_off, read_track
 from app.sources.opening import open_video
 from app.sources.pipe import has_late_index, peek
@@ -28,6 +28,7 @@ from app.sources.why import why_no_film, why_no_pipe, why_no_source
 STDIN = "pipe:0"  # as FFmpeg names it, by the number of its descriptor
 FAILURES_LIMIT = 2.0  # seconds without a frame that can be decoded, after which a film counts as ended
 MOST_FAILURES = 50  # in a row, unless the header promises more frames, after which it has ended as well
+SEEK_MARGIN = 32  # frames by which seeking aims too early: what a decoder gives at first may depend on frames before it
 SHORT = 0.5  # seconds, and a twentieth, by which the sound may outlast a film, whose header tells the longer of both
 MOST_ASPECT = 16  # of a pixel; what a header says beyond that is nonsense
 
@@ -99,13 +100,16 @@ class Film:
             return why_no_pipe(self._title)
         return why_no_film(self._title, self._track)
 
-    def read(self) -> Frames:
-        """The frames from the first on; None for each that cannot be decoded.
+    def read(self, first: int = 0) -> Frames:
+        """The frames from number `first` on; None for each that cannot be decoded.
+
+        Numbers, times and images are the same whatever `first` is. Films whose frames tell their numbers are sought in;
+        of others all frames before are decoded too.
 
         Opens the file itself, so that the decoder's threads have the priority of the thread that reads. Raises
         SourceError when the file is truncated, or no frame of it can be decoded.
         """
-        return self._read_pipe() if self._pipe else self._read(self.path)
+        return self._read_pipe() if self._pipe else self._read(self.path, first)
 
     def _read_pipe(self) -> Frames:
         with reading(self.path):
@@ -118,19 +122,17 @@ class Film:
             if self.path != STDIN:
                 os.close(number)
 
-    def _read(self, path: str) -> Frames:
-        capture = self._open(path)
-        if self._pipe:
-            self._describe(capture)
-        if self._is_file:
-            with reading(self.path):
-                self._track = read_track(self.path)  # whose times can be read only once
-        good = lost = 0
-        timeline, aspect = Timeline(self._track, self.fps), None
+    def _read(self, path: str, first: int = 0) -> Frames:
+        capture, timeline, good = self._open_at(path, first)
+        lost, aspect = 0, None
         try:
             for image, failures in self._decode(capture):
                 aspect = aspect or self._pixel_aspect(capture)
                 shown = timeline.next(capture, failures)
+                if shown.number < first:
+                    lost += shown.lost
+                    good += 1
+                    continue
                 yield from itertools.repeat(None, shown.lost)
                 lost += shown.lost
                 good += 1
@@ -157,6 +159,34 @@ class Film:
         elif timeline.surplus() and self._is_walked() and not self._told:
             self._told = True
             warn(f"{self._title}: damaged; {good} frames were found, and others may be missing between them")
+
+    def _open_at(self, path: str, first: int) -> Tuple[Any, Timeline, int]:
+        """An open capture and its timeline, for frame `first` or one before it; and how many frames were passed over.
+
+        OpenCV seeks by time, and may miss. So the time of the frame that it finds says which one that is.
+        """
+        capture, timeline = self._open_from_start(path)
+        if first <= SEEK_MARGIN or not timeline.finds or self.variable:
+            return capture, timeline, 0
+        if capture.grab():
+            timeline.next(capture, 0)  # times are counted from the first frame
+            capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * (first - SEEK_MARGIN) / (self.fps or DEFAULT_FPS))
+            timeline.jump()
+            if capture.grab():
+                number = timeline.next(capture, 0).number
+                if number < first:
+                    return capture, timeline, number + 1
+        capture.release()
+        return (*self._open_from_start(path), 0)
+
+    def _open_from_start(self, path: str) -> Tuple[Any, Timeline]:
+        capture = self._open(path)
+        if self._pipe:
+            self._describe(capture)
+        if self._is_file:
+            with reading(self.path):
+                self._track = read_track(self.path)  # whose times can be read only once
+        return capture, Timeline(self._track, self.fps)
 
     def _is_walked(self) -> bool:
         """Whether its frames are found one by one, which ends at damage; FFmpeg looks for the next sound part."""

@@ -5,7 +5,7 @@ import time
 from typing import Callable, Iterator, Optional, Sequence
 
 from app.errors import warn
-from app.frame import Frame, Source
+from app.frame import Frame, Source, nothing
 from app.threads import CLOSE_LIMIT, WAIT, Mailbox, yield_to_inference
 
 READ_AHEAD = 3  # frames decoded before the loop asks for them
@@ -43,43 +43,64 @@ class ReadAhead(Source):
         self._loop = loop
         self._mail: Mailbox[Frame] = Mailbox(READ_AHEAD)
         self._closed = False
+        self._deadline: Optional[float] = None  # of its thread, once it has ended
         self._error: Optional[BaseException] = None
+        self._arrived: Callable[[], None] = nothing
+        self._low_priority = True
         self._thread: Optional[threading.Thread] = None
 
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         if self._thread is None:
+            self._arrived = arrived
+            self._low_priority = low_priority
             self._thread = threading.Thread(target=self._run, args=[prepare], name="read-ahead", daemon=True)
             self._thread.start()
-        return self._take()
 
-    def _take(self) -> Iterator[Optional[Frame]]:
-        while not (self._closed or self._mail.ended):
-            frame = self._mail.get(WAIT)
-            if frame is not None:
-                frame.times.captured_at = time.monotonic()
-                self.captured += 1
-                yield frame
-            elif not self._mail.ended:
-                yield None
-        if self._error is not None and not self._closed:
+    @property
+    def ended(self) -> bool:  # type: ignore[override]
+        """Whether there is nothing more to take."""
+        return self._closed or (self._mail.ended and self._error is None)
+
+    def take(self, seconds: float = 0.0) -> Optional[Frame]:
+        frame = None if self._closed else self._mail.get(seconds)
+        if frame is not None:
+            frame.times.captured_at = time.monotonic()
+            self.captured += 1
+        elif self._mail.ended and self._error is not None and not self._closed:
             raise self._error
+        return frame
 
-    def close(self) -> None:
+    def end(self) -> None:
+        if self._deadline is None:
+            self._deadline = time.monotonic() + CLOSE_LIMIT
         self._closed = True
         self._mail.close()
-        if self._thread is not None:
-            self._thread.join(CLOSE_LIMIT)
-            if self._thread.is_alive():
+
+    def close(self) -> None:
+        self.end()
+        assert self._deadline is not None
+        thread, self._thread = self._thread, None  # so that closing again says nothing again
+        if thread is not None:
+            thread.join(max(0.0, self._deadline - time.monotonic()))
+            if thread.is_alive():
                 warn(f"{self.name}: the reading thread did not stop in time and was abandoned")
 
     def _run(self, prepare: Optional[Callable[[Frame], None]]) -> None:
         try:
-            yield_to_inference()
+            if self._low_priority:
+                yield_to_inference()
             self._read_all(prepare)
         except BaseException as error:  # handed to the loop, which raises it in the main thread
             self._error = error
         finally:
             self._mail.close()
+            self._arrived()
 
     def _read_all(self, prepare: Optional[Callable[[Frame], None]]) -> None:
         decoded, turn = 0, True
@@ -103,6 +124,7 @@ class ReadAhead(Source):
                 if prepare is not None:
                     prepare(frame)
                 self._mail.put(frame)
+                self._arrived()
                 decoded += 1
                 turn = self._loop
 

@@ -50,7 +50,17 @@ class Timeline:
         self._place = -1  # of the last frame in the film
         self._listed = 0  # times taken from the list
         self._lost = 0  # of those
+        self._jumped = False
         self._behind: Deque[int] = deque(maxlen=1 if in_order or not self._tells else DISORDER + 1)
+
+    @property
+    def finds(self) -> bool:
+        """Whether a frame's time tells its number, so that those before it need not have been read."""
+        return self._times is not None and self._tells
+
+    def jump(self) -> None:
+        """The frames up to the next one were passed over by seeking, and are not lost."""
+        self._jumped = True
 
     def next(self, capture: Any, failures: int) -> Shown:
         """What is known of the frame just read, before which so many reads failed."""
@@ -66,6 +76,10 @@ class Timeline:
                 seconds = self._last + (1 + failures) / self._fps
         else:
             seconds = self._find(told, failures)
+            if self._jumped:
+                self._jumped = False
+                self._number = self._listed - 1 - self._lost
+                self._behind.clear()
             lost = self._count()
         self._place = max(self._place + 1, self._number if self._times is None else self._listed - 1)
         self._number += 1

@@ -17,6 +17,7 @@ Now = Callable[[], float]
 STAGES = ("capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait")
 WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: left out of rates and times
 SCREEN_WINDOW = 3.0  # seconds over which the rates and times on the screen are averaged
+MISSED = 4  # periods without a frame after which a slow camera is silent
 
 
 class FrameTimes:
@@ -163,6 +164,20 @@ class Timing:
             first, last = self._recent[0], self._recent[-1]
             return _rate(last.number - first.number, last.captured_at - first.captured_at)
 
+    @property
+    def silent(self) -> bool:
+        """Whether the last frame is so long ago that the rates of the last seconds are no longer true."""
+        with self._lock:
+            if not self._recent:
+                return False
+            period = (self._recent[-1].at - self._recent[0].at) / max(1, len(self._recent) - 1)
+            return self.now() - self._recent[-1].at > max(SCREEN_WINDOW, MISSED * period)
+
+    @property
+    def seconds_seen(self) -> float:
+        """Seconds from the first frame to the last one."""
+        return self._last.at - self._first.at
+
     def current_stages(self) -> Dict[str, float]:
         """Mean seconds of each stage over the last seconds; zeros before the first frame."""
         with self._lock:
@@ -177,23 +192,79 @@ class Timing:
             latencies = sorted(row[1] for row in self._delivered)
         return latencies[max(0, math.ceil(len(latencies) * percent / 100) - 1)] if latencies else None
 
-    def report(self) -> Dict[str, object]:
-        """The part of the report that is about time. Durations are in milliseconds, except `duration_s`."""
+    def measured(self) -> "Measured":
+        """What has been measured so far."""
         with self._lock:
             self._collect()
-            return {
-                "frames": self.frames,
-                "duration_s": round(self._last.at - self._began, 3),
-                "fps": {
-                    "configured": self.configured_fps,
-                    "real": _rounded(self.real_fps),
-                    "capture": _rounded(self.capture_fps),
-                },
-                "dropped": self.dropped,
-                "sink_dropped": self.sink_dropped,
-                "stages_ms": {stage: _summary(h, (50, 95, 99), mean=True) for stage, h in self._stages.items()},
-                "latency_ms": _summary(self._latency, (50, 95, 99)),
-            }
+            return Measured(
+                self.frames,
+                self.dropped,
+                self.sink_dropped,
+                self.configured_fps,
+                self.capture_fps,
+                self._timed,
+                (self._began, self._first.at, self._last.at),
+                self._stages,
+                self._latency,
+            )
+
+    def report(self) -> Dict[str, object]:
+        """The part of the report that is about time. Durations are in milliseconds, except `duration_s`."""
+        return report([self.measured()])
+
+
+class Measured(NamedTuple):
+    """The figures of a run, of one camera. timed: frames in `real_fps`. span: its beginning, first and last frame."""
+
+    frames: int
+    dropped: int
+    sink_dropped: int
+    configured_fps: Optional[float]
+    capture_fps: Optional[float]
+    timed: int
+    span: Tuple[float, float, float]
+    stages: Dict[str, Histogram]
+    latency: Histogram
+
+
+def report(cameras: Sequence[Measured]) -> Dict[str, object]:
+    """The part of the report that is about time, of one camera or of several together.
+
+    Rates of several are added up; the real one is that of all frames from the first to the last. Durations are in
+    milliseconds, except `duration_s`.
+    """
+    seen = [camera for camera in cameras if camera.frames] or list(cameras)[:1]
+    began, first, last = (pick(column) for pick, column in zip((min, min, max), zip(*(one.span for one in seen))))
+    merged = {stage: _merged([camera.stages[stage] for camera in seen]) for stage in STAGES}
+    latency = _merged([camera.latency for camera in seen])
+    real = _rate(sum(camera.timed for camera in seen) - 1, last - first)
+    return {
+        "frames": sum(camera.frames for camera in cameras),
+        "duration_s": round(last - began, 3),
+        "fps": {
+            "configured": _sum([camera.configured_fps for camera in cameras]),
+            "real": _rounded(real),
+            "capture": _rounded(_sum([camera.capture_fps for camera in seen])),
+        },
+        "dropped": sum(camera.dropped for camera in cameras),
+        "sink_dropped": sum(camera.sink_dropped for camera in cameras),
+        "stages_ms": {stage: _summary(merged[stage], (50, 95, 99), mean=True) for stage in STAGES},
+        "latency_ms": _summary(latency, (50, 95, 99)),
+    }
+
+
+def _merged(histograms: Sequence[Histogram]) -> Histogram:
+    if len(histograms) == 1:
+        return histograms[0]
+    merged = Histogram()
+    for histogram in histograms:
+        merged.merge(histogram)
+    return merged
+
+
+def _sum(values: Sequence[Optional[float]]) -> Optional[float]:
+    """The sum, None where one of them is missing."""
+    return None if None in values else sum(value for value in values if value is not None)
 
 
 def _rate(intervals: int, seconds: float) -> Optional[float]:

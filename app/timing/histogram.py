@@ -27,6 +27,13 @@ class Histogram:
         self.count += 1
         self.total += seconds
 
+    def merge(self, other: "Histogram") -> None:
+        """Count the durations of another one as well."""
+        for bucket, count in enumerate(other._counts):
+            self._counts[bucket] += count
+        self.count += other.count
+        self.total += other.total
+
     def mean(self) -> Optional[float]:
         """Mean duration in seconds, None when there is none."""
         return self.total / self.count if self.count else None

@@ -24,14 +24,21 @@ class Pacer:
         self._sleep = sleep
         self._deadline: Optional[float] = None
 
-    def wait(self, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Return when the next frame is due, or when `stopped` says so."""
-        if not self._period:
-            return
-        now = self._now()
+    def due(self, now: float) -> float:
+        """When the next frame is due; 0 without a rate. Called whenever somebody has time for a frame, which is now."""
+        return self._deadline if self._period and self._deadline is not None else 0.0
+
+    def taken(self, now: float) -> None:
+        """The frame that was due has been taken."""
         if self._deadline is None or now - self._deadline > self._period:
             self._deadline = now
-        while now < self._deadline and not stopped():
-            self._sleep(min(self._deadline - now, self._SLICE))
-            now = self._now()
         self._deadline += self._period
+
+    def wait(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Return when the next frame is due, or when `stopped` says so; it counts as taken."""
+        now = self._now()
+        due = self.due(now)
+        while now < due and not stopped():
+            self._sleep(min(due - now, self._SLICE))
+            now = self._now()
+        self.taken(now)

@@ -1,7 +1,7 @@
 """Counts what was detected in a whole run."""
 
 from collections import Counter
-from typing import Any, Dict
+from typing import Any, Dict, Iterable
 from typing import Counter as Counts
 
 from app.detections import Detections
@@ -13,6 +13,15 @@ class Tally:
     def __init__(self) -> None:
         self._by_label: Counts[str] = Counter()
         self._score = 0.0
+
+    @classmethod
+    def together(cls, tallies: "Iterable[Tally]") -> "Tally":
+        """What several cameras have found."""
+        total = cls()
+        for tally in tallies:
+            total._by_label.update(tally._by_label)
+            total._score += tally._score
+        return total
 
     def add(self, detections: Detections) -> None:
         """Count the detections of a frame."""

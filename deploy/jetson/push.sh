@@ -22,6 +22,8 @@ self-test on the board, and returns if the service does not start with the new o
   --rollback          return to the previous version
   --size WxH          build an engine for this input size and test it; may be repeated (default: the sizes of the running
                       version, else the one for the service's settings and a 640x480 camera: 416x320)
+  --config FILE.toml  install this file as /etc/nanoyolo/nanoyolo.toml, the cameras of the service, if the version accepts it
+                      there; the file before returns if the service does not start with it
   --no-engine         run on ONNX Runtime, without TensorRT
   --keep N            keep the last N versions, 2 or more (default: 3)
   --dry-run           print what is installed and what would be done
@@ -33,6 +35,7 @@ If sudo on the board needs a password, you are asked once, unless $NANOYOLO_SUDO
 examples:
   deploy/jetson/push.sh nano@192.168.1.20
   deploy/jetson/push.sh --revision v1.2 --size 160x128 ssh://nano@192.168.1.20:2222
+  deploy/jetson/push.sh --config cameras.toml nano@192.168.1.20
   deploy/jetson/push.sh --rollback nano@192.168.1.20
 END
 }
@@ -47,14 +50,14 @@ refuse() {
 }
 
 parse() {
-    BOARD='' REVISION='' ROLLBACK=no SIZES=() ENGINE=yes KEEP=3 DRY_RUN=no SSH_CONFIG=''
+    BOARD='' REVISION='' ROLLBACK=no SIZES=() ENGINE=yes KEEP=3 DRY_RUN=no SSH_CONFIG='' CONFIG='' CONFIG_SIZE=0
     while [ $# -gt 0 ]; do
         case $1 in
             --help | -h) usage; exit 0 ;;
             --rollback) ROLLBACK=yes ;;
             --no-engine) ENGINE=no ;;
             --dry-run) DRY_RUN=yes ;;
-            --revision | --size | --keep | --ssh-config)
+            --revision | --size | --keep | --ssh-config | --config)
                 [ $# -gt 1 ] || refuse "$1 needs a value; see: push.sh --help" 2
                 take "$1" "$2"
                 shift ;;
@@ -68,12 +71,17 @@ parse() {
     [ -n "$BOARD" ] || refuse "which board? type: push.sh user@host" 2
     case $BOARD in *[[:space:][:cntrl:]]*) refuse "$BOARD: a board's name has no spaces; type: push.sh user@host" 2 ;; esac
     [ "$ROLLBACK" = no ] || [ -z "$REVISION" ] || refuse "--rollback returns to the previous version; for another one, use --revision alone" 2
+    [ "$ROLLBACK" = no ] || [ -z "$CONFIG" ] || refuse "--rollback keeps the board's settings; push without it to install $CONFIG" 2
 }
 
 take() {  # OPTION VALUE
     case $1 in
         --revision) REVISION=$2 ;;
         --ssh-config) SSH_CONFIG=$2 ;;
+        --config)
+            [ -f "$2" ] && [ -r "$2" ] || refuse "--config $2: there is no such file, or it cannot be read" 2
+            [ -s "$2" ] || refuse "--config $2: the file is empty" 2
+            CONFIG=$2 ;;
         --size)
             [[ $2 =~ ^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$ ]] || refuse "a size should be WIDTHxHEIGHT, as 416x320, is $2" 2
             ((${2%x*} % 32 == 0 && ${2#*x} % 32 == 0)) || refuse "a size should be of multiples of 32, as 416x320, is $2" 2
@@ -150,7 +158,7 @@ board_command() {  # COMMAND REVISION
     # The script comes first on standard input: nothing is copied to the board, and nothing is left there.
     # shellcheck disable=SC2016  # for the board's shell
     quoted bash -c 'eval "$(head -c "$0")"' "$(wc -c <"$TEMPORARY/script")" \
-        "$1" "$BOARD" "$2" "$KEEP" "$ENGINE" ${SIZES[@]+"${SIZES[@]}"}
+        "$1" "$BOARD" "$2" "$KEEP" "$ENGINE" "$CONFIG_SIZE" ${SIZES[@]+"${SIZES[@]}"}
 }
 
 start_board() {  # COMMAND REVISION: with the pipes TO and FROM, and its process in BOARD_PID
@@ -179,10 +187,16 @@ push() {
     make_models
     stage "$TEMPORARY/version"
     { list_files "$TEMPORARY/version"; printf 'end\n\n'; } >"$TEMPORARY/files"
+    if [ -n "$CONFIG" ]; then
+        cp -- "$CONFIG" "$TEMPORARY/config"  # so that its size does not change
+        CONFIG_SIZE=$(stat -c %s "$TEMPORARY/config")
+    else
+        : >"$TEMPORARY/config"
+    fi
     connect
     get_rights
     start_board push "$NAME"
-    cat "$TEMPORARY/files" 1>&"$TO" 2>/dev/null || true
+    cat "$TEMPORARY/config" "$TEMPORARY/files" 1>&"$TO" 2>/dev/null || true
     while IFS= read -r path <&"$FROM" && [ -n "$path" ]; do
         printf '%s\n' "$path"
     done >"$TEMPORARY/needed"
@@ -212,6 +226,7 @@ show_plan() {
     fi
     for model in "${MODELS[@]}"; do [ -s "$PROJECT/$model" ] || echo "would create $model on this machine first"; done
     echo "would send $NAME ($(git -C "$PROJECT" log -1 --format=%s "$COMMIT")), test it, switch to it, restart the service"
+    [ -z "$CONFIG" ] || echo "would install $CONFIG as /etc/nanoyolo/nanoyolo.toml, if the version accepts it"
 }
 
 parse "$@"

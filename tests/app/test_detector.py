@@ -96,6 +96,18 @@ def test_class_filter(classes, agnostic, found):
     assert detector.detect(frame(640, 480)).classes.tolist() == found
 
 
+def test_what_is_reported_can_be_chosen_anew():
+    detector = detector_for(two_classes_in_one_place())
+    assert detector.detect(frame(640, 480)).classes.tolist() == [0, 1]
+    detector.choose(confidence=0.25, iou=0.45, classes=["dog"])
+    assert detector.detect(frame(640, 480)).classes.tolist() == [1]
+    with pytest.raises(UsageError, match="no label"):
+        detector.choose(confidence=0.99, iou=0.45, classes=["cow"])
+    assert detector.detect(frame(640, 480)).classes.tolist() == [1], "nothing has changed"
+    detector.choose(confidence=0.25, iou=0.45, class_agnostic=True)
+    assert detector.detect(frame(640, 480)).classes.tolist() == [0]
+
+
 @pytest.mark.parametrize(
     "classes, hint", [(["person", "dgo"], "did you mean dog"), (["zebra crossing"], "card lists"), ([""], "card lists")]
 )

@@ -1,5 +1,7 @@
 import json
 import threading
+import time
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from app import __version__
 from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.detector import Detector
-from app.errors import OutputError, SourceError
+from app.errors import ModelError, OutputError, SourceError
 from app.frame import Frame, Source
-from app.output import FRAMES_AHEAD
+from app.loop.channel import Channel
+from app.loop.output import FRAMES_AHEAD
 from app.pipeline import Pipeline
 from app.sinks import Sink
 from app.sources import open_source
@@ -34,6 +37,10 @@ class Recorder(Sink):
         self.frames = []
         self.canvases = []
         self.detections = []
+        self.closed = False
+
+    def close(self):
+        self.closed = True
 
     def write(self, frame, canvas, detections):
         self.frames.append(frame)
@@ -53,17 +60,17 @@ def person_and_car():
     return heads
 
 
-def small_detector(seconds=0, backend=FakeBackend):
-    return Detector(backend(person_and_car(), seconds=seconds), CARD, size=64)
+def small_detector(seconds=0, backend=FakeBackend, workers=1):
+    return Detector(backend(person_and_car(), seconds=seconds, workers=workers), CARD, size=64)
 
 
 def go(*sinks, **options):
     """Run over a source; its report."""
-    seconds, wiring = options.pop("seconds", 0), {"fps": options.pop("fps", None)}
-    wiring["observers"] = options.pop("observers", ())
+    seconds, stop = options.pop("seconds", 0), options.pop("stop", None)
+    detector = small_detector(seconds, workers=options.pop("workers", 1))
     with open_source(options.pop("uri", SYNTHETIC)) as source:
-        pipeline = Pipeline(source, small_detector(seconds), **wiring)
-        pipeline.run(sinks, **options)
+        pipeline = Pipeline([Channel(source, detector, sinks=sinks, **options)], stop=stop)
+        pipeline.run()
         return pipeline.report()
 
 
@@ -85,8 +92,8 @@ def test_frames_that_did_not_decode_are_in_the_report():
     source = ReadAhead("film", lambda: iter([None, Frame(picture(1), 1), None, None, Frame(picture(2), 4)]), loop=False)
     recorder = Recorder()
     with source:
-        pipeline = Pipeline(source, small_detector(0))
-        pipeline.run([recorder])
+        pipeline = Pipeline([Channel(source, small_detector(), sinks=[recorder])])
+        pipeline.run()
     assert recorder.indices == [1, 4]
     fields = pipeline.report()
     assert [fields[name] for name in ("frames", "captured", "dropped", "undecoded")] == [2, 2, 0, 3]
@@ -118,14 +125,14 @@ def test_stop_ends_the_wait_for_a_frame_that_never_comes():
     class Silent(Source):
         name = "silent"
 
-        def frames(self, prepare=None):
-            yield None
+        def start(self, prepare=None, arrived=None, low_priority=True):
+            pass
+
+        def take(self, seconds=0.0):
             stop.request()
-            while True:
-                yield None
 
     recorder = Recorder()
-    Pipeline(Silent(), small_detector()).run([recorder], stop=stop)
+    Pipeline([Channel(Silent(), small_detector(), sinks=[recorder])], stop=stop).run()
     assert recorder.frames == []
 
 
@@ -169,7 +176,7 @@ def test_the_network_does_not_see_the_overlay():
     for wants_canvas in (True, False):
         seen.append([])
         with open_source(SYNTHETIC) as source:
-            Pipeline(source, small_detector(backend=Eye)).run([Recorder(wants_canvas)])
+            Pipeline([Channel(source, small_detector(backend=Eye), sinks=[Recorder(wants_canvas)])]).run()
     drawn, clean = map(np.concatenate, seen)
     assert len(drawn) == len(clean) == 8  # one to warm up
     assert (drawn == clean).all()
@@ -193,9 +200,9 @@ def test_a_frame_that_a_sink_failed_to_take_is_counted_nowhere():
             raise OutputError("full")
 
     with open_source(SYNTHETIC) as source:
-        pipeline = Pipeline(source, small_detector())
+        pipeline = Pipeline([Channel(source, small_detector(), sinks=[Recorder(then=fail)])])
         with pytest.raises(OutputError, match="full"):
-            pipeline.run([Recorder(then=fail)])
+            pipeline.run()
         fields = pipeline.report()
     assert (fields["frames"], fields["detections"]["count"]) == (4, 8)
 
@@ -233,14 +240,15 @@ def test_observers_see_what_the_network_saw(threaded):
 
     seen = []
     with open_source(SYNTHETIC) as source:
-        pipeline = Pipeline(
+        channel = Channel(
             source,
             small_detector(backend=Backend),
             observers=[
                 lambda frame: seen.append((frame.index, frame.image.copy(), len(frame.outputs), len(frame.detections)))
             ],
+            sinks=[Recorder(wants_canvas=True)],
         )
-        pipeline.run([Recorder(wants_canvas=True)])
+        Pipeline([channel]).run()
     assert [index for index, *_ in seen] == list(range(7))
     assert all((image == clean).all() for (_, image, _, _), clean in zip(seen, clean_frames()))
     assert {(outputs, found) for _, _, outputs, found in seen} == {(2, 2)}
@@ -266,3 +274,137 @@ def test_tally_lists_the_commonest_label_first():
         tally.add(Detections(np.zeros((len(classes), 4)), np.full(len(classes), 0.5), np.array(classes), LABELS))
     assert tally.report() == {"count": 4, "mean_score": 0.5, "by_label": {"dog": 3, "car": 1}}
     assert list(tally.report()["by_label"]) == ["dog", "car"]
+
+
+# Several workers, and several cameras
+
+
+class Slow(FakeBackend):
+    """Takes longer for some tensors than for others, so that frames are done in another order than they came."""
+
+    fills_cpu = True
+
+    def infer(self, tensor):
+        time.sleep(0.003 if int(tensor[0, 0].sum() * 1000) % 2 else 0.0)
+        return super().infer(tensor)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_frames_leave_in_order_and_none_is_lost_or_doubled(workers):
+    quick, queued = Recorder(wants_canvas=True), Recorder()
+    queued.queue_size, queued.lossless = 2, True
+    with open_source("test://64x48?frames=60") as source:
+        channel = Channel(source, small_detector(backend=Slow, workers=workers), sinks=[quick, queued])
+        pipeline = Pipeline([channel])
+        pipeline.run()
+    assert quick.indices == queued.indices == list(range(60))
+    assert pipeline.report()["workers"]["count"] == workers
+    assert pipeline.report()["frames"] == 60
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_observers_see_frames_in_order_with_several_workers(workers):
+    seen = []
+    go(Recorder(wants_canvas=True), workers=workers, observers=[lambda frame: seen.append(frame.index)])
+    assert seen == list(range(7))
+
+
+def several(uris, workers=2, **options):
+    """Run over several sources at once; the recorders, and the report."""
+    detector = small_detector(workers=workers)
+    with ExitStack() as stack:
+        channels = [
+            Channel(
+                stack.enter_context(open_source(uri)),
+                Detector(detector.backend, CARD, size=64),
+                name=f"cam{number}",
+                sinks=[Recorder()],
+                **options,
+            )
+            for number, uri in enumerate(uris)
+        ]
+        pipeline = Pipeline(channels)
+        try:
+            pipeline.run()
+        finally:
+            several.report = pipeline.report()
+    return [channel.sinks[0] for channel in channels]
+
+
+def test_several_sources_in_one_run():
+    recorders = several(["test://64x48?frames=5", "test://128x96?frames=7", "test://64x64?frames=3"])
+    assert [recorder.indices for recorder in recorders] == [list(range(count)) for count in (5, 7, 3)]
+    assert [{frame.camera for frame in recorder.frames} for recorder in recorders] == [{"cam0"}, {"cam1"}, {"cam2"}]
+    report = several.report
+    assert report["frames"] == report["captured"] == 15
+    assert {name: camera["frames"] for name, camera in report["cameras"].items()} == {"cam0": 5, "cam1": 7, "cam2": 3}
+    assert report["detections"]["by_label"] == {"person": 15, "car": 15}
+    assert report["cameras"]["cam1"]["detections"]["by_label"] == {"person": 7, "car": 7}
+    assert list(report["input"]) == [64, 64], "which they have in common"
+    assert list(report["cameras"]["cam1"]["input"]) == [64, 64]
+    assert set(report["stages_ms"]) == set(STAGES)
+    assert json.loads(json.dumps(report)) is not None
+
+
+def test_each_camera_stops_after_its_frames():
+    assert [r.indices for r in several(["test://64x48", "test://64x48"], max_frames=4)] == [[0, 1, 2, 3]] * 2
+
+
+def test_one_of_several_that_breaks_costs_the_others_nothing(tmp_path, capsys):
+    (tmp_path / "broken.png").write_bytes(b"broken")
+    with pytest.raises(SourceError, match="broken.png"):
+        several(["test://64x48?frames=40", str(tmp_path / "broken.png")])
+    assert several.report["cameras"]["cam0"]["frames"] == 40
+
+
+def test_shapes_that_the_backend_has_not_are_fitted_into_the_one_it_has(capsys):
+    class Fixed(FakeBackend):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, input_shape=(1, 3, 64, 64), **options)
+
+    backend, recorders = Fixed(person_and_car()), [Recorder(), Recorder()]
+    with open_source("test://64x48?frames=2") as one, open_source("test://128x16?frames=2") as other:
+        channels = [
+            Channel(source, Detector(backend, CARD, size=64), name=name, sinks=[recorder])
+            for source, name, recorder in zip((other, one), "ab", recorders)
+        ]
+        Pipeline(channels).run()
+    assert [frame.letterbox.height for recorder in recorders for frame in recorder.frames] == [64] * 4
+    assert "fitting the frames into 64x64" in capsys.readouterr().err
+
+
+def test_without_a_shape_for_any_camera_all_are_named():
+    class Fixed(FakeBackend):
+        def infer(self, tensor):
+            raise ModelError(f"no engine for {tensor.shape[3]}x{tensor.shape[2]}")
+
+    backend = Fixed(person_and_car())
+    with open_source("test://64x48?frames=2") as one, open_source("test://128x16?frames=2") as other:
+        channels = [Channel(source, Detector(backend, CARD, size=64), name=source.name) for source in (one, other)]
+        with pytest.raises(ModelError, match="no engine for 64x64; no engine for 64x32"):
+            Pipeline(channels).run()
+
+
+def test_cameras_come_and_go_at_a_hangup():
+    """As when the configuration is read again: the camera that stays loses no frame."""
+    stop, detector = Stop(), small_detector()
+    stays, goes, comes = Recorder(), Recorder(), Recorder(then=lambda recorder: stop.request())
+    with open_source("test://64x48") as one, open_source("test://64x48") as two, open_source("test://64x48") as three:
+        first = Channel(one, detector, name="stays", sinks=[stays])
+        second = Channel(two, detector, name="goes", sinks=[goes])
+        pipeline = Pipeline([first, second], stop=stop)
+
+        def change():
+            pipeline.remove(second)
+            assert goes.closed
+            pipeline.add(Channel(three, detector, name="comes", sinks=[comes]))
+
+        goes.then = lambda recorder: setattr(stop, "_hangup", True)
+        pipeline.run(change)
+        report = pipeline.report()
+    assert stays.indices == list(range(len(stays.indices)))
+    assert report["cameras"]["stays"]["frames"] == len(stays.indices)
+    assert list(report["cameras"]) == ["stays", "goes", "comes"]
+    assert comes.frames
+    assert goes.frames

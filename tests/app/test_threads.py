@@ -3,10 +3,12 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.fakes import LIMIT
 
 from app import threads
-from app.threads import Mailbox
+from app.threads import InOrder, Mailbox
 
 
 def in_a_thread(work):
@@ -141,3 +143,89 @@ def test_nothing_is_lost_silently_between_two_threads(size, waits):
     assert pushed_out == sorted(pushed_out)
     assert got[-1] == count - 1, "the newest is never the one to go"
     assert not (waits and pushed_out)
+
+
+def test_in_order_one_thread():
+    seen = []
+    order = InOrder(seen.append)
+    order.put(1, "one")
+    order.put(2, "two")
+    assert seen == []
+    order.put(0, "zero")
+    assert seen == ["zero", "one", "two"]
+    order.put_between("between")
+    order.put(3, "three")
+    assert seen[3:] == ["between", "three"]
+
+
+@given(st.permutations(range(12)))
+def test_in_order_whatever_comes_first(numbers):
+    seen = []
+    order = InOrder(seen.append)
+    for number in numbers:
+        order.put(number, number)
+    assert seen == list(range(12))
+
+
+def test_in_order_from_several_threads_one_at_a_time():
+    seen, busy = [], threading.Lock()
+
+    def hand_on(number):
+        assert busy.acquire(blocking=False), "two at a time"
+        seen.append(number)
+        busy.release()
+
+    order = InOrder(hand_on)
+    numbers = iter(range(3000))
+    take = threading.Lock()
+
+    def bring():
+        while True:
+            with take:
+                number = next(numbers, None)
+            if number is None:
+                return
+            order.put(number, number)
+
+    threads = [threading.Thread(target=bring) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT)
+    assert seen == list(range(3000))
+
+
+def test_in_order_nobody_waits_for_the_one_that_hands_on():
+    entered, leave, seen = threading.Event(), threading.Event(), []
+
+    def hand_on(number):
+        seen.append(number)
+        if number == 0:
+            entered.set()
+            assert leave.wait(LIMIT)
+
+    order = InOrder(hand_on)
+    first = threading.Thread(target=order.put, args=(0, 0))
+    first.start()
+    assert entered.wait(LIMIT)
+    order.put(1, 1)
+    assert seen == [0], "it returned at once"
+    leave.set()
+    first.join(LIMIT)
+    assert seen == [0, 1]
+
+
+def test_in_order_after_a_failure_nothing_more_is_handed_on():
+    seen = []
+
+    def hand_on(number):
+        seen.append(number)
+        if number == 1:
+            raise ValueError("full")
+
+    order = InOrder(hand_on)
+    order.put(0, 0)
+    with pytest.raises(ValueError, match="full"):
+        order.put(1, 1)
+    order.put(2, 2)
+    assert seen == [0, 1]

@@ -22,10 +22,12 @@ def fresh_csi(tmp_path):
     )
     put_first(tmp_path, "systemctl", fake)
 
-    def call(cam, fail=""):
+    def call(cam, fail="", config=""):
         called.write_text("")
         path = "{}:{}".format(tmp_path, os.environ["PATH"])
-        subprocess.check_call(["bash", str(script)], env={"PATH": path, "NANOYOLO_CAM": cam, "FAIL": fail})
+        (tmp_path / "nanoyolo.toml").write_text(config)
+        env = {"PATH": path, "NANOYOLO_CAM": cam, "FAIL": fail, "NANOYOLO_CONFIG": str(tmp_path / "nanoyolo.toml")}
+        subprocess.check_call(["bash", str(script)], env=env)
         return called.read_text()
 
     call.socket = made
@@ -51,6 +53,18 @@ def test_of_other_cameras_it_is_not_and_a_socket_stays(fresh_csi, cam):
         server.bind(str(fresh_csi.socket))
         assert fresh_csi(cam) == ""
         assert fresh_csi.socket.is_socket()
+
+
+@pytest.mark.parametrize(
+    "config, expected",
+    [
+        ('[camera.a]\ncam = "csi://0"', AFRESH),
+        ('[camera.a]\ncam = "gst://nvarguscamerasrc ! appsink"', AFRESH),
+        ('[camera.a]\ncam = "0"\n# cam = "csi://0"', ""),
+    ],
+)
+def test_cameras_of_a_file(fresh_csi, config, expected):
+    assert fresh_csi("", config=config) == expected
 
 
 def test_without_the_daemon_there_is_something_to_bind(fresh_csi):

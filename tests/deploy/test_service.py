@@ -10,10 +10,12 @@ import pytest
 from commands import JETSON, ROOT, failed, run, write
 
 from app.arguments import make_parser
+from app.config import DEFAULT_SOURCE, read_settings
 
 SERVICE = JETSON / "service"
 RUN_DETECT = SERVICE / "run-detect"
-END_THE_PROGRAM = {"help", "version", "list-backends"}  # and so are no settings of a service
+NO_SETTINGS = {"help", "version", "list-backends", "check", "config"}  # the file of --config has a fixed place
+DEFAULTS = {"cam": DEFAULT_SOURCE}  # of options whose default is not the parser's
 NOT_OPTIONS = {"NANOYOLO_OUTPUT_LIMIT", "OPENBLAS_CORETYPE"}
 
 
@@ -26,7 +28,7 @@ def options():
     found = {}
     for action in make_parser()._actions:
         option = action.option_strings[-1][2:]
-        if option not in END_THE_PROGRAM and option != "no-show":
+        if option not in NO_SETTINGS and option != "no-show":
             found[option] = action
     return found
 
@@ -46,7 +48,7 @@ def test_every_option_is_in_the_settings_with_its_default_and_a_sentence():
     commented = {name: (value, before) for name, value, comment, before in settings_file() if comment}
     for option, action in options().items():
         value, before = commented.pop(variable(option))
-        default = "" if action.default is None else str(action.default)
+        default = DEFAULTS.get(option, "" if action.default is None else str(action.default))
         assert value == ("no" if action.nargs == 0 else default), option  # a service has no display to show on
         assert re.match(r"# [A-Z].{10,}", before), option
         for choice in action.choices or ():
@@ -88,8 +90,11 @@ def parsed(settings, python):
     return vars(make_parser().parse_args(words[2:])), err
 
 
+CAM = "rtsp://user:p a$s'\"w*rd;`id`@host/a?b#c\\d"
 SAMPLES = {  # of each option, a value that is not the default, and what the parser makes of it
-    "cam": ("rtsp://user:p a$s'\"w*rd;`id`@host/a?b#c\\d", None),
+    "cam": (CAM, [CAM]),
+    "password-file": ("/etc/nanoyolo/a b", None),
+    "workers": ("3", 3),
     "width": ("1280", 1280),
     "height": ("720", 720),
     "fps": ("12.5", 12.5),
@@ -157,11 +162,34 @@ def test_a_setting_of_another_version_is_said_and_ignored(python):
 
 
 def test_what_it_prints_can_be_typed(python):
-    settings = {"NANOYOLO_CAM": SAMPLES["cam"][0], "NANOYOLO_PYTHON": python}
+    settings = {"NANOYOLO_CAM": CAM, "NANOYOLO_PYTHON": python}
     out = arguments(settings, "--print")[1]
     words = shlex.split(out)
     assert words[:3] == [python, "-m", "app.detect"]
-    assert make_parser().parse_args(words[3:]).cam == SAMPLES["cam"][0]
+    assert make_parser().parse_args(words[3:]).cam == [CAM]
+
+
+def test_a_file_of_cameras(python, tmp_path):
+    config = tmp_path / "a b.toml"
+    config.write_text("show = true")
+    settings = {"NANOYOLO_CONFIG": str(config)}
+    found, err = parsed(settings, python)
+    assert (found["config"], found["show"], found["check"], err) == (str(config), None, False, "")
+    assert parsed(dict(settings, NANOYOLO_SHOW="no"), python)[0]["show"] is False
+    out = arguments(dict(settings, NANOYOLO_PYTHON=python), "--check")[1]
+    assert json.loads(out)[2][-2:] == [f"--config={config}", "--check"]
+    config.unlink()
+    assert parsed(settings, python)[0] == dict(vars(make_parser().parse_args([])), show=False)
+
+
+def test_the_example_of_a_file_of_cameras(tmp_path):
+    (tmp_path / "front.password").write_text("word")
+    text = (SERVICE / "nanoyolo.toml").read_text().replace("/etc/nanoyolo/front", str(tmp_path / "front"))
+    (tmp_path / "nanoyolo.toml").write_text(text)
+    settings = read_settings(["--config", str(tmp_path / "nanoyolo.toml")])
+    front, yard = settings.cameras
+    assert (front.name, front.cam, front.size) == ("front", "rtsp://ada:word@192.168.1.30/live", 160)
+    assert (yard.name, yard.size, yard.save) == ("yard", 320, "/var/lib/nanoyolo/yard.mkv")
 
 
 def prune(*words):

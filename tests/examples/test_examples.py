@@ -60,3 +60,22 @@ def test_to_supervision(monkeypatch, tmp_path, capsys):
     run(monkeypatch, "to_supervision.py", DEMO, tmp_path / "annotated.jpg")
     assert "person" in capsys.readouterr().out
     assert (cv2.imread(str(tmp_path / "annotated.jpg")) != cv2.imread(DEMO)).any()
+
+
+@pytest.mark.verify
+@pytest.mark.slow
+def test_ray_job(monkeypatch, tmp_path):
+    """On a Ray that it starts on this machine."""
+    ray = pytest.importorskip("ray")
+    clip = os.path.join(ROOT, "weights", "bikes.mp4")
+    if not os.path.exists(clip):
+        pytest.skip("the clip is not here: python -m tools.fetch bikes")
+    try:
+        run(monkeypatch, "ray_job.py", tmp_path / "found.csv", clip)
+    finally:
+        ray.shutdown()
+    with open(str(tmp_path / "found.csv")) as file:
+        rows = list(csv.DictReader(file))
+    assert {row["file"] for row in rows} == {clip}
+    assert {row["label"] for row in rows} <= {"person", "car"}
+    assert len({row["frame"] for row in rows}) > 100

@@ -12,10 +12,13 @@ from tools.json_file import Json, expecting, read_json
 
 KIND = "bench"  # a report's `kind`
 THRESHOLD = 5.0  # percent
-LEAST_MS = 0.02  # a stage that changed by less counts as unchanged
-STAGES = "stages_ms"  # below it are times: less is better
+LEAST_MS = 0.02  # a time that changed by less counts as unchanged
+STAGES = "stages_ms"  # below it are times
+MILLISECONDS, MEGABYTES = "_ms", "_mb"  # how the names of times and of memory end: less is better, as of what is lost
+LOST = "lost"
 RATES = "fps"  # below it are the rates that ratios are of
 
+CONDITIONS = ("source", "model", "threads", "rounds", "seconds", "workers", "camera_fps", "cameras", "busy")
 # Properties of the machine that do not change from minute to minute.
 MACHINE = ("processor", "cores")
 BOARD = ("model", "power_mode", "governor", "cpu_clock_khz")
@@ -68,7 +71,7 @@ def unmatched(then: Json, now: Json) -> List[str]:
 
 def differences(then: Json, now: Json) -> List[str]:
     """Conditions that differed, and so make the figures hard to compare."""
-    found = [(key, then.get(key), now.get(key)) for key in ("source", "model", "threads", "rounds", "seconds")]
+    found = [(key, then.get(key), now.get(key)) for key in CONDITIONS]
     old, new = _part(then, "machine"), _part(now, "machine")
     found += [(key, old.get(key), new.get(key)) for key in MACHINE]
     found += [(f"board's {key}", _part(old, "board").get(key), _part(new, "board").get(key)) for key in BOARD]
@@ -80,6 +83,11 @@ def differences(then: Json, now: Json) -> List[str]:
 def rate_paths(ratio: Path) -> List[Path]:
     """The paths of the two rates of a ratio, the reference second; empty if it is not a ratio."""
     return [(*ratio[:-1], RATES, name) for name in ratio[-1].split("/", 1)] if "/" in ratio[-1] else []
+
+
+def is_a(ending: str, path: Path) -> bool:
+    """Whether a figure is in this unit: a part of its path says so."""
+    return any(part.endswith(ending) for part in path)
 
 
 def _by_reference(change: Change, verdicts: Dict[Path, str]) -> bool:
@@ -95,10 +103,11 @@ def _change(path: Path, then: Json, now: Json) -> Change:
     before, after = then["median"], now["median"]
     percent = 100.0 * (after - before) / before if before else (0.0 if after == before else float("inf"))
     apart = then["most"] < now["least"] or now["most"] < then["least"]
-    small = STAGES in path and abs(after - before) < LEAST_MS
+    small = is_a(MILLISECONDS, path) and abs(after - before) < LEAST_MS
     if not apart or small or abs(percent) <= THRESHOLD:
         return Change(path, then, now, percent, "same")
-    return Change(path, then, now, percent, "slower" if (after < before) != (STAGES in path) else "faster")
+    less_is_better = is_a(MILLISECONDS, path) or is_a(MEGABYTES, path) or path[-1] == LOST
+    return Change(path, then, now, percent, "slower" if (after < before) != less_is_better else "faster")
 
 
 def _figures(fields: Any, path: Path = ()) -> Iterator[Tuple[Path, Json]]:

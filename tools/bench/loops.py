@@ -1,5 +1,6 @@
 """The project's loop on a video, beside what it should be measured against."""
 
+from functools import partial
 from typing import Dict, List, Tuple
 
 from app.backends.fake import FakeBackend
@@ -7,9 +8,10 @@ from app.backends.onnx import OnnxBackend
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import read_card
 from app.sources import open_source
+from tools.bench.bare import Bare, SideBySide
 from tools.bench.naive import Naive
 from tools.bench.networks import BACKENDS, PROBE, about, open_networks
-from tools.bench.rivals import Bare, Loop, Network
+from tools.bench.rivals import Loop, Network
 from tools.bench.turns import FEWEST, Runner, Setting, rates, ratio, spread, take_turns
 from tools.delay import predicted_fps
 from tools.json_file import Json
@@ -18,35 +20,60 @@ WAITS = (0.025, 0.010)  # seconds that the fake network of `compare_overlap` tak
 RATES = (24.0, 40.0)  # frames per second of `compare_pacing`: the original report's
 
 
+def open_model(setting: Setting, workers: int) -> OnnxBackend:
+    """The model on the CPU: one worker has the setting's threads for each inference, several have one each."""
+    return OnnxBackend(setting.model, "cpu", threads=setting.threads if workers == 1 else 1, workers=workers)
+
+
+def worker_name(count: int) -> str:
+    """1 worker, 2 workers, ..."""
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+def input_shape(setting: Setting) -> Tuple[int, int]:
+    """Height and width of the network's input for the video's frames."""
+    height, width = setting.frame
+    letterbox = Letterbox.fit(width, height, setting.size)
+    return letterbox.height, letterbox.width
+
+
 def compare_loops(setting: Setting) -> Json:
-    """The loop, the bare session and the naive loop, all on ONNX Runtime on the CPU, and the loop with a recording."""
+    """The loop with each number of workers, all on ONNX Runtime on the CPU, beside the bare session and the naive loop.
+
+    And the loop with a recording, with the most workers.
+    """
     card = read_card(setting.model)
-    shape = _input(setting)
-    network = Network(lambda: OnnxBackend(setting.model, "cpu", threads=setting.threads), shape)
-    loop = Loop(network.backend, card, setting.video, setting.size)
+    networks = {
+        f"loop, {worker_name(count)}": Network(partial(open_model, setting, count), input_shape(setting))
+        for count in setting.workers
+    }
+    loops = {name: Loop(network.backend, card, setting.video, setting.size) for name, network in networks.items()}
+    most = networks[f"loop, {worker_name(max(setting.workers))}"].backend
     runners: Dict[str, Runner] = {
         **_references(setting),
-        "loop": loop,
-        "recording": Loop(network.backend, card, setting.video, setting.size, save=True),
+        "side by side": SideBySide(setting.model, input_shape(setting), setting.threads),
+        **loops,
+        "recording": Loop(most, card, setting.video, setting.size, save=True),
     }
     frames = max(FEWEST, int(setting.seconds * runners["bare"](FEWEST)))
     rounds = take_turns(runners, dict.fromkeys(runners, frames), setting)
+    first, *others = loops
+    pairs = [(name, base) for name in loops for base in ("bare", "side by side", "naive")]
+    pairs += [*((name, first) for name in others), ("recording", "bare")]
     return {
-        "input": list(shape),
+        "input": list(input_shape(setting)),
         "frames": frames,
-        "warm_up_ms": {"onnx": network.warm_up_ms},
+        "warm_up_ms": {name: network.warm_up_ms for name, network in networks.items()},
         "fps": rates(rounds),
-        "loop/bare": ratio(rounds, "loop", "bare"),
-        "loop/naive": ratio(rounds, "loop", "naive"),
-        "recording/bare": ratio(rounds, "recording", "bare"),
-        "stages_ms": _stages(loop),
+        **{f"{name}/{base}": ratio(rounds, name, base) for name, base in pairs},
+        "stages_ms": {name: _stages(loop) for name, loop in loops.items()},
     }
 
 
 def compare_backends(setting: Setting) -> Json:
     """The loop on each backend, and each backend alone, beside bare session and naive loop of ONNX Runtime."""
     card = read_card(setting.model)
-    shape = _input(setting)
+    shape = input_shape(setting)
     networks, absent = open_networks(setting, shape, BACKENDS)
     try:
         loops = {
@@ -91,7 +118,7 @@ def compare_overlap(setting: Setting) -> Json:
     shares: Dict[str, List[float]] = {
         name: [each[name] * wait for each in rounds] for name, wait in zip(runners, WAITS)
     }
-    return {"input": list(_input(setting)), "share": {name: spread(shares[name]) for name in shares}}
+    return {"input": list(input_shape(setting)), "share": {name: spread(shares[name]) for name in shares}}
 
 
 def compare_pacing(setting: Setting) -> Json:
@@ -114,18 +141,11 @@ def compare_pacing(setting: Setting) -> Json:
     }
 
 
-def _input(setting: Setting) -> Tuple[int, int]:
-    """Height and width of the network's input for the video's frames."""
-    height, width = setting.frame
-    letterbox = Letterbox.fit(width, height, setting.size)
-    return letterbox.height, letterbox.width
-
-
 def _references(setting: Setting) -> Dict[str, Runner]:
     """ONNX Runtime's session alone, and in the naive loop."""
     card = read_card(setting.model)
     return {
-        "bare": Bare(setting.model, _input(setting), setting.threads),
+        "bare": Bare(setting.model, input_shape(setting), setting.threads),
         "naive": Naive(setting.model, card, setting.video, setting.size, setting.threads),
     }
 

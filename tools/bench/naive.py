@@ -8,7 +8,8 @@ import numpy as np
 
 from app.modelcard import ModelCard
 from app.timing import WARM_UP_FRAMES
-from tools.bench.rivals import CONFIDENCE, OVERLAP, session
+from tools.bench.bare import session
+from tools.bench.rivals import CONFIDENCE, OVERLAP
 
 
 class Naive:

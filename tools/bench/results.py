@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List, Sequence
 
-from tools.bench.comparison import RATES, STAGES, THRESHOLD, Change, rate_paths
+from tools.bench.comparison import MEGABYTES, MILLISECONDS, RATES, STAGES, THRESHOLD, Change, is_a, rate_paths
 from tools.json_file import Json
 from tools.tables import Table
 
@@ -25,35 +25,32 @@ def rate_lines(size: int, figures: Json) -> str:
     height, width = figures["input"]
     ratios = [key.split("/", 1) for key in figures if "/" in key]
     columns = list(dict.fromkeys(_base(*ratio) for ratio in ratios))
-    cells = {(name, _base(name, base)): _range(figures[f"{name}/{base}"], 3) for name, base in ratios}
+    cells = {(name, _base(name, base)): range_text(figures[f"{name}/{base}"], 3) for name, base in ratios}
     rows = [
-        [name, _range(fps, 1), *(cells.get((name, column), "") for column in columns)]
+        [name, range_text(fps, 1), *(cells.get((name, column), "") for column in columns)]
         for name, fps in figures["fps"].items()
     ]
-    stages = figures.get(STAGES, {})
-    if "infer" in stages:  # of the one loop there is
-        stages = {"loop": stages}
-    lines = [f"{name}, ms per frame: {_stages(times)}" for name, times in stages.items()]
+    lines = [f"{name}, ms per frame: {_stages(times)}" for name, times in figures.get(STAGES, {}).items()]
     what = {name: f"{what}, " for name, what in figures.get("what", {}).items()}
     lines += [f"{name}: {what.get(name, '')}warm-up {time:.0f} ms" for name, time in figures["warm_up_ms"].items()]
     lines += [f"{name}: not measured: {reason}" for name, reason in figures.get("absent", {}).items()]
-    return _block(f"size {size}, input {width}x{height}", ["", "FPS", *columns], rows, lines)
+    return block(f"size {size}, input {width}x{height}", ["", "FPS", *columns], rows, lines)
 
 
 def overlap_lines(size: int, figures: Json) -> str:
     """The share of the rate of a network that only waits which the loop reaches, at one size."""
-    rows = [[name, _range(share, 3)] for name, share in figures["share"].items()]
-    return _block(f"size {size}, with overlay and recording", ["inference", "share of the network's rate"], rows)
+    rows = [[name, range_text(share, 3)] for name, share in figures["share"].items()]
+    return block(f"size {size}, with overlay and recording", ["inference", "share of the network's rate"], rows)
 
 
 def pacing_lines(size: int, figures: Json) -> str:
     """Configured and real rates at one size."""
     rows = [
-        [fps, str(row["work_ms"]), _range(row["delay"], 2), f"{row['formula']:.2f}", _range(row["deadline"], 2)]
+        [fps, str(row["work_ms"]), range_text(row["delay"], 2), f"{row['formula']:.2f}", range_text(row["deadline"], 2)]
         for fps, row in figures.items()
     ]
     header = ["FPS configured", "work, ms", "by a delay", "1 / (work + delay)", "by deadlines"]
-    return _block(f"size {size}", header, rows)
+    return block(f"size {size}", header, rows)
 
 
 def change_lines(found: List[Change], notes: List[str]) -> str:
@@ -70,10 +67,11 @@ def change_lines(found: List[Change], notes: List[str]) -> str:
         rows += [["  so", ratio.path[0], *_then_and_now(ratio), ""] for ratio in caused]
     same = len(found) - len(changed) - len(followed)
     notes = [f"{same} figures unchanged: spreads overlap, or within {THRESHOLD:g} %", *notes]
-    return _block("", ["", "size", "figure", "then", "now", "change"], rows, notes)
+    return block("", ["", "size", "figure", "then", "now", "change"], rows, notes)
 
 
-def _block(title: str, header: List[str], rows: List[List[str]], lines: Sequence[str] = ()) -> str:
+def block(title: str, header: List[str], rows: List[List[str]], lines: Sequence[str] = ()) -> str:
+    """A table under its title, and lines below it, indented."""
     table = Table(title, header, rows).as_text().splitlines() if rows else []
     return "\n".join([*([title] if title else []), *(f"  {line}".rstrip() for line in [*table, *lines])])
 
@@ -85,7 +83,8 @@ def _base(name: str, base: str) -> str:
 
 def _then_and_now(change: Change) -> List[str]:
     _, *rest = change.path
-    unit, digits = (" ms", 2) if STAGES in rest else (" FPS", 1) if RATES in rest else ("", 3)
+    units = {MILLISECONDS: (" ms", 2), MEGABYTES: (" MB", 1), RATES: (" FPS", 1)}
+    unit, digits = next((units[ending] for ending in units if is_a(ending, (*rest,))), ("", 3))
     name = " ".join(part for part in rest if part not in (STAGES, RATES))
     return [name, *(f"{figure['median']:.{digits}f}{unit}" for figure in (change.then, change.now))]
 
@@ -94,9 +93,12 @@ def _badness(change: Change) -> Any:
     return change.verdict == "faster", -abs(change.percent)
 
 
-def _range(figure: Json, digits: int) -> str:
+def range_text(figure: Json, digits: int) -> str:
+    """The median of a spread, with least and most."""
     return f"{figure['median']:.{digits}f} ({figure['least']:.{digits}f} to {figure['most']:.{digits}f})"
 
 
 def _stages(stages: Dict[str, Json]) -> str:
-    return ", ".join(f"{name} {_range(figure, 2)}" for name, figure in stages.items() if figure["median"] >= SHOWN_MS)
+    return ", ".join(
+        f"{name} {range_text(figure, 2)}" for name, figure in stages.items() if figure["median"] >= SHOWN_MS
+    )

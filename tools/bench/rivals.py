@@ -1,11 +1,11 @@
-"""What `tools.bench` measures. Each is called with a number of frames, and returns FPS without warm-up."""
+"""The loop, and the backends alone. Each is called with a number of frames, and returns FPS without warm-up."""
 
 import os
 import statistics
 import tempfile
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import cv2
 import numpy as np
@@ -13,11 +13,13 @@ import numpy as np
 from app.backends import Backend
 from app.detector import Detector
 from app.errors import ModelError
+from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.pipeline import Pipeline
 from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.timing import STAGES, WARM_UP_FRAMES
+from tools.bench.bare import noise, rate
 from tools.delay import DelayPacer
 
 CONFIDENCE, OVERLAP = 0.25, 0.45
@@ -52,8 +54,17 @@ class Loop:
                 file = os.path.join(folder, "bench.mkv")
                 sinks = [open_recording(file, source)] if self._save else []
                 pacer = DelayPacer(self._fps) if self._delay and self._fps else None
-                pipeline = Pipeline(source, self._detector, fps=self._fps, pacer=pacer)
-                pipeline.run(sinks, draw=True, max_frames=frames + WARM_UP_FRAMES)
+                channel = Channel(
+                    source,
+                    self._detector,
+                    sinks=sinks,
+                    fps=self._fps,
+                    pacer=pacer,
+                    max_frames=frames + WARM_UP_FRAMES,
+                    draw=True,
+                )
+                pipeline = Pipeline([channel])
+                pipeline.run()
         report = pipeline.report()
         for stage, times in report["stages_ms"].items():
             self.stages_ms[stage].append(times["mean"])
@@ -65,18 +76,6 @@ class Loop:
         return float(statistics.median(sum(turn) for turn in turns)) / 1000
 
 
-class Bare:
-    """The session and nothing else, with ONNX Runtime's own settings but for the number of threads."""
-
-    def __init__(self, model: str, shape: Sequence[int], threads: int) -> None:
-        self._session = session(model, threads)
-        self._tensor = _noise(shape)
-        self._input = self._session.get_inputs()[0].name
-
-    def __call__(self, frames: int) -> float:
-        return _rate(lambda: self._session.run(None, {self._input: self._tensor}), frames)
-
-
 class Network:
     """A backend and nothing else, fed one tensor again and again.
 
@@ -86,7 +85,7 @@ class Network:
 
     def __init__(self, opening: Callable[[], Backend], shape: Sequence[int]) -> None:
         """opening: loads the model. shape: height and width. Raises ModelError for what does not run."""
-        self._tensor = _noise(shape)
+        self._tensor = noise(shape)
         with opencv_threads(1):  # as in app.detect; the opencv backend then takes what it needs
             start = time.monotonic()
             self.backend = opening()
@@ -104,7 +103,7 @@ class Network:
 
     def __call__(self, frames: int) -> float:
         with opencv_threads(self.opencv_threads):
-            return _rate(lambda: self.backend.infer(self._tensor), frames)
+            return rate(lambda: self.backend.infer(self._tensor), frames)
 
 
 class KerasPredict:
@@ -118,7 +117,7 @@ class KerasPredict:
         from models import yolov3_tiny
         from tools.convert import read_convolutions
 
-        self._tensor = np.ascontiguousarray(_noise(shape).transpose(0, 2, 3, 1))
+        self._tensor = np.ascontiguousarray(noise(shape).transpose(0, 2, 3, 1))
         start = time.monotonic()
         self._model = yolov3_tiny.emit_keras(read_convolutions(weights))
         self._model.predict(self._tensor, verbose=0)
@@ -128,16 +127,7 @@ class KerasPredict:
         """Nothing is held that Python does not free."""
 
     def __call__(self, frames: int) -> float:
-        return _rate(lambda: self._model.predict(self._tensor, verbose=0), frames)
-
-
-def session(model: str, threads: int) -> Any:
-    """A session of ONNX Runtime as one opens it first, but for the number of threads."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return rate(lambda: self._model.predict(self._tensor, verbose=0), frames)
 
 
 @contextmanager
@@ -153,16 +143,3 @@ def opencv_threads(count: int) -> Iterator[None]:
 
 def _milliseconds(start: float) -> float:
     return round(1000 * (time.monotonic() - start), 1)
-
-
-def _noise(shape: Sequence[int]) -> np.ndarray:
-    return np.random.default_rng(0).random((1, 3, *shape), np.float32)
-
-
-def _rate(infer: Callable[[], object], frames: int) -> float:
-    for _ in range(WARM_UP_FRAMES):
-        infer()
-    start = time.monotonic()
-    for _ in range(frames):
-        infer()
-    return frames / (time.monotonic() - start)

@@ -10,12 +10,22 @@ from tools.report.section import Plot, Section
 from tools.sweep.table import spread_text
 from tools.tables import Table
 
-ABOUT = ("input", "frames", "what", "absent")  # fields that are not figures of speed
+ABOUT = ("input", "frames", "what", "absent", "cameras")  # fields that are not figures of speed
 WORDS = {  # first key of a figure -> its name and its decimals
     "fps": ("FPS", 1),
     "stages_ms": ("ms", 2),
     "warm_up_ms": ("warm-up, ms", 0),
     "share": ("share of the network's rate, if it takes", 3),
+    "camera_fps": ("FPS of each camera", 1),
+    "asked_fps": ("FPS of all cameras that ask for too much", 1),
+    "latency_ms": ("latency, ms", 1),
+    "bare_ms": ("bare inference, ms", 1),
+    "limit_ms": ("1.9 of the bare inference and an interval of the camera, ms", 1),
+    "jain": ("Jain's index of frames done, of cameras that ask for too much", 4),
+    "due": ("share of what is due", 3),
+    "fault": ("share of what is due, with a fault of one", 3),
+    "memory_mb": ("peak memory, MB", 1),
+    "further_camera_mb": ("peak memory of each further camera, MB", 1),
 }
 
 

@@ -21,9 +21,10 @@ from tools.soak.files import run as files
 
 EXAMPLES = """examples:
   python -m tools.soak faults --cam street.mp4
-  python -m tools.soak memory --frames 100000
+  python -m tools.soak faults --cam street.mp4 --together
+  python -m tools.soak memory --frames 100000 --cameras 3
   python -m tools.soak overload --seconds 60
-  python -m tools.soak kill --kills 50 --cam street.mp4
+  python -m tools.soak kill --kills 50 --cam street.mp4 --cameras 3
   python -m tools.soak files --files 300
   python -m tools.soak files --only jpeg:12 --keep damaged
 """
@@ -48,8 +49,13 @@ def make_parser() -> argparse.ArgumentParser:
         if name in ("faults", "kill"):
             one.add_argument("--cam", metavar="FILE", required=True, help="a video file to film (required)")
             one.add_argument("--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)")
-        if name == "files":
-            files.add_options(one)
+        if name in ("memory", "kill"):
+            cameras = number(int, 1, 16, "a number")
+            one.add_argument(
+                "--cameras", type=cameras, default=1, metavar="N", help="film so many at once (default: 1)"
+            )
+        if name in ("files", "faults"):
+            module.add_options(one)
         one.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
         one.set_defaults(run=module.soak)
     return parser

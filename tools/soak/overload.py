@@ -16,6 +16,7 @@ from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.detector import Detector
 from app.frame import Frame
+from app.loop.channel import Channel
 from app.modelcard import Head, ModelCard
 from app.pipeline import Pipeline
 from app.sinks import Sink
@@ -49,10 +50,10 @@ def soak(args: argparse.Namespace) -> List[Figure]:
     screen, stop = Screen(), Stop()
     with tempfile.TemporaryDirectory() as folder, open_source(f"test://640x480@{FPS}?live") as source, stop:
         recording = open_recording(os.path.join(folder, "soak.mkv"), source)
-        pipeline = Pipeline(source, detector)
+        pipeline = Pipeline([Channel(source, detector, sinks=[screen, recording])], stop=stop)
         end = threading.Timer(args.seconds, stop.request)
         end.start()
-        pipeline.run([screen, recording], stop=stop)
+        pipeline.run()
         end.cancel()
         fields = pipeline.report()
     began = screen.seen[0][0]

@@ -22,6 +22,7 @@ from app.detector import Detector, load_detector
 from app.errors import SourceError, UsageError
 from app.files import write_file
 from app.frame import Source
+from app.loop.channel import Channel
 from app.pipeline import Pipeline, configure_process
 from app.sources import CameraOptions, open_source
 from app.stop import Stop
@@ -68,9 +69,18 @@ def measure(spec: Json) -> Json:
         watch, found = Watch(spec["example"]), _found(spec, detector)
         observers = [found.observe if accuracy else watch.observe]
         pacer = DelayPacer(combination.fps) if combination.pacing == "delay" and combination.fps else None
-        pipeline = Pipeline(source, detector, fps=combination.fps, pacer=pacer, observers=observers)
+        channel = Channel(
+            source,
+            detector,
+            fps=combination.fps,
+            pacer=pacer,
+            observers=observers,
+            sinks=[] if accuracy else [watch],
+            max_frames=None if accuracy else spec["frames"],
+        )
+        pipeline = Pipeline([channel], stop=stop)
         conditions = Conditions()
-        pipeline.run([] if accuracy else [watch], stop=stop, max_frames=None if accuracy else spec["frames"])
+        pipeline.run()
         if stop.requested:
             raise KeyboardInterrupt
         fields = pipeline.report()

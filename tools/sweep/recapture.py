@@ -1,11 +1,11 @@
 """Frames as a camera of another resolution would have taken them, for a sweep over resolutions on one input."""
 
-from typing import Callable, Iterator, Optional
+from typing import Callable, Optional
 
 import cv2
 import numpy as np
 
-from app.frame import Frame, Source
+from app.frame import Frame, Source, nothing
 
 
 class Recaptured(Source):
@@ -22,18 +22,30 @@ class Recaptured(Source):
         self.name, self.files, self.live = source.name, source.files, source.live
         self.fps, self.count = source.fps, source.count
 
-    def frames(self, prepare: Optional[Callable[[Frame], None]] = None) -> Iterator[Optional[Frame]]:
+    def start(
+        self,
+        prepare: Optional[Callable[[Frame], None]] = None,
+        arrived: Callable[[], None] = nothing,
+        *,
+        low_priority: bool = True,
+    ) -> None:
         def shrink_first(frame: Frame) -> None:
             frame.image = shrink(frame.image, *self._within)
             if prepare is not None:
                 prepare(frame)
 
-        for frame in self._source.frames(shrink_first):
-            if frame is not None:  # a camera's frame from before this iteration is shrunk here
-                frame.image = shrink(frame.image, *self._within)
-            self.captured, self.outage = self._source.captured, self._source.outage
-            self.reconnects = self._source.reconnects
-            yield frame
+        self._source.start(shrink_first, arrived, low_priority=low_priority)
+
+    def take(self, seconds: float = 0.0) -> Optional[Frame]:
+        frame = self._source.take(seconds)
+        if frame is not None:  # a camera's frame from before the start is shrunk here
+            frame.image = shrink(frame.image, *self._within)
+        self.captured, self.outage = self._source.captured, self._source.outage
+        self.reconnects, self.ended = self._source.reconnects, self._source.ended
+        return frame
+
+    def end(self) -> None:
+        self._source.end()
 
     def close(self) -> None:
         self._source.close()

@@ -3,7 +3,7 @@
 # It is one process, so that it holds one lock throughout, and a lost connection does no harm: before the switch of
 # versions it ends this script; after it the script finishes by itself.
 #
-# For `push`, standard input is a line "SHA-256 size path" per file, "end", an empty line, then a tar of the files asked for.
+# For `push`, standard input is the file of settings, if there is one, a line "SHA-256 size path" per file, "end", an empty line, then a tar of the files asked for.
 # Standard output is the files asked for, one a line, an empty line, and at the end the result.
 #
 # push.sh sends it as one text, with the parts that it sources in their places: nothing is left on the board.
@@ -14,7 +14,9 @@ VERSIONS=$ROOT/versions
 PYTHON=$ROOT/venv/bin/python
 SERVICE=nanoyolo.service
 MODEL=weights/yolov3-tiny.onnx
+CHECK=deploy/jetson/on-board/check_settings.py
 SETTINGS=/etc/nanoyolo/nanoyolo.env
+CONFIG=/etc/nanoyolo/nanoyolo.toml
 START_LIMIT=300         # seconds for READY=1, in case systemd hangs; the unit has its own limit
 WATCH=5                 # seconds that a started service must run
 LOCK_PATIENCE=10        # seconds; a push whose connection was lost takes a moment to notice
@@ -28,6 +30,8 @@ HERE=$(dirname "${BASH_SOURCE[0]-.}")
 . "$HERE/push/receiving.sh"
 # shellcheck source=SCRIPTDIR/push/trying.sh
 . "$HERE/push/trying.sh"
+# shellcheck source=SCRIPTDIR/push/config.sh
+. "$HERE/push/config.sh"
 # shellcheck source=SCRIPTDIR/push/switching.sh
 . "$HERE/push/switching.sh"
 
@@ -66,6 +70,7 @@ push() {  # REVISION
     local line manifest old
     lock
     open_work
+    receive_config
     manifest=$WORK/manifest
     while IFS= read -r line && [ -n "$line" ]; do
         printf '%s\n' "$line"
@@ -83,6 +88,7 @@ push() {  # REVISION
     else
         receive "$manifest"
     fi
+    check_config
     choose_sizes
     make_engines
     self_test
@@ -118,14 +124,14 @@ plan() {  # REVISION
     echo "versions: $(ran | tr '\n' ' '); free: $(df --output=avail -BM "$VERSIONS" | tail -n 1 | tr -d ' ')B"
 }
 
-main() {  # push|rollback|plan BOARD REVISION KEEP ENGINE [SIZE...]
+main() {  # push|rollback|plan BOARD REVISION KEEP ENGINE CONFIG_SIZE [SIZE...]
     umask 022
     export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     trap '' PIPE
     cd /
     local command=$1 revision=$3
-    BOARD=$2 KEEP=$4 ENGINE=$5 BACKEND=auto REASON='' NAME=''
-    shift 5
+    BOARD=$2 KEEP=$4 ENGINE=$5 CONFIG_SIZE=$6 BACKEND=auto REASON='' NAME='' CONFIG_SIZES=''
+    shift 6
     SIZES=("$@")
     "$command" "$revision"
 }

@@ -40,6 +40,7 @@ make_folder() {  # PATH MODE OWNER:GROUP
 install_settings() {
     step settings
     install_file "$FILES/service/nanoyolo.env" /etc/nanoyolo/nanoyolo.env.example 644 root:root
+    install_file "$FILES/service/nanoyolo.toml" /etc/nanoyolo/nanoyolo.toml.example 644 root:root
     if [ -e /etc/nanoyolo/nanoyolo.env ]; then
         ok "/etc/nanoyolo/nanoyolo.env is the owner's, and stays as it is"
         return

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+import threading
 
 import cv2
 import numpy as np
@@ -77,7 +78,7 @@ def opened(monkeypatch):
     calls = Opened()
 
     def stand_in(name):
-        def open_it(path, device, precision):
+        def open_it(path, device, precision, workers=1):
             calls.append((name, device, precision))
             if name in calls.broken:
                 raise ModelError(f"{name} is broken")
@@ -355,6 +356,68 @@ def test_another_shape_than_the_model_has(tmp_path, name):
     assert isinstance(caught.value, ModelError), "the command ends with exit code 4"
     assert isinstance(caught.value, ValueError), "as for any other wrong tensor"
     assert not isinstance(caught.value, UsageError)
+
+
+# Several threads that infer at once
+
+
+def tensors_of(number, turns):
+    """Tensors of two shapes that no other number has."""
+    return [np.full((1, 3, 32, 32 * (1 + turn % 2)), number + turn / 8, np.float32) for turn in range(turns)]
+
+
+def infer_side_by_side(backend, model, name, threads, turns=40):
+    """Have so many threads infer tensors of their own; how many got what a backend with one worker gives them."""
+    right = []
+    with open_backend(model, name, "cpu") as one:
+        expected = [
+            [[output.copy() for output in one.infer(tensor)] for tensor in tensors_of(number, turns)]
+            for number in range(threads)
+        ]
+
+    def work(number):
+        for tensor, outputs in zip(tensors_of(number, turns), expected[number]):
+            found = backend.infer(tensor)
+            right.append(all(np.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(found, outputs)))
+
+    running = [threading.Thread(target=work, args=[number]) for number in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    return sum(right)
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino", "tensorflow"])
+def test_workers_share_a_model(model_for, name):
+    model = model_for(name)
+    with open_backend(model, name, "cpu", workers=3) as backend:
+        assert backend.workers == 3
+        assert "3 workers of one thread" in backend.description
+        assert infer_side_by_side(backend, model, name, 3) == 3 * 40
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_the_number_of_workers_can_change_while_one_infers(model_for, name):
+    model = model_for(name)
+    with open_backend(model, name, "cpu") as backend:
+        assert backend.workers == 1
+        right = []
+        running = threading.Thread(target=lambda: right.append(infer_side_by_side(backend, model, name, 1, turns=400)))
+        running.start()
+        backend.share(2)
+        running.join()
+        assert right == [400]
+        assert backend.workers == 2
+        assert "2 workers of one thread" in backend.description
+        assert infer_side_by_side(backend, model, name, 2) == 2 * 40
+
+
+def test_opencv_has_one_worker_with_all_threads(model_for):
+    with open_backend(model_for("opencv"), "opencv", "cpu", workers=4) as backend:
+        assert backend.workers == 1
+        backend.share(4)
+        assert backend.workers == 1
 
 
 # Wrong files

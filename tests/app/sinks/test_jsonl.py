@@ -9,6 +9,7 @@ from support.video import picture, room_for, write
 
 from app.detections import Detections
 from app.errors import OutputError
+from app.frame import Frame
 from app.sinks import jsonl
 from app.sinks.jsonl import JsonLinesSink
 
@@ -61,6 +62,17 @@ def test_an_image_that_was_decoded_smaller_has_boxes_in_pixels_of_its_file(path)
         write(sink, picture(0), 0, "huge.jpg", detections=found, size=(512, 384))
     (line,) = lines(path)
     assert (line["file"], line["size"], line["detections"][0]["box"]) == ("huge.jpg", [512, 384], [8, 16, 240, 320])
+
+
+def test_of_several_cameras_a_line_names_its_own(path):
+    frame = Frame(picture(0), 4)
+    frame.camera = "front"
+    with JsonLinesSink(str(path)) as sink:
+        sink.write(frame, frame.image, frame.detections)
+        put(sink, 5)
+    one, other = lines(path)
+    assert (one["frame"], one["camera"]) == (4, "front")
+    assert "camera" not in other
 
 
 def test_a_line_is_in_the_file_when_write_returns(path):

@@ -107,6 +107,51 @@ def test_without_a_frame_no_watchdog(sink, supervisor, clock):
     assert names(supervisor.messages()) == [["WATCHDOG", "STATUS"]], "it is ready already"
 
 
+def test_of_several_cameras_the_status_names_those_without_an_image(supervisor, clock):
+    outages = {"yard": "no image for 3 s: gone", "door": "no image for 4 s:\nno new frame"}
+    timing = Timing(now=clock.now)
+    frames(timing, clock, 5)
+    with SupervisorSink(timing, lambda: outages) as sink:
+        write(sink)
+        clock.sleep(PERIOD)
+        del outages["door"]
+        write(sink)
+        clock.sleep(PERIOD)
+        outages.clear()
+        write(sink)
+    rates = "STATUS=10.0 FPS, 5 frames, 0 dropped, latency p95 40 ms"
+    assert [lines[-1] for lines in supervisor.messages()[:3]] == [
+        rates + "; yard: no image for 3 s: gone; door: no image for 4 s: no new frame",
+        rates + "; yard: no image for 3 s: gone",
+        rates,
+    ]
+
+
+def test_of_several_cameras_those_without_an_image_do_not_keep_the_frames_of_others_from_the_watchdog(
+    supervisor, clock
+):
+    """However the calls of the cameras lie: here all outages come just before the frame that would be told."""
+    with SupervisorSink(Timing(now=clock.now), lambda: {"yard": "gone"}) as sink:
+        for _ in range(10):
+            clock.sleep(PERIOD / 2)
+            sink.idle(IMAGE, "gone")
+            sink.idle(IMAGE, "gone")
+            write(sink)
+    messages = supervisor.messages()
+    assert sum("WATCHDOG=1" in lines for lines in messages) == 5
+    assert len(messages) <= 5 + 10 + 1
+
+
+def test_without_a_frame_of_any_camera_no_watchdog(supervisor, clock):
+    with SupervisorSink(Timing(now=clock.now), lambda: {"yard": "gone", "door": "lost"}) as sink:
+        for _ in range(4):
+            sink.idle(IMAGE, "gone")
+            sink.idle(IMAGE, "lost")
+            clock.sleep(PERIOD)
+    status = "STATUS=started, 0 frames, 0 dropped; yard: gone; door: lost"
+    assert supervisor.messages()[:-1] == [["READY=1", status]] + 3 * [[status]]
+
+
 def test_the_end(sink, supervisor):
     write(sink)
     supervisor.messages()

@@ -1,12 +1,14 @@
 """The camera at the seam of cv2.VideoCapture: every misbehaviour of which cameras are known, on a clock of its own."""
 
 import threading
+import time
 
 import cv2
 import numpy as np
 import pytest
 from support.fakes import LIMIT, FakeClock, FakeVideoCapture
 
+from app import frame as frame_module
 from app.errors import SourceError
 from app.sources import camera as camera_module
 from app.sources.camera import FIRST_LIMIT, LONGEST_DELAY, MOST_CONNECTIONS, STALE, Camera
@@ -18,7 +20,7 @@ SHORT = 0.001  # seconds
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
     """Nothing comes of its own accord here, so there is no use in waiting for it."""
-    monkeypatch.setattr(camera_module, "WAIT", SHORT)
+    monkeypatch.setattr(frame_module, "WAIT", SHORT)
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def test_the_newest_frame_is_handed_out_once(camera, captures, clock):
 
 def test_a_frame_wakes_the_loop(camera, captures, monkeypatch):
     """The loop waits in the source; a frame that comes meanwhile ends the wait."""
-    monkeypatch.setattr(camera_module, "WAIT", 10 * LIMIT)
+    monkeypatch.setattr(frame_module, "WAIT", 10 * LIMIT)
     taken = []
     waiting = threading.Thread(target=lambda: taken.append(next(iter(camera))), daemon=True)
     waiting.start()
@@ -156,10 +158,22 @@ def test_a_frame_wakes_the_loop(camera, captures, monkeypatch):
 
 def test_frames_are_prepared_in_the_thread_that_reads(camera, captures):
     threads = []
-    frames = camera.frames(lambda frame: threads.append(threading.current_thread().name))
+    camera.start(lambda frame: threads.append(threading.current_thread().name))
     captures[0].give(10)
-    next_frame(frames)
+    assert camera.take(LIMIT) is not None
     assert threads == ["camera"]
+
+
+def test_it_says_when_there_is_something_to_take(camera, captures):
+    arrived = threading.Event()
+    camera.start(arrived=arrived.set)
+    assert camera.take() is None
+    captures[0].give(10)
+    assert arrived.wait(LIMIT)
+    assert brightness(camera.take()) == 10
+    assert not camera.ended
+    camera.close()
+    assert camera.ended
 
 
 def test_the_loop_may_draw_on_what_it_gets(camera, captures):
@@ -512,6 +526,34 @@ def test_close_does_not_wait_for_a_driver_that_hangs(camera, captures, monkeypat
     monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.05)
     camera.close()
     assert "abandoned" in capsys.readouterr().err
+    camera.close()
+    assert capsys.readouterr().err == "", "it has been said"
+
+
+def test_cameras_that_hang_are_closed_side_by_side(device, captures, monkeypatch, capsys):
+    monkeypatch.setattr(camera_module, "CLOSE_LIMIT", 0.2)
+    captures.hang.clear()
+    cameras = [Camera(UsbCamera(str(device))) for _ in range(5)]
+    captures.wait(5)
+    for one in cameras:
+        one.end()
+    begun = time.monotonic()
+    for one in cameras:
+        one.close()
+    assert time.monotonic() - begun < 0.7, "not the limit five times"
+    assert capsys.readouterr().err.count("abandoned") == 5
+    captures.run_free()
+
+
+def test_after_the_end_no_frame_is_captured(device, captures):
+    with Camera(UsbCamera(str(device))) as camera:
+        captures.wait(1)
+        captures[0].give(10)
+        assert next_frame(iter(camera)) is not None
+        camera.end()
+        captures[0].give_image(np.full((480, 640, 3), 20, np.uint8))
+        camera.close()
+        assert (camera.captured, camera.take(), camera.ended) == (1, None, True)
 
 
 def test_what_the_camera_gives_is_said_once_it_does(camera, captures, capsys):

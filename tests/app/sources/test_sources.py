@@ -4,6 +4,7 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from support.fakes import LIMIT
 from support.video import picture, write_video
 
 from app.errors import SourceError
@@ -305,8 +306,8 @@ def readers():
 def test_frames_are_prepared_in_the_thread_that_reads():
     prepared = []
     with open_source("test://64x48?frames=3") as source:
-        frames = source.frames(lambda frame: prepared.append((frame.index, threading.current_thread().name)))
-        assert [frame.index for frame in frames if frame is not None] == [0, 1, 2]
+        source.start(lambda frame: prepared.append((frame.index, threading.current_thread().name)))
+        assert [source.take(LIMIT).index for _ in range(3)] == [0, 1, 2]
     assert prepared == [(index, "read-ahead") for index in range(3)]
 
 

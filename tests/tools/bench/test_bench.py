@@ -9,7 +9,7 @@ from support.streams import write_video
 from app import __version__
 from app.errors import ModelError
 from tools.bench import __main__ as bench
-from tools.bench import loops, networks
+from tools.bench import live, loops, networks
 
 pytestmark = needs_model
 
@@ -30,25 +30,55 @@ def check_spreads(*spreads):
 def test_figures(tmp_path, video, capsys):
     """A turn is longer than the video, so that it starts again."""
     report = tmp_path / "bench.json"
-    assert bench.main(["--cam", video, *QUICK, "--report", str(report)]) == 0
+    assert bench.main(["--cam", video, *QUICK, "--workers", "2", "1", "--report", str(report)]) == 0
     result = json.loads(report.read_text())
     assert (result["kind"], result["version"]) == ("bench", __version__)
     assert result["model"]["name"] == "yolov3-tiny"
+    assert result["workers"] == [1, 2]
     figures = result["sizes"]["64"]
     assert figures["input"] == [64, 64]
     assert figures["frames"] > 20
-    assert set(figures["fps"]) == {"bare", "naive", "loop", "recording"}
-    check_spreads(*figures["fps"].values(), *(figures[n] for n in ("loop/bare", "loop/naive", "recording/bare")))
-    check_spreads(figures["stages_ms"]["infer"])
-    assert figures["warm_up_ms"]["onnx"] > 0
+    loops = ["loop, 1 worker", "loop, 2 workers"]
+    assert set(figures["fps"]) == {"bare", "naive", "side by side", "recording", *loops}
+    ratios = [f"{loop}/{base}" for loop in loops for base in ("bare", "side by side", "naive")]
+    ratios += ["loop, 2 workers/loop, 1 worker", "recording/bare"]
+    assert {name for name in figures if "/" in name} == set(ratios)
+    check_spreads(*figures["fps"].values(), *(figures[name] for name in ratios))
+    for loop in loops:
+        check_spreads(figures["stages_ms"][loop]["infer"])
+        assert figures["warm_up_ms"][loop] > 0
     versions = result["machine"]["versions"]
     assert versions["onnxruntime"]
     first, *lines = capsys.readouterr().out.splitlines()
     assert versions["onnxruntime"] in first
-    assert lines[1].split() == ["FPS", "x", "bare", "x", "naive"]
-    loop = next(line for line in lines if line.startswith("  loop "))
-    assert len(re.findall(r"[\d.]+ \([\d.]+ to [\d.]+\)", loop)) == 3, "a rate and two ratios"
-    assert re.search(r"loop, ms per frame: .*infer [\d.]+ \([\d.]+ to [\d.]+\)", "\n".join(lines))
+    assert re.split(" {2,}", lines[1].strip()) == ["FPS", "x bare", "x side by side", "x naive", "x loop, 1 worker"]
+    loop = next(line for line in lines if line.startswith("  loop, 2 workers "))
+    assert len(re.findall(r"[\d.]+ \([\d.]+ to [\d.]+\)", loop)) == 5, "a rate and four ratios"
+    assert re.search(r"loop, 2 workers, ms per frame: .*infer [\d.]+ \([\d.]+ to [\d.]+\)", "\n".join(lines))
+
+
+def test_a_camera(video, capsys, monkeypatch):
+    monkeypatch.setattr(live, "CHANGING", 0.1)
+    monkeypatch.setattr("tools.bench.filming.SETTLING", 0.1)
+    arguments = ["--camera", "40", "--workers", "1", "--sizes", "64", "--rounds", "1", "--seconds", "1"]
+    assert bench.main(["--cam", video, *arguments]) == 0
+    out = capsys.readouterr().out
+    assert "a camera of 40 FPS" in out
+    for name in ("1 worker", "auto"):
+        assert re.search(rf"  {name} +[\d.]+ \([\d.]+ to [\d.]+\)", out), out
+
+
+def test_cameras_beside_a_busy_core(video, tmp_path, capsys):
+    report = tmp_path / "bench.json"
+    arguments = ["--camera", "10", "--cameras", "2", "--sizes", "64", "--rounds", "1", "--seconds", "1", "--busy"]
+    assert bench.main(["--cam", video, *arguments, "--report", str(report)]) == 0
+    result = json.loads(report.read_text())
+    assert [result[name] for name in ("busy", "camera_fps", "cameras")] == [True, 10.0, 2]
+    figures = result["sizes"]["64"]
+    check_spreads(*figures["fps"].values(), figures["jain"], figures["together/one camera"])
+    assert set(figures["due"]) == {"least of the cameras", "mean"}
+    assert set(figures["fault"]) == {"least of the others", "lost"}
+    assert "Jain's index" in capsys.readouterr().out
 
 
 def test_the_loop_on_every_backend_that_runs_here(tmp_path, video, capsys, monkeypatch):
@@ -155,6 +185,13 @@ def test_pacing(video, tmp_path, capsys):
         (["--cam", "x.avi", "--backends", "onnx", "--pacing"], 2, "--backends"),
         (["--cam", "x.avi", "--backends", "keras"], 2, "keras"),
         (["--backends", "onnx", "--threads", "1"], 2, "--threads"),
+        (["--camera", "30", "--backends", "onnx"], 2, "--cam FILE"),
+        (["--cam", "x.avi", "--backends", "onnx", "--workers", "2"], 2, "--workers"),
+        (["--cam", "x.avi", "--pacing", "--workers", "2"], 2, "--workers"),
+        (["--cam", "x.avi", "--cameras", "4"], 2, "--camera 10"),
+        (["--cam", "x.avi", "--camera", "10", "--cameras", "1"], 2, "--cameras"),
+        (["--cam", "x.avi", "--camera", "10", "--memory"], 2, "--memory"),
+        (["--cam", "x.avi", "--workers", "0"], 2, "--workers"),
         (["--backends", "onnx", "--sizes", "65"], 2, "--sizes"),
         (["--backends", "onnx", "--model", "there-is-none"], 4, "no such model; weights/ has: "),
         (["--cam", "x.avi"], 3, "x.avi"),

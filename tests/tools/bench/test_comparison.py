@@ -44,6 +44,9 @@ def report(sizes, **fields):
         pytest.param("stages_ms", figure(0.01), figure(0.02), "same", id="too short to matter"),
         pytest.param("stages_ms", figure(0.0), figure(1.0), "slower", id="from nothing"),
         pytest.param("stages_ms", figure(0.0), figure(0.0), "same", id="nothing at all"),
+        pytest.param("latency_ms", figure(50, 1), figure(60, 1), "slower", id="higher latency"),
+        pytest.param("memory_mb", figure(250, 1), figure(200, 1), "faster", id="less memory"),
+        pytest.param("jain", figure(1.0), figure(0.9), "slower", id="less fair"),
     ],
 )
 def test_verdicts(part, then, now, verdict):
@@ -73,6 +76,13 @@ def test_verdicts_on_a_ratio(then, now, verdict):
     ]
     assert changes(*reports)[-1].path == ("160", "loop/naive")
     assert changes(*reports)[-1].verdict == verdict
+
+
+def test_losing_more_is_worse():
+    (change,) = changes(
+        report({"160": {"fault": {"lost": figure(0.01)}}}), report({"160": {"fault": {"lost": figure(0.1)}}})
+    )
+    assert change.verdict == "slower"
 
 
 def test_a_ratio_whose_rates_are_not_in_both_reports_counts():

@@ -137,6 +137,18 @@ def test_bench_of_overlap(tmp_path):
     assert not section.plots
 
 
+def test_bench_of_cameras(tmp_path):
+    figures = {"input": [1, 2], "cameras": 4, "camera_fps": 10.0, "jain": reports.spread(1)}
+    figures.update(what={"auto": "2: too slow"}, latency_ms={"p95": {"auto": reports.spread(50)}})
+    figures["fault"] = {"lost": reports.spread(0)}
+    (section,) = read(tmp_path, reports.bench(s160=figures))
+    found = cells(section)
+    assert found["latency, ms: p95, auto"] == ["50.0 (45.0 to 55.0)"]
+    assert found["FPS of each camera"] == ["10.0"]
+    assert "cameras" not in found
+    assert dict(section.facts)["auto"] == "2: too slow"
+
+
 def test_detect(tmp_path):
     (section,) = read(tmp_path, reports.detect())
     found = cells(section)

@@ -6,11 +6,15 @@ import os
 import pytest
 from support.program import CARD, CLIP
 
+from app.arguments import make_parser
 from tools.camera_servers.rtsp import available
 from tools.soak.__main__ import main
 
 pytestmark = pytest.mark.skipif(
     not (os.path.exists(CLIP) and os.path.exists(CARD)), reason="the clip or the model is not here"
+)
+several = pytest.mark.skipif(
+    not isinstance(make_parser().parse_args(["--cam", "0"]).cam, list), reason="the command films one camera only"
 )
 
 
@@ -36,6 +40,19 @@ def test_kill(tmp_path):
     assert result["unreadable recordings"]["reached"]
 
 
+@several
+def test_kill_of_three_cameras(tmp_path):
+    result = figures(tmp_path, "kill", "--kills", "1", "--cam", CLIP, "--cameras", "3")
+    assert result["incomplete JSON lines"]["reached"]
+    assert result["unreadable recordings"]["measured"] == "0 of 3"
+
+
+@several
+def test_memory_of_three_cameras(tmp_path):
+    (line,) = figures(tmp_path, "memory", "--frames", "300", "--cameras", "3").values()
+    assert "MB" in line["measured"]
+
+
 def test_memory(tmp_path):
     (line,) = figures(tmp_path, "memory", "--frames", "300").values()
     assert "MB" in line["measured"]
@@ -49,6 +66,20 @@ def test_faults(tmp_path, monkeypatch):
     for camera in ("http", "rtsp"):
         assert result[camera + ": faults survived"]["reached"], result
         assert result[camera + ": frames processed twice"]["reached"], result
+        assert result[camera + ": errors"]["reached"], result
+
+
+@several
+@pytest.mark.skipif(available() is not None, reason=str(available()))
+def test_faults_beside_a_steady_camera(tmp_path, monkeypatch):
+    for name, seconds in {"SETTLE": 0.1, "HEALTHY": 0.3, "LONGEST": 0.4}.items():
+        monkeypatch.setattr("tools.soak.faults." + name, seconds)
+    result = figures(tmp_path, "faults", "--faults", "2", "--cam", CLIP, "--together")
+    for camera in ("http", "rtsp"):
+        assert result[camera + ": faults survived"]["reached"], result
+        assert result[camera + ": frames processed twice"]["reached"], result
+    assert result["all: errors"]["reached"], result
+    assert "steady: frames lost while others failed" in result
 
 
 def test_help_and_nonsense(capsys):

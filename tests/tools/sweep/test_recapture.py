@@ -23,16 +23,20 @@ class Album(Source):
         self.ahead = ahead
         self.closed = False
 
-    def frames(self, prepare=None):
-        for frame in self.album:
-            if prepare is not None and frame.index >= self.ahead:
-                prepare(frame)
+    def start(self, prepare=None, arrived=None, low_priority=True):
+        self.prepare = prepare
+        self.turns = iter([turn for frame in self.album for turn in (None, frame)])
+
+    def take(self, seconds=0.0):
+        frame = next(self.turns, None)
+        self.ended = frame is None and self.captured == 2 * len(self.album)
+        self.outage = None if frame else "no picture"
+        if frame is None and not self.ended:
             self.captured += 2
-            self.outage = "no picture"
             self.reconnects = 7
-            yield None
-            self.outage = None
-            yield frame
+        elif frame is not None and self.prepare is not None and frame.index >= self.ahead:
+            self.prepare(frame)
+        return frame
 
     def close(self):
         self.closed = True
@@ -74,8 +78,9 @@ def test_what_was_read_ahead_before_it_was_there_is_shrunk_too():
 def test_it_is_prepared_when_it_has_been_shrunk():
     source = Recaptured(Album([(64, 48), (16, 16)]), 32, 32)
     prepared = []
-    frames = source.frames(lambda frame: prepared.append(size_of(frame)))
-    assert len([frame for frame in frames if frame is not None]) == 2
+    source.start(lambda frame: prepared.append(size_of(frame)))
+    assert [source.take() is not None for _ in range(5)] == [False, True, False, True, False]
+    assert source.ended
     assert prepared == [(32, 24), (16, 16)]
 
 
@@ -99,12 +104,19 @@ def test_a_camera():
         assert source.live
         prepared = []
         taken = []
-        for frame in source.frames(lambda frame: prepared.append(size_of(frame))):
+        source.start(lambda frame: prepared.append(size_of(frame)))
+        while len(taken) < 3:
+            frame = source.take(0.1)
             if frame is not None:
                 taken.append(frame)
-            if len(taken) == 3:
-                break
         assert source.captured > taken[-1].index
     assert {size_of(frame) for frame in taken} == {(64, 48)} == set(prepared)
     assert taken[0].index < taken[1].index < taken[2].index
     assert set(threading.enumerate()) == before
+
+
+def test_the_end_is_passed_on():
+    album, ended = Album([(64, 48)]), []
+    album.end = lambda: ended.append(True)
+    Recaptured(album, 32, 32).end()
+    assert ended == [True]

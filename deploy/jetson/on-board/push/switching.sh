@@ -20,19 +20,26 @@ start_and_watch() {
 }
 
 switch() {  # push|rollback
-    local old back
+    local old back reason
     old=$(current)
     decide yes
-    if [ "$old" != "$NAME" ]; then echo "$1 $old" | write_whole "$VERSIONS/.switching"; fi
+    if [ "$old" != "$NAME" ] || [ "$CONFIG_SIZE" != 0 ]; then echo "$1 $old" | write_whole "$VERSIONS/.switching"; fi
+    install_config
     point_to "$NAME"
     say "starting $NAME"
     if start_and_watch; then
         if [ "$1" = push ]; then remember "$NAME" "$old"; fi
-        rm -f "$VERSIONS/.switching"
+        rm -f "$CONFIG.before" "$VERSIONS/.switching"
         return
     fi
+    if restore_config && [ "$old" = "$NAME" ]; then
+        reason="$REASON with the new ${CONFIG##*/}"
+        if start_and_watch; then back="$NAME runs again with the old one"; else back="the old one is back, but $REASON with it too"; fi
+        rm -f "$VERSIONS/.switching"
+        die "$reason; $back; on $BOARD, see: journalctl -u nanoyolo -n 30"
+    fi
     if [ "$old" = "$NAME" ]; then die "$REASON with $NAME, which ran before; see: journalctl -u nanoyolo; or go back: --rollback"; fi
-    local reason=$REASON
+    reason=$REASON
     point_to "$old"
     if [ -z "$old" ]; then
         systemctl stop "$SERVICE" 9>&- || true
@@ -52,15 +59,17 @@ switch() {  # push|rollback
 # Clean up after a killed push or a power cut.
 finish_interrupted() {
     local command old='' new
-    rm -f "$ROOT/.current.new" "$VERSIONS"/.*.new
+    rm -f "$ROOT/.current.new" "$VERSIONS"/.*.new "$CONFIG.new"
     if [ ! -e "$VERSIONS/.switching" ]; then return; fi
     read -r command old <"$VERSIONS/.switching" || true
     new=$(current)
     decide yes
-    if [ "$new" != "$old" ] && start_and_watch; then
+    if { [ "$new" != "$old" ] || [ -e "$CONFIG.before" ]; } && start_and_watch; then
+        rm -f "$CONFIG.before"
         say "an earlier $command was interrupted; $new, which it was starting, runs and stays"
         if [ "$command" = push ]; then remember "$new" "$old"; fi
     else
+        restore_config || true
         if [ "$new" != "$old" ]; then
             say "an earlier $command was interrupted; with $new $REASON, so going back to ${old:-nothing}"
             point_to "$old"

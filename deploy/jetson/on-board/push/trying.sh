@@ -80,9 +80,10 @@ size_of_settings() {
 
 choose_sizes() {
     local old size
+    if [ ${#SIZES[@]} = 0 ] && [ "$CONFIG_SIZE" != 0 ]; then read -ra SIZES <<<"$CONFIG_SIZES"; fi
     if [ ${#SIZES[@]} = 0 ]; then
         old=$(current)
-        read -ra SIZES 2>/dev/null <"$VERSIONS/${old:-none}/.sizes" || SIZES=("$(size_of_settings)")
+        read -ra SIZES 2>/dev/null <"$VERSIONS/${old:-none}/.sizes" || read -ra SIZES <<<"${CONFIG_SIZES:-$(size_of_settings)}"
     fi
     for size in "${SIZES[@]}"; do
         as_user "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --known || fail "there is no expected result for $size"

@@ -1,3 +1,4 @@
+import itertools
 import threading
 import time
 
@@ -6,13 +7,14 @@ import pytest
 from support.fakes import LIMIT, FakeClock
 from support.heads import CARD, plant, quiet_heads
 
-from app import output, overlay
+from app import overlay
 from app.backends.fake import FakeBackend
 from app.detector import Detector
 from app.errors import ModelError, OutputError
 from app.frame import Frame
 from app.letterbox import Letterbox
-from app.output import BLANK, FRAMES_AHEAD, OUTAGE_PERIOD, Output
+from app.loop import output
+from app.loop.output import BLANK, FRAMES_AHEAD, OUTAGE_PERIOD, Output
 from app.sinks import Sink
 from app.timing import Timing
 from app.timing.tally import Tally
@@ -103,7 +105,9 @@ def start(*sinks, timing=None, tally=None, draw=False, live=True, threaded=True)
         if draw:
             overlay.draw(frame.image, frame.detections)
 
-    return Output(sinks, timing or Timing(), finish, lossless=not live, threaded=threaded)
+    out = Output(sinks, timing or Timing(), finish, lossless=not live, threaded=threaded)
+    out.numbers = itertools.count()
+    return out
 
 
 # Whether the output works beside inference, in a thread, or between two inferences, in the thread that calls it.
@@ -120,7 +124,7 @@ def frame(index, captured_at=None, outputs=None, image=None):
 
 def put(out, *indices):
     for index in indices:
-        out.put(frame(index))
+        out.put(frame(index), next(out.numbers))
 
 
 def put_until_it_fails(out, index=0):
@@ -299,7 +303,7 @@ def test_heads_that_do_not_fit_are_an_error(threaded):
     sink = Recorder()
     out = start(sink, threaded=threaded)
     with pytest.raises(ModelError, match="2 heads"):
-        out.put(frame(0, outputs=heads()[:1]))
+        out.put(frame(0, outputs=heads()[:1]), next(out.numbers))
         put_until_it_fails(out, 1)
     out.close()
     assert sink.events == ["close"]
@@ -375,9 +379,9 @@ def test_heads_may_be_used_again_while_a_frame_is_finished(gate, threaded, may_b
     sink, shared = Recorder(before=gate), heads()
     sink.may_block = may_block
     out = start(sink, threaded=threaded)
-    out.put(frame(0, outputs=shared))
+    out.put(frame(0, outputs=shared), next(out.numbers))
     assert gate.reached.wait(LIMIT)
-    out.put(frame(1, outputs=shared))
+    out.put(frame(1, outputs=shared), next(out.numbers))
     for head in shared:
         head[:] = -20
     gate.opened.set()
@@ -391,7 +395,7 @@ def test_all_sinks_get_the_same_picture(draw, threaded):
     quick, slow = Recorder(), Recorder("slow", queue_size=2)
     taken = frame(0)
     with start(quick, slow, draw=draw, threaded=threaded) as out:
-        out.put(taken)
+        out.put(taken, next(out.numbers))
     assert quick.canvases[0] is slow.canvases[0] is taken.image
     assert taken.image.any() == draw
 
@@ -405,6 +409,7 @@ def test_an_outage_is_shown_now_and_then(threaded):
     quick, slow = Recorder(), Recorder("slow", queue_size=50)
     with start(quick, slow, timing=Timing(now=clock.now), threaded=threaded) as out:
         for number in range(17):
+            assert out._mail.wait_for_room(LIMIT)
             out.idle("gone {}".format(number))
             clock.sleep(OUTAGE_PERIOD / 4)
     expected = ["gone 4", "gone 8", "gone 12", "gone 16", "close"]
@@ -420,9 +425,10 @@ def test_an_outage_is_shown_on_the_last_picture_which_stays_clean():
     sink = Recorder()
     with start(sink, timing=Timing(now=clock.now)) as out:
         image = np.full((480, 640, 3), 77, np.uint8)
-        out.put(frame(0, clock.now(), image=image))
+        out.put(frame(0, clock.now(), image=image), next(out.numbers))
         for words in ("gone", "still gone"):
             clock.sleep(OUTAGE_PERIOD)
+            assert out._mail.wait_for_room(LIMIT)
             out.idle(words)
     assert sink.events == [0, "gone", "still gone", "close"]
     first, second = sink.canvases[1:3]
@@ -506,6 +512,37 @@ def test_a_quick_sink_that_hangs_is_abandoned_and_costs_no_other_its_end(gate, m
     assert capsys.readouterr().err == "warning: the output did not finish in time; its thread was abandoned\n"
 
 
+def test_at_the_end_what_hangs_is_waited_for_once(gate, monkeypatch):
+    """And not once for each of the frames that came too early: there may be many workers."""
+    waits = []
+    monkeypatch.setattr(output, "CLOSE_LIMIT", 0.01)
+    hung = Recorder("hung", before=gate)
+    out = Output([hung], Timing(), DETECTOR.postprocess, lossless=True, threaded=True, stopped=lambda: bool(waits))
+    out.put(frame(0), 0)
+    assert gate.reached.wait(LIMIT)
+    for number in (2, 3, 4, 5, 6):
+        out.put(frame(number), number)
+    wait_for_room = out._mail.wait_for_room
+    monkeypatch.setattr(out._mail, "wait_for_room", lambda seconds: (waits.append(seconds), wait_for_room(0.0))[1])
+    out.put(frame(1), 1)
+    assert waits[FRAMES_AHEAD:] == [output.HANG_LIMIT] + [0.0] * (5 - FRAMES_AHEAD)
+    out.close()
+
+
+def test_an_outage_does_not_wait_for_a_sink_that_hangs(gate):
+    clock = FakeClock()
+    hung = Recorder("hung", before=gate)
+    out = start(hung, timing=Timing(now=clock.now))
+    put(out, 0)
+    assert gate.reached.wait(LIMIT)
+    put(out, *range(1, 1 + FRAMES_AHEAD))
+    clock.time += OUTAGE_PERIOD
+    out.idle("gone")  # in the main thread, which has other cameras to watch
+    gate.opened.set()
+    out.close()
+    assert hung.events == [*range(1 + FRAMES_AHEAD), "close"]
+
+
 # Latency
 
 
@@ -517,7 +554,7 @@ def test_latency_is_measured_up_to_the_slowest_sink(threaded):
     slow = Recorder("slow", queue_size=5, before=lambda index: clock.sleep(0.25))
     captured_at = clock.now()
     with start(quick, slow, timing=timing, threaded=threaded) as out:
-        out.put(frame(0, captured_at))
+        out.put(frame(0, captured_at), next(out.numbers))
     fields = timing.report()
     assert fields["latency_ms"]["p50"] == pytest.approx(300, rel=0.01)
     assert 248 < fields["stages_ms"]["sink"]["mean"] < 300, "what the slow one took is in it"

@@ -1,8 +1,8 @@
-"""What happens to a frame after inference, while the next one is in the network.
+"""What happens to a camera's frames after inference: they are finished, and go to the sinks in order.
 
-One thread finishes frames (postprocess and draw) and writes them to the quick sinks, in order. Where inference keeps
-the whole CPU busy that thread would only be in its way, so the main thread does the same between two inferences. A sink
-that may be slow (a window, a disk) has a worker with a small queue: it delays neither the detection nor another sink.
+A worker finishes its frame (postprocess and draw), and the worker whose frame is next writes it to the quick sinks,
+with those that came too early. Beside a GPU, a thread does both while the next frame is in the network. A sink that may
+be slow (a window, a disk) has a thread with a small queue: it delays neither the detection nor another sink.
 """
 
 import threading
@@ -12,11 +12,11 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Union
 import numpy as np
 
 from app.errors import warn
-from app.frame import Frame
+from app.frame import Frame, nothing
 from app.overlay import banner
 from app.sinks import Sink
 from app.sinks.worker import HANG_LIMIT, Delivery, Notice, SinkWorker
-from app.threads import CLOSE_LIMIT, WAIT, Mailbox
+from app.threads import CLOSE_LIMIT, WAIT, InOrder, Mailbox
 from app.timing import Timing
 
 FRAMES_AHEAD = 2  # frames that inference may be ahead of the output
@@ -40,7 +40,7 @@ Message = Union[Frame, Outage, Reopen]
 
 
 class Output:
-    """A context manager. Owns the sinks: they are closed with it, each in the thread that wrote to it."""
+    """A context manager. Owns the sinks: they are closed with it, slow ones in the thread that wrote to them."""
 
     def __init__(
         self,
@@ -49,17 +49,21 @@ class Output:
         finish: Callable[[Frame], None],
         *,
         lossless: bool,
-        threaded: bool = True,
+        threaded: bool = False,
+        in_order: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         count: Callable[[Frame], None] = lambda frame: None,
+        done: Callable[[], None] = nothing,
     ) -> None:
-        """finish: called with each frame before the sinks get it; count: once the quick ones have it. lossless: whether
-        no frame may be skipped by sinks that want them all. threaded: whether to work in a thread, while the main one
-        infers. stopped: whether the program is to end, and so should not wait for a sink that hangs.
+        """finish: called with each frame before the sinks get it; count: once the quick ones have it; done: once the
+        next frame may come. lossless: whether no frame may be skipped by sinks that want them all. threaded: whether
+        to finish frames in a thread beside the workers. in_order: whether to finish them in order, one at a time.
+        stopped: whether the program is to end, and so should not wait for a sink that hangs.
         """
         self._timing = timing
         self._finish = finish
         self._count = count
+        self._done = done
         self._stopped = stopped
         self._quick = [sink for sink in sinks if not sink.queue_size]
         self._failures: List[BaseException] = []  # of all threads, raised in the main one, which ends the program
@@ -74,39 +78,59 @@ class Output:
         self._last: np.ndarray = np.full(BLANK, 64, np.uint8)
         self._outage_shown_at = timing.now()
         self._failed = False
+        self._finish_late = threaded or in_order
         self._threaded = threaded or any(sink.may_block for sink in self._quick)
+        self._deadline = 0.0
+        self._hangs = False  # whether a message was given up, so that no other waits as long
+        self._order: InOrder[Message] = InOrder(self._hand_on)
         self._mail: Mailbox[Message] = Mailbox(FRAMES_AHEAD)
         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
         if self._threaded:
             self._thread.start()
 
-    def put(self, frame: Frame) -> None:
-        """Take a frame with its raw outputs. Raises what a sink has raised before."""
-        if self._threaded:  # the backend may use their memory for the next frame, while these are being read
+    def put(self, frame: Frame, number: int) -> None:
+        """Take a frame with its raw outputs, the first one's number being 0. Raises what a sink has raised before.
+
+        Several threads may call it, in any order of the numbers.
+        """
+        if self._finish_late:  # the backend may use their memory for the next frame, while these are being read
             frame.outputs = [output.copy() for output in frame.outputs]
-        self._put(frame)
+        else:
+            self._finish(frame)
+        self._order.put(number, frame)
 
     def idle(self, reason: str) -> None:
-        """Draw the reason for the outage on the last image, and pass it to the sinks that show outages."""
-        if self._timing.now() - self._outage_shown_at >= OUTAGE_PERIOD:
+        """Draw the reason for the outage on the last image, and pass it to the sinks that show outages.
+
+        Returns at once: while a sink hangs that is not supposed to, it shows no outage.
+        """
+        has_room = not self._threaded or self._mail.wait_for_room(0.0)
+        if has_room and self._timing.now() - self._outage_shown_at >= OUTAGE_PERIOD:
             self._outage_shown_at = self._timing.now()
-            self._put(Outage(reason))
+            self._order.put_between(Outage(reason))
 
     def reopen(self) -> None:
         """Have every sink start a new file, or continue in the one that now has its name."""
-        self._put(Reopen())
+        self._order.put_between(Reopen())
 
-    def _put(self, message: Message) -> None:
+    def _hand_on(self, message: Message) -> None:
+        """Handle a message, or leave it to the thread. Called with one at a time, in order."""
+        self._handle_or_leave(message)
+        if isinstance(message, Frame):
+            self._done()
+
+    def _handle_or_leave(self, message: Message) -> None:
         while True:
             if self._failures:
                 raise self._failures.pop(0)
             if not self._threaded:
                 self._handle(message)
                 return
-            if self._mail.wait_for_room(HANG_LIMIT if self._stopped() else WAIT):
+            if self._mail.wait_for_room(0.0 if self._hangs else HANG_LIMIT if self._stopped() else WAIT):
                 self._mail.put(message)
                 return
             if self._stopped():
+                self._hangs = True
                 return  # what hangs is reported at the end
 
     def _run(self) -> None:
@@ -132,7 +156,8 @@ class Output:
                 worker.reopen()
 
     def _deliver(self, frame: Frame) -> None:
-        self._finish(frame)
+        if self._finish_late:
+            self._finish(frame)
         canvas, times = frame.image, frame.times
         with times.stage("sink"):
             for sink in self._quick:
@@ -161,16 +186,25 @@ class Output:
             except BaseException as error:
                 self._failures.append(error)
 
+    def end(self) -> None:
+        """Begin to close: there will be no more frames. Returns at once, so that several can close side by side."""
+        if self._deadline:
+            return
+        self._deadline = time.monotonic() + self._join_limit
+        self._mail.close()
+
     def close(self) -> None:
         """Write what is queued, and close the sinks. Raises what one of them raises, and warns of other failures."""
-        deadline = time.monotonic() + self._join_limit
+        self.end()
         if self._threaded:
-            self._end_thread(deadline)
+            self._end_thread()
         else:
             self._close_quick()
         for worker in self._workers:
             worker.close()
-        deadline = max(deadline, time.monotonic() + LAST_MOMENT)
+        if not self._thread.is_alive():
+            self._last = np.empty((0, 0, 3), np.uint8)  # a camera that was removed stays in the report
+        deadline = max(self._deadline, time.monotonic() + LAST_MOMENT)
         for worker in self._workers:
             worker.join(deadline)
         for late in self._failures[1:]:
@@ -178,9 +212,8 @@ class Output:
         if self._failures:
             raise self._failures.pop(0)
 
-    def _end_thread(self, deadline: float) -> None:
-        self._mail.close()
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+    def _end_thread(self) -> None:
+        self._thread.join(max(0.0, self._deadline - time.monotonic()))
         if self._thread.is_alive():
             warn("the output did not finish in time; its thread was abandoned")
 

@@ -1,0 +1,162 @@
+"""The cameras of `app.detect`: from the settings to the channels of the loop, also when the settings are read again."""
+
+import argparse
+from contextlib import ExitStack
+from typing import Dict, List, Sequence, Tuple
+
+from app.backends import open_backend
+from app.config import Settings
+from app.config.file import RUN_KEYS
+from app.errors import NanoyoloError, say, warn
+from app.frame import Source
+from app.loop.opening import Camera, check_labels, choose, make_channel, open_camera
+from app.loop.workers import choose_workers
+from app.modelcard import card_path, read_card
+from app.pipeline import Pipeline
+from app.sinks.opening import Outputs, frames_of, protect_inputs
+from app.stop import Stop
+
+
+class Cameras:
+    """A context manager: the cameras of a run, over one model.
+
+    pipeline: what runs them. It can report once `run` has ended, also with an exception.
+    """
+
+    def __init__(self, settings: Settings, model: str, stop: Stop) -> None:
+        """model: the path of an ONNX file. Raises UsageError, SourceError, ModelError and OutputError."""
+        run = settings.run
+        self._settings = settings
+        self._models = [model, card_path(model)]
+        self._card = read_card(model)
+        self._named = False
+        check_labels(settings.cameras, self._card)
+        with ExitStack() as opened:
+            sources = [opened.enter_context(open_camera(options)) for options in settings.cameras]
+            cameras = list(zip(settings.cameras, sources))
+            protect_inputs(run, cameras, self._models)
+            live = [source.live for source in sources]
+            choice = choose_workers(None if run.workers == "auto" else run.workers, live)
+            self._backend = opened.enter_context(
+                open_backend(model, run.backend, run.device, run.precision, choice.first)
+            )
+            self._open = {
+                options.name: Camera(options, source, make_channel(options, source, self._backend, self._card))
+                for options, source in cameras
+            }
+            self._name(len(cameras) > 1)
+            self.pipeline = Pipeline([camera.channel for camera in self._open.values()], stop=stop, choice=choice)
+            counts = [frames_of(camera) for camera in cameras]
+            announcement = f"{self._card.name} on {self._backend.description}"
+            self._outputs = opened.enter_context(
+                Outputs(
+                    run.show,
+                    self.pipeline.timing,
+                    stop.request,
+                    announcement=announcement if any(live) else "",  # a source that ends soon has its summary
+                    frames=None if None in counts else sum(count or 0 for count in counts),
+                    tiles=len(cameras) > 1 or run.config is not None,  # in which there may be more cameras some day
+                    outages=self._outages,
+                )
+            )
+            for camera in self._open.values():
+                camera.channel.sinks = self._outputs.open((camera.options, camera.source))
+            self._closing = opened.pop_all()
+
+    def run(self) -> None:
+        """Run until the sources end, or a stop is requested. Closes the outputs."""
+        with self._outputs:
+            self.pipeline.run(self.reload)
+
+    def reload(self) -> None:
+        """Read the settings again, and open, close and change the cameras that are not as they say.
+
+        The other cameras go on and lose no frame. Where something is wrong, nothing changes. Files that have been
+        written are kept: lines are added, and recordings get other names.
+        """
+        try:
+            settings = self._settings.reread()
+            opened = self._open_changed(settings)
+        except NanoyoloError as error:
+            warn(f"{error}; the settings stay as they were")
+            return
+        before, wanted = list(self._open), {options.name: options for options in settings.cameras}
+        self._name(len({*before, *wanted}) > 1)  # also those that go: they are in the report
+        going = [name for name in before if name not in wanted or name in opened]
+        for name in going:  # side by side, as some may hang
+            self._open[name].source.end()
+        for name in going:
+            self._remove(name)
+        self._open.update(opened)
+        self._name(False)
+        for camera in opened.values():
+            self.pipeline.add(camera.channel)
+        chosen = [name for name in wanted if self._open[name].options != wanted[name]]
+        for name in chosen:
+            choose(self._open[name].channel.detector, wanted[name])
+            self._open[name] = self._open[name]._replace(options=wanted[name])
+        self._outputs.release({options.jsonl for options in wanted.values()})
+        _tell("opened", [name for name in opened if name not in before])
+        _tell("opened again", [name for name in opened if name in before])
+        _tell("changed what is reported", chosen)
+        _tell("closed", [name for name in before if name not in wanted])
+        old, new = vars(self._settings.run), vars(settings.run)
+        fixed = [key for key in RUN_KEYS if old[key] != new[key]]
+        if fixed:
+            warn(f"{', '.join(fixed)}: changed in the settings, and takes effect when the program is started again")
+        self._settings = settings
+
+    def _open_changed(self, settings: Settings) -> Dict[str, Camera]:
+        """Open what is new, and what differs in more than thresholds or has failed. Raises NanoyoloError."""
+        check_labels(settings.cameras, self._card)
+        shape = next(iter(self._open.values())).channel.detector.input_shape
+        with ExitStack() as opened, ExitStack() as sinks:
+            cameras: List[Tuple[argparse.Namespace, Source]] = []
+            changed: Dict[str, Camera] = {}
+            for options in settings.cameras:
+                camera = self._open.get(options.name)
+                if camera is None or camera.must_reopen(options):
+                    # It may be a device that is busy until the present camera is closed.
+                    source = opened.enter_context(open_camera(options, wait=True))
+                    channel = make_channel(options, source, self._backend, self._card, shape)
+                    changed[options.name] = camera = Camera(options, source, channel)
+                cameras.append((options, camera.source))
+            protect_inputs(settings.run, cameras, self._models)
+            for options, source, channel in changed.values():
+                channel.sinks = self._outputs.open((options, source), keep=True)
+                for sink in channel.sinks:
+                    sinks.enter_context(sink)
+            sinks.pop_all()  # the loop closes them
+            self._closing.push(opened.pop_all())
+        return changed
+
+    def _remove(self, name: str) -> None:
+        camera = self._open.pop(name)
+        self.pipeline.remove(camera.channel)
+        camera.source.close()
+
+    def _name(self, several: bool) -> None:
+        """Have frames carry the names of their cameras, from when there are several cameras on."""
+        self._named = self._named or several
+        for name, camera in self._open.items():
+            camera.channel.name = name if self._named else ""
+
+    def _outages(self) -> Dict[str, str]:
+        """Of several cameras, why there is no image, by name."""
+        found = {}
+        for name, camera in list(self._open.items()) if self._named else []:
+            outage = camera.channel.outage
+            if outage is not None:
+                found[name] = outage
+        return found
+
+    def __enter__(self) -> "Cameras":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closing.close()
+
+
+def _tell(what: str, names: Sequence[str]) -> None:
+    if names:
+        say(f"settings read again: {what}: {', '.join(names)}")

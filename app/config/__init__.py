@@ -1,0 +1,178 @@
+"""The settings of `python -m app.detect`: its command line, over a file of cameras where `--config` names one.
+
+settings = read_settings(["--config", "cameras.toml", "--size", "160"])
+settings.run.model, [camera.name for camera in settings.cameras]
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from urllib.parse import quote
+
+from app.address import STREAMS, redacted, scheme
+from app.arguments import make_parser
+from app.config.file import CAMERA_KEYS, CAMERA_NAME, RUN_KEYS, ConfigFile, Table, Value, read_config
+from app.errors import UsageError, warn
+from app.files import identity, reject_overwrites
+
+LONGEST_PASSWORD = 1024  # bytes
+DEFAULT_SOURCE = "0"
+
+# Scheme, user, and the rest of an address that has a user; the user with a password where there is one.
+_USER = re.compile(r"([^:/?#]+://)([^/?#@]+)(@.*)", re.DOTALL)
+_ARGPARSE = re.compile(r"argument \S+: (.*); see --help$", re.DOTALL)
+
+
+class Settings(NamedTuple):
+    """What a run does. run: the options of the whole run. cameras: one Namespace each, in order, with its `name`, its
+    source as `cam` and its other options, those of CAMERA_KEYS; passwords are in them. argv: what was read.
+    """
+
+    run: argparse.Namespace
+    cameras: List[argparse.Namespace]
+    argv: Sequence[str]
+
+    def reread(self) -> "Settings":
+        """The settings as the file and the files of passwords have them now. Raises UsageError; these do not change."""
+        return read_settings(self.argv)
+
+
+def read_settings(argv: Optional[Sequence[str]] = None) -> Settings:
+    """The settings for a command line without the command; by default this process's.
+
+    Raises UsageError for what is wrong in it or in the file of --config; then the message begins with file and line.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    given = make_parser().parse_args(argv)
+    file = ConfigFile([], {}, {}) if given.config is None else read_config(given.config)
+    run = _options(file.top, argv)
+    cameras, places = [], []
+    for name, (source, table) in _sources(given.cam, file).items():
+        table = {**file.top, **table}
+        options = _options(table, argv)
+        camera = argparse.Namespace(name=name, **{key: getattr(options, key) for key in CAMERA_KEYS})
+        camera.cam = source
+        if camera.password_file is not None:
+            camera.cam = _with_password(camera, _place("password_file", given, table))
+        camera.save = camera.save and camera.save.replace("{camera}", name)
+        camera.jsonl = camera.jsonl and camera.jsonl.replace("{camera}", name)
+        cameras.append(camera)
+        places.append(_place("save", given, table))
+    _check_outputs(cameras, places, run.report)
+    run = argparse.Namespace(**{key: getattr(run, key) for key in (*RUN_KEYS, "config", "check", "list_backends")})
+    return Settings(run, cameras, argv)
+
+
+def check_text(settings: Settings) -> str:
+    """The settings as JSON, with nothing of an address that may be secret: `run`, and `cameras` by their names."""
+    cameras = {}
+    for camera in settings.cameras:
+        cameras[camera.name] = {key: getattr(camera, key) for key in CAMERA_KEYS}
+        cameras[camera.name]["cam"] = redacted(camera.cam)
+    run = {key: getattr(settings.run, key) for key in ("config", *RUN_KEYS)}
+    return json.dumps({"run": run, "cameras": cameras}, indent=2)
+
+
+def _option(key: str) -> str:
+    return "--" + key.replace("_", "-")
+
+
+def _place(key: str, given: argparse.Namespace, table: Table) -> str:
+    """How a message about an option starts: with the option, or where the file has it."""
+    return table[key].place if key in table and getattr(given, key) is None else _option(key)
+
+
+def _sources(given: Optional[Sequence[str]], file: ConfigFile) -> Dict[str, Tuple[str, Table]]:
+    """The cameras by name, each with its source and the table of the file with its name, which may be empty."""
+    if given is None and file.cameras:
+        return {name: (str(table["cam"].content), table) for name, table in file.cameras.items()}
+    values = file.sources or [Value(DEFAULT_SOURCE, "", secret=False)]
+    if given is not None:
+        values = [Value(text, "--cam", secret=False) for text in given]
+    found: Dict[str, Tuple[str, Table]] = {}
+    for number, value in enumerate(values):
+        name, source = _named(str(value.content), f"cam{number}")
+        if not source:
+            raise UsageError(f"{value.place}: {name} has no source; write {name}=SOURCE")
+        if name in found:
+            raise UsageError(f"{value.place}: two cameras have the name {name}; give each its own, as NAME=SOURCE")
+        found[name] = source, file.cameras.get(name, {})
+    return found
+
+
+def _named(text: str, default: str) -> Tuple[str, str]:
+    """Name and source of [NAME=]SOURCE. A file with = in its name is a source."""
+    name, equals, source = text.partition("=")
+    if equals and CAMERA_NAME.match(name) and not os.path.exists(text):
+        return name, source
+    return default, text
+
+
+def _options(table: Table, argv: Sequence[str]) -> argparse.Namespace:
+    """The options of a table and, over them, of the command line. Raises UsageError."""
+    parser = make_parser()
+    options = parser.parse_args([])
+    for key, value in table.items():
+        if key != "cam":
+            try:
+                parser.parse_args(_words(key, value), options)
+            except UsageError as error:
+                raise UsageError(f"{value.place}: {_reason(error, value)}") from error
+    return parser.parse_args(argv, options)
+
+
+def _words(key: str, value: Value) -> List[str]:
+    """What would be typed. A switch that is off is left out: a camera's table has replaced what was above it."""
+    if value.content is False:
+        return ["--no-show"] if key == "show" else []
+    return [_option(key)] if value.content is True else [f"{_option(key)}={value.content}"]
+
+
+def _reason(error: UsageError, value: Value) -> str:
+    """What argparse says of a value, without the option and without what only the environment should know."""
+    if value.secret:
+        return "is wrong with the present value of its variables, which are not shown"
+    return _ARGPARSE.sub(r"\1", str(error))
+
+
+def _with_password(camera: argparse.Namespace, place: str) -> str:
+    """The address of a camera with the first line of its file as the password. Raises UsageError from `place`."""
+    path, address = camera.password_file, _USER.match(camera.cam)
+    if scheme(camera.cam) not in STREAMS or address is None:
+        raise UsageError(f"{place}: {camera.name} needs an address with a user, as rtsp://user@host/path")
+    start, user, rest = address.groups()
+    if ":" in user:
+        raise UsageError(f"{place}: the address of {camera.name} has a password already; remove one of them")
+    try:
+        with open(path, "rb") as file:
+            password = file.readline(LONGEST_PASSWORD + 2).rstrip(b"\r\n")
+            readable = os.fstat(file.fileno()).st_mode & 0o004
+    except OSError as error:
+        raise UsageError(f"{place}: {path} cannot be read: {error.strerror}") from error
+    if not 1 <= len(password) <= LONGEST_PASSWORD:
+        raise UsageError(f"{place}: the first line of {path} should be a password of at most {LONGEST_PASSWORD} bytes")
+    if readable:
+        warn(f"{path}: everybody on this machine can read this password; type: chmod o= {path}")
+    return f"{start}{user}:{quote(password, safe='')}{rest}"
+
+
+def _check_outputs(cameras: Sequence[argparse.Namespace], places: Sequence[str], report: Optional[str]) -> None:
+    """Raise UsageError if two cameras record to one place, or another output has that name. Lines may be shared.
+
+    places: how a message about each camera's recording starts.
+    """
+    taken: Dict[object, str] = {}
+    for camera, place in zip(cameras, places):
+        path = camera.save
+        if path and (os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path)):  # no pipe, no /dev/null
+            other = taken.setdefault(identity(path), camera.name)
+            if other != camera.name:
+                start, suffix = os.path.splitext(path)
+                better = os.path.join(os.path.dirname(path) if suffix else start, "{camera}" + suffix)
+                raise UsageError(f"{place}: {other} and {camera.name} cannot both write {path}; change it to {better}")
+    lines = sorted({camera.jsonl for camera in cameras if camera.jsonl})
+    outputs = [("--save", camera.save) for camera in cameras] + [("--jsonl", path) for path in lines]
+    reject_overwrites([*outputs, ("--report", report)], [])

@@ -1,0 +1,134 @@
+"""The file of `--config`: TOML whose keys are options of `python -m app.detect`, with _ where those have -.
+
+    size = 416                                                        # for all cameras
+    [camera.front]                                                    # for one of them
+    cam = "rtsp://ada:${FRONT_PASSWORD}@192.168.1.20/live"            # from the environment
+    size = 160
+
+This module reads the file and says where in it something is wrong; app.config turns it into settings.
+"""
+
+import difflib
+import os
+import re
+from typing import Any, Dict, List, Match, NamedTuple, Sequence, Tuple, Union
+
+from app.config.toml import TomlFile
+from app.errors import UsageError
+
+RUN_KEYS = ("model", "backend", "device", "precision", "workers", "offline", "show", "report")
+CAMERA_KEYS = (
+    *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
+    *("size", "square", "conf", "nms", "agnostic_nms", "classes", "save", "jsonl"),
+)
+SWITCHES = ("wait", "loop", "square", "agnostic_nms", "offline", "show")  # true or false
+CAMERA_NAME = re.compile("[a-z][a-z0-9_-]*$")
+
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\}|)")
+
+
+class Value(NamedTuple):
+    """What a key is set to. content: of a switch True or False, else the text that would follow the option.
+
+    place: file, line and key, for messages. secret: whether it has variables, and so is not printed.
+    """
+
+    content: Union[bool, str]
+    place: str
+    secret: bool
+
+
+Table = Dict[str, Value]
+
+
+class ConfigFile(NamedTuple):
+    """The content of a file. sources: those of `cam` above the tables. top: the other keys there, for all cameras.
+
+    cameras: the tables by name, in the order of the file; each has the key `cam`.
+    """
+
+    sources: List[Value]
+    top: Table
+    cameras: Dict[str, Table]
+
+
+def read_config(path: str) -> ConfigFile:
+    """Read a file. Raises UsageError with file, line and key for what is wrong in it.
+
+    Whether a value is one that its option takes is not checked here.
+    """
+    file = TomlFile(path)
+    tables = file.content.pop("camera", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f"{file.place('camera')}: should be followed by a name, as [camera.front]")
+    top = _read_table(file, file.content, (), (*CAMERA_KEYS, *RUN_KEYS))
+    sources = top.pop("cam", [])
+    cameras = {}
+    for name, table in tables.items():
+        place = file.place("camera", name)
+        if not CAMERA_NAME.match(name):
+            raise UsageError(f"{place}: a camera's name has a-z, 0-9, _ and -, and starts with a letter")
+        values = _read_table(file, table, ("camera", name), CAMERA_KEYS)
+        if "cam" not in values:
+            raise UsageError(f'{place}: the camera has no source; add a line: cam = "SOURCE"')
+        cameras[name] = {key: one for key, (one,) in values.items()}
+    if sources and cameras:
+        raise UsageError(f"{sources[0].place}: each camera has its own, below [camera.NAME]; remove this one")
+    return ConfigFile(sources, {key: one for key, (one,) in top.items()}, cameras)
+
+
+def _read_table(
+    file: TomlFile, content: Dict[str, Any], table: Tuple[str, ...], known: Sequence[str]
+) -> Dict[str, List[Value]]:
+    """The values of a table by key: one each, but of `cam` above the tables as many as its list has."""
+    found: Dict[str, List[Value]] = {}
+    for key, value in content.items():
+        place = file.place(*table, key)
+        option = "cam" if key == "source" else key
+        if option not in known:
+            raise UsageError(f"{place}: {_why_unknown(key, known)}")
+        if option in found:
+            raise UsageError(f"{place}: cam and source are the same; remove one of them")
+        several = option == "cam" and not table and isinstance(value, list)
+        found[option] = [_value(option, one, place) for one in (value if several else [value])]
+        if not found[option]:
+            raise UsageError(f"{place}: the list is empty")
+    return found
+
+
+def _why_unknown(key: str, known: Sequence[str]) -> str:
+    if key in RUN_KEYS:
+        return "is for all cameras; move it to the top of the file, above the first [camera.NAME]"
+    close = difflib.get_close_matches(key.lower().replace("-", "_"), [*known, "camera", "source"], 1)
+    return "unknown key; " + (f"did you mean {close[0]}?" if close else f"choose from: {', '.join(known)}")
+
+
+def _value(key: str, value: Any, place: str) -> Value:
+    if key in SWITCHES or isinstance(value, bool):
+        if not (key in SWITCHES and isinstance(value, bool)):
+            raise UsageError(f"{place}: should {'' if key in SWITCHES else 'not '}be true or false")
+        return Value(value, place, secret=False)
+    if key == "classes" and isinstance(value, list) and all(isinstance(label, str) for label in value):
+        value = ",".join(value)
+    if not isinstance(value, (str, int, float)):
+        wanted = 'a list of labels, as ["person", "dog"]' if key == "classes" else "one text or number"
+        raise UsageError(f"{place}: should be {wanted}")
+    text = str(value)
+    secret = any(match.group(2) for match in _VARIABLE.finditer(text))
+    return Value(_expand(text, place), place, secret)
+
+
+def _expand(text: str, place: str) -> str:
+    """The text with the variables of the environment in it. Raises UsageError for one that is not set."""
+
+    def content(match: Match) -> str:
+        dollar, name = match.groups()
+        if dollar:
+            return "$"
+        if name is None:
+            raise UsageError(f"{place}: write $$ for a dollar, and ${{NAME}} for a variable of the environment")
+        if name not in os.environ:
+            raise UsageError(f"{place}: the environment has no {name}")
+        return os.environ[name]
+
+    return _VARIABLE.sub(content, text)

@@ -1,0 +1,169 @@
+"""One camera's way through a run."""
+
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from app.detector import Detector
+from app.errors import SourceError
+from app.frame import DEFAULT_FPS, Frame, Source
+from app.loop.output import Output
+from app.overlay import StatusLine, draw
+from app.sinks import Sink
+from app.timing import Timing
+from app.timing import report as timing_report
+from app.timing.pacing import Pacer
+from app.timing.tally import Tally
+
+Observer = Callable[[Frame], None]
+
+
+class Channel:
+    """A source, how its frames are looked at, where they go, and what became of them.
+
+    timing, tally: the camera's rates and what was found in it so far; sinks may show them. sinks: set before the run.
+    output: during the run. under_way: frames that a worker has in hand. failure: why the source broke, if it did, and
+    told: whether that was said.
+    """
+
+    output: Output
+
+    def __init__(
+        self,
+        source: Source,
+        detector: Detector,
+        *,
+        name: str = "",
+        sinks: Sequence[Sink] = (),
+        fps: Optional[float] = None,
+        pacer: Optional[Pacer] = None,
+        max_frames: Optional[int] = None,
+        draw: Optional[bool] = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """name: of the camera, where there are several. fps: the rate to keep, None for as fast as the source.
+
+        pacer: keeps it in another way than by deadlines. draw: whether to draw on the frames; by default only if a
+        sink wants the image. observers: called with each frame in order, once its detections are known, before
+        anything is drawn on its image; its raw outputs are still there. They run in the loop's time.
+        """
+        self.source = source
+        self.detector = detector
+        self.name = name
+        self.sinks: List[Sink] = list(sinks)
+        self.timing = Timing(fps, live=source.live)
+        self.tally = Tally()
+        self.pacer = pacer or Pacer(fps)
+        self.observers = observers
+        self.failure: Optional[SourceError] = None
+        self.told = False
+        self.under_way = 0
+        self._fps = fps
+        self._draw = draw
+        self._left = max_frames
+        self._handed_out = 0
+        self._last_at = float("-inf")
+        self._first: Optional[Frame] = None
+        self._status = StatusLine(self.timing, lambda: detector.backend.workers)
+
+    @property
+    def draws(self) -> bool:
+        """Whether boxes and rates are drawn on the frames."""
+        return any(sink.wants_canvas for sink in self.sinks) if self._draw is None else self._draw
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more frames will come."""
+        no_more = self._first is None and self.source.ended
+        return no_more or self.failure is not None or self._left == 0
+
+    @property
+    def outage(self) -> Optional[str]:
+        """Why there is no image now, as text to show; None while there is one, or none is wanted any more."""
+        if self.failure is not None:
+            return str(self.failure)
+        return None if self.ended else self.source.outage
+
+    def behind(self) -> float:
+        """When its next frame should have been looked at: the earlier, the further it is behind."""
+        return self._last_at + 1 / (self._fps or self.source.fps or DEFAULT_FPS)
+
+    def first_frame(self) -> Optional[Frame]:
+        """The first frame if it has come; it stays where it is. Raises SourceError."""
+        if self._first is None:
+            self._first = self.source.take()
+        return self._first
+
+    def next_frame(self) -> Optional[Frame]:
+        """The next frame if it has come. Raises SourceError when the source breaks."""
+        first, self._first = self._first, None
+        if first is not None and not self.source.live:
+            return first
+        return self.source.take() or first
+
+    def hand_out(self, now: float) -> int:
+        """Count a frame that a worker gets now; its number, from 0."""
+        self.pacer.taken(now)
+        self.under_way += 1
+        self._last_at = now
+        if self._left is not None:
+            self._left -= 1
+        self._handed_out += 1
+        return self._handed_out - 1
+
+    def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> None:
+        """Open its output, for the run. beside: whether a thread is to finish the frames; the others: see `Output`."""
+        self.output = Output(
+            self.sinks,
+            self.timing,
+            self.finish,
+            lossless=not self.source.live,
+            threaded=beside,
+            in_order=bool(self.observers),
+            stopped=stopped,
+            count=lambda frame: self.tally.add(frame.detections),
+            done=done,
+        )
+
+    def preprocess(self, frame: Frame) -> None:
+        """Make the network's input of a frame."""
+        with frame.times.stage("preprocess"):
+            self.detector.preprocess(frame)
+
+    def finish(self, frame: Frame) -> None:
+        """What is left to do with a frame between the network and the sinks."""
+        with frame.times.stage("postprocess"):
+            self.detector.postprocess(frame)
+        for observe in self.observers:
+            observe(frame)
+        frame.outputs = []
+        if self.draws:
+            with frame.times.stage("draw"):
+                draw(frame.image, frame.detections)
+                if self.timing.frames:
+                    self._status.draw(frame.image)
+
+
+def report(channels: Sequence[Channel]) -> Dict[str, Any]:
+    """The part of the report that is about these channels together, ready for JSON; docs/output.md lists its fields.
+
+    Of several with one name the last took the place of the others, whose rates no longer count.
+    """
+    last = {channel.name: channel for channel in channels}
+    measured = [channel.timing.measured() for channel in channels]
+    fields: Dict[str, Any] = timing_report(
+        [
+            figures if last[channel.name] is channel else figures._replace(configured_fps=0.0, capture_fps=0.0)
+            for channel, figures in zip(channels, measured)
+        ]
+    )
+    captured = sum(max(channel.source.captured, channel.timing.frames) for channel in channels)
+    shapes = {channel.detector.input_shape for channel in channels}
+    fields.update(
+        captured=captured,
+        dropped=captured - fields["frames"],
+        undecoded=sum(channel.source.undecoded for channel in channels),
+        reconnects=sum(channel.source.reconnects for channel in channels),
+        detections=Tally.together(channel.tally for channel in channels).report(),
+        input=shapes.pop() if len(shapes) == 1 else None,
+        source=", ".join(dict.fromkeys(channel.source.name for channel in channels)),
+    )
+    return fields

@@ -1,0 +1,65 @@
+"""The report in a few lines, for the terminal."""
+
+from typing import Any, Dict, Optional
+
+
+def summary(fields: Dict[str, Any]) -> str:
+    """The report of `app.detect` in four lines, and one more for each of several cameras."""
+    if not fields["frames"]:
+        return "stopped before the first frame"
+    latency, found = fields["latency_ms"], fields["detections"]
+    stages = ", ".join(f"{stage} {_number(times['mean'])}" for stage, times in fields["stages_ms"].items())
+    labels = ", ".join(f"{count} {label}" for label, count in found["by_label"].items())
+    return "\n".join(
+        (
+            f"{_plural(fields['frames'], 'frame')} in {fields['duration_s']:.1f} s, {_rate(fields)}, {_losses(fields)}",
+            *(_camera(name, camera) for name, camera in fields.get("cameras", {}).items()),
+            f"ms per frame: {stages}; latency p50 {_number(latency['p50'])}, p95 {_number(latency['p95'])}",
+            f"{_plural(found['count'], 'detection')}: {labels or 'none'}",
+            f"{fields['model']}{_size(fields)} on {fields['backend']}",
+        )
+    )
+
+
+def _camera(name: str, fields: Dict[str, Any]) -> str:
+    """A camera in one line."""
+    if not fields["frames"]:
+        return f"  {name}: no frame"
+    return (
+        f"  {name}: {_plural(fields['frames'], 'frame')}{_size(fields)}, {_rate(fields)}, {_losses(fields)}, "
+        f"latency p95 {_number(fields['latency_ms']['p95'])} ms, {_plural(fields['detections']['count'], 'detection')}"
+    )
+
+
+def _size(fields: Dict[str, Any]) -> str:
+    """Of the network's input; nothing where cameras differ in it."""
+    return "" if fields["input"] is None else f" at {fields['input'][1]}x{fields['input'][0]}"
+
+
+def _rate(fields: Dict[str, Any]) -> str:
+    real, configured = fields["fps"]["real"], fields["fps"]["configured"]
+    text = "too short for a rate" if real is None else f"{real:.1f} FPS"
+    if configured:
+        text += f" of {configured:g} configured"
+        if real is not None and real < 0.98 * configured:
+            text += " (not reached: see the times)"
+    return text
+
+
+def _losses(fields: Dict[str, Any]) -> str:
+    losses = [f"{fields['dropped']} dropped"]
+    if fields["undecoded"]:
+        losses.append(f"{fields['undecoded']} could not be decoded")
+    if fields["sink_dropped"]:
+        losses.append(f"{fields['sink_dropped']} skipped by slow outputs")
+    if fields["reconnects"]:
+        losses.append(_plural(fields["reconnects"], "reconnection"))
+    return ", ".join(losses)
+
+
+def _number(value: Optional[float]) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
