@@ -119,9 +119,9 @@ class Source:
         raise NotImplementedError
 
     def take(self, seconds: float = 0.0) -> Optional[Frame]:
-        """The next frame, waiting up to so many seconds for it; None if there is none. Of one thread at a time.
+        """The next frame, waiting up to so many seconds for it; None if there is none.
 
-        Raises SourceError when the source breaks.
+        Call it from one thread at a time. Raises SourceError when the source breaks.
         """
         raise NotImplementedError
 

@@ -1,11 +1,12 @@
-"""Who does the work. The threads of a run, and there are no others:
+"""Who does the work. The threads of a run:
 
     source's thread        worker 1 .. n                                   sink's thread
     read, decode      ->   take, preprocess, infer, postprocess, draw  ->  write a window or a recording
     one per source         hand on in order, write JSON lines              one per slow sink
 
 Each worker takes a frame and does everything with it that is not input or output, so nothing is passed between threads
-in the middle of a frame. The main thread waits for signals, shows outages, and watches the workers.
+in the middle of a frame. The main thread waits for signals, shows outages, and watches the workers. Lines that go to a
+pipe, and the window of several cameras, have a thread of their own.
 
 On a CPU one worker may use all cores for its inference (the frame is done sooner), or each core has a worker of its own
 (more frames are done, as no core waits for the others after every layer). A GPU has one worker, which does nothing but

@@ -76,3 +76,14 @@ def room_for(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Position:
+    """A capture that tells a frame's time in milliseconds."""
+
+    def __init__(self, seconds):
+        self._seconds = seconds
+
+    def get(self, prop):
+        assert prop == cv2.CAP_PROP_POS_MSEC
+        return 1000 * self._seconds

@@ -3,9 +3,8 @@
 import shutil
 import subprocess
 
-import cv2
 import pytest
-from support.video import kill_frames, picture, track, write_video
+from support.video import Position, kill_frames, picture, track, write_video
 
 from app.sources import film as film_module
 from app.sources.film import Film
@@ -47,17 +46,6 @@ def test_where_opencv_goes_too_far_all_frames_are_decoded(clip, monkeypatch):
     monkeypatch.setattr(film_module, "SEEK_MARGIN", -20)
     assert Film(str(clip))._open_at(str(clip), 70)[2] == 0
     assert frames(clip, 70) == frames(clip)[70:]
-
-
-class Position:
-    """A capture that tells a frame's time in milliseconds."""
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-
-    def get(self, prop):
-        assert prop == cv2.CAP_PROP_POS_MSEC
-        return 1000 * self._seconds
 
 
 def test_what_is_passed_over_is_not_lost(monkeypatch):

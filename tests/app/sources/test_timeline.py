@@ -1,21 +1,9 @@
 """When each frame of a film is shown, its number, and what was lost before it."""
 
-import cv2
 import pytest
-from support.video import track
+from support.video import Position, track
 
 from app.sources.timeline import Timeline
-
-
-class Position:
-    """A capture that tells a frame's time in milliseconds."""
-
-    def __init__(self, seconds):
-        self._seconds = seconds
-
-    def get(self, prop):
-        assert prop == cv2.CAP_PROP_POS_MSEC
-        return 1000 * self._seconds
 
 
 def test_a_timeline_finds_each_frame_in_the_containers_list(monkeypatch):
