@@ -408,3 +408,12 @@ def test_cameras_come_and_go_at_a_hangup():
     assert list(report["cameras"]) == ["stays", "goes", "comes"]
     assert comes.frames
     assert goes.frames
+
+
+@pytest.mark.parametrize("workers, low", [(1, True), (2, False)])
+def test_a_file_is_decoded_in_the_gaps_only_where_there_are_some(monkeypatch, workers, low):
+    """One worker per core leaves no core idle: it would wait for frames that are decoded at a low priority."""
+    lowered = []
+    monkeypatch.setattr("app.sources.readahead.yield_to_inference", lambda: lowered.append(True))
+    go(workers=workers)
+    assert bool(lowered) == low
