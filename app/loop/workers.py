@@ -14,7 +14,8 @@ infer; then the source's thread preprocesses, and a thread of the output postpro
 """
 
 import threading
-from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from app.backends import Backend, physical_cores
 from app.errors import say, warn
@@ -34,7 +35,7 @@ class Workers:
     def __init__(self, work: Callable[[], bool]) -> None:
         self._work = work
         self._changed = threading.Condition()
-        self._started = 0
+        self._threads: List[threading.Thread] = []
         self._running = 0
         self.failure: Optional[BaseException] = None  # the first one
 
@@ -42,12 +43,13 @@ class Workers:
         """Start so many more."""
         for _ in range(count):
             with self._changed:
-                self._started += 1
                 self._running += 1
-            threading.Thread(target=self._run, name="worker", daemon=True).start()
+            thread = threading.Thread(target=self._run, name="worker", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def __len__(self) -> int:
-        return self._started
+        return len(self._threads)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end, up to so many seconds; whether all have ended, or one has failed."""
@@ -66,9 +68,15 @@ class Workers:
                 self._changed.notify_all()
 
     def close(self) -> bool:
-        """Wait for the frames in hand, for a limited time; whether all workers have ended."""
-        with self._changed:
-            ended = self._changed.wait_for(lambda: not self._running, WORK_LIMIT)
+        """Wait for the frames in hand, for a limited time; whether all workers have ended.
+
+        A thread ends only after it has freed what is its own, such as a request to a runtime. Python must not end
+        before: a runtime that then waits for the interpreter's lock aborts the process.
+        """
+        deadline = time.monotonic() + WORK_LIMIT
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        ended = not any(thread.is_alive() for thread in self._threads)
         if not ended:
             warn("a worker did not finish its frame in time; its thread was abandoned")
         return ended

@@ -1,4 +1,5 @@
 import threading
+import time
 
 import pytest
 from support.fakes import LIMIT
@@ -35,6 +36,26 @@ def test_a_failure_in_one_ends_all():
     assert workers.wait(LIMIT)
     assert workers.close()
     assert str(workers.failure) == "broken"
+
+
+def test_a_thread_has_freed_what_is_its_own_before_all_have_ended():
+    """Or a runtime's request is freed while Python ends, which aborts the process."""
+
+    class Request:
+        def __del__(self):
+            time.sleep(0.2)
+            freed.append(True)
+
+    def work():
+        own.request = Request()
+        return False
+
+    own, freed = threading.local(), []
+    workers = Workers(work)
+    workers.add(2)
+    assert workers.wait(LIMIT)
+    assert workers.close()
+    assert freed == [True, True]
 
 
 def test_one_that_hangs_is_abandoned(monkeypatch, capsys):
