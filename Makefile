@@ -24,7 +24,7 @@ DEVICE_STAMP := $(DEVICE_VENV)/.installed-$(shell cat deploy/jetson/constraints.
 PYTHON36 ?= $(shell for p in python3.6 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.6.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 6))' 2>/dev/null && { echo "$$p"; break; }; done)
 FETCHED := weights/yolov3-tiny.onnx weights/yolov3-tiny.json weights/yolov3-tiny.pb weights/bikes.mp4 weights/efficientnet-lite0-57934424.pth
-DEVICE_CODE := app models/__init__.py models/darknet.py models/yolov3_tiny.py tools/__init__.py tools/fetch tools/convert.py tools/build_engine.py tools/delay.py tools/json_file.py tools/machine.py tools/tables.py tools/sweep tools/soak/__init__.py tools/soak/files/__init__.py tools/soak/files/reading.py tools/score/__init__.py tools/score/labels.py tools/score/yolo.py tools/score/pictures.py tools/score/coco.py deploy/jetson/self-test deploy/jetson/on-board
+DEVICE_CODE := app models/__init__.py models/darknet.py models/darknet_builder.py models/darknet_cfg.py models/darknet_keras.py models/darknet_onnx.py models/darknet_sections.py models/darknet_table.py models/yolov3_tiny.py tools/__init__.py tools/fetch tools/convert.py tools/darknet_models.py tools/build_engine.py tools/delay.py tools/json_file.py tools/machine.py tools/tables.py tools/sweep tools/soak/__init__.py tools/soak/files/__init__.py tools/soak/files/reading.py tools/score/__init__.py tools/score/labels.py tools/score/yolo.py tools/score/pictures.py tools/score/coco.py deploy/jetson/self-test deploy/jetson/on-board
 
 # Most tests are short and use one core. In two processes, since many a test measures time.
 PYTEST := -m pytest -n 2

@@ -18,10 +18,10 @@ from app.backends import Backend, open_backend
 from app.detections import Detections
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame
+from app.heads import decode
 from app.labels import positions, standard
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import ModelCard, find_model, read_card
-from app.yolo import decode
 
 SPARE_TENSORS = 8  # more than a source reads ahead
 
@@ -102,7 +102,7 @@ class Detector:
     def preprocess(self, frame: Frame) -> None:
         """Letterbox a frame's image into its `tensor` (1, 3, height, width) float32 RGB."""
         height, width = frame.image.shape[:2]
-        letterbox = Letterbox.fit(width, height, self.size, square=self.square, multiple=self.card.multiple)
+        letterbox = Letterbox.of_card(self.card, width, height, self.size, square=self.square)
         if self._only not in (None, (letterbox.height, letterbox.width)):
             letterbox = Letterbox.into(width, height, self._only[1], self._only[0])
         frame.letterbox = letterbox
@@ -139,15 +139,7 @@ class Detector:
 
     def _run_once(self, shape: Tuple[int, int]) -> None:
         """Infer with zeros, and check that the outputs are those that the card describes."""
-        outputs = self.backend.infer(np.zeros((1, 3) + shape, np.float32))
-        decode(outputs, self.card.heads, len(self.card.labels), 1.0)
-        for output, head in zip(outputs, self.card.heads):
-            expected = (shape[0] // head.stride, shape[1] // head.stride)
-            if output.shape[2:] != expected:
-                raise ModelError(
-                    f"the card does not fit the model: with stride {head.stride}, an input of {shape} should produce a "
-                    f"head of {expected}, not {output.shape[2:]}"
-                )
+        decode(self.backend.infer(np.zeros((1, 3) + shape, np.float32)), self.card, shape, 1.0)
         self._warm.add(shape)
 
     def infer(self, frame: Frame) -> None:
@@ -173,7 +165,8 @@ class Detector:
         Boxes that lie wholly in the grey bars are dropped. Raises ModelError.
         """
         labels = self.card.labels
-        boxes, scores, classes = decode(outputs, self.card.heads, len(labels), self.confidence, self.multi_label)
+        shape = letterbox.height, letterbox.width
+        boxes, scores, classes = decode(outputs, self.card, shape, self.confidence, self.multi_label)
         chosen = self._classes
         if chosen is not None:
             wanted = np.isin(classes, chosen)

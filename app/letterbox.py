@@ -10,6 +10,8 @@ from typing import NamedTuple, Optional
 import cv2
 import numpy as np
 
+from app.modelcard import ModelCard
+
 GREY = 128
 
 
@@ -40,6 +42,21 @@ class Letterbox(NamedTuple):
             return box
         width, height = (-(-side // multiple) * multiple for side in (box.scaled_width, box.scaled_height))
         return box._replace(width=width, height=height, left=0, top=0)
+
+    @classmethod
+    def of_card(
+        cls, card: ModelCard, frame_width: int, frame_height: int, size: int, *, square: bool = False
+    ) -> "Letterbox":
+        """Fit a frame into the input of a model as its card says; `size` is the input's longer side.
+
+        `square`, whatever the card says: a square input with grey bars.
+        """
+        if square or card.resize == "rectangle":
+            return cls.fit(frame_width, frame_height, size, square=square, multiple=card.multiple)
+        width, height = card.sides(size)
+        if card.resize == "stretch":
+            return cls(frame_width, frame_height, width, height, width, height, 0, 0)
+        return cls.into(frame_width, frame_height, width, height)
 
     @classmethod
     def into(cls, frame_width: int, frame_height: int, width: int, height: int) -> "Letterbox":

@@ -10,31 +10,41 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from app.errors import ModelError
+from app.fields import check_input, names, one_of, positive, yes_or_no
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 MAKER = "python -m tools.fetch yolov3-tiny && python -m tools.convert"
 CLASSIFICATION = "classification"  # a classifier card's `task`; a detector's card has no task
-
+FORMS = ("darknet",)  # of a detector's outputs; `app.heads` has a decoder for each
+RESIZE = ("rectangle", "letterbox", "stretch")  # how a frame is fitted into the input
 
 # Of model files, so that the end of `v1.2` is no suffix: those of the backends here, and others that people may type.
 SUFFIXES = ".onnx .ort .engine .trt .uff .pb .tflite .keras .h5 .weights .xml .bin .pt .pth .json".split()
 
 
 class Head(NamedTuple):
-    """One detection head: its stride in input pixels, and its anchors (width, height) in input pixels."""
+    """One detection head of Darknet's family: its stride and its anchors (width, height) in input pixels.
+
+    scale_x_y: how far a box's centre may leave its cell; 1 is not at all. squared: how sides are computed. For both see
+    `app.heads.darknet`.
+    """
 
     stride: int
     anchors: Tuple[Tuple[float, float], ...]
+    scale_x_y: float = 1.0
+    squared: bool = False
 
 
 class ModelCard(NamedTuple):
     """A detector's card.
 
     sha256: of the model file. multiple: input height and width are multiples of it. scale: the factor for pixel values
-    0..255. The input is always RGB, NCHW.
+    0..255. resize: how a frame is fitted into the input: "rectangle" makes the input as long as the frame needs,
+    "letterbox" pads the frame with grey, "stretch" does not keep the frame's proportions. size: width and height of the
+    input that the model was made for, where that is known. form: of the outputs. The input is always RGB, NCHW.
     """
 
     name: str
@@ -43,6 +53,17 @@ class ModelCard(NamedTuple):
     heads: Tuple[Head, ...]
     multiple: int
     scale: float
+    resize: str = "rectangle"
+    size: Optional[Tuple[int, int]] = None
+    form: str = "darknet"
+
+    def sides(self, longer: int) -> Tuple[int, int]:
+        """Width and height of an input that is not fitted to the frame, with the proportions of `size`."""
+        if self.size is None:
+            return longer, longer
+        ratio = longer / max(self.size) / self.multiple
+        width, height = (max(1, round(side * ratio)) * self.multiple for side in self.size)
+        return width, height
 
 
 def find_model(name: str) -> str:
@@ -159,12 +180,15 @@ def hash_model(model: str) -> str:
 
 
 def _parse(fields: Dict[str, Any]) -> ModelCard:
-    check_input(fields["input"])
-    multiple = int(positive(fields["input"]["multiple"], "the input's multiple", 1024))
+    given = fields["input"]
+    check_input(given)
+    multiple = int(positive(given["multiple"], "the input's multiple", 1024))
     heads = tuple(
         Head(
             int(positive(head["stride"], "a stride", multiple)),
             tuple((positive(w, "an anchor"), positive(h, "an anchor")) for w, h in head["anchors"]),
+            positive(head.get("scale_x_y", 1), "scale_x_y", 10),
+            yes_or_no(head.get("squared", False), "squared"),
         )
         for head in fields["heads"]
     )
@@ -172,42 +196,20 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
         raise ValueError("it should have heads")
     if any(multiple % head.stride for head in heads):
         raise ValueError(f"the input's multiple {multiple} is not a multiple of every stride")
+    if len({head.squared for head in heads}) > 1:
+        raise ValueError("squared should be the same for every head")
+    size = None
+    if "size" in given:
+        width, height = (int(positive(side, "a side of the input's size", 1 << 16)) for side in given["size"])
+        size = width, height
     return ModelCard(
         name=str(fields["name"]),
         sha256=str(fields["sha256"]),
         labels=names(fields["labels"], "labels"),
         heads=heads,
         multiple=multiple,
-        scale=positive(fields["input"]["scale"], "the input's scale"),
+        scale=positive(given["scale"], "the input's scale"),
+        resize=one_of(given.get("resize", RESIZE[0]), "the input's resize", RESIZE),
+        size=size,
+        form=one_of(fields.get("form", FORMS[0]), "form", FORMS),
     )
-
-
-# Checks of a card's fields. Each raises ValueError, which names the field.
-
-
-def check_input(fields: Dict[str, Any], colours: Sequence[str] = ("RGB",)) -> None:
-    """Check that a model's input is NCHW, the only layout there is, and that its colour is one of `colours`."""
-    for key, values in (("layout", ("NCHW",)), ("colour", colours)):
-        if fields[key] not in values:
-            raise ValueError(f"input {key} should be {' or '.join(values)}, is {fields[key]}")
-
-
-def names(value: Any, field: str) -> Tuple[str, ...]:
-    """A field that is a list of at least one text, none of them empty."""
-    if not isinstance(value, list) or not value or not all(isinstance(name, str) and name for name in value):
-        raise ValueError(f"{field} should be a list of texts")
-    return tuple(value)
-
-
-def number(value: Any, field: str, low: float, high: float) -> float:
-    """A field that is a number from `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:  # also refuses NaN
-        raise ValueError(f"{field} should be from {low:g} to {high:g}, is {value!r}")
-    return value
-
-
-def positive(value: Any, field: str, most: float = 1e4) -> float:
-    """A field that is a number above 0 and at most `most`."""
-    if number(value, field, 0, most) == 0:
-        raise ValueError(f"{field} should be above 0, is 0")
-    return float(value)

@@ -7,7 +7,8 @@ network's table tells how to cut it, so one float more or less than the table ne
 Source of the layout: `parser.c` (`load_convolutional_weights`) of Darknet.
 """
 
-from typing import List, NamedTuple, Sequence
+import os
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class WeightsError(ValueError):
 
 
 class ConvShape(NamedTuple):
-    """The parameters of a convolution that the file holds."""
+    """The parameters of a convolution that the file holds. channels: those that one filter sees, of its group."""
 
     filters: int
     channels: int
@@ -43,40 +44,79 @@ class Convolution(NamedTuple):
     bias: np.ndarray
 
 
-def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
-    """Read the convolutions of a network, in the order of its table.
+class Parameters(NamedTuple):
+    """A convolution as the file has it.
 
-    Raises WeightsError when the file's length does not fit `shapes`, and OSError when it cannot be read.
+    kernel: (filters, channels, size, size) float32. The others: (filters,) float32; `beta` is the bias where there is
+    no batch normalisation, and the rest None.
+    """
+
+    kernel: np.ndarray
+    beta: np.ndarray
+    gamma: Optional[np.ndarray] = None
+    mean: Optional[np.ndarray] = None
+    variance: Optional[np.ndarray] = None
+
+    def fold(self) -> Convolution:
+        """The convolution with its batch normalisation folded into kernel and bias."""
+        if self.gamma is None or self.mean is None or self.variance is None:
+            return Convolution(self.kernel, self.beta)
+        scale = self.gamma / np.sqrt(self.variance + np.float32(BATCH_NORM_EPSILON))
+        return Convolution(self.kernel * scale[:, None, None, None], self.beta - self.mean * scale)
+
+
+def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
+    """Read the convolutions of a network, in the order of its table, with their batch normalisation folded in.
+
+    Raises as `read_parameters` does.
+    """
+    return [parameters.fold() for parameters in read_parameters(path, shapes)]
+
+
+def read_parameters(path: str, shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
+    """Read the convolutions of a network, in the order of its table. Nothing is read before the first is asked for.
+
+    Raises WeightsError when the file's length does not fit `shapes`, before it allocates anything, and OSError when
+    the file cannot be read.
     """
     with open(path, "rb") as file:
-        data = file.read()
-    if len(data) < 20:
-        raise WeightsError(f"{path}: {len(data)} bytes is too short for a Darknet weights file")
-    major, minor = np.frombuffer(data, "<i4", 2).tolist()
-    header = 12 + (8 if major * 10 + minor >= 2 else 4)
-    expected = sum(shape.floats() for shape in shapes)
-    if len(data) - header != 4 * expected:
-        raise WeightsError(
-            f"{path}: holds {len(data) - header:,} bytes of weights, this network needs {4 * expected:,} "
-            f"({expected:,} floats)"
-        )
-    floats = np.frombuffer(data, "<f4", expected, header)
+        length = os.fstat(file.fileno()).st_size
+        start = file.read(20)
+        if len(start) < 20:
+            raise WeightsError(f"{path}: {length} bytes is too short for a Darknet weights file")
+        major, minor = np.frombuffer(start, "<i4", 2).tolist()
+        header = 12 + (8 if major * 10 + minor >= 2 else 4)
+        expected = sum(shape.floats() for shape in shapes)
+        if length - header != 4 * expected:
+            raise WeightsError(
+                f"{path}: holds {length - header:,} bytes of weights, this network needs {4 * expected:,} "
+                f"({expected:,} floats)"
+            )
+        file.seek(header)
+        for shape in shapes:
+            floats = np.fromfile(file, "<f4", shape.floats())
+            if floats.size != shape.floats():
+                raise WeightsError(f"{path}: became shorter while it was read")
+            yield _cut(floats, shape)
 
-    convolutions = []
-    start = 0
+
+def random_parameters(shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
+    """Random convolutions, always the same, whose activations neither die out nor explode."""
+    random = np.random.RandomState(0)
     for shape in shapes:
-        convolutions.append(_fold(floats[start : start + shape.floats()], shape))
-        start += shape.floats()
-    return convolutions
+        vectors = [random.normal(0, 0.1, shape.filters)]
+        if shape.batch_norm:
+            variance = random.uniform(5, 20, shape.filters)  # so large that no reader's epsilon matters
+            vectors += [random.uniform(0.8, 1.2, shape.filters) * np.sqrt(variance)]
+            vectors += [random.normal(0, 0.1, shape.filters), variance]
+        products = shape.channels * shape.size * shape.size
+        kernel = random.standard_normal(shape.filters * products) * np.sqrt(2 / products)
+        yield _cut(np.concatenate(vectors + [kernel]).astype("<f4"), shape)
 
 
-def _fold(floats: np.ndarray, shape: ConvShape) -> Convolution:
-    """One convolution from its part of the file, with its batch normalisation folded into kernel and bias."""
-    kernel_shape = (shape.filters, shape.channels, shape.size, shape.size)
-    vectors = floats[: -shape.channels * shape.size * shape.size * shape.filters].reshape(-1, shape.filters)
-    kernel = floats[vectors.size :].reshape(kernel_shape)
-    if not shape.batch_norm:
-        return Convolution(kernel, vectors[0])
-    beta, gamma, mean, variance = vectors
-    scale = gamma / np.sqrt(variance + np.float32(BATCH_NORM_EPSILON))
-    return Convolution(kernel * scale[:, None, None, None], beta - mean * scale)
+def _cut(floats: np.ndarray, shape: ConvShape) -> Parameters:
+    """One convolution from its part of the file."""
+    per_filter = 4 if shape.batch_norm else 1
+    vectors = floats[: per_filter * shape.filters].reshape(per_filter, shape.filters)
+    kernel = floats[vectors.size :].reshape(shape.filters, shape.channels, shape.size, shape.size)
+    return Parameters(kernel, *vectors)

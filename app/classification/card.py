@@ -11,7 +11,8 @@ have them. The normalisation is in the model's graph. Other fields, such as "tra
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 from app.errors import ModelError
-from app.modelcard import CLASSIFICATION, card_path, check_input, checking, names, number, positive, read_fields
+from app.fields import check_input, names, number, positive
+from app.modelcard import CLASSIFICATION, card_path, checking, read_fields
 
 MAKER = "python -m tools.train nano_resnet_s"
 LARGEST_SIDE = 4096  # pixels

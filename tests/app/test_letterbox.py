@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.heads import CARD
 
 from app.letterbox import Letterbox, preprocess
 
@@ -100,6 +101,34 @@ def test_input_shape(frame, size, expected):
 )
 def test_into(frame, size, scaled, corner):
     assert Letterbox.into(*frame, *size) == Letterbox(*frame, *size, *scaled, *corner)
+
+
+@pytest.mark.parametrize(
+    "resize, made_for, square, expected",
+    [
+        pytest.param("rectangle", None, False, (320, 256, 320, 240, 0, 0), id="rectangle"),
+        pytest.param("letterbox", None, False, (320, 320, 320, 240, 0, 40), id="letterbox"),
+        pytest.param("stretch", None, False, (320, 320, 320, 320, 0, 0), id="stretch"),
+        pytest.param("stretch", (416, 416), False, (320, 320, 320, 320, 0, 0), id="stretch, made for a square"),
+        pytest.param("stretch", (608, 304), False, (320, 160, 320, 160, 0, 0), id="stretch, made for 2:1"),
+        pytest.param("letterbox", (304, 608), False, (160, 320, 160, 120, 0, 100), id="letterbox, made for 1:2"),
+        pytest.param("stretch", (608, 304), True, (320, 320, 320, 240, 0, 40), id="--square, whatever the card says"),
+        pytest.param("rectangle", (608, 304), True, (320, 320, 320, 240, 0, 40), id="rectangle, but --square"),
+    ],
+)
+def test_as_the_card_says(resize, made_for, square, expected):
+    card = CARD._replace(resize=resize, size=made_for)
+    assert Letterbox.of_card(card, 640, 480, 320, square=square) == Letterbox(640, 480, *expected)
+
+
+def test_a_stretched_box_comes_back():
+    box = Letterbox.of_card(CARD._replace(resize="stretch"), 640, 480, 320)
+    assert box.invert(np.array([[10, 20, 100, 320]], np.float32)).tolist() == [[20, 30, 200, 480]]
+
+
+def test_a_stretched_tensor_has_no_bars():
+    box = Letterbox.of_card(CARD._replace(resize="stretch"), 640, 480, 320)
+    assert (preprocess(np.full((480, 640, 3), 255, np.uint8), box, 1 / 255) == 1).all()
 
 
 def test_multiple_of_the_model():

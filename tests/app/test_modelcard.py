@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 
 import pytest
@@ -34,6 +35,20 @@ def test_good_card(model):
     assert card.labels == ("person", "dog")
     assert card.heads == (Head(32, ((81, 82), (135, 169))), Head(16, ((10, 14),)))
     assert (card.multiple, card.scale) == (32, 0.5)
+    assert (card.resize, card.size, card.form) == ("rectangle", None, "darknet")
+    assert [(head.scale_x_y, head.squared) for head in card.heads] == [(1, False)] * 2
+
+
+def test_optional_fields(model):
+    fields = json.loads(json.dumps(FIELDS))
+    fields["input"].update(resize="stretch", size=[640, 320])
+    for head in fields["heads"]:
+        head.update(scale_x_y=1.05, squared=True)
+    card = read_card(write_fields(model, fields))
+    assert (card.resize, card.size) == ("stretch", (640, 320))
+    assert card.heads[1] == Head(16, ((10, 14),), 1.05, True)
+    assert card.sides(320) == (320, 160)
+    assert card.sides(32) == (32, 32), "no side is 0"
 
 
 def test_missing_model(tmp_path, monkeypatch):
@@ -101,6 +116,14 @@ def test_missing_field(model, path):
         pytest.param(("heads", 0, "stride"), 1e400, "stride", id="infinite stride"),
         pytest.param(("heads", 0, "stride"), -8, "stride", id="negative stride"),
         pytest.param(("heads", 0, "anchors"), [[0, 3]], "anchor", id="anchor 0"),
+        pytest.param(("input", "resize"), "crop", "resize should be rectangle or letterbox or stretch", id="resize"),
+        pytest.param(("input", "resize"), ["stretch"], "resize should be", id="resize in a list"),
+        pytest.param(("input", "size"), [416], "not a model card", id="a size of one side"),
+        pytest.param(("input", "size"), [416, 0], "size should be above 0", id="a size of nothing"),
+        pytest.param(("heads", 0, "scale_x_y"), -1, "scale_x_y", id="negative scale_x_y"),
+        pytest.param(("heads", 0, "squared"), 1, "squared should be true or false", id="squared by a number"),
+        pytest.param(("heads", 0, "squared"), True, "squared should be the same", id="one head squared"),
+        pytest.param(("form",), "rows", "form should be darknet", id="form of a newer version"),
         pytest.param(("sha256",), "0" * 64, "another file", id="of another model"),
     ],
 )

@@ -14,10 +14,10 @@ from support.program import SHARED
 from app.backends import open_backend
 from app.boxes import clip, iou, nms
 from app.detections import Detections
+from app.heads import decode
 from app.letterbox import Letterbox
 from app.modelcard import find_model, read_card
 from app.sources.pictures import read_picture
-from app.yolo import decode
 
 COCO = os.path.join(SHARED, "coco-val64")
 MODEL = find_model("yolov3-tiny")
@@ -39,7 +39,7 @@ def find(backend, card, image, size, threshold):
     height, width = image.shape[:2]
     letterbox = Letterbox.fit(width, height, size, square=True)
     outputs = backend.infer(darknet_tensor(image, letterbox))
-    boxes, scores, classes = decode(outputs, card.heads, len(card.labels), threshold, multi_label=True)
+    boxes, scores, classes = decode(outputs, card, (letterbox.height, letterbox.width), threshold, multi_label=True)
     kept = nms(boxes, scores, classes, 0.45, agnostic=False)
     return Detections(clip(letterbox.invert(boxes[kept]), width, height), scores[kept], classes[kept])
 

@@ -5,19 +5,21 @@ import pytest
 from support.oracles import run_table
 from support.weights_file import FLOATS, write_random_weights
 
-from models import yolov3_tiny
 from models.darknet import read_weights
+from models.darknet_onnx import emit_onnx
+from models.darknet_table import Concat, MaxPool
+from models.yolov3_tiny import LABELS, NETWORK
 
 
 @pytest.fixture(scope="module")
 def convolutions(tmp_path_factory):
-    path = write_random_weights(tmp_path_factory.mktemp("weights") / "random.weights", yolov3_tiny.conv_shapes())
-    return read_weights(path, yolov3_tiny.conv_shapes())
+    path = write_random_weights(tmp_path_factory.mktemp("weights") / "random.weights", NETWORK.conv_shapes())
+    return read_weights(path, NETWORK.conv_shapes())
 
 
 @pytest.fixture(scope="module")
 def model(convolutions):
-    return yolov3_tiny.emit_onnx(convolutions)
+    return emit_onnx(NETWORK, convolutions)
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +28,25 @@ def session(model):
 
 
 def test_number_of_floats():
-    assert sum(shape.floats() for shape in yolov3_tiny.conv_shapes()) == FLOATS
+    assert sum(shape.floats() for shape in NETWORK.conv_shapes()) == FLOATS
 
 
 def test_labels_and_anchors():
-    assert len(yolov3_tiny.LABELS) == len(set(yolov3_tiny.LABELS)) == 80
-    assert (yolov3_tiny.LABELS[0], yolov3_tiny.LABELS[16], yolov3_tiny.LABELS[79]) == ("person", "dog", "toothbrush")
-    coarse, fine = yolov3_tiny.HEADS
-    assert coarse == {"stride": 32, "anchors": [(81, 82), (135, 169), (344, 319)]}
-    assert fine == {"stride": 16, "anchors": [(23, 27), (37, 58), (81, 82)]}, "not 10,14, which costs a third of the AP"
+    assert len(LABELS) == len(set(LABELS)) == 80
+    assert (LABELS[0], LABELS[16], LABELS[79]) == ("person", "dog", "toothbrush")
+    coarse, fine = NETWORK.heads
+    assert (coarse.name, coarse.stride, coarse.anchors) == ("coarse", 32, ((81, 82), (135, 169), (344, 319)))
+    assert (fine.name, fine.stride) == ("fine", 16)
+    assert fine.anchors == ((23, 27), (37, 58), (81, 82)), "not 10,14, which costs a third of the AP"
+    assert [(head.scale_x_y, head.squared) for head in NETWORK.heads] == [(1, False)] * 2
+    assert (NETWORK.classes, NETWORK.multiple, NETWORK.width, NETWORK.height) == (80, 32, 416, 416)
 
 
 def test_pools_and_the_way_back():
-    pools = [layer.stride for layer in yolov3_tiny.TABLE if isinstance(layer, yolov3_tiny.MaxPool)]
-    merged = [layer.sources for layer in yolov3_tiny.TABLE if isinstance(layer, yolov3_tiny.Concat)]
-    assert pools == [2, 2, 2, 2, 2, 1]
-    assert merged == [("upsampled", "conv5")], "in this order, and conv5 as it is before its pool"
+    pools = [layer.stride for layer in NETWORK.layers if isinstance(layer, MaxPool)]
+    merged = [layer.sources for layer in NETWORK.layers if isinstance(layer, Concat)]
+    assert pools == [(2, 2)] * 5 + [(1, 1)]
+    assert merged == [("upsample19", "leaky8")], "in this order, and the eighth layer as it is before its pool"
 
 
 def test_onnx_is_what_old_readers_take(model):
@@ -59,7 +64,7 @@ def test_onnx_is_what_old_readers_take(model):
 
 
 def test_the_same_weights_give_the_same_bytes(convolutions, model):
-    assert yolov3_tiny.emit_onnx(convolutions).SerializeToString() == model.SerializeToString()
+    assert emit_onnx(NETWORK, convolutions).SerializeToString() == model.SerializeToString()
 
 
 def test_input_and_outputs(session):
@@ -83,9 +88,9 @@ def test_output_shapes(session, shape, coarse, fine):
 
 def test_onnx_computes_the_table(session, convolutions):
     image = np.random.RandomState(1).uniform(size=(3, 32, 64)).astype(np.float32)
-    layers = run_table(yolov3_tiny.TABLE, convolutions, image)
-    for name, output in zip(("coarse", "fine"), session.run(None, {"images": image[None]})):
-        expected = layers[name]
+    layers = run_table(NETWORK, convolutions, image)
+    for head, output in zip(NETWORK.heads, session.run(None, {"images": image[None]})):
+        expected = layers[head.source]
         assert 0.1 < expected.std() < 100, "the comparison means something"
         # Single against double precision through 13 layers.
         np.testing.assert_allclose(output[0], expected, rtol=1e-3, atol=1e-4 * expected.std())
@@ -93,7 +98,7 @@ def test_onnx_computes_the_table(session, convolutions):
 
 @pytest.fixture(scope="module")
 def old_model(convolutions):
-    return yolov3_tiny.emit_onnx(convolutions, opset=8)
+    return emit_onnx(NETWORK, convolutions, opset=8)
 
 
 def test_opset_8_is_what_opencv_4_1_takes(old_model):

@@ -28,7 +28,7 @@ def quiet_heads(height, width):
 
 def plant(heads, label, centre, size, score=0.8, head=0, anchor=0):
     """Put an object into a head: label by number, centre and size (x, y) in pixels of the input."""
-    stride, anchors = CARD.heads[head]
+    stride, anchors = CARD.heads[head][:2]
     cells = heads[head].reshape(len(anchors), 5 + len(LABELS), *heads[head].shape[2:])
     column, row = int(centre[0] // stride), int(centre[1] // stride)
     inside = np.array([centre[0] / stride - column, centre[1] / stride - row])

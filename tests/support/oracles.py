@@ -34,20 +34,23 @@ def sigmoid(x):
 
 
 def decode(outputs, heads, classes, threshold, multi_label):
-    """(box, score, class) of every cell that scores at least `threshold`; heads are (stride, anchors)."""
+    """(box, score, class) of every cell that scores at least `threshold`; heads are those of a card."""
     found = []
-    for output, (stride, anchors) in zip(outputs, heads):
+    for output, (stride, anchors, scale_x_y, squared) in zip(outputs, heads):
         rows, columns = output.shape[2:]
+
+        def side(logit, anchor, squared=squared):
+            return (2 * sigmoid(logit)) ** 2 * anchor if squared else math.exp(logit) * anchor
+
         for anchor, (anchor_width, anchor_height) in enumerate(anchors):
             first = anchor * (5 + classes)
             for row in range(rows):
                 for column in range(columns):
                     cell = [float(output[0, first + channel, row, column]) for channel in range(5 + classes)]
                     scores = [sigmoid(cell[4]) * sigmoid(logit) for logit in cell[5:]]
-                    centre_x = (sigmoid(cell[0]) + column) * stride
-                    centre_y = (sigmoid(cell[1]) + row) * stride
-                    width = math.exp(cell[2]) * anchor_width
-                    height = math.exp(cell[3]) * anchor_height
+                    centre_x = (sigmoid(cell[0]) * scale_x_y - (scale_x_y - 1) / 2 + column) * stride
+                    centre_y = (sigmoid(cell[1]) * scale_x_y - (scale_x_y - 1) / 2 + row) * stride
+                    width, height = side(cell[2], anchor_width), side(cell[3], anchor_height)
                     box = (centre_x - width / 2, centre_y - height / 2, centre_x + width / 2, centre_y + height / 2)
                     labels = range(classes) if multi_label else [scores.index(max(scores))]
                     found += [(box, scores[label], label) for label in labels if scores[label] >= threshold]
@@ -73,46 +76,91 @@ def contrast(one, other):
     return (brighter + 0.05) / (darker + 0.05)
 
 
-def convolve(x, kernel, bias):
-    """Convolution (channels, h, w) -> (filters, h, w) with stride 1 and the same size, pixel by pixel."""
-    size = kernel.shape[2]
-    padded = np.pad(x, ((0, 0), (size // 2, size // 2), (size // 2, size // 2)), "constant")
-    out = np.zeros((len(kernel),) + x.shape[1:])
-    for row in range(x.shape[1]):
-        for column in range(x.shape[2]):
-            patch = padded[:, row : row + size, column : column + size]
-            out[:, row, column] = kernel.reshape(len(kernel), -1).dot(patch.ravel()) + bias
+def convolve(x, kernel, bias, stride=(1, 1), padding=None, dilation=1, groups=1):
+    """Convolution (channels, h, w) -> (filters, h, w), pixel by pixel; by default the size stays."""
+    size, members = kernel.shape[2], len(kernel) // groups
+    padding = size // 2 if padding is None else padding
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)), "constant")
+    extent = dilation * (size - 1) + 1
+    rows, columns = ((side - extent) // step + 1 for side, step in zip(padded.shape[1:], stride))
+    out = np.zeros((len(kernel), rows, columns))
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * stride[0], column * stride[1]
+            patch = padded[:, top : top + extent : dilation, left : left + extent : dilation]
+            for group, part in enumerate(np.split(patch, groups)):
+                own = slice(group * members, (group + 1) * members)
+                out[own, row, column] = kernel[own].reshape(members, -1).dot(part.ravel()) + bias[own]
     return out
 
 
-def max_pool(x, stride):
-    """Max pool 2x2. With stride 1 the missing row and column at the bottom and right never win."""
-    padded = np.pad(x, ((0, 0), (0, 1), (0, 1)), "constant", constant_values=-np.inf)
-    out = np.zeros((len(x), x.shape[1] // stride, x.shape[2] // stride))
-    for row in range(out.shape[1]):
-        for column in range(out.shape[2]):
-            top, left = row * stride, column * stride
-            out[:, row, column] = padded[:, top : top + 2, left : left + 2].max(axis=(1, 2))
+def max_pool(x, size, stride, padding):
+    """Max pool as Darknet computes it: from -padding // 2 on, and what is outside never wins."""
+    rows, columns = ((side + padding - size) // step + 1 for side, step in zip(x.shape[1:], stride))
+    out = np.full((len(x), rows, columns), -np.inf)
+    for row in range(rows):
+        for column in range(columns):
+            for y in range(row * stride[0] - padding // 2, row * stride[0] - padding // 2 + size):
+                for left in range(column * stride[1] - padding // 2, column * stride[1] - padding // 2 + size):
+                    if 0 <= y < x.shape[1] and 0 <= left < x.shape[2]:
+                        out[:, row, column] = np.maximum(out[:, row, column], x[:, y, left])
     return out
 
 
-def run_table(table, convolutions, image):
-    """All layers of models.yolov3_tiny.TABLE by name, from an image (3, h, w)."""
+ACTIVATIONS = {
+    "leaky": lambda x: x if x > 0 else 0.1 * x,
+    "logistic": sigmoid,
+    "mish": lambda x: x * math.tanh(math.log(1 + math.exp(x))),
+    "swish": lambda x: x * sigmoid(x),
+    "relu": lambda x: max(x, 0.0),
+    "relu6": lambda x: min(max(x, 0.0), 6.0),
+    "ramp": lambda x: (x if x > 0 else 0.0) + 0.1 * x,
+    "tanh": math.tanh,
+    "elu": lambda x: x if x >= 0 else math.exp(x) - 1,
+}
+
+
+def space_to_depth(x, block):
+    """Darknet's reorg3d: (c, h, w) -> (c * block ** 2, h / block, w / block)."""
+    channels, rows, columns = x.shape
+    out = np.zeros((channels * block * block, rows // block, columns // block))
+    for channel, row, column in np.ndindex(out.shape):
+        part, source = divmod(channel, channels)
+        out[channel, row, column] = x[source, row * block + part // block, column * block + part % block]
+    return out
+
+
+def run_table(network, convolutions, image):
+    """All layers of a `models.darknet_table.Network` by name, from an image (3, h, w)."""
     remaining = iter(convolutions)
-    layers = {"images": np.asarray(image, np.float64)}
-    for layer in table:
+    made = {"images": np.asarray(image, np.float64)}
+    for layer in network.layers:
         kind = type(layer).__name__
+        inputs = [made[source] for source in layer.sources]
+        x = inputs[0]
         if kind == "Conv":
-            convolution = next(remaining)
-            out = convolve(layers[layer.source], convolution.kernel.astype(np.float64), convolution.bias)
-            layers[layer.name] = out if layer.name in ("coarse", "fine") else np.where(out > 0, out, 0.1 * out)
+            kernel, bias = next(remaining)
+            out = convolve(
+                x, kernel.astype(np.float64), bias, layer.stride, layer.padding, layer.dilation, layer.groups
+            )
+        elif kind == "Activation":
+            out = np.vectorize(ACTIVATIONS[layer.function], otypes=[float])(x)
         elif kind == "MaxPool":
-            layers[layer.name] = max_pool(layers[layer.source], layer.stride)
+            out = max_pool(x, layer.size, layer.stride, layer.padding)
         elif kind == "Upsample":
-            layers[layer.name] = np.kron(layers[layer.source], np.ones((1, 2, 2)))
+            out = np.kron(x, np.ones((1, layer.stride, layer.stride)))
+        elif kind == "Slice":
+            out = x[layer.start : layer.stop]
+        elif kind == "Concat":
+            out = np.concatenate(inputs)
+        elif kind == "AveragePool":
+            out = x.mean(axis=(1, 2), keepdims=True)
+        elif kind == "SpaceToDepth":
+            out = space_to_depth(x, layer.block)
         else:
-            layers[layer.name] = np.concatenate([layers[source] for source in layer.sources])
-    return layers
+            out = {"Add": np.add, "Multiply": np.multiply}[kind](*inputs)
+        made[layer.name] = out
+    return made
 
 
 def resample_aligned(image, width, height):

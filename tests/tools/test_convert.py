@@ -13,8 +13,9 @@ from app.backends import open_backend
 from app.backends.onnx import OnnxBackend
 from app.errors import ModelError, OutputError
 from app.modelcard import read_card
-from models.yolov3_tiny import ANCHORS, LABELS, conv_shapes
+from models.yolov3_tiny import ANCHORS, LABELS, NETWORK
 from tools import convert
+from tools.darknet_models import tiny
 
 # Old TensorFlow was compiled with an older numpy, which is harmless, and which numpy itself keeps quiet about.
 pytestmark = pytest.mark.filterwarnings("ignore:numpy.ufunc size changed")
@@ -29,7 +30,7 @@ def sha256(path):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "random.weights"
-    write_random_weights(path, conv_shapes())
+    write_random_weights(path, NETWORK.conv_shapes())
     return path
 
 
@@ -144,7 +145,7 @@ def with_graph(weights, converted, tmp_path_factory):
     """A model with its graph."""
     model = tmp_path_factory.mktemp("graph") / "random.onnx"
     model.write_bytes(converted.read_bytes())
-    convert.convert_graph(str(weights), str(model))
+    convert.convert_graph(tiny(str(weights)), str(model))
     return model
 
 

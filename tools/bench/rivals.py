@@ -114,12 +114,13 @@ class KerasPredict:
     def __init__(self, weights: str, shape: Sequence[int]) -> None:
         """Raises ModelError if there is no TensorFlow, or the Darknet weights are not there."""
         from app.backends.tensorflow import tf  # noqa: F401  (first, since it is quiet)
-        from models import yolov3_tiny
-        from tools.convert import read_convolutions
+        from models.darknet_keras import emit_keras
+        from tools.darknet_models import tiny
 
         self._tensor = np.ascontiguousarray(noise(shape).transpose(0, 2, 3, 1))
         start = time.monotonic()
-        self._model = yolov3_tiny.emit_keras(read_convolutions(weights))
+        model = tiny(weights)
+        self._model = emit_keras(model.network, model.parameters())
         self._model.predict(self._tensor, verbose=0)
         self.warm_up_ms = _milliseconds(start)
 

@@ -20,6 +20,7 @@ from app.errors import UsageError
 from app.letterbox import Letterbox
 from models import yolov3_tiny
 from models.darknet import Convolution
+from models.darknet_onnx import emit_onnx
 from tools.cost.network import Layer, Network, fixed_size, load, measure
 from tools.cost.published import FAR, FIT, NETWORK, PUBLISHED, TEST, Point
 
@@ -144,9 +145,9 @@ def yolov3_tiny_model() -> Any:
     """YOLOv3-tiny from its table, an `onnx.ModelProto` with zeros for weights, which counting does not need."""
     empty = [
         Convolution(np.zeros((s.filters, s.channels, s.size, s.size), np.float32), np.zeros(s.filters, np.float32))
-        for s in yolov3_tiny.conv_shapes()
+        for s in yolov3_tiny.NETWORK.conv_shapes()
     ]
-    return yolov3_tiny.emit_onnx(empty)
+    return emit_onnx(yolov3_tiny.NETWORK, empty)
 
 
 @lru_cache(maxsize=None)

@@ -1,0 +1,113 @@
+"""Builds a network's table in Keras: Keras 3, or the one of TensorFlow from 2.6 on."""
+
+from typing import Any, Dict, Iterable, List
+
+from models import darknet_table as table
+from models.darknet import BATCH_NORM_EPSILON, Parameters
+
+FORMAT = {"data_format": "channels_last"}  # explicit, since a user's keras.json may differ
+
+
+def _keras() -> Any:
+    """Keras 3 with whatever runs it, or the Keras inside an older TensorFlow."""
+    import keras
+
+    if int(keras.__version__.split(".")[0]) < 3:
+        from tensorflow import keras
+    return keras
+
+
+def emit_keras(
+    network: table.Network, parameters: Iterable[Parameters], name: str = "darknet", batch_norm: bool = False
+) -> Any:
+    """Build the network as a Keras model of any input size.
+
+    Channels last, as TensorFlow on a CPU requires: (n, h, w, 3) float32 RGB in 0..1 in; the heads' raw logits out, in
+    the order of the table, each (n, h / stride, w / stride, anchors * (5 + classes)). parameters: one per Conv in the
+    table's order. batch_norm: keep batch normalisation as layers of its own, for training; else it is folded.
+
+    Raises ValueError for a pool whose padding Keras does not have.
+    """
+    keras = _keras()
+    needed, remaining = network.needed(), iter(parameters)
+    tensors: Dict[str, Any] = {table.INPUT: keras.Input((None, None, 3), name=table.INPUT)}
+    for layer in network.layers:
+        own = next(remaining) if isinstance(layer, table.Conv) else None
+        if layer.name in needed:
+            inputs = [tensors[source] for source in layer.sources]
+            tensors[layer.name] = _layer(layer, inputs, own, batch_norm)
+    return keras.Model(tensors[table.INPUT], [tensors[head.source] for head in network.heads], name=name)
+
+
+def _layer(layer: table.Layer, inputs: List[Any], parameters: Any, batch_norm: bool) -> Any:
+    """A layer's output."""
+    layers, (x, *_), name = _keras().layers, inputs, layer.name
+    if isinstance(layer, table.Conv):
+        return _convolution(layer, x, parameters, batch_norm)
+    if isinstance(layer, table.Activation):
+        return _activation(layer.function, x, name)
+    if isinstance(layer, table.MaxPool):
+        for axis, stride in enumerate(layer.stride):
+            total = max(0, layer.size - stride)
+            if layer.pads(axis) != (total // 2, total - total // 2):
+                raise ValueError(f"{name}: Keras does not pad a pool by {layer.pads(axis)}")
+        return layers.MaxPooling2D(layer.size, layer.stride, padding="same", name=name, **FORMAT)(x)
+    if isinstance(layer, table.Upsample):
+        return layers.UpSampling2D(layer.stride, name=name, **FORMAT)(x)
+    if isinstance(layer, table.Slice):
+        return x[..., layer.start : layer.stop]
+    if isinstance(layer, table.Concat):
+        return layers.Concatenate(name=name)(inputs)
+    if isinstance(layer, table.SpaceToDepth):
+        steps = range(layer.block)
+        return layers.Concatenate(name=name)(
+            [x[:, row :: layer.block, column :: layer.block] for row in steps for column in steps]
+        )
+    if isinstance(layer, table.AveragePool):
+        return layers.GlobalAveragePooling2D(keepdims=True, name=name, **FORMAT)(x)
+    return {table.Add: layers.Add, table.Multiply: layers.Multiply}[type(layer)](name=name)(inputs)
+
+
+def _convolution(layer: table.Conv, x: Any, parameters: Parameters, batch_norm: bool) -> Any:
+    """A convolution with its batch normalisation.
+
+    Zeros are padded by a layer of their own where there are strides: Keras's "same" then pads at the end only.
+    """
+    layers = _keras().layers
+    own = batch_norm and layer.batch_norm
+    kernel, bias = (parameters.kernel, parameters.beta) if own else parameters.fold()
+    options = {"padding": "same", "use_bias": not own, "name": layer.name, **FORMAT}  # type: Dict[str, Any]
+    if layer.stride != (1, 1) and layer.padding:
+        x = layers.ZeroPadding2D(layer.padding, name=layer.name + "_pad", **FORMAT)(x)
+        options["padding"] = "valid"
+    options["strides"] = layer.stride
+    if layer.dilation > 1:
+        options["dilation_rate"] = layer.dilation
+    if 1 < layer.groups == layer.channels == layer.filters and layer.stride[0] == layer.stride[1]:
+        conv = layers.DepthwiseConv2D(layer.size, **options)
+        kernel = kernel.transpose(2, 3, 0, 1)
+    else:
+        conv = layers.Conv2D(layer.filters, layer.size, groups=layer.groups, **options)
+        kernel = kernel.transpose(2, 3, 1, 0)
+    x = conv(x)
+    conv.set_weights([kernel] if own else [kernel, bias])
+    if own:
+        normalisation = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=layer.name + "_norm")
+        x = normalisation(x)
+        normalisation.set_weights([parameters.gamma, parameters.beta, parameters.mean, parameters.variance])
+    return x
+
+
+def _activation(function: str, x: Any, name: str) -> Any:
+    layers = _keras().layers
+    if function == "leaky":  # by position: the argument's name differs between Keras 2 and 3
+        return layers.LeakyReLU(table.LEAKY_SLOPE, name=name)(x)
+    if function == "swish":
+        return layers.Multiply(name=name)([x, layers.Activation("sigmoid")(x)])
+    if function == "mish":
+        return layers.Multiply(name=name)([x, layers.Activation("tanh")(layers.Activation("softplus")(x))])
+    if function == "ramp":
+        return layers.Add(name=name)([layers.Activation("relu")(x), layers.Rescaling(0.1)(x)])
+    if function == "relu6":
+        return layers.ReLU(6.0, name=name)(x)
+    return layers.Activation({"logistic": "sigmoid"}.get(function, function), name=name)(x)
