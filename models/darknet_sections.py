@@ -89,7 +89,7 @@ def parse_sections(text: str) -> List[Section]:
     for number, line in enumerate(text.split("\n"), 1):
         line = re.sub(r"[ \t\r]", "", line)
         if line.startswith("["):
-            sections.append(Section(line[1:].rstrip("]")[:40], number, {}))
+            sections.append(Section(line[1:].replace("]", "")[:40], number, {}))
         elif line and line[0] not in "#;\0" and sections:
             key, _, value = line.partition("=")
             if value:

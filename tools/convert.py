@@ -18,7 +18,7 @@ from app.files import check_writable, reject_overwrites, remove_file, write_file
 from app.modelcard import RESIZE, WEIGHTS, card_path, find_model, graph_path, hash_file
 from models.darknet_onnx import emit_onnx
 from models.darknet_table import INPUT
-from tools.darknet_models import NAME, DarknetModel, configured, read_names, tiny
+from tools.darknet_models import NAME, UNNAMED, DarknetModel, configured, read_names, tiny
 
 EXAMPLES = """examples:
   python -m tools.fetch yolov3-tiny && python -m tools.convert
@@ -137,6 +137,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         reject_overwrites([("--output", output), ("the card", card_path(output))], read)
         convert_model(model, output, args.opset)
         print_lines([f"{output} and {os.path.basename(card_path(output))}"])
+        if model.labels[0] == UNNAMED.format(0):
+            warn(f"its labels are {', '.join(model.labels[:2])}, ...; to name them, add --names FILE, one name a line")
         if importlib.util.find_spec("tensorflow") is not None:
             try:
                 graph = convert_graph(model, output)
@@ -160,9 +162,7 @@ def chosen(args: argparse.Namespace, default: str) -> DarknetModel:
     else:
         raise UsageError(f"--cfg {args.cfg}: needs its weights: --weights FILE.weights")
     if args.names is not None:
-        return model._replace(labels=read_names(args.names, model.network.classes))
-    if model.network.classes != len(tiny(None).labels):
-        warn("the labels are class 0, class 1, ...; give the file with their names: --names FILE")
+        model = model._replace(labels=read_names(args.names, model.network.classes))
     return model
 
 

@@ -12,6 +12,7 @@ from models.darknet_sections import CfgError
 from models.darknet_table import Network
 
 NAME = "yolov3-tiny"
+UNNAMED = "class {}"  # the label of a class that has no name
 MOST_RANDOM = 100 * 10**6  # weights; enough for everything in use but the very largest
 LARGEST_NAMES = 1 << 20  # bytes
 
@@ -70,7 +71,7 @@ def configured(cfg: str, weights: Optional[str], resize: Optional[str] = None) -
     """The network of a configuration file. weights: their file, or None for random ones.
 
     resize: how to fit frames; by default as Darknet does, which stretches them unless the file says `letter_box=1`.
-    Labels are COCO's for 80 classes, and "class 0", "class 1", ... for others. Raises ModelError.
+    Labels are COCO's for 80 classes, and `UNNAMED` for others. Raises ModelError.
     """
     try:
         network = read_cfg(cfg)
@@ -83,12 +84,12 @@ def configured(cfg: str, weights: Optional[str], resize: Optional[str] = None) -
         raise ModelError(f"{cfg}: has {count:,} weights; --random-weights makes at most {MOST_RANDOM:,}")
     labels = yolov3_tiny.LABELS
     if network.classes != len(labels):
-        labels = tuple(f"class {number}" for number in range(network.classes))
+        labels = tuple(UNNAMED.format(number) for number in range(network.classes))
     return DarknetModel(network, labels, resize or ("letterbox" if network.letter_box else "stretch"), weights, cfg)
 
 
 def read_names(path: str, classes: int) -> Tuple[str, ...]:
-    """The labels in a Darknet .names file, one a line. Raises ModelError unless there is one for each class."""
+    """The labels in a Darknet .names file, one a line. Raises UsageError unless there is one for each class."""
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST_NAMES + 1)

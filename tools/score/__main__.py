@@ -62,7 +62,7 @@ def score(args: argparse.Namespace) -> Json:
             detections = find_all(detector, truth)
         if args.save_detections is not None:
             write_file(args.save_detections, json.dumps(detections).encode())
-        shape = "square" if args.square else "rectangular"
+        shape = "square" if args.square else {"rectangle": "rectangular"}.get(card.resize, card.resize)
         what = {"model": card.name, "size": args.size, "shape": shape, "backend": backend.description}
     evaluation = evaluate(truth.dataset, detections)
     result = figures(evaluation)
