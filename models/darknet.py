@@ -76,8 +76,8 @@ def read_weights(path: str, shapes: Sequence[ConvShape]) -> List[Convolution]:
 def read_parameters(path: str, shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
     """Read the convolutions of a network, in the order of its table. Nothing is read before the first is asked for.
 
-    Raises WeightsError when the file's length does not fit `shapes`, before it allocates anything, and OSError when
-    the file cannot be read.
+    Raises WeightsError when the file's length does not fit `shapes`, before it allocates anything, or its numbers
+    cannot be weights, and OSError when the file cannot be read.
     """
     with open(path, "rb") as file:
         length = os.fstat(file.fileno()).st_size
@@ -97,11 +97,16 @@ def read_parameters(path: str, shapes: Sequence[ConvShape]) -> Iterator[Paramete
             floats = np.fromfile(file, "<f4", shape.floats())
             if floats.size != shape.floats():
                 raise WeightsError(f"{path}: became shorter while it was read")
-            yield _cut(floats, shape)
+            parameters = _cut(floats, shape)
+            if not np.isfinite(floats).all():
+                raise WeightsError(f"{path}: holds numbers that are not finite: the training failed, or it is damaged")
+            if parameters.variance is not None and parameters.variance.min() < 0:
+                raise WeightsError(f"{path}: holds negative variances: it is of another network, or damaged")
+            yield parameters
 
 
 def random_parameters(shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
-    """Random convolutions, always the same, whose activations neither die out nor explode."""
+    """Random convolutions, always the same, whose activations do not die out."""
     random = np.random.RandomState(0)
     for shape in shapes:
         vectors = [random.normal(0, 0.1, shape.filters)]
@@ -110,8 +115,11 @@ def random_parameters(shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
             vectors += [random.uniform(0.8, 1.2, shape.filters) * np.sqrt(variance)]
             vectors += [random.normal(0, 0.1, shape.filters), variance]
         products = shape.channels * shape.size * shape.size
-        kernel = random.standard_normal(shape.filters * products) * np.sqrt(2 / products)
-        yield _cut(np.concatenate(vectors + [kernel]).astype("<f4"), shape)
+        kernel = np.empty((shape.filters, products), np.float32)
+        for row in kernel:  # all at once they would take twice the memory, in double precision
+            row[:] = random.standard_normal(products) * np.sqrt(2 / products)
+        kernel = kernel.reshape(shape.filters, shape.channels, shape.size, shape.size)
+        yield Parameters(kernel, *(vector.astype(np.float32) for vector in vectors))
 
 
 def _cut(floats: np.ndarray, shape: ConvShape) -> Parameters:

@@ -1,6 +1,6 @@
 """Turns a Darknet configuration into the table of its network, or says by section and line what is not supported.
 
-Source of the layers and their defaults: the `parse_*` functions of `parser.c`, and `yolo_layer.c`, `maxpool_layer.c`,
+Source of the layers and their defaults: the `parse_*` functions of `parser.c`, and `maxpool_layer.c`,
 `shortcut_layer.c` and `reorg_layer.c`, of AlexeyAB's Darknet.
 """
 
@@ -8,6 +8,7 @@ from typing import Callable, Dict, Sequence, Tuple
 
 from models import darknet_table as table
 from models.darknet_builder import LARGEST, Builder, Tensor
+from models.darknet_heads import add_head
 from models.darknet_sections import Section, read_sections
 
 # Options that change what a convolution computes, or what the weights file holds of it.
@@ -15,7 +16,6 @@ CHANGES = (
     "antialiasing xnor binary bin_output sway rotate stretch stretch_sway reverse coordconv flipped dontload "
     "dontloadscales maxpool_depth share_index"
 ).split()
-MOST_CLASSES = 10000
 REASONS = {
     "region": "the head of YOLOv2 is not supported",
     "detection": "the head of YOLOv1 is not supported",
@@ -176,45 +176,8 @@ def _dropout(builder: Builder, section: Section) -> None:
     builder.input(section)
 
 
-def _yolo(builder: Builder, section: Section) -> None:
-    source, classes = builder.input(section), section.whole("classes", 20, MOST_CLASSES)
-    numbers = section.reals("anchors")
-    pairs = len(numbers) // 2  # Darknet stops at `num`, and then reads whatever lies behind them
-    masks = section.integers("mask") if "mask" in section.options else list(range(section.whole("num", 1, 1000)))
-    expected = len(masks) * (5 + classes)
-    if source.channels != expected:
-        reason = f"{len(masks)} masks of 5 + {classes} classes need filters={expected} in the convolution before"
-        raise section.error(f"{reason}, which has {source.channels}")
-    for mask in masks:
-        if not 0 <= mask < pairs:
-            raise section.error(f"mask {mask} is beyond its {pairs} anchors, which count from 0")
-    anchors = tuple((numbers[2 * mask], numbers[2 * mask + 1]) for mask in masks)
-    if not all(0 < side <= 1e4 for anchor in anchors for side in anchor):
-        raise section.error("the sides of its anchors should be above 0 and at most 10000")
-    scale, squared = section.real("scale_x_y", 1), bool(section.integer("new_coords", 0))
-    if not 0 < scale <= 10:
-        raise section.error(f"scale_x_y={scale:g} should be above 0 and at most 10")
-    layer = builder.layers[source.name]
-    logistic = isinstance(layer, table.Activation) and layer.function == "logistic"
-    if logistic != squared:
-        rule = "activation=logistic in the convolution before it and new_coords=1 belong together"
-        raise section.error(f"{rule}; only one of them is here")
-    # The decoder applies the logistic function to every head, so a head is what the convolution returns.
-    logits = layer.sources[0] if logistic else source.name
-    if builder.heads and (builder.classes, builder.heads[0].squared) != (classes, squared):
-        raise section.error("its classes and new_coords should be those of the first [yolo] section")
-    if logits in {head.source for head in builder.heads}:
-        raise section.error("another [yolo] section has the same input")
-    if source.stride[0] != source.stride[1] or not source.stride[0]:
-        raise section.error(f"its input should have one stride in both directions, has {source.stride}")
-    builder.classes = classes
-    name = (list(builder.names) or [f"head{number}" for number in range(1, 100)])[len(builder.heads)]
-    builder.heads.append(table.Head(name, logits, source.stride[0], anchors, scale, squared))
-    builder.last = None
-
-
 SECTIONS: Dict[str, Callable[[Builder, Section], None]] = {
     "convolutional": _convolutional, "conv": _convolutional, "maxpool": _maxpool, "max": _maxpool,
     "upsample": _upsample, "route": _route, "shortcut": _shortcut, "sam": _sam, "scale_channels": _scale_channels,
-    "avgpool": _avgpool, "avg": _avgpool, "reorg3d": _reorg3d, "dropout": _dropout, "yolo": _yolo,
+    "avgpool": _avgpool, "avg": _avgpool, "reorg3d": _reorg3d, "dropout": _dropout, "yolo": add_head,
 }  # fmt: skip

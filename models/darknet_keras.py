@@ -30,12 +30,16 @@ def emit_keras(
     """
     keras = _keras()
     needed, remaining = network.needed(), iter(parameters)
+    sums = {layer.name for layer in network.layers if isinstance(layer, table.Add)}
     tensors: Dict[str, Any] = {table.INPUT: keras.Input((None, None, 3), name=table.INPUT)}
     for layer in network.layers:
         own = next(remaining) if isinstance(layer, table.Conv) else None
         if layer.name in needed:
             inputs = [tensors[source] for source in layer.sources]
-            tensors[layer.name] = _layer(layer, inputs, own, batch_norm)
+            if isinstance(layer, table.Activation) and layer.function == "leaky" and layer.sources[0] in sums:
+                tensors[layer.name] = _leaky_sum(inputs[0], layer.name)
+            else:
+                tensors[layer.name] = _layer(layer, inputs, own, batch_norm)
     return keras.Model(tensors[table.INPUT], [tensors[head.source] for head in network.heads], name=name)
 
 
@@ -85,17 +89,39 @@ def _convolution(layer: table.Conv, x: Any, parameters: Parameters, batch_norm: 
         options["dilation_rate"] = layer.dilation
     if 1 < layer.groups == layer.channels == layer.filters and layer.stride[0] == layer.stride[1]:
         conv = layers.DepthwiseConv2D(layer.size, **options)
-        kernel = kernel.transpose(2, 3, 0, 1)
+        x = conv(x)
+        conv.set_weights([kernel.transpose(2, 3, 0, 1)] + ([] if own else [bias]))
     else:
-        conv = layers.Conv2D(layer.filters, layer.size, groups=layer.groups, **options)
-        kernel = kernel.transpose(2, 3, 1, 0)
-    x = conv(x)
-    conv.set_weights([kernel] if own else [kernel, bias])
+        x = _grouped(layer, x, kernel, None if own else bias, options)
     if own:
         normalisation = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=layer.name + "_norm")
         x = normalisation(x)
         normalisation.set_weights([parameters.gamma, parameters.beta, parameters.mean, parameters.variance])
     return x
+
+
+def _grouped(layer: table.Conv, x: Any, kernel: Any, bias: Any, options: Dict[str, Any]) -> Any:
+    """A convolution in groups, each one of its own: TensorFlow has no groups on a CPU where it adds a bias."""
+    layers = _keras().layers
+    filters, channels = layer.filters // layer.groups, layer.channels // layer.groups
+    made = []
+    for group in range(layer.groups):
+        own = slice(group * filters, (group + 1) * filters)
+        name = layer.name + (f"_group{group}" if layer.groups > 1 else "")
+        conv = layers.Conv2D(filters, layer.size, **{**options, "name": name})
+        made.append(conv(x[..., group * channels : (group + 1) * channels] if layer.groups > 1 else x))
+        conv.set_weights([kernel[own].transpose(2, 3, 1, 0)] + ([] if bias is None else [bias[own]]))
+    return made[0] if len(made) == 1 else layers.Concatenate(name=layer.name)(made)
+
+
+def _leaky_sum(x: Any, name: str) -> Any:
+    """Leaky ReLU of a sum.
+
+    TensorFlow 2.21 fuses a convolution, a sum and a leaky ReLU into one operator, which computes something else: where
+    values had a standard deviation of 2.2, it was off by up to 0.9. As a maximum it is not fused.
+    """
+    layers = _keras().layers
+    return layers.Maximum(name=name)([x, layers.Rescaling(table.LEAKY_SLOPE)(x)])
 
 
 def _activation(function: str, x: Any, name: str) -> Any:

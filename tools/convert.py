@@ -92,7 +92,7 @@ def freeze(model: Any) -> Any:
 
     def infer(images: Any) -> Any:
         outputs = model(tf.transpose(images, (0, 2, 3, 1)), training=False)
-        return [tf.transpose(output, (0, 3, 1, 2)) for output in outputs]
+        return [tf.transpose(output, (0, 3, 1, 2)) for output in tf.nest.flatten(outputs)]  # one alone is no list
 
     function = tf.function(infer, [tf.TensorSpec(shape, tf.float32, INPUT)])
     return convert_variables_to_constants_v2(function.get_concrete_function())

@@ -13,7 +13,7 @@ from models.darknet_table import Network
 
 NAME = "yolov3-tiny"
 UNNAMED = "class {}"  # the label of a class that has no name
-MOST_RANDOM = 100 * 10**6  # weights; enough for everything in use but the very largest
+MOST_RANDOM = 75 * 10**6  # weights, 300 MB; enough for all but the very largest networks
 LARGEST_NAMES = 1 << 20  # bytes
 
 

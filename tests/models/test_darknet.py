@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.oracles import convolve
 
-from models.darknet import ConvShape, WeightsError, read_weights
+from models.darknet import ConvShape, WeightsError, random_parameters, read_parameters, read_weights
 
 SHAPES = (ConvShape(4, 3, 3, True), ConvShape(2, 4, 1, True), ConvShape(5, 2, 1, False))
 FLOATS = (4 * 4 + 4 * 27) + (2 * 4 + 2 * 4) + (5 + 5 * 2)
@@ -88,6 +88,43 @@ def test_wrong_length(tmp_path, data):
         warnings.simplefilter("error")  # a version number made of text overflows when it is reckoned with
         with pytest.raises(WeightsError, match="small.weights"):
             read_weights(str(path), SHAPES)
+
+
+@pytest.mark.parametrize(
+    "place, value, phrase",
+    [
+        pytest.param(0, np.nan, "not finite", id="not a number"),
+        pytest.param(FLOATS - 1, np.inf, "not finite", id="infinite, the last of all"),
+        pytest.param(12, -1e-3, "negative variances", id="a variance of the first convolution"),
+    ],
+)
+def test_numbers_that_cannot_be_weights(tmp_path, place, value, phrase):
+    values = counted(FLOATS)
+    values[place] = value
+    with pytest.raises(WeightsError, match=phrase):
+        read_weights(floats_of(tmp_path / "small.weights", values), SHAPES)
+
+
+def test_parameters_as_the_file_has_them(tmp_path):
+    first, _, last = read_parameters(floats_of(tmp_path / "w", counted(FLOATS)), SHAPES)
+    assert [vector[0] for vector in first[1:]] == pytest.approx([0.1, 0.5, 0.9, 1.3]), "beta, gamma, mean, variance"
+    assert first.kernel[0, 0, 0, 0] == pytest.approx(1.7)
+    assert last[2:] == (None, None, None)
+
+
+def test_a_huge_network_is_refused_before_anything_is_allocated(tmp_path):
+    shapes = [ConvShape(10**7, 10**7, 3, True)]
+    with pytest.raises(WeightsError, match="this network needs 3,600,000,160,000,000 "):
+        read_weights(floats_of(tmp_path / "w", counted(9)), shapes)
+
+
+def test_random_parameters():
+    one, other = list(random_parameters(SHAPES)), list(random_parameters(SHAPES))
+    assert [each.kernel.shape for each in one] == [(4, 3, 3, 3), (2, 4, 1, 1), (5, 2, 1, 1)]
+    assert [each.variance is None for each in one] == [False, False, True]
+    assert all(part.dtype == np.float32 for each in one for part in each if part is not None)
+    for each, same in zip(one, other):
+        np.testing.assert_array_equal(each.fold().kernel, same.fold().kernel)
 
 
 def test_missing_file(tmp_path):

@@ -41,7 +41,7 @@ NETWORKS = {
     "shortcut from more channels": [SIX, conv(4), "[shortcut]\nfrom=0\nactivation=leaky\n"],
     "shortcut from fewer channels": [conv(4), SIX, "[shortcut]\nfrom=0\nactivation=linear\n"],
     "shortcut from two": [conv(4), conv(4), conv(4), "[shortcut]\nfrom=0,1\n"],
-    "upsample": ["[maxpool]\nstride=4\n[upsample]\nstride=2\n"],
+    "upsample": ["[maxpool]\nstride=2\n[maxpool]\nstride=2\n[upsample]\nstride=4\n"],
     "attention": [SIX, "[avgpool]\n", conv(6, "logistic"), "[scale_channels]\nfrom=0\n[sam]\nfrom=0\n"],
     "reorg3d": [conv(4), "[reorg3d]\nstride=2\n"],
     "dropout": [SIX, "[dropout]\nprobability=.5\n"],

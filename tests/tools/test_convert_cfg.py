@@ -121,7 +121,7 @@ def failure(folder, capsys, code, *options, **changes):
         pytest.param("<!DOCTYPE html>", "should begin with a [net] section", id="a web page"),
         pytest.param("", "should begin with a [net] section", id="empty"),
         pytest.param(NET + "[crnn]\n" + HEAD, "line 5, [crnn]: recurrent layers are not supported", id="recurrent"),
-        pytest.param(NET + conv(60000) * 1 + conv(3000) + HEAD, "makes at most 100,000,000", id="too many at random"),
+        pytest.param(NET + conv(60000) * 1 + conv(3000) + HEAD, "makes at most 75,000,000", id="too many at random"),
     ],
 )
 def test_wrong_configurations(files, capsys, cfg, phrase):
