@@ -21,6 +21,7 @@ from models.darknet_sections import CfgError
 FOLDER = os.path.join(SHARED, "models", "darknet-cfg")
 FILES = sorted(os.listdir(FOLDER)) if os.path.isdir(FOLDER) else []
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.verify,
     pytest.mark.skipif(not FILES, reason="../shared/data is not here"),
     pytest.mark.skipif(sys.version_info < (3, 9), reason="OpenCV 4.11 is for newer versions of Python"),

@@ -111,7 +111,7 @@ def test_the_same_weights_give_the_same_files(weights, converted, request, tmp_p
     "changes, code, phrase",
     [
         (["--opset", "11"], 2, "--opset"),
-        (["--output", "mine.weights"], 2, "should end in .onnx"),
+        (["--output", "mine.weights"], 2, "end in .onnx"),
         (["--weights", "absent"], 4, "tools.fetch"),
     ],
 )

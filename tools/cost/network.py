@@ -17,8 +17,11 @@ from app.errors import ModelError, UsageError
 from app.modelcard import no_model
 
 MULTIPLY = ("Conv", "Gemm", "MatMul")
+PARTS = ("Slice", "Split", "Gather")  # these read no more than they write
 MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax", "Pad")
-FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "BatchNormalization", "Add", "Mul", "Sub", "Div")
+MOVE += ("SpaceToDepth", *PARTS)
+FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "Softplus", "Elu", "BatchNormalization")
+FUSED += ("Add", "Mul", "Sub", "Div")
 FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant", "Cast")
 
 Shape = tuple[int, ...]
@@ -120,13 +123,15 @@ def _layer(node: Any, shapes: dict[str, Shape], constants: set[str]) -> Layer:
     try:
         output = shapes[node.output[0]]
         data = [math.prod(shapes[name]) for name in node.input if name and name not in constants]
+        written = sum(math.prod(shapes[name]) for name in node.output if name)
+        read = written if node.op_type in PARTS else sum(data)
         macs = weights = 0
         if node.op_type in MULTIPLY:
             weights = sum(math.prod(shapes[name]) for name in node.input if name in constants)
             macs = math.prod(output) * _products(node, shapes)
     except KeyError as error:
         raise ModelError(f"{node.name}: the shape of {error} is not known") from error
-    return Layer(node.name or node.output[0], node.op_type, output, macs, weights, sum(data), math.prod(output))
+    return Layer(node.name or node.output[0], node.op_type, output, macs, weights, read, written)
 
 
 def _products(node: Any, shapes: dict[str, Shape]) -> int:

@@ -29,7 +29,7 @@ def test_report(yolo, tmp_path, capsys):
     assert len(layers) == 21
     assert sum(layer["floor_ms"] for layer in layers) == pytest.approx(result["models"][yolo][0]["floor_ms"], abs=0.002)
     out = capsys.readouterr().out
-    for words in ("160x128", "416x320", "pool6", "YOLOv4-tiny 416", "nano_resnet_s, 1.23 million", "not measurements"):
+    for words in ("160x128", "416x320", "pool11", "YOLOv4-tiny 416", "nano_resnet_s, 1.23 million", "not measurements"):
         assert words in out
     assert max(len(line) for line in out.replace(yolo, "yolo.onnx").splitlines()) <= 120
 

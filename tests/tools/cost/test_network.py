@@ -123,6 +123,25 @@ def test_what_is_fused_moves_nothing_and_a_pool_does():
     assert (pool.macs, pool.weights, pool.read, pool.written, pool.output) == (0, 0, 96, 24, (1, 3, 4, 2))
 
 
+def test_a_part_is_read_and_written_once():
+    nodes = [
+        helper.make_node("Slice", ["images", "starts", "ends", "axes"], ["part"]),
+        helper.make_node("SpaceToDepth", ["part"], ["out"], blocksize=2),
+    ]
+    made = model(nodes, ["n", 3, "h", "w"])
+    for name, value in (("starts", 1), ("ends", 3), ("axes", 1)):
+        made.graph.initializer.append(numpy_helper.from_array(np.array([value]), name))
+    part, blocks = measure(made, 8, 4).layers
+    assert (part.read, part.written, part.output) == (64, 64, (1, 2, 8, 4))
+    assert (blocks.read, blocks.written, blocks.output) == (64, 64, (1, 8, 4, 2))
+
+
+def test_both_halves_of_a_split_are_written():
+    made = model([helper.make_node("Split", ["images"], ["one", "out"], axis=3)], ["n", 3, "h", "w"])
+    (split,) = measure(made, 8, 4).layers
+    assert (split.read, split.written) == (96, 96)
+
+
 def test_weights_that_are_listed_as_inputs():
     node = helper.make_node("Conv", ["images", "kernel"], ["out"])
     made = model([node], ["n", 3, "h", "w"], [("kernel", (1, 3, 1, 1))], listed=True)
