@@ -215,10 +215,10 @@ def load_detector(
 
     model: a name in `weights/`, or the path of an ONNX file that has its card beside it. backend, device, precision:
     see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
-    the input to size x size, whatever the card says of how frames are fitted. confidence: minimum score. iou: NMS drops the lower-scoring of two boxes
-    that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only these
-    labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. workers: how many threads will infer at
-    once. card: the model's, if it has been read already.
+    the input to size x size, whatever the card says of how frames are fitted. confidence: minimum score. iou: NMS drops
+    the lower-scoring of two boxes that overlap by more than this. class_agnostic: also between boxes of different
+    classes. classes: report only these labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`.
+    workers: how many threads will infer at once. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
