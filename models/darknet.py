@@ -118,8 +118,8 @@ def random_parameters(shapes: Sequence[ConvShape]) -> Iterator[Parameters]:
         kernel = np.empty((shape.filters, products), np.float32)
         for row in kernel:  # all at once they would take twice the memory, in double precision
             row[:] = random.standard_normal(products) * np.sqrt(2 / products)
-        kernel = kernel.reshape(shape.filters, shape.channels, shape.size, shape.size)
-        yield Parameters(kernel, *(vector.astype(np.float32) for vector in vectors))
+        shaped = kernel.reshape(shape.filters, shape.channels, shape.size, shape.size)
+        yield Parameters(shaped, *(vector.astype(np.float32) for vector in vectors))
 
 
 def _cut(floats: np.ndarray, shape: ConvShape) -> Parameters:

@@ -18,10 +18,14 @@ from app.modelcard import no_model
 
 MULTIPLY = ("Conv", "Gemm", "MatMul")
 PARTS = ("Slice", "Split", "Gather")  # these read no more than they write
-MOVE = ("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax", "Pad")
-MOVE += ("SpaceToDepth", *PARTS)
-FUSED = ("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "Softplus", "Elu", "BatchNormalization")
-FUSED += ("Add", "Mul", "Sub", "Div")
+MOVE = (
+    *("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax", "Pad"),
+    *("SpaceToDepth", *PARTS),
+)
+FUSED = (
+    *("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "Softplus", "Elu", "BatchNormalization"),
+    *("Add", "Mul", "Sub", "Div"),
+)
 FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant", "Cast")
 
 Shape = tuple[int, ...]
