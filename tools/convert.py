@@ -8,6 +8,7 @@ import argparse
 import importlib.util
 import json
 import os
+import shlex
 import sys
 from typing import Any, Optional, Sequence
 
@@ -130,7 +131,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         args = parser.parse_args(argv)
         model = chosen(args, weights)
         default = os.path.splitext(os.path.basename(args.cfg))[0] if args.cfg else NAME
-        output = os.path.relpath(find_model(default)) if args.output is None else find_model(args.output)
+        name = args.output or default
+        output = name if find_model(name) == name else os.path.relpath(find_model(name))
         if not output.endswith(".onnx"):
             raise UsageError(f"--output {output}: should be a name, or end in .onnx")
         read = [path for path in (model.weights, model.cfg, args.names) if path is not None]
@@ -146,6 +148,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 warn(f"no file for --backend tensorflow: {error}")
             else:
                 print_lines([f"{graph} and {os.path.basename(sidecar_path(graph))}, for --backend tensorflow"])
+        if args.cfg:
+            size = max(model.network.width, model.network.height)
+            print_lines([f"next: python -m app.detect --model {shlex.quote(name)} --size {size}"])
 
     return exit_code(work)
 

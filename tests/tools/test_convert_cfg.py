@@ -44,7 +44,10 @@ def with_weights(folder):
 
 def test_card(files, capsys):
     assert run(files, *with_weights(files), "--names", str(files / "a.names")) == 0
-    assert capsys.readouterr() == (f"{files / 'out.onnx'} and out.json\n", "")
+    out, err = capsys.readouterr()
+    path = str(files / "out.onnx")
+    assert out.splitlines() == [path + " and out.json", f"next: python -m app.detect --model {path} --size 64"]
+    assert err == ""
     card = read_card(str(files / "out.onnx"))
     assert card.labels == ("cat", "d\u00f6g")
     assert card.heads == (Head(8, ((10, 14), (23, 27)), 1.05, False),)
@@ -93,11 +96,12 @@ def test_labels_without_a_file(files, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_name_is_a_model_in_weights(files, monkeypatch):
+def test_a_name_is_a_model_in_weights(files, monkeypatch, capsys):
     monkeypatch.setattr("app.modelcard.WEIGHTS", str(files))
     (files / "a.cfg").write_text(NET + SECTIONS)
     assert convert.main(["--cfg", str(files / "a.cfg"), "--random-weights", "--output", "mine"]) == 0
     assert convert.main(["--cfg", str(files / "a.cfg"), "--random-weights"]) == 0
+    assert "--model mine --size 64\n" in capsys.readouterr().out
     assert {"mine.onnx", "mine.json", "a.onnx", "a.json"} <= set(os.listdir(str(files)))
 
 
