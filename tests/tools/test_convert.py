@@ -6,6 +6,7 @@ import os
 import numpy as np
 import onnx
 import pytest
+from support.darknet_files import HEAD, NET, conv
 from support.weights_file import write_random_weights
 
 from app.artefact import read_sidecar
@@ -169,3 +170,26 @@ def test_graph_computes_the_same(with_graph, shape):
             assert backend.input_shape == reference.input_shape
             for head, expected in zip(backend.infer(tensor), reference.infer(tensor)):
                 np.testing.assert_allclose(head, expected, rtol=0, atol=1e-3)
+
+
+@needs_tensorflow
+@pytest.mark.slow
+def test_graph_of_a_network_with_one_head(tmp_path, capsys):
+    (tmp_path / "a.cfg").write_text(NET + conv(6, "mish", size=3, pad=1, stride=2, batch_normalize=1) + HEAD)
+    output = str(tmp_path / "a.onnx")
+    assert convert.main(["--cfg", str(tmp_path / "a.cfg"), "--random-weights", "--output", output]) == 0
+    assert "a.pb and a.pb.json, for --backend tensorflow" in capsys.readouterr().out
+    tensor = np.random.RandomState(1).uniform(size=(1, 3, 4, 6)).astype(np.float32)
+    with open_backend(output, "onnx", "cpu") as reference, open_backend(output, "tensorflow", "cpu") as backend:
+        (expected,), (head,) = reference.infer(tensor), backend.infer(tensor)
+        np.testing.assert_allclose(head, expected, rtol=1e-4, atol=1e-5)
+
+
+@needs_tensorflow
+@pytest.mark.slow
+def test_what_keras_cannot_pad_is_left_out_of_tensorflow_alone(tmp_path, capsys):
+    (tmp_path / "a.cfg").write_text(NET + "[maxpool]\nsize=3\nstride=2\n" + HEAD)
+    output = str(tmp_path / "a.onnx")
+    assert convert.main(["--cfg", str(tmp_path / "a.cfg"), "--random-weights", "--output", output]) == 0
+    assert "warning: no file for --backend tensorflow: pool0: Keras does not pad" in capsys.readouterr().err
+    assert sorted(os.listdir(str(tmp_path))) == ["a.cfg", "a.json", "a.onnx"]
