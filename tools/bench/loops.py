@@ -33,7 +33,7 @@ def worker_name(count: int) -> str:
 def input_shape(setting: Setting) -> Tuple[int, int]:
     """Height and width of the network's input for the video's frames."""
     height, width = setting.frame
-    letterbox = Letterbox.fit(width, height, setting.size)
+    letterbox = Letterbox.of_card(read_card(setting.model), width, height, setting.size)
     return letterbox.height, letterbox.width
 
 
@@ -104,7 +104,7 @@ def compare_overlap(setting: Setting) -> Json:
     """The loop's share of the rate of a network that only waits, then returns the real one's outputs for a frame."""
     card = read_card(setting.model)
     height, width = setting.frame
-    letterbox = Letterbox.fit(width, height, setting.size)
+    letterbox = Letterbox.of_card(card, width, height, setting.size)
     with open_source(setting.video) as source:
         image = next(frame.image for frame in source if frame is not None)
     backend = OnnxBackend(setting.model, "cpu")

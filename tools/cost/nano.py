@@ -10,6 +10,7 @@ where both unknowns come from the published points whose use is "fit". `errors()
 Times are in milliseconds.
 """
 
+import os
 from functools import lru_cache
 from typing import Any, NamedTuple, Sequence
 
@@ -18,13 +19,14 @@ import numpy as np
 from app.detector import nearest_sizes
 from app.errors import UsageError
 from app.letterbox import Letterbox
+from app.modelcard import card_path, read_card
 from models import yolov3_tiny
 from models.darknet import Convolution
 from models.darknet_onnx import emit_onnx
 from tools.cost.network import Layer, Network, fixed_size, load, measure
 from tools.cost.published import FAR, FIT, NETWORK, PUBLISHED, TEST, Point
 
-MULTIPLE = 32  # input height and width of YOLO networks are multiples of it
+MULTIPLE = 32  # input height and width of YOLO networks are multiples of it, where no card says otherwise
 FP16, FP32 = 2, 4  # bytes of a value
 
 # Billions of operations per second. GPU: 128 cores, one multiply-add (2 operations) per cycle each, two at half
@@ -82,18 +84,26 @@ def expectations(
 def networks(
     path: str, sizes: Sequence[int], square: bool = False, frame: tuple[int, int] = (640, 480)
 ) -> list[tuple[int, Network]]:
-    """The network of a file at each size of its longer side, letterboxed for frames of (width, height) as `app` does.
+    """The network of a file at each size of its longer side, with frames of (width, height) fitted as `app` does.
 
-    A network with a fixed size is returned once. Raises ModelError, and UsageError for a size that it cannot take.
+    Its card says how; without one they are letterboxed. A network with a fixed size is returned once. Raises
+    ModelError, and UsageError for a size that it cannot take.
     """
-    for size in sizes:
-        if size <= 0 or size % MULTIPLE:
-            raise UsageError(f"size {size} is not {nearest_sizes(size, MULTIPLE)}")
     model = load(path)
     fixed = fixed_size(model)
+    card = read_card(path) if fixed is None and os.path.isfile(card_path(path)) else None
+    multiple = MULTIPLE if card is None else card.multiple
+    for size in sizes:
+        if size <= 0 or size % multiple:
+            raise UsageError(f"size {size} is not {nearest_sizes(size, multiple)}")
     if fixed is not None:
         return [(max(fixed), measure(model, *fixed))]
-    boxes = [Letterbox.fit(*frame, size, square=square) for size in sizes]
+    boxes = [
+        Letterbox.fit(*frame, size, square=square)
+        if card is None
+        else Letterbox.of_card(card, *frame, size, square=square)
+        for size in sizes
+    ]
     return [(size, measure(model, box.height, box.width)) for size, box in zip(sizes, boxes)]
 
 

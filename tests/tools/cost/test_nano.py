@@ -1,7 +1,14 @@
+import onnx
 import pytest
+from support.classifiers import write_fields
+from support.darknet_files import HEAD, network
 
-from app.modelcard import find_model
+from app.errors import UsageError
+from app.modelcard import find_model, hash_file
+from models.darknet import random_parameters
+from models.darknet_onnx import emit_onnx
 from tools.cost import nano
+from tools.cost.nano import networks
 from tools.cost.network import Layer, Network
 from tools.cost.published import FAR, FIT, NETWORK, OTHER, PUBLISHED, TEST, USES
 
@@ -132,3 +139,23 @@ def test_expectations(monkeypatch):
     assert large["floor_5w_ms"] == pytest.approx(0.564 * 921.6 / 640, abs=0.001)
     assert large["bound"] == {"operations": 1.0, "bytes": 0.0}
     assert (small["extrapolated"], large["extrapolated"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "resize, square, shape",
+    [("stretch", False, (32, 32)), ("rectangle", False, (24, 32)), ("rectangle", True, (32, 32))],
+)
+def test_a_network_is_counted_at_the_shape_that_its_card_says(tmp_path, resize, square, shape):
+    made = network("[maxpool]\nstride=8\n", HEAD)
+    folded = [parameters.fold() for parameters in random_parameters(made.conv_shapes())]
+    path = str(tmp_path / "small.onnx")
+    onnx.save(emit_onnx(made, folded), path)
+    given = {"layout": "NCHW", "colour": "RGB", "scale": 1 / 255, "multiple": 8, "resize": resize}
+    heads = [{"stride": 8, "anchors": [[10, 14], [23, 27]]}]
+    fields = {"name": "small", "sha256": hash_file(path), "input": given, "heads": heads, "labels": ["a", "b"]}
+    write_fields(path, fields)
+    ((size, counted),) = networks(path, [32], square)
+    assert (size, counted.height, counted.width) == (32, *shape)
+    assert networks(path, [40])[0][1].width == 40, "a multiple of the card's, though not of 32"
+    with pytest.raises(UsageError, match="size 36 is not a multiple of 8"):
+        networks(path, [36])
