@@ -1,6 +1,6 @@
-"""What was found in one frame: three arrays of one length, and the names of the classes."""
+"""What was found in one frame: arrays of one length, and the names of the classes."""
 
-from typing import Any, Iterator, NamedTuple, Sequence, Tuple
+from typing import Any, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -20,30 +20,42 @@ class Detections:
     """The detections of one frame, sorted by score, highest first.
 
     boxes: (N, 4) float32, x1 y1 x2 y2 in pixels of the captured frame, clipped to it; scores: (N,) float32;
-    classes: (N,) int32, positions in `labels`. Iterating yields a `Detection` for each, and so does indexing with a
-    number; a mask, a slice or an array of positions returns the detections that it selects:
+    classes: (N,) int32, positions in `labels`; tracks: (N,) int64, which thing each is, counted from 1: 0 is not known
+    yet, or there is no tracker. Iterating yields a `Detection` for each, and so does indexing with a number; a mask, a
+    slice or an array of positions returns the detections that it selects:
 
         people = detections[detections.scores > 0.5]
         for label, score, box, _ in people: ...
     """
 
-    __slots__ = ("boxes", "scores", "classes", "labels")
+    __slots__ = ("boxes", "scores", "classes", "labels", "tracks")
 
-    def __init__(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray, labels: Sequence[str] = ()) -> None:
-        """Sort and hold the arrays. Without `labels` a class is named by its number.
+    def __init__(
+        self,
+        boxes: np.ndarray,
+        scores: np.ndarray,
+        classes: np.ndarray,
+        labels: Sequence[str] = (),
+        tracks: Optional[np.ndarray] = None,
+    ) -> None:
+        """Sort and hold the arrays. Without `labels` a class is named by its number; without `tracks` all are 0.
 
         Raises ValueError when the shapes do not agree.
         """
         count = len(scores)
-        if boxes.shape != (count, 4) or scores.shape != (count,) or classes.shape != (count,):
+        if tracks is None:
+            tracks = np.zeros(count, np.int64)
+        shapes = [boxes.shape, scores.shape, classes.shape, tracks.shape]
+        if shapes != [(count, 4), (count,), (count,), (count,)]:
             raise ValueError(
-                f"boxes, scores and classes should have the shapes (N, 4), (N,) and (N,), "
-                f"not {boxes.shape}, {scores.shape} and {classes.shape}"
+                "boxes, scores, classes and tracks should have the shapes (N, 4), (N,), (N,) and (N,), "
+                "not {}, {}, {} and {}".format(*shapes)
             )
         order = np.argsort(-scores, kind="stable")
         self.boxes = boxes[order].astype(np.float32, copy=False)
         self.scores = scores[order].astype(np.float32, copy=False)
         self.classes = classes[order].astype(np.int32, copy=False)
+        self.tracks = tracks[order].astype(np.int64, copy=False)
         self.labels = labels
 
     @classmethod
@@ -66,4 +78,5 @@ class Detections:
     def __getitem__(self, selected: Any) -> Any:
         if isinstance(selected, (int, np.integer)):
             return list(self)[selected]
-        return Detections(self.boxes[selected], self.scores[selected], self.classes[selected], self.labels)
+        columns = (self.boxes[selected], self.scores[selected], self.classes[selected])
+        return Detections(*columns, labels=self.labels, tracks=self.tracks[selected])

@@ -22,6 +22,16 @@ def test_equal_scores_keep_their_order():
     assert tied.classes.tolist() == list(range(count))
 
 
+def test_tracks_are_sorted_and_selected_with_the_rest(three):
+    assert three.tracks.dtype == np.int64
+    assert three.tracks.tolist() == [0, 0, 0], "without a tracker"
+    tracked = Detections(three.boxes, np.array([0.2, 0.9, 0.5]), three.classes, tracks=np.array([4, 2**40, 6]))
+    assert tracked.tracks.tolist() == [2**40, 6, 4]
+    assert tracked[tracked.scores < 0.6].tracks.tolist() == [6, 4]
+    with pytest.raises(ValueError, match="tracks"):
+        Detections(three.boxes, three.scores, three.classes, tracks=np.zeros(2))
+
+
 def test_dtypes(three):
     assert (three.boxes.dtype, three.scores.dtype, three.classes.dtype) == (np.float32, np.float32, np.int32)
 
