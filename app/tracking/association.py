@@ -1,0 +1,58 @@
+"""Which detection belongs to which track: similarities of boxes, and pairs of what is most similar.
+
+Boxes here are (N, 4) float64: x and y of the centre, width, height, in pixels.
+"""
+
+from typing import Tuple
+
+import numpy as np
+
+
+def buffered_iou(tracks: np.ndarray, found: np.ndarray, buffer: float) -> np.ndarray:
+    """IoU (N, M) of every box of (N, 4) with every one of (M, 4), each enlarged on all sides by `buffer` of its size.
+
+    So boxes of things that move far between two frames still overlap. (C-BIoU: Yang et al., "Hard to track objects with
+    irregular motions and similar appearances? Make it easier by buffering the matching space", WACV 2023.)
+    """
+    scale = 1 + 2 * buffer
+    tracks, found = tracks[:, None], found[None]
+    sides, others = tracks[..., 2:] * scale, found[..., 2:] * scale
+    overlap = np.minimum((sides + others) / 2 - np.abs(tracks[..., :2] - found[..., :2]), np.minimum(sides, others))
+    np.maximum(overlap, 0, out=overlap)
+    intersection = overlap[..., 0] * overlap[..., 1]
+    return np.asarray(intersection / (sides.prod(axis=2) + others.prod(axis=2) - intersection))
+
+
+def foot_distance(tracks: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Distance (N, M) of the bottom centres of tracks (N, 4) and detections (M, 4), in widths and heights of the track.
+
+    To it comes how much the heights differ, as the logarithm of their ratio.
+    """
+    tracks, found = tracks[:, None], found[None]
+    across = (found[..., 0] - tracks[..., 0]) / tracks[..., 2]
+    down = (found[..., 1] + found[..., 3] / 2 - tracks[..., 1] - tracks[..., 3] / 2) / tracks[..., 3]
+    taller = np.log(found[..., 3] / tracks[..., 3])
+    return np.asarray(np.sqrt(across * across + down * down + taller * taller))
+
+
+def pairs(similarity: np.ndarray, least: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pairs that are made of (N, M), the most similar first: each row and column at most once,
+    and none with a similarity below `least`, which is above 0. Changes `similarity`.
+
+    What is each other's best is a pair at once, so a few rounds make all of them. The result is that of going through
+    all entries from the highest to the lowest; of equal ones the first counts as higher.
+    """
+    similarity[similarity < least] = 0
+    rows = [np.zeros(0, np.intp)]
+    columns = [np.zeros(0, np.intp)]
+    while similarity.size:
+        best = similarity.argmax(axis=1)
+        mutual = similarity.argmax(axis=0)[best] == np.arange(len(best))
+        mutual &= similarity[np.arange(len(best)), best] > 0
+        if not mutual.any():
+            break
+        rows.append(mutual.nonzero()[0])
+        columns.append(best[mutual])
+        similarity[rows[-1]] = 0
+        similarity[:, columns[-1]] = 0
+    return np.concatenate(rows), np.concatenate(columns)

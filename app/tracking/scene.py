@@ -1,0 +1,120 @@
+"""What one camera's tracks do: they appear and vanish, cross lines, enter and leave zones.
+
+scene = Scene(lines=[Line("door", (100, 200), (400, 200))], camera="yard")
+for event in scene.update(detections, frame.time):
+    print(event.as_json())
+"""
+
+from typing import Dict, List, Sequence, Tuple
+
+from app.detections import Detections
+from app.tracking.clock import Clock
+from app.tracking.events import Event, Sighting
+from app.tracking.lines import Line
+from app.tracking.zones import Zone
+
+FORGET = 5.0  # seconds after which a track that is not seen has vanished
+ANCHORS = {"bottom": 1.0, "centre": 0.5, "top": 0.0}  # which point of a box is followed: share of its height
+
+
+class _Presence:
+    """One track. first, last: when it was seen, in seconds of the scene's clock."""
+
+    __slots__ = ("seen", "first", "last")
+
+    def __init__(self, seen: Sighting, time: float) -> None:
+        self.seen = seen
+        self.first = self.last = time
+
+
+class Scene:
+    """Watches the confirmed tracks of one camera. What it holds is bounded by the number of tracks in a few seconds.
+
+    anchor: the point of a box that crosses lines and lies in zones: the middle of its bottom edge, its centre, or the
+    middle of its top edge, as in ANCHORS.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line] = (),
+        zones: Sequence[Zone] = (),
+        *,
+        camera: str = "",
+        anchor: str = "bottom",
+        forget: float = FORGET,
+    ) -> None:
+        """Raises ValueError for an anchor that is none, or for two lines or zones of one name.
+
+        forget: seconds after which a track that is not seen has vanished; more than the tracker keeps one.
+        """
+        names = [place.name for places in (lines, zones) for place in places]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two lines or zones are called {name}")
+        if anchor not in ANCHORS:
+            raise ValueError(f"an anchor is one of {', '.join(ANCHORS)}, not {anchor}")
+        self.lines = list(lines)
+        self.zones = list(zones)
+        self.camera = camera
+        self._height = ANCHORS[anchor]
+        self._forget = forget
+        self._clock = Clock()
+        self._tracks: Dict[int, _Presence] = {}
+
+    def update(self, detections: Detections, time: float) -> List[Event]:
+        """The events of a frame. time: its stamp, in seconds. Detections without a track are ignored."""
+        now = self._clock(time)
+        events = []
+        columns = (detections.tracks.tolist(), detections.names, detections.classes.tolist())
+        for row in zip(*columns, detections.scores.tolist(), detections.boxes.tolist()):
+            seen = Sighting(*row)
+            if seen.track <= 0:
+                continue
+            known = self._tracks.get(seen.track)
+            if known is None:
+                self._tracks[seen.track] = _Presence(seen, now)
+                events.append(Event("appear", time, seen, self.camera))
+            else:
+                known.seen, known.last = seen, now
+            events += self._places(seen, time, now)
+        for track, known in list(self._tracks.items()):
+            if now - known.last > self._forget:
+                del self._tracks[track]
+                events += self._vanish(known, time)
+        return events
+
+    def inside(self) -> Dict[str, Dict[str, int]]:
+        """By zone and label, how many things have entered and not left."""
+        counts: Dict[str, Dict[str, int]] = {zone.name: {} for zone in self.zones}
+        for zone in self.zones:
+            for track in zone.inside(0.0):
+                label = self._tracks[track].seen.label
+                counts[zone.name][label] = counts[zone.name].get(label, 0) + 1
+        return counts
+
+    def _places(self, seen: Sighting, time: float, now: float) -> List[Event]:
+        """What a track does to lines and zones."""
+        anchor = self.anchor(seen.box)
+        events = []
+        for line in self.lines:
+            direction = line.update(seen.track, seen.label, anchor, seen.box[3] - seen.box[1])
+            if direction is not None:
+                events.append(Event("cross", time, seen, self.camera, line=line.name, direction=direction))
+        for zone in self.zones:
+            for kind, seconds in zone.update(seen.track, anchor, now):
+                events.append(Event(kind, time, seen, self.camera, zone=zone.name, seconds=seconds))
+        return events
+
+    def _vanish(self, known: _Presence, time: float) -> List[Event]:
+        seen = known.seen
+        events = []
+        for zone in self.zones:
+            for kind, seconds in zone.forget(seen.track):
+                events.append(Event(kind, time, seen, self.camera, zone=zone.name, seconds=seconds))
+        for line in self.lines:
+            line.forget(seen.track)
+        return events + [Event("vanish", time, seen, self.camera, seconds=known.last - known.first)]
+
+    def anchor(self, box: Sequence[float]) -> Tuple[float, float]:
+        """The point of a box (x1, y1, x2, y2) that is followed."""
+        return (box[0] + box[2]) / 2, box[1] + (box[3] - box[1]) * self._height

@@ -1,0 +1,195 @@
+"""Follows things from frame to frame by their boxes alone: motion, overlap and score, no picture.
+
+    tracker = Tracker()
+    for frame in frames:
+        found = tracker.update(detector.detect(frame.image), frame.time)
+        for (label, score, box, _), track in zip(found, found.tracks.tolist()): ...
+
+Detections are given to tracks in four rounds; what one leaves over goes to the next:
+1. strong detections, by the overlap of slightly enlarged boxes, see `association.buffered_iou`;
+2. weak ones, which keep a track alive and start none (ByteTrack: Zhang et al., ECCV 2022), in the same way;
+3. strong ones, by the overlap of boxes that are enlarged more (C-BIoU: Yang et al., WACV 2023);
+4. strong ones, by the distance of their feet.
+A detection that is left over and as strong as is usual starts a track, which is confirmed when it is found again in the
+next frame.
+
+What is strong depends on the detector: one says 0.99 of whatever it finds, another 0.7. So scores are compared with the
+usual one: the mean of the last detections of confirmed tracks.
+"""
+
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from app.boxes import area, clip
+from app.detections import Detections
+from app.tracking.association import buffered_iou, foot_distance, pairs
+from app.tracking.clock import Clock
+from app.tracking.state import TRACK, advance, begin, correct, moved
+
+MOST = 300  # detections that are tracked in one frame, and tracks that are kept
+# These values, and those of state.py, hold for all data. They were chosen on five sequences of MOT15 at four frame
+# rates; each was also judged by what would have been chosen on the other four.
+WEAK = 0.1  # lower scores are not tracked
+STRONG = 0.8  # share of the usual score from which a detection is strong
+ENOUGH = 0.95  # this starts a track even if more is usual
+LATEST = 0.05  # weight of the latest detection in the usual score
+OVERLAP, WEAK_OVERLAP, BUFFER = 0.25, 0.3, 0.25  # rounds 1 and 2: the least overlap, and how much boxes are enlarged
+WIDE_OVERLAP, WIDE_BUFFER = 0.3, 0.5  # round 3
+FARTHEST = 0.5  # round 4: widths and heights
+HELD = 0.3  # share of its age for which a track is shown while it is missed, at most
+
+
+class Track(NamedTuple):
+    """A confirmed track. box: x1, y1, x2, y2 in pixels. speed: of its centre, x and y in pixels per second. age:
+    seconds since it was first seen; unseen: since it was last seen.
+    """
+
+    track: int
+    class_id: int
+    score: float
+    box: Tuple[float, float, float, float]
+    speed: Tuple[float, float]
+    age: float
+    unseen: float
+
+
+class Tracker:
+    """Tracks the things of one camera. Deterministic; holds no more than MOST tracks, and forgets those it lost.
+
+    start: lower scores never start a track; where a detector is surer, more is needed, see above.
+    keep: seconds for which a track that is missed may be found again. hold: seconds for which `predict` still shows it.
+    mix_classes: whether a track may change its class, as that of a truck that is also taken for a car.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: float = 0.5,
+        keep: float = 2.0,
+        hold: float = 0.05,
+        mix_classes: bool = False,
+    ) -> None:
+        self.start = start
+        self.keep = keep
+        self.hold = hold
+        self.mix_classes = mix_classes
+        self._tracks = np.zeros(0, TRACK)
+        self._labels: Sequence[str] = ()
+        self._clock = Clock()
+        self._now = 0.0
+        self._confirmed = 0
+        self._usual = start
+
+    def update(self, detections: Detections, time: float) -> Detections:
+        """The detections of a frame with their tracks, 0 for those that are not confirmed.
+
+        time: the frame's stamp in seconds, as `Frame.time`. One that is earlier than the last counts as the same time.
+        """
+        now = self._clock(time)
+        tracks = self._tracks
+        tracks = tracks[tracks["seen"] >= now - self.keep]
+        advance(tracks, now - self._now)
+        self._tracks, self._now, self._labels = tracks, now, detections.labels
+
+        corners = detections.boxes[:MOST].astype(np.float64)
+        sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
+        boxes = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)
+        scores, classes = detections.scores[:MOST].astype(np.float64), detections.classes[:MOST]
+
+        usual = self._usual
+        owners = self._associate(boxes, scores, classes)
+        owned = (owners >= 0).nonzero()[0]
+        rows = owners[owned]
+        self._take(rows, boxes[owned], scores[owned], classes[owned])
+        ids = np.zeros(len(detections), np.int64)
+        ids[owned] = tracks["id"][rows]
+        new = ((owners < 0) & (scores >= min(usual, ENOUGH))).nonzero()[0]
+        self._renew(boxes[new], scores[new], classes[new])
+        return Detections(detections.boxes, detections.scores, detections.classes, detections.labels, ids)
+
+    def predict(self, time: float, size: Optional[Tuple[int, int]] = None) -> Detections:
+        """Where the confirmed tracks are at a time that is not before the last frame's, in seconds: also in a frame in
+        which nothing was detected. In the last frame they were found, or missed for no longer than `hold`.
+
+        size: width and height of the frame, to which the boxes are clipped; those outside are left out.
+        """
+        ahead = self._clock(time) - self._now
+        tracks = self._tracks
+        held = np.minimum(HELD * (tracks["seen"] - tracks["born"]), self.hold)
+        tracks = tracks[(tracks["id"] > 0) & (tracks["seen"] + held >= self._now)]
+        boxes = _corners(moved(tracks, ahead)).astype(np.float32)
+        if size is not None:
+            boxes = clip(boxes, *size)
+            inside = area(boxes) > 0
+            tracks, boxes = tracks[inside], boxes[inside]
+        return Detections(boxes, tracks["score"], tracks["class"], self._labels, tracks["id"])
+
+    def confirmed(self) -> Dict[int, Track]:
+        """The confirmed tracks as of the last frame, by id, including those that are missed but not yet forgotten."""
+        tracks = self._tracks[self._tracks["id"] > 0]
+        rows = zip(
+            tracks["id"].tolist(),
+            tracks["class"].tolist(),
+            tracks["score"].tolist(),
+            map(tuple, _corners(tracks["box"]).tolist()),
+            map(tuple, tracks["speed"][:, :2].tolist()),
+            (self._now - tracks["born"]).tolist(),
+            (self._now - tracks["seen"]).tolist(),
+        )
+        return {row[0]: Track(*row) for row in rows}
+
+    def _associate(self, found: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """The row of the track that each detection (M, 4) belongs to, -1 for none."""
+        boxes = self._tracks["box"]
+        owners = np.full(len(found), -1)
+        free = np.ones(len(boxes), bool)
+        strong = scores >= STRONG * self._usual
+        for some, measure, least in (
+            (strong, lambda one, other: buffered_iou(one, other, BUFFER), OVERLAP),
+            (~strong & (scores >= WEAK), lambda one, other: buffered_iou(one, other, BUFFER), WEAK_OVERLAP),
+            (strong, lambda one, other: buffered_iou(one, other, WIDE_BUFFER), WIDE_OVERLAP),
+            (strong, lambda one, other: 1 - foot_distance(one, other) / FARTHEST, 1e-6),
+        ):
+            rows, columns = free.nonzero()[0], (some & (owners < 0)).nonzero()[0]
+            if not (rows.size and columns.size):
+                continue
+            similarity = measure(boxes[rows], found[columns])
+            if not self.mix_classes:
+                similarity *= self._tracks["class"][rows, None] == classes[columns]
+            chosen, given = pairs(similarity, least)
+            owners[columns[given]] = rows[chosen]
+            free[rows[chosen]] = False
+        return owners
+
+    def _take(self, rows: np.ndarray, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
+        """Take detections (K, 4) into the tracks of these rows (K,), and confirm those that are new."""
+        tracks = self._tracks[rows]
+        known = scores[tracks["id"] > 0]
+        if known.size:
+            latest = 1 - (1 - LATEST) ** known.size
+            self._usual = max(self._usual + latest * (float(known.mean()) - self._usual), self.start)
+        correct(tracks, boxes, scores)
+        tracks["seen"], tracks["score"], tracks["class"] = self._now, scores, classes
+        new = (tracks["id"] == 0).nonzero()[0]
+        tracks["id"][new] = self._confirmed + 1 + np.arange(len(new))
+        self._confirmed += len(new)
+        self._tracks[rows] = tracks
+
+    def _renew(self, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
+        """Drop tracks that are missed before they are confirmed, and begin those of new detections (K, 4)."""
+        tracks = self._tracks
+        tracks = tracks[tracks["id"] > 0]  # the others were found, and so confirmed, or missed
+        count = min(len(boxes), MOST - len(tracks))
+        if count > 0:
+            new = begin(boxes[:count])
+            new["class"], new["score"] = classes[:count], scores[:count]
+            new["born"] = new["seen"] = self._now
+            tracks = np.concatenate([tracks, new])
+        self._tracks = tracks
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    """Boxes as x1, y1, x2, y2."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)

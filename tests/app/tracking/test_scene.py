@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from app.detections import Detections
+from app.tracking.lines import Line
+from app.tracking.scene import Scene
+from app.tracking.zones import Zone
+
+LABELS = ("person", "dog")
+
+
+def frame(*rows):
+    """Detections of track, class, and x and y of the bottom centre; each is 20 wide and 40 high."""
+    boxes = np.array([[x - 10, y - 40, x + 10, y] for _, _, x, y in rows], float).reshape(-1, 4)
+    tracks, classes = (np.array([row[column] for row in rows], int) for column in (0, 1))
+    return Detections(boxes, np.full(len(rows), 0.5), classes, LABELS, tracks)
+
+
+def kinds(events):
+    return [event.type for event in events]
+
+
+@pytest.fixture
+def scene():
+    lines = [Line("door", (0, 100), (200, 100))]
+    return Scene(lines, [Zone("yard", [(0, 100), (200, 100), (200, 300), (0, 300)], inertia=0)], camera="front")
+
+
+def test_appears_crosses_enters_leaves_and_vanishes(scene):
+    assert kinds(scene.update(frame((7, 1, 50, 80)), 0.0)) == ["appear"]
+    assert kinds(scene.update(frame((7, 1, 50, 120)), 1.0)) == ["cross", "enter"]
+    assert scene.inside() == {"yard": {"dog": 1}}
+    assert scene.update(frame(), 6.0) == []
+    gone = scene.update(frame(), 6.1)
+    assert kinds(gone) == ["leave", "vanish"]
+    assert [event.seconds for event in gone] == [0, 1]
+    assert scene.inside() == {"yard": {}}
+    assert scene.lines[0].totals["in"] == {"dog": 1}
+
+
+def test_json(scene):
+    scene.update(frame((7, 1, 50, 80)), 0.0)
+    cross, enter = [event.as_json() for event in scene.update(frame((7, 1, 50.123456, 120)), 1.23456)]
+    common = {"t": 1.235, "camera": "front", "track": 7, "label": "dog", "class": 1, "score": 0.5}
+    box = [40.12, 80.0, 60.12, 120.0]
+    assert cross == {"type": "cross", **common, "box": box, "line": "door", "direction": "in"}
+    assert enter == {"type": "enter", **common, "box": box, "zone": "yard"}
+    leave, vanish = [event.as_json() for event in scene.update(frame(), 99.0)]
+    assert (leave["zone"], leave["seconds"], vanish["seconds"]) == ("yard", 0.0, 1.235)
+    assert "zone" not in vanish
+
+
+def test_what_is_not_confirmed_is_nothing(scene):
+    assert scene.update(frame((0, 0, 50, 80)), 0.0) == []
+    assert scene.update(frame((0, 0, 50, 120)), 1.0) == []
+    assert scene.lines[0].totals == {"in": {}, "out": {}}
+
+
+def test_a_gap_is_bridged(scene):
+    scene.update(frame((1, 0, 50, 20)), 0.0)
+    for time in (1.0, 2.0, 3.0):
+        assert scene.update(frame(), time) == []
+    assert "cross" in kinds(scene.update(frame((1, 0, 50, 180)), 4.0))
+
+
+def test_another_anchor():
+    scene = Scene([Line("door", (0, 100), (200, 100))], anchor="top")
+    scene.update(frame((1, 0, 50, 130)), 0.0)
+    assert kinds(scene.update(frame((1, 0, 50, 145)), 1.0)) == [], "its feet had crossed before, its head is 5 beyond"
+    assert kinds(scene.update(frame((1, 0, 50, 147)), 2.0)) == ["cross"], "its head is 7 beyond, the dead band 6"
+
+
+def test_a_clock_that_goes_back_ends_nothing(scene):
+    scene.update(frame((1, 0, 50, 120)), 1000.0)
+    scene.update(frame((1, 0, 50, 120)), 1002.0)
+    assert scene.update(frame((1, 0, 50, 120)), 5.0) == []
+    assert scene.update(frame((1, 0, 50, 120)), 8.0) == []
+    leave, vanish = scene.update(frame(), 14.0)
+    assert (leave.seconds, vanish.seconds, vanish.t) == (5, 5, 14.0), "two before, none between, three after"
+
+
+def test_it_forgets():
+    scene = Scene([Line("door", (0, 100), (200, 100))], [Zone("yard", [(0, 0), (200, 0), (200, 300)])])
+    for number in range(1, 500):
+        scene.update(frame((number, 0, 150, 80)), number * 1.0)
+    held = [scene._tracks, scene.lines[0]._paths, scene.zones[0]._stays]
+    assert [len(one) for one in held] == [6, 6, 6]
+
+
+def test_names_that_repeat():
+    with pytest.raises(ValueError, match="door"):
+        Scene([Line("door", (0, 0), (1, 0))], [Zone("door", [(0, 0), (1, 0), (0, 1)])])
+    with pytest.raises(ValueError, match="bottom"):
+        Scene(anchor="middle")
