@@ -1,0 +1,1 @@
+"""Runs the tracker on given detections or on a video, and scores it against ground truth."""

@@ -1,0 +1,215 @@
+"""Run the tracker on given detections or on a film, write its tracks, and score them against ground truth.
+
+Detections, ground truth and tracks are text files of MOTChallenge; those that begin with 1 count frames from 1. With
+--every N the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of
+sequences, each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
+"""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from app import __version__
+from app.arguments import LARGEST_SIZE
+from app.backends import BACKENDS
+from app.command import Parser, exit_code, number, print_lines
+from app.errors import SourceError, UsageError
+from app.files import check_writable, make_folder, reject_overwrites, write_file
+from app.tracking.places import Place, check_names, read_line
+from tools.track.counting import count
+from tools.track.motchallenge import (
+    Frames,
+    Recording,
+    check_frames,
+    last,
+    read_detections,
+    read_sequence,
+    read_truth,
+    write_tracks,
+)
+from tools.track.running import detect, track
+from tools.track.scoring import FIGURES, Compared, score
+
+EXAMPLES = """examples:
+  python -m tools.track --detections det.txt --fps 7 --truth gt.txt --tracks tracks.txt --report track.json
+  python -m tools.track --detections det.txt --fps 7 --every 5 --truth gt.txt
+  python -m tools.track --cam street.mp4 --fps 7 --size 416 --truth gt.txt --line door:100,200-400,200
+  python -m tools.track --sequences mot15 --detector frcnn --every 3 --report track.json
+"""
+
+
+class Run(NamedTuple):
+    """One sequence: what it is, its detections, and the truth where there is one."""
+
+    recording: Recording
+    detections: Frames
+    truth: Optional[Frames]
+
+
+def given(args: argparse.Namespace, report: Dict[str, Any]) -> List[Run]:
+    """The sequences that the command line names. Notes in the report what they come from."""
+    if args.sequences:
+        report["source"] = {"sequences": args.sequences, "detector": args.detector}
+        return [_sequence(folder, args.detector) for folder in _folders(args.sequences, args.detector)]
+    truth = read_truth(args.truth) if args.truth else None
+    if args.cam:
+        film = detect(
+            args.cam, args.every, args.label, args.conf, model=args.model, size=args.size, backend=args.backend
+        )
+        report.update(film.model, size=args.size, source={"cam": args.cam})
+        recording, detections = film.recording, film.detections
+        if args.save_detections:
+            write_tracks(args.save_detections, detections)
+    else:
+        detections = read_detections(args.detections)
+        report["source"] = {"detections": args.detections}
+        length = max(last(detections), last(truth or {}))
+        recording = Recording(os.path.basename(args.detections), None, length, None)
+        folder = os.path.dirname(args.detections)
+        if os.path.exists(os.path.join(folder, "seqinfo.ini")):
+            recording = read_sequence(folder)
+            check_frames(args.detections, detections, recording.frames, "the sequence's seqinfo.ini")
+        if truth and detections and min(truth) > last(detections):
+            raise SourceError(f"{args.truth}: begins after the last detection; they are not of the same film")
+    if truth is not None:
+        check_frames(args.truth, truth, recording.frames, args.cam or "the sequence's seqinfo.ini")
+    return [Run(recording, detections, truth)]
+
+
+def _folders(parent: str, detector: str) -> List[str]:
+    """The folders of sequences in a folder."""
+    if not os.path.isdir(parent):
+        raise SourceError(f"{parent}: no such folder; --sequences needs a folder of sequences")
+    folders = [os.path.join(parent, name) for name in sorted(os.listdir(parent))]
+    found = [folder for folder in folders if os.path.exists(os.path.join(folder, f"det-{detector}.txt"))]
+    if not found:
+        raise SourceError(f"{parent}: no folder in it has a det-{detector}.txt; name another --detector")
+    return found
+
+
+def _sequence(folder: str, detector: str) -> Run:
+    recording = read_sequence(folder)
+    paths = [os.path.join(folder, name) for name in (f"det-{detector}.txt", "gt.txt")]
+    detections, truth = read_detections(paths[0]), read_truth(paths[1])
+    for path, frames in zip(paths, (detections, truth)):
+        check_frames(path, frames, recording.frames, "the sequence's seqinfo.ini")
+    return Run(recording._replace(name=os.path.basename(folder)), detections, truth)
+
+
+def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
+    """Track, write the tracks, score and count; the report."""
+    report: Dict[str, Any] = {"kind": "track", "version": __version__}
+    runs = given(args, report)
+    report.update(every=args.every, frames=0, tracks=0)
+    compared: Dict[str, Compared] = {}
+    counts: Dict[str, Any] = {}
+    for one in runs:
+        name, fps, size = one.recording.name, args.fps or one.recording.fps, one.recording.size
+        if not fps:
+            raise UsageError(f"{name}: nothing says how many frames a second it has; add --fps, as --fps 7")
+        if size is None and any(share for place in lines for point in place.points for _, share in point):
+            raise UsageError("--line: shares need the picture's size, which detections do not have; give pixels")
+        frames = range(1, one.recording.frames + 1, args.every)
+        tracks = track(one.detections, frames, fps, size)
+        report["frames"] += len(frames)
+        report["tracks"] += len({track for found in tracks.values() for track in found.ids.tolist()})
+        if args.tracks:
+            write_tracks(os.path.join(args.tracks, name + ".txt") if args.sequences else args.tracks, tracks)
+        if one.truth is not None:
+            compared[name] = Compared(one.truth, tracks, frames)
+        if lines:
+            large = size or (10**6, 10**6)
+            counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
+            if one.truth is not None:
+                counts[name]["truth"] = count(one.truth, range(1, one.recording.frames + 1), fps, lines, large)
+    if compared:
+        scores = score(compared)
+        report.update(scores.pop(""))
+        if args.sequences:
+            report["sequences"] = scores
+    if counts:
+        report["lines"] = counts if args.sequences else counts[runs[0].recording.name]
+    return report
+
+
+def table(report: Dict[str, Any]) -> List[str]:
+    """A report as lines of text."""
+    text = ["{frames} frames, {tracks} tracks".format(**report)]
+    if "mota" in report:
+        rows = [*report.get("sequences", {}).items(), ("all", report)]
+        text += ["", "{:22}".format("") + "".join(f"{key:>11}" for key in FIGURES)]
+        for name, row in rows:
+            cells = ["-" if row[key] is None else f"{row[key]:.3f}".replace(".000", "") for key in FIGURES]
+            cells = [str(row[key]) if isinstance(row[key], int) else cell for key, cell in zip(FIGURES, cells)]
+            text.append(f"{name:22.22}" + "".join(f"{cell:>11}" for cell in cells))
+    if "lines" in report:
+        text += ["", json.dumps(report["lines"])]
+    return text
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = Parser(prog="python -m tools.track", description=__doc__, epilog=EXAMPLES)
+    add = parser.add_argument
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--detections", metavar="FILE", help="track these detections")
+    source.add_argument("--cam", metavar="FILE", help="track what the detector finds in this film")
+    source.add_argument("--sequences", metavar="DIR", help="track the sequences in this folder")
+    add("--detector", default="frcnn", metavar="NAME", help="of a sequence, take det-NAME.txt (default: %(default)s)")
+    rate = number(float, 0.01, 1000, "a rate")
+    add("--fps", type=rate, metavar="RATE", help="frames per second (default: what the film or seqinfo.ini says)")
+    add("--every", type=number(int, 1, 10**6, "a step"), default=1, metavar="N", help="take every Nth frame")
+    add("--truth", metavar="FILE", help="score against this ground truth")
+    add("--line", action="append", default=[], metavar="NAME:x,y-x,y", help="count who crosses it; may be repeated")
+    add("--tracks", metavar="OUT", help="write the tracks: a file, with --sequences a folder")
+    add("--report", metavar="FILE", help="write the figures as JSON")
+    add("--model", default="yolov3-tiny", metavar="NAME", help="for --cam: name or path (default: %(default)s)")
+    size = number(int, 32, LARGEST_SIZE, "a size")
+    add("--size", type=size, default=416, help="longer side of the network's input (default: %(default)s)")
+    add("--backend", choices=BACKENDS, default="auto", help="what runs the model (default: auto)")
+    score_ = number(float, 0, 1, "a confidence")
+    add("--conf", type=score_, default=0.1, metavar="SCORE", help="least confidence (default: %(default)s)")
+    add("--label", default="person", metavar="LABEL", help="what is tracked (default: %(default)s)")
+    add("--save-detections", metavar="FILE", help="write what the detector finds in --cam")
+    return parser
+
+
+def check(args: argparse.Namespace) -> List[Place]:
+    """Refuse options that do not go together, and outputs that cannot be written; the lines."""
+    if args.sequences and args.truth:
+        raise UsageError("--truth: --sequences takes gt.txt from each folder; leave --truth out")
+    if args.save_detections and not args.cam:
+        raise UsageError("--save-detections needs --cam, whose detections are not in a file yet")
+    lines = [read_line(text) for text in args.line]
+    check_names(lines)
+    outputs = [("--report", args.report), ("--save-detections", args.save_detections)]
+    if args.sequences:
+        if args.tracks:
+            make_folder(args.tracks)
+    else:
+        outputs.append(("--tracks", args.tracks))
+    reject_overwrites(outputs, [path for path in (args.detections, args.cam, args.truth) if path])
+    for _, path in outputs:
+        if path:
+            check_writable(path)
+    return lines
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command; its exit code."""
+    parser = make_parser()
+
+    def work() -> None:
+        args = parser.parse_args(argv)
+        report = run(args, check(args))
+        if args.report:
+            write_file(args.report, (json.dumps(report, indent=2) + "\n").encode())
+        print_lines(table(report))
+
+    return exit_code(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
