@@ -20,7 +20,8 @@ def buffered_iou(tracks: np.ndarray, found: np.ndarray, buffer: float) -> np.nda
     overlap = np.minimum((sides + others) / 2 - np.abs(tracks[..., :2] - found[..., :2]), np.minimum(sides, others))
     np.maximum(overlap, 0, out=overlap)
     intersection = overlap[..., 0] * overlap[..., 1]
-    return np.asarray(intersection / (sides.prod(axis=2) + others.prod(axis=2) - intersection))
+    union = sides[..., 0] * sides[..., 1] + others[..., 0] * others[..., 1] - intersection
+    return np.asarray(intersection / union)
 
 
 def foot_distance(tracks: np.ndarray, found: np.ndarray) -> np.ndarray:

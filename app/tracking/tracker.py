@@ -77,7 +77,7 @@ class Tracker:
         self._tracks = np.zeros(0, TRACK)
         self._labels: Sequence[str] = ()
         self._clock = Clock()
-        self._now = 0.0
+        self._stamp = self._now = 0.0  # the time of the last frame, as it was given and by the clock
         self._confirmed = 0
         self._usual = start
 
@@ -90,7 +90,8 @@ class Tracker:
         tracks = self._tracks
         tracks = tracks[tracks["seen"] >= now - self.keep]
         advance(tracks, now - self._now)
-        self._tracks, self._now, self._labels = tracks, now, detections.labels
+        self._tracks, self._labels = tracks, detections.labels
+        self._stamp, self._now = time, now
 
         corners = detections.boxes[:MOST].astype(np.float64)
         sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
@@ -109,12 +110,12 @@ class Tracker:
         return Detections(detections.boxes, detections.scores, detections.classes, detections.labels, ids)
 
     def predict(self, time: float, size: Optional[Tuple[int, int]] = None) -> Detections:
-        """Where the confirmed tracks are at a time that is not before the last frame's, in seconds: also in a frame in
-        which nothing was detected. In the last frame they were found, or missed for no longer than `hold`.
+        """Where the confirmed tracks are: those that were found in the last frame, or missed for no longer than `hold`.
 
-        size: width and height of the frame, to which the boxes are clipped; those outside are left out.
+        time: of a frame that was not inferred, in seconds, or of the last one that was. Their scores are those of the
+        last detections. size: width and height of the frame, to which the boxes are clipped; those outside are left out.
         """
-        ahead = self._clock(time) - self._now
+        ahead = max(time - self._stamp, 0.0)
         tracks = self._tracks
         held = np.minimum(HELD * (tracks["seen"] - tracks["born"]), self.hold)
         tracks = tracks[(tracks["id"] > 0) & (tracks["seen"] + held >= self._now)]

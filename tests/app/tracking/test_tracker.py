@@ -121,6 +121,25 @@ def test_predict_stays_in_the_picture():
     assert len(tracker.predict(4.9, (400, 240))) == 0
 
 
+def test_predicting_changes_nothing():
+    """Predictions of frames in between, and one that was too far ahead."""
+    plain, asked = Tracker(), Tracker()
+    for number, found in enumerate(walking(20)):
+        expected = plain.update(found, number * STEP)
+        assert asked.update(found, number * STEP).tracks.tolist() == expected.tracks.tolist()
+        for ahead in (0.05, 0.5, 0.0):
+            asked.predict(number * STEP + ahead)
+    assert asked.confirmed() == plain.confirmed()
+
+
+def test_what_is_usual_decides_who_is_new():
+    """Beside a person who scores 0.9, one of 0.7 is no new track; beside one who scores 0.6 it is."""
+    for usual, tracks in ((0.9, [1, 0]), (0.6, [2, 1])):
+        tracker = Tracker()
+        ids(tracker, [frame((100, 200, usual))] * 40)
+        assert ids(tracker, [frame((100, 200, usual), (300, 200, 0.7))] * 5, start=4.0)[-1] == tracks
+
+
 def test_each_track_once_in_a_frame():
     random = np.random.RandomState(3)
     tracker = Tracker()

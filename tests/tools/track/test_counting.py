@@ -8,7 +8,7 @@ from tools.track.counting import count
 from tools.track.motchallenge import Boxes, read_truth
 
 TRUTH = os.path.join(os.path.dirname(__file__), "../../../../shared/data/mot15/PETS09-S2L1/gt.txt")
-LINES = ["upright:384,60-384,560", "level:100,280-700,280", "slanting:150,100-650,500"]
+LINES = ["upright:420,40-420,570", "level:60,300-740,300", "slanting:150,100-650,500"]
 SIZE, FRAMES, FPS = (768, 576), 795, 7.0
 
 
