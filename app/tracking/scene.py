@@ -5,7 +5,7 @@ for event in scene.update(detections, frame.time):
     print(event.as_json())
 """
 
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from app.detections import Detections
 from app.tracking.clock import Clock
@@ -15,6 +15,14 @@ from app.tracking.zones import Zone
 
 FORGET = 5.0  # seconds after which a track that is not seen has vanished
 ANCHORS = {"bottom": 1.0, "centre": 0.5, "top": 0.0}  # which point of a box is followed: share of its height
+
+
+class Inside(NamedTuple):
+    """A thing in a zone, and for how many seconds it has been there."""
+
+    track: int
+    label: str
+    seconds: float
 
 
 class _Presence:
@@ -59,11 +67,12 @@ class Scene:
         self._height = ANCHORS[anchor]
         self._forget = forget
         self._clock = Clock()
+        self._now = 0.0
         self._tracks: Dict[int, _Presence] = {}
 
     def update(self, detections: Detections, time: float) -> List[Event]:
         """The events of a frame. time: its stamp, in seconds. Detections without a track are ignored."""
-        now = self._clock(time)
+        now = self._now = self._clock(time)
         events = []
         columns = (detections.tracks.tolist(), detections.names, detections.classes.tolist())
         for row in zip(*columns, detections.scores.tolist(), detections.boxes.tolist()):
@@ -83,14 +92,15 @@ class Scene:
                 events += self._vanish(known, time)
         return events
 
-    def inside(self) -> Dict[str, Dict[str, int]]:
-        """By zone and label, how many things have entered and not left."""
-        counts: Dict[str, Dict[str, int]] = {zone.name: {} for zone in self.zones}
-        for zone in self.zones:
-            for track in zone.inside(0.0):
-                label = self._tracks[track].seen.label
-                counts[zone.name][label] = counts[zone.name].get(label, 0) + 1
-        return counts
+    def inside(self) -> Dict[str, List[Inside]]:
+        """By the zone's name, what has entered it and not left."""
+        return {
+            zone.name: [
+                Inside(track, self._tracks[track].seen.label, seconds)
+                for track, seconds in zone.inside(self._now).items()
+            ]
+            for zone in self.zones
+        }
 
     def _places(self, seen: Sighting, time: float, now: float) -> List[Event]:
         """What a track does to lines and zones."""

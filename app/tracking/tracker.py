@@ -113,7 +113,7 @@ class Tracker:
         """Where the confirmed tracks are: those that were found in the last frame, or missed for no longer than `hold`.
 
         time: of a frame that was not inferred, in seconds, or of the last one that was. Their scores are those of the
-        last detections. size: width and height of the frame, to which the boxes are clipped; those outside are left out.
+        last detections. size: width and height of the frame, to which boxes are clipped; those outside are left out.
         """
         ahead = max(time - self._stamp, 0.0)
         tracks = self._tracks

@@ -29,12 +29,13 @@ def scene():
 def test_appears_crosses_enters_leaves_and_vanishes(scene):
     assert kinds(scene.update(frame((7, 1, 50, 80)), 0.0)) == ["appear"]
     assert kinds(scene.update(frame((7, 1, 50, 120)), 1.0)) == ["cross", "enter"]
-    assert scene.inside() == {"yard": {"dog": 1}}
+    assert scene.inside() == {"yard": [(7, "dog", 0.0)]}
     assert scene.update(frame(), 6.0) == []
+    assert scene.inside() == {"yard": [(7, "dog", 5.0)]}
     gone = scene.update(frame(), 6.1)
     assert kinds(gone) == ["leave", "vanish"]
     assert [event.seconds for event in gone] == [0, 1]
-    assert scene.inside() == {"yard": {}}
+    assert scene.inside() == {"yard": []}
     assert scene.lines[0].totals["in"] == {"dog": 1}
 
 
