@@ -111,6 +111,9 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
             raise UsageError(f"{name}: nothing says how many frames a second it has; add --fps, as --fps 7")
         if size is None and any(share for place in lines for point in place.points for _, share in point):
             raise UsageError("--line: shares need the picture's size, which detections do not have; give pixels")
+        large = size or (10**6, 10**6)
+        for place in lines:
+            place.line(large)  # a wrong one is refused before anything is written
         frames = range(1, one.recording.frames + 1, args.every)
         tracks = track(one.detections, frames, fps, size)
         report["frames"] += len(frames)
@@ -120,7 +123,6 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
         if one.truth is not None:
             compared[name] = Compared(one.truth, tracks, frames)
         if lines:
-            large = size or (10**6, 10**6)
             counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
             if one.truth is not None:
                 counts[name]["truth"] = count(one.truth, range(1, one.recording.frames + 1), fps, lines, large)

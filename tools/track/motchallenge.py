@@ -48,10 +48,12 @@ def read_detections(path: str) -> Frames:
 def read_truth(path: str) -> Frames:
     """Ground truth by frame, without the boxes that do not count (flag 0), as TrackEval does for MOT15.
 
-    Raises SourceError, also where an id comes twice in one frame.
+    Raises SourceError, also where an id comes twice in one frame, and where nothing counts.
     """
     rows = _rows(path)
     rows = rows[rows[:, 6] != 0]
+    if not len(rows):
+        raise SourceError(f"{path}: has no box that counts (flag 1); this is not a file of ground truth")
     for frame, found in _frames(rows).items():
         if len(np.unique(found.ids)) < len(found.ids):
             raise SourceError(f"{path}: an id comes twice in frame {frame}; this is not a file of ground truth")

@@ -41,6 +41,11 @@ def test_an_id_twice_in_a_frame(tmp_path):
         read_truth(written(tmp_path, "4,7,0,0,5,5,1\n4,7,9,9,5,5,1\n"))
 
 
+def test_truth_in_which_nothing_counts(tmp_path):
+    with pytest.raises(SourceError, match="no box that counts"):
+        read_truth(written(tmp_path, "1,7,0,0,5,5,0\n"))
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -103,6 +103,15 @@ def test_bad_input(files, capsys, options, code, words):
     assert words in message
 
 
+def test_a_wrong_line_leaves_no_output(files, capsys):
+    write_sequence(files / "mot" / "a")
+    options = ("--sequences", "mot", "--tracks", "out", "--line", "a:0,0-641,9")
+    code, message = error(capsys, *options)
+    assert code == 2
+    assert "640x480" in message
+    assert not list((files / "out").iterdir())
+
+
 def test_truth_of_other_frames(files, capsys):
     (files / "late.txt").write_text("900,1,0,0,5,5,1\n")
     code, message = error(capsys, "--detections", "det.txt", "--fps", "7", "--truth", "late.txt")
