@@ -1,36 +1,28 @@
 """Run the tracker on given detections or on a film, write its tracks, and score them against ground truth.
 
-Detections, ground truth and tracks are text files of MOTChallenge; those that begin with 1 count frames from 1. With
---every N the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of
-sequences, each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
+Detections, ground truth and tracks are text files of MOTChallenge, in which frames are numbered from 1. With --every N
+the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of sequences,
+each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
 """
 
 import argparse
 import json
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from app import __version__
 from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS
 from app.command import Parser, exit_code, number, print_lines
-from app.errors import SourceError, UsageError
+from app.errors import UsageError
 from app.files import check_writable, make_folder, reject_overwrites, write_file
 from app.tracking.places import Place, check_names, read_line
 from tools.track.counting import count
-from tools.track.motchallenge import (
-    Frames,
-    Recording,
-    check_frames,
-    last,
-    read_detections,
-    read_sequence,
-    read_truth,
-    write_tracks,
-)
-from tools.track.running import detect, track
-from tools.track.scoring import FIGURES, Compared, score
+from tools.track.inputs import Run, given
+from tools.track.motchallenge import write_tracks
+from tools.track.running import track
+from tools.track.scoring import FIGURES, Compared, check_packages, score
 
 EXAMPLES = """examples:
   python -m tools.track --detections det.txt --fps 7 --truth gt.txt --tracks tracks.txt --report track.json
@@ -40,62 +32,17 @@ EXAMPLES = """examples:
 """
 
 
-class Run(NamedTuple):
-    """One sequence: what it is, its detections, and the truth where there is one."""
-
-    recording: Recording
-    detections: Frames
-    truth: Optional[Frames]
+UNKNOWN = (10**6, 10**6)  # width and height of a picture that nothing is known of, so that a line may be anywhere
 
 
-def given(args: argparse.Namespace, report: Dict[str, Any]) -> List[Run]:
-    """The sequences that the command line names. Notes in the report what they come from."""
-    if args.sequences:
-        report["source"] = {"sequences": args.sequences, "detector": args.detector}
-        return [_sequence(folder, args.detector) for folder in _folders(args.sequences, args.detector)]
-    truth = read_truth(args.truth) if args.truth else None
-    if args.cam:
-        film = detect(
-            args.cam, args.every, args.label, args.conf, model=args.model, size=args.size, backend=args.backend
-        )
-        report.update(film.model, size=args.size, source={"cam": args.cam})
-        recording, detections = film.recording, film.detections
-        if args.save_detections:
-            write_tracks(args.save_detections, detections)
-    else:
-        detections = read_detections(args.detections)
-        report["source"] = {"detections": args.detections}
-        length = max(last(detections), last(truth or {}))
-        recording = Recording(os.path.basename(args.detections), None, length, None)
-        folder = os.path.dirname(args.detections)
-        if os.path.exists(os.path.join(folder, "seqinfo.ini")):
-            recording = read_sequence(folder)
-            check_frames(args.detections, detections, recording.frames, "the sequence's seqinfo.ini")
-        if truth and detections and min(truth) > last(detections):
-            raise SourceError(f"{args.truth}: begins after the last detection; they are not of the same film")
-    if truth is not None:
-        check_frames(args.truth, truth, recording.frames, args.cam or "the sequence's seqinfo.ini")
-    return [Run(recording, detections, truth)]
-
-
-def _folders(parent: str, detector: str) -> List[str]:
-    """The folders of sequences in a folder."""
-    if not os.path.isdir(parent):
-        raise SourceError(f"{parent}: no such folder; --sequences needs a folder of sequences")
-    folders = [os.path.join(parent, name) for name in sorted(os.listdir(parent))]
-    found = [folder for folder in folders if os.path.exists(os.path.join(folder, f"det-{detector}.txt"))]
-    if not found:
-        raise SourceError(f"{parent}: no folder in it has a det-{detector}.txt; name another --detector")
-    return found
-
-
-def _sequence(folder: str, detector: str) -> Run:
-    recording = read_sequence(folder)
-    paths = [os.path.join(folder, name) for name in (f"det-{detector}.txt", "gt.txt")]
-    detections, truth = read_detections(paths[0]), read_truth(paths[1])
-    for path, frames in zip(paths, (detections, truth)):
-        check_frames(path, frames, recording.frames, "the sequence's seqinfo.ini")
-    return Run(recording._replace(name=os.path.basename(folder)), detections, truth)
+def check_run(one: Run, args: argparse.Namespace, lines: Sequence[Place]) -> None:
+    """Refuse what cannot be tracked or counted, before anything is written. Raises UsageError."""
+    if not (args.fps or one.recording.fps):
+        raise UsageError(f"{one.recording.name}: nothing says how many frames a second it has; add --fps, as --fps 7")
+    if one.recording.size is None and any(share for place in lines for point in place.points for _, share in point):
+        raise UsageError("--line: shares need the picture's size, which detections do not have; give pixels")
+    for place in lines:
+        place.line(one.recording.size or UNKNOWN)
 
 
 def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
@@ -106,14 +53,12 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
     compared: Dict[str, Compared] = {}
     counts: Dict[str, Any] = {}
     for one in runs:
+        check_run(one, args, lines)
+    if any(one.truth is not None for one in runs):
+        check_packages()
+    for one in runs:
         name, fps, size = one.recording.name, args.fps or one.recording.fps, one.recording.size
-        if not fps:
-            raise UsageError(f"{name}: nothing says how many frames a second it has; add --fps, as --fps 7")
-        if size is None and any(share for place in lines for point in place.points for _, share in point):
-            raise UsageError("--line: shares need the picture's size, which detections do not have; give pixels")
-        large = size or (10**6, 10**6)
-        for place in lines:
-            place.line(large)  # a wrong one is refused before anything is written
+        assert fps is not None
         frames = range(1, one.recording.frames + 1, args.every)
         tracks = track(one.detections, frames, fps, size)
         report["frames"] += len(frames)
@@ -123,6 +68,7 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
         if one.truth is not None:
             compared[name] = Compared(one.truth, tracks, frames)
         if lines:
+            large = size or UNKNOWN
             counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
             if one.truth is not None:
                 counts[name]["truth"] = count(one.truth, range(1, one.recording.frames + 1), fps, lines, large)
@@ -186,6 +132,8 @@ def check(args: argparse.Namespace) -> List[Place]:
         raise UsageError("--save-detections needs --cam, whose detections are not in a file yet")
     lines = [read_line(text) for text in args.line]
     check_names(lines)
+    if args.cam and args.truth:
+        check_packages()  # before the detector takes its time
     outputs = [("--report", args.report), ("--save-detections", args.save_detections)]
     if args.sequences:
         if args.tracks:

@@ -49,6 +49,11 @@ def score(sequences: Dict[str, Compared]) -> Dict[str, Dict[str, Any]]:
     return found
 
 
+def check_packages() -> None:
+    """Raise UsageError where the packages that score are not installed."""
+    _packages()
+
+
 def _packages() -> Any:
     try:
         # TrackEval imports plotting, whose first run prints.
