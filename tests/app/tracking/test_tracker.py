@@ -188,7 +188,7 @@ def test_a_thousand_boxes():
 
 def test_it_forgets():
     tracker = Tracker()
-    for number in range(2000):
+    for number in range(200):
         tracker.update(frame((500 * (number % 7), 100 * (number % 11))), number * STEP)
         assert len(tracker._tracks) <= 30
 
@@ -204,3 +204,23 @@ def test_a_new_tracker_knows_nothing():
     assert len(Tracker().predict(5.0)) == 0
     assert Tracker().confirmed() == {}
     assert len(Tracker().update(frame(), 5.0)) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_frames_at_any_time(seed):
+    random = np.random.RandomState(seed)
+    tracker, time = Tracker(), 0.0
+    with np.errstate(all="raise"):
+        for _ in range(30):
+            count = random.randint(12)
+            corners = np.sort(random.uniform(0, 500, (count, 2, 2)), axis=1).reshape(count, 4)
+            found = Detections(corners, random.uniform(0, 1, count), random.randint(2, size=count))
+            time += random.choice([0.0, 1e-9, 0.03, 0.2, 3.0, 1e6, -0.1, -1e6])
+            tracks = tracker.update(found, time).tracks
+            confirmed = tracks[tracks > 0].tolist()
+            assert len(set(confirmed)) == len(confirmed)
+            shown = tracker.predict(time + random.choice([0.0, 0.1, -5.0]), (500, 400))
+            assert set(shown.tracks.tolist()) <= set(tracker.confirmed())
+            assert np.isfinite(shown.boxes).all()
+            assert (shown.boxes[:, 2:] > shown.boxes[:, :2]).all()
+            assert (shown.boxes.min(initial=0), shown.boxes[:, 3].max(initial=0) <= 400) == (0, True)
