@@ -85,7 +85,7 @@ def make_plan(space: Space, model: Optional[str], extra: Sequence[str], settings
     else:
         chosen = [("", {})] * trials
     seeds: Sequence[Optional[int]] = space.seeds or [None]
-    pairs = [(name, options, seed) for name, options in chosen for seed in seeds]
+    pairs = [(name, options, seed) for seed in seeds for name, options in chosen]  # a search cut short compares all
     draws = [Draw(number, name, options, seed) for number, (name, options, seed) in enumerate(pairs)]
     # Rows of means are compared as they are: a trial that was ended early has no figure of a full training.
     prune = settings.prune and not space.variants and not space.seeds

@@ -33,7 +33,7 @@ def test_the_model_of_the_command_line_goes_before_the_files():
 
 def test_variants_are_trained_with_every_seed():
     plan = plan_of(NAMED)
-    assert [(draw.variant, draw.seed) for draw in plan.draws] == [("none", 4), ("none", 5), ("other", 4), ("other", 5)]
+    assert [(draw.variant, draw.seed) for draw in plan.draws] == [("none", 4), ("other", 4), ("none", 5), ("other", 5)]
     assert plan.words(plan.draws[0]) == "report_fast --jitter 0.1 --seed 4".split()
     assert plan.words(plan.draws[3]) == "report_cnn --jitter 0.2 --boundaries 3,7 --seed 5".split()
     assert not plan.prune, "means are of full trainings"
