@@ -59,6 +59,7 @@ class OpenVINOBackend(Backend):
         if self.fills_cpu:
             settings["INFERENCE_NUM_THREADS"] = str(physical_cores() if workers == 1 else workers)
             settings["NUM_STREAMS"] = str(workers)
+            settings["ENABLE_CPU_PINNING"] = "NO"  # else two processes of one thread each share the same core
         with running("OpenVINO", self._path):
             model = CORE.compile_model(READER.convert(READER.load(opencv_path(self._path))), self._place, settings)
         self.workers = workers
