@@ -8,6 +8,7 @@ from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.command import Parser, number
 from app.detector import nearest_sizes
 from app.sources.pictures import MOST_PIXELS
+from app.tracking.arguments import add_tracking
 
 DESCRIPTION = "Detect objects in a camera, video or image, and report the measured frame rate."
 DEFAULT_MODEL = "yolov3-tiny"
@@ -20,6 +21,7 @@ EXAMPLES = """examples:
   python -m app.detect --cam rtsp://user:password@192.168.1.20/live --wait --save annotated.mkv
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
   python -m app.detect --cam door=0 --cam yard=rtsp://user@192.168.1.20/live --password-file yard.txt
+  python -m app.detect --cam 0 --line door:10%,50%-90%,50% --events events.jsonl
   python -m app.detect --config cameras.toml --check
 """
 
@@ -146,6 +148,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     found.add_argument("--agnostic-nms", action="store_true", help="NMS between boxes of different classes, too")
     found.add_argument("--classes", type=_labels, metavar="A,B", help="report only these labels (default: all)")
+
+    add_tracking(parser)
 
     output = parser.add_argument_group("output")
     show = output.add_mutually_exclusive_group()

@@ -86,16 +86,19 @@ class Cameras:
         for name in going:  # side by side, as some may hang
             self._open[name].source.end()
         for name in going:
+            watch = self._open[name].channel.watch
             self._remove(name)
+            if name in opened:
+                opened[name].channel.continue_from(watch)
         self._open.update(opened)
         self._name(False)
         for camera in opened.values():
             self.pipeline.add(camera.channel)
         chosen = [name for name in wanted if self._open[name].options != wanted[name]]
         for name in chosen:
-            choose(self._open[name].channel.detector, wanted[name])
+            choose(self._open[name].channel, wanted[name])
             self._open[name] = self._open[name]._replace(options=wanted[name])
-        self._outputs.release({options.jsonl for options in wanted.values()})
+        self._outputs.release(settings.cameras)
         _tell("opened", [name for name in opened if name not in before])
         _tell("opened again", [name for name in opened if name in before])
         _tell("changed what is reported", chosen)

@@ -1,6 +1,6 @@
 """What a source delivers: frames, each with the record of what happened to it."""
 
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -8,6 +8,9 @@ from app.detections import Detections
 from app.letterbox import Letterbox
 from app.threads import WAIT
 from app.timing import FrameTimes
+
+if TYPE_CHECKING:
+    from app.tracking.events import Event
 
 NOTHING = Detections.empty()
 DEFAULT_FPS = 25.0  # of images, and of films that name no rate
@@ -26,10 +29,12 @@ class Frame:
     letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
     outputs: the network's raw heads; by `infer`, until they are decoded.
     detections: what was found; by `postprocess`.
+    events: what tracked things did in it, see `app/tracking/events.py`; None where nothing is tracked.
     """
 
     __slots__ = (
-        "image", "index", "time", "camera", "name", "size", "times", "letterbox", "tensor", "outputs", "detections"
+        "image", "index", "time", "camera", "name", "size", "times", "letterbox", "tensor", "outputs", "detections",
+        "events",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +58,7 @@ class Frame:
         self.tensor: Optional[np.ndarray] = None
         self.outputs: List[np.ndarray] = []
         self.detections = NOTHING
+        self.events: "Optional[Sequence[Event]]" = None
 
     @property
     def nbytes(self) -> int:

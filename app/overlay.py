@@ -47,15 +47,18 @@ class Style(NamedTuple):
 def draw(image: np.ndarray, detections: Detections) -> np.ndarray:
     """Draw boxes with labels on an image (h, w, 3) uint8 BGR, in place, and return it.
 
-    The label of a higher score gets the better place. Colours belong to classes and never change. Labels with letters
-    that OpenCV cannot draw: see `labels.lettering`.
+    A label has the number of its track, if there is one. The label of a higher score gets the better place. Colours
+    belong to classes and never change. Labels with letters that OpenCV cannot draw: see `labels.lettering`.
     """
     height, width = image.shape[:2]
     style = Style.fit(width, height)
     boxes = np.rint(detections.boxes).astype(int).tolist()
     classes = detections.classes.tolist()
     names = [lettered(name, index, detections.labels) for name, index in zip(detections.names, classes)]
-    texts = [f"{name} {100 * score:.0f}%" for name, score in zip(names, detections.scores.tolist())]
+    tracks = [f" #{track}" if track else "" for track in detections.tracks.tolist()]
+    texts = [
+        f"{name}{track} {100 * score:.0f}%" for name, track, score in zip(names, tracks, detections.scores.tolist())
+    ]
     colours = [class_colour(index) for index in classes]
     plates: List[Plate] = []
     for box, text in zip(boxes, texts):

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import cv2
 
 from app import __version__
-from app.errors import ModelError, warn
+from app.errors import ModelError, UsageError, warn
 from app.frame import Frame, nothing
 from app.loop.channel import Channel, report
 from app.loop.scheduler import Scheduler
@@ -80,6 +80,8 @@ class Pipeline:
             self._scheduler.end()
             self._workers.close()
             for channel in self._running:
+                if channel.watch is not None:
+                    outputs.callback(channel.watch.save, at_once=True)
                 outputs.push(channel.output)
                 channel.output.end()
                 channel.source.end()
@@ -118,6 +120,9 @@ class Pipeline:
                 shape = frame.input_shape
             except ModelError as error:
                 refused.append((channel, frame, error))
+        for one in self.channels:
+            if isinstance(one.failure, UsageError):  # a line or zone that does not fit the frames
+                raise one.failure
         for channel, frame, reason in refused:
             if shape is None:
                 raise ModelError("; ".join(dict.fromkeys(str(reason) for _, _, reason in refused)))
@@ -138,6 +143,8 @@ class Pipeline:
             if channel.failure is not None and not channel.told and len(self.channels) > 1:
                 channel.told = True
                 warn(f"{channel.failure}; the other cameras go on")
+            if channel.watch is not None:
+                channel.watch.save()
         self._workers.add(self._growth.more_workers())
 
     def add(self, channel: Channel) -> None:
@@ -154,6 +161,8 @@ class Pipeline:
         self._running.remove(channel)
         self.timing.leave_out(channel.timing)
         channel.output.close()
+        if channel.watch is not None:
+            channel.watch.save(at_once=True)
         channel.detector.free_tensors()
 
     def _open(self, channel: Channel) -> None:

@@ -14,12 +14,14 @@ from urllib.parse import quote
 
 from app.address import STREAMS, redacted, scheme
 from app.arguments import make_parser
-from app.config.file import CAMERA_KEYS, CAMERA_NAME, RUN_KEYS, ConfigFile, Table, Value, read_config
+from app.config.agreement import check_outputs, check_places
+from app.config.file import CAMERA_KEYS, CAMERA_NAME, REPEATED, RUN_KEYS, ConfigFile, Table, Value, read_config
 from app.errors import UsageError, warn
-from app.files import identity, reject_overwrites
+from app.tracking.arguments import IMPLY
 
 LONGEST_PASSWORD = 1024  # bytes
 DEFAULT_SOURCE = "0"
+OUTPUTS = ("save", "jsonl", "events", "totals")  # whose {camera} is the camera's name
 
 # Scheme, user, and the rest of an address that has a user; the user with a password where there is one.
 _USER = re.compile(r"([^:/?#]+://)([^/?#@]+)(@.*)", re.DOTALL)
@@ -57,11 +59,15 @@ def read_settings(argv: Optional[Sequence[str]] = None) -> Settings:
         camera.cam = source
         if camera.password_file is not None:
             camera.cam = _with_password(camera, _place("password_file", given, table))
-        camera.save = camera.save and camera.save.replace("{camera}", name)
-        camera.jsonl = camera.jsonl and camera.jsonl.replace("{camera}", name)
+        for key in OUTPUTS:
+            path = getattr(camera, key)
+            setattr(camera, key, path and path.replace("{camera}", name))
+        if any(getattr(camera, key) for key in IMPLY):
+            camera.track = True
+        check_places(camera, _place("line", given, table))
         cameras.append(camera)
-        places.append(_place("save", given, table))
-    _check_outputs(cameras, places, run.report)
+        places.append({key: _place(key, given, table) for key in OUTPUTS})
+    check_outputs(cameras, places, run.report)
     run = argparse.Namespace(**{key: getattr(run, key) for key in (*RUN_KEYS, "config", "check", "list_backends")})
     return Settings(run, cameras, argv)
 
@@ -121,13 +127,20 @@ def _options(table: Table, argv: Sequence[str]) -> argparse.Namespace:
                 parser.parse_args(_words(key, value), options)
             except UsageError as error:
                 raise UsageError(f"{value.place}: {_reason(error, value)}") from error
-    return parser.parse_args(argv, options)
+    given = parser.parse_args(argv)
+    parser.parse_args(argv, options)
+    for key in REPEATED:  # the command line replaces the file's, and does not add to them
+        if getattr(given, key) is not None:
+            setattr(options, key, getattr(given, key))
+    return options
 
 
 def _words(key: str, value: Value) -> List[str]:
     """What would be typed. A switch that is off is left out: a camera's table has replaced what was above it."""
     if value.content is False:
         return ["--no-show"] if key == "show" else []
+    if isinstance(value.content, list):
+        return [f"{_option(key)}={text}" for text in value.content]
     return [_option(key)] if value.content is True else [f"{_option(key)}={value.content}"]
 
 
@@ -157,22 +170,3 @@ def _with_password(camera: argparse.Namespace, place: str) -> str:
     if readable:
         warn(f"{path}: everybody on this machine can read this password; type: chmod o= {path}")
     return f"{start}{user}:{quote(password, safe='')}{rest}"
-
-
-def _check_outputs(cameras: Sequence[argparse.Namespace], places: Sequence[str], report: Optional[str]) -> None:
-    """Raise UsageError if two cameras record to one place, or another output has that name. Lines may be shared.
-
-    places: how a message about each camera's recording starts.
-    """
-    taken: Dict[object, str] = {}
-    for camera, place in zip(cameras, places):
-        path = camera.save
-        if path and (os.path.isfile(path) or os.path.isdir(path) or not os.path.exists(path)):  # no pipe, no /dev/null
-            other = taken.setdefault(identity(path), camera.name)
-            if other != camera.name:
-                start, suffix = os.path.splitext(path)
-                better = os.path.join(os.path.dirname(path) if suffix else start, "{camera}" + suffix)
-                raise UsageError(f"{place}: {other} and {camera.name} cannot both write {path}; change it to {better}")
-    lines = sorted({camera.jsonl for camera in cameras if camera.jsonl})
-    outputs = [("--save", camera.save) for camera in cameras] + [("--jsonl", path) for path in lines]
-    reject_overwrites([*outputs, ("--report", report)], [])

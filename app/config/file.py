@@ -20,20 +20,23 @@ RUN_KEYS = ("model", "backend", "device", "precision", "workers", "offline", "sh
 CAMERA_KEYS = (
     *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
     *("size", "square", "conf", "nms", "agnostic_nms", "classes", "save", "jsonl"),
+    *("track", "line", "line_names", "zone", "mask", "anchor", "inertia", "loiter", "mix_classes", "events", "totals"),
 )
-SWITCHES = ("wait", "loop", "square", "agnostic_nms", "offline", "show")  # true or false
+SWITCHES = ("wait", "loop", "square", "agnostic_nms", "track", "mix_classes", "offline", "show")  # true or false
+REPEATED = {"line": "door:100,200-400,200", "zone": "yard:10,10-90,10-90,90", "mask": "sky:0,0-640,0-640,90"}
 CAMERA_NAME = re.compile("[a-z][a-z0-9_-]*$")
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\}|)")
 
 
 class Value(NamedTuple):
-    """What a key is set to. content: of a switch True or False, else the text that would follow the option.
+    """What a key is set to. content: of a switch True or False, of one of REPEATED a list of texts, else the text that
+    would follow the option.
 
     place: file, line and key, for messages. secret: whether it has variables, and so is not printed.
     """
 
-    content: Union[bool, str]
+    content: Union[bool, str, List[str]]
     place: str
     secret: bool
 
@@ -108,14 +111,22 @@ def _value(key: str, value: Any, place: str) -> Value:
         if not (key in SWITCHES and isinstance(value, bool)):
             raise UsageError(f"{place}: should {'' if key in SWITCHES else 'not '}be true or false")
         return Value(value, place, secret=False)
+    if key in REPEATED:
+        texts = [value] if isinstance(value, str) else value
+        if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
+            raise UsageError(f'{place}: should be a list of texts, as ["{REPEATED[key]}"]')
+        return Value([_expand(text, place) for text in texts], place, any(map(_has_variable, texts)))
     if key == "classes" and isinstance(value, list) and all(isinstance(label, str) for label in value):
         value = ",".join(value)
     if not isinstance(value, (str, int, float)):
         wanted = 'a list of labels, as ["person", "dog"]' if key == "classes" else "one text or number"
         raise UsageError(f"{place}: should be {wanted}")
     text = str(value)
-    secret = any(match.group(2) for match in _VARIABLE.finditer(text))
-    return Value(_expand(text, place), place, secret)
+    return Value(_expand(text, place), place, _has_variable(text))
+
+
+def _has_variable(text: str) -> bool:
+    return any(match.group(2) for match in _VARIABLE.finditer(text))
 
 
 def _expand(text: str, place: str) -> str:

@@ -1,9 +1,9 @@
 """One camera's way through a run."""
 
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
 
 from app.detector import Detector
-from app.errors import SourceError
+from app.errors import NanoyoloError, UsageError
 from app.frame import DEFAULT_FPS, Frame, Source
 from app.loop.output import Output
 from app.overlay import StatusLine, draw
@@ -13,6 +13,11 @@ from app.timing import report as timing_report
 from app.timing.pacing import Pacer
 from app.timing.tally import Tally
 
+if TYPE_CHECKING:  # imported only where something is tracked or masked
+    from app.tracking.drawing import Scenery
+    from app.tracking.masks import Masks
+    from app.tracking.watch import Watch
+
 Observer = Callable[[Frame], None]
 
 
@@ -20,8 +25,9 @@ class Channel:
     """A source, how its frames are looked at, where they go, and what became of them.
 
     timing, tally: the camera's rates and what was found in it so far; sinks may show them. sinks: set before the run.
-    output: during the run. under_way: frames that a worker has in hand. failure: why the source broke, if it did, and
-    told: whether that was said.
+    watch, masks: what is tracked, and where nothing is reported, if that was asked for. output: during the run.
+    under_way: frames that a worker has in hand. failure: why there are no more frames, if something broke or does not
+    fit the frames, and told: whether that was said.
     """
 
     output: Output
@@ -38,12 +44,15 @@ class Channel:
         max_frames: Optional[int] = None,
         draw: Optional[bool] = None,
         observers: Sequence[Observer] = (),
+        watch: "Optional[Watch]" = None,
+        masks: "Optional[Masks]" = None,
     ) -> None:
         """name: of the camera, where there are several. fps: the rate to keep, None for as fast as the source.
 
         pacer: keeps it in another way than by deadlines. draw: whether to draw on the frames; by default only if a
         sink wants the image. observers: called with each frame in order, once its detections are known, before
-        anything is drawn on its image; its raw outputs are still there. They run in the loop's time.
+        anything is drawn on its image; its raw outputs are still there. They run in the loop's time. watch: tracks
+        what was found. masks: where nothing is reported, and what is blacked out.
         """
         self.source = source
         self.detector = detector
@@ -53,7 +62,9 @@ class Channel:
         self.tally = Tally()
         self.pacer = pacer or Pacer(fps)
         self.observers = observers
-        self.failure: Optional[SourceError] = None
+        self.watch = watch
+        self.masks = masks
+        self.failure: Optional[NanoyoloError] = None
         self.told = False
         self.under_way = 0
         self._fps = fps
@@ -62,6 +73,7 @@ class Channel:
         self._handed_out = 0
         self._last_at = float("-inf")
         self._first: Optional[Frame] = None
+        self._scenery: "Optional[Scenery]" = None
         self._status = StatusLine(self.timing, lambda: detector.backend.workers)
 
     @property
@@ -111,13 +123,17 @@ class Channel:
 
     def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> None:
         """Open its output, for the run. beside: whether a thread is to finish the frames; the others: see `Output`."""
+        if self.watch is not None and self.draws:
+            from app.tracking.drawing import Scenery
+
+            self._scenery = Scenery(self.watch)
         self.output = Output(
             self.sinks,
             self.timing,
             self.finish,
             lossless=not self.source.live,
             threaded=beside,
-            in_order=bool(self.observers),
+            in_order=bool(self.observers) or self.watch is not None,
             stopped=stopped,
             count=lambda frame: self.tally.add(frame.detections),
             done=done,
@@ -126,17 +142,44 @@ class Channel:
     def preprocess(self, frame: Frame) -> None:
         """Make the network's input of a frame."""
         with frame.times.stage("preprocess"):
+            if self.masks is not None or self.watch is not None:
+                self._fit(frame)
             self.detector.preprocess(frame)
+
+    def continue_from(self, before: "Optional[Watch]") -> None:
+        """Take over the totals that this camera had before it was opened again. before: what tracked, and has ended."""
+        if self.watch is not None and before is not None:
+            self.watch.continue_from(before)
+
+    def _fit(self, frame: Frame) -> None:
+        """Lay what is named by coordinates over the frame. If it does not fit, that is a failure, and nothing is seen:
+        it may be a mask that should hide something.
+        """
+        try:
+            if self.watch is not None:
+                self.watch.fit(frame.size)
+            if self.masks is not None:
+                self.masks.fit(frame.size)
+                self.masks.blacken(frame.image)
+        except UsageError as error:
+            self.failure = self.failure or error
+            frame.image[:] = 0
 
     def finish(self, frame: Frame) -> None:
         """What is left to do with a frame between the network and the sinks."""
         with frame.times.stage("postprocess"):
             self.detector.postprocess(frame)
+            if self.masks is not None:
+                frame.detections = self.masks.visible(frame)
+            if self.watch is not None:
+                self.watch.update(frame)
         for observe in self.observers:
             observe(frame)
         frame.outputs = []
         if self.draws:
             with frame.times.stage("draw"):
+                if self._scenery is not None:
+                    self._scenery.draw(frame)
                 draw(frame.image, frame.detections)
                 if self.timing.frames:
                     self._status.draw(frame.image)
@@ -166,4 +209,9 @@ def report(channels: Sequence[Channel]) -> Dict[str, Any]:
         input=shapes.pop() if len(shapes) == 1 else None,
         source=", ".join(dict.fromkeys(channel.source.name for channel in channels)),
     )
+    watches = [channel.watch for channel in channels if channel.watch is not None]
+    if watches:
+        found = watches[-1].report()
+        tracks = sum(watch.report()["tracks"] for watch in watches)
+        fields.update(found if len(last) == 1 else {}, tracks=tracks)
     return fields

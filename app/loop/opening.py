@@ -1,15 +1,21 @@
 """From a camera's options to its source, its detector and its channel."""
 
 import argparse
-from typing import NamedTuple, Optional, Sequence, Tuple
+import os
+from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence, Tuple
 
 from app.backends import Backend
 from app.detector import Detector, class_numbers
 from app.errors import UsageError
+from app.files import check_writable
 from app.frame import Source
 from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.sources import CameraOptions, open_source
+
+if TYPE_CHECKING:
+    from app.tracking.masks import Masks
+    from app.tracking.watch import Watch
 
 THRESHOLDS = ("conf", "nms", "agnostic_nms", "classes")  # options that change while a camera runs
 
@@ -54,16 +60,62 @@ def make_channel(
     """A camera's channel, still without sinks, over a backend that others may share.
 
     shape: height and width of the network's input, for where the backend cannot take those of the camera. Raises
-    UsageError.
+    UsageError, and SourceError or OutputError for totals that cannot be kept.
     """
     detector = Detector(backend, card, size=options.size, square=options.square, adapt=source.live or shape is not None)
     detector.input_shape = shape
-    choose(detector, options)
-    return Channel(source, detector, fps=options.fps, max_frames=options.max_frames)
-
-
-def choose(detector: Detector, options: argparse.Namespace) -> None:
-    """Give a detector the thresholds of the options. Raises UsageError."""
-    detector.choose(
-        confidence=options.conf, iou=options.nms, class_agnostic=options.agnostic_nms, classes=options.classes
+    channel = Channel(
+        source,
+        detector,
+        fps=options.fps,
+        max_frames=options.max_frames,
+        watch=_watch(options, source) if options.track else None,
+        masks=_masks(options) if options.mask else None,
     )
+    choose(channel, options)
+    return channel
+
+
+def choose(channel: Channel, options: argparse.Namespace) -> None:
+    """Give a channel the thresholds of the options. Raises UsageError."""
+    confidence = options.conf
+    if channel.watch is not None:
+        channel.watch.choose(confidence)
+        confidence = channel.watch.detector_confidence
+    channel.detector.choose(
+        confidence=confidence, iou=options.nms, class_agnostic=options.agnostic_nms, classes=options.classes
+    )
+
+
+def _watch(options: argparse.Namespace, source: Source) -> "Watch":
+    from app.tracking.places import read_line, read_names, read_zone
+    from app.tracking.watch import Watch
+
+    totals = options.totals or (_totals_beside_events(options) if source.live else None)
+    if totals is not None:
+        check_writable(totals)
+    return Watch(
+        [read_line(text) for text in options.line or ()],
+        [read_zone(text) for text in options.zone or ()],
+        directions=read_names(options.line_names),
+        anchor=options.anchor,
+        inertia=options.inertia,
+        loitering=options.loiter or 0.0,
+        mix_classes=options.mix_classes,
+        totals=totals,
+    )
+
+
+def _totals_beside_events(options: argparse.Namespace) -> Optional[str]:
+    """Where the totals of a camera's lines are kept if nothing else is said; None if there is no file of events."""
+    path = options.events
+    if not options.line or path is None or path == "-" or (os.path.exists(path) and not os.path.isfile(path)):
+        return None
+    return f"{os.path.splitext(path)[0]}.{options.name}.totals.json"
+
+
+def _masks(options: argparse.Namespace) -> "Masks":
+    from app.tracking.masks import Masks
+    from app.tracking.places import read_mask
+
+    return Masks([read_mask(text) for text in options.mask])

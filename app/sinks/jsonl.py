@@ -20,13 +20,14 @@ class JsonLinesSink(Sink):
     """One JSON object per frame, one per line; `-` is standard output. A line is written completely or not at all."""
 
     wants_canvas = False
+    option = "--jsonl"
 
     def __init__(self, path: str, *, append: bool = False) -> None:
         """append: continue an existing file instead of replacing it. Raises OutputError when it cannot be written."""
         if path != "-":
             check_writable(path)
         elif sys.stdout is None:
-            raise OutputError("--jsonl -: standard output is closed; name a file")
+            raise OutputError(f"{self.option} -: standard output is closed; name a file")
         self._path = path
         self.name = "standard output" if path == "-" else path
         self._append = append
@@ -55,6 +56,9 @@ class JsonLinesSink(Sink):
                 for found in detections
             ],
         )
+        if frame.events is not None:
+            for found, track in zip(fields["detections"], detections.tracks.tolist()):
+                found["track"] = track
         self._write_line(json.dumps(fields).encode() + b"\n")
 
     def _write_line(self, line: bytes) -> None:

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 from contextlib import ExitStack
-from typing import Callable, Collection, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from app.errors import UsageError
 from app.files import check_writable, identity, reject_overwrites
@@ -22,6 +22,7 @@ from app.sinks.window import WindowSink, display_available
 from app.timing.total import Total
 
 Camera = Tuple[argparse.Namespace, Source]  # its options, and what they open
+Lines = Tuple[str, str]  # the option, jsonl or events, and the path of its file
 
 
 def frames_of(camera: Camera) -> Optional[int]:
@@ -57,7 +58,7 @@ class Outputs:
         self._keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
         self._stop = stop
         self._all: List[Shared] = []
-        self._lines: Dict[str, Shared] = {}
+        self._lines: Dict[Lines, Shared] = {}
         self._grid: Optional[Grid] = None
         self._show = show or (show is None and display_available())
         if announcement:
@@ -79,10 +80,10 @@ class Outputs:
         keep = keep or self._keep
         with ExitStack() as opened:
             sinks = [opened.enter_context(shared.part()) for shared in self._all]
-            if options.jsonl is not None:
-                if options.jsonl not in self._lines:
-                    self._lines[options.jsonl] = Shared(JsonLinesSink(options.jsonl, append=keep))
-                sinks.append(opened.enter_context(self._lines[options.jsonl].part()))
+            for kind, path in _lines_of(options):
+                if (kind, path) not in self._lines:
+                    self._lines[kind, path] = Shared(_lines_sink(kind, path, keep))
+                sinks.append(opened.enter_context(self._lines[kind, path].part()))
             if options.save is not None:
                 recording = open_recording(options.save, source, fps=options.fps, frames=frames_of(camera), keep=keep)
                 sinks.append(opened.enter_context(recording))
@@ -93,10 +94,10 @@ class Outputs:
             opened.pop_all()  # all is well: they stay open
         return sinks
 
-    def release(self, used: Collection[Optional[str]]) -> None:
-        """Close the files of JSON lines but for those that are still used."""
-        for path in set(self._lines) - set(used):
-            self._lines.pop(path).close()
+    def release(self, used: Sequence[argparse.Namespace]) -> None:
+        """Close the files of JSON lines but for those that cameras with these options still use."""
+        for lines in set(self._lines) - {lines for options in used for lines in _lines_of(options)}:
+            self._lines.pop(lines).close()
 
     def close(self) -> None:
         """Close what the cameras share, once each of them has closed it. Closing twice is allowed.
@@ -119,7 +120,7 @@ class Outputs:
 
 def check_outputs(run: argparse.Namespace, cameras: Sequence[argparse.Namespace]) -> None:
     """Raise OutputError if one cannot be written, so that this is known before a model is loaded."""
-    lines = dict.fromkeys(camera.jsonl for camera in cameras)
+    lines = dict.fromkeys(path for camera in cameras for _, path in _lines_of(camera))
     for path in (run.report, *lines):
         if path not in (None, "-"):
             check_writable(path)
@@ -137,5 +138,19 @@ def protect_inputs(run: argparse.Namespace, cameras: Sequence[Camera], models: S
             if replaced & set(map(identity, inputs)):
                 raise UsageError(f"--save {options.save}: would overwrite the input images; name another folder")
     recordings = [("--save", options.save) for options, _ in cameras]
-    lines = [("--jsonl", path) for path in dict.fromkeys(options.jsonl for options, _ in cameras)]
-    reject_overwrites([*recordings, *lines, ("--report", run.report)], inputs)
+    lines = dict.fromkeys((f"--{kind}", path) for options, _ in cameras for kind, path in _lines_of(options))
+    totals = [("--totals", options.totals) for options, _ in cameras]
+    reject_overwrites([*recordings, *lines, *totals, ("--report", run.report)], inputs)
+
+
+def _lines_of(options: argparse.Namespace) -> List[Lines]:
+    """The files of JSON lines that a camera's options name."""
+    return [(kind, getattr(options, kind)) for kind in ("jsonl", "events") if getattr(options, kind) is not None]
+
+
+def _lines_sink(kind: str, path: str, append: bool) -> JsonLinesSink:
+    if kind == "jsonl":
+        return JsonLinesSink(path, append=append)
+    from app.sinks.events import EventsSink
+
+    return EventsSink(path, append=append)

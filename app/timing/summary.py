@@ -1,10 +1,10 @@
 """The report in a few lines, for the terminal."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 
 def summary(fields: Dict[str, Any]) -> str:
-    """The report of `app.detect` in four lines, and one more for each of several cameras."""
+    """The report of `app.detect` in four lines, and more for each of several cameras and where something is tracked."""
     if not fields["frames"]:
         return "stopped before the first frame"
     latency, found = fields["latency_ms"], fields["detections"]
@@ -16,6 +16,7 @@ def summary(fields: Dict[str, Any]) -> str:
             *(_camera(name, camera) for name, camera in fields.get("cameras", {}).items()),
             f"ms per frame: {stages}; latency p50 {_number(latency['p50'])}, p95 {_number(latency['p95'])}",
             f"{_plural(found['count'], 'detection')}: {labels or 'none'}",
+            *_tracked(fields),
             f"{fields['model']}{_size(fields)} on {fields['backend']}",
         )
     )
@@ -29,6 +30,20 @@ def _camera(name: str, fields: Dict[str, Any]) -> str:
         f"  {name}: {_plural(fields['frames'], 'frame')}{_size(fields)}, {_rate(fields)}, {_losses(fields)}, "
         f"latency p95 {_number(fields['latency_ms']['p95'])} ms, {_plural(fields['detections']['count'], 'detection')}"
     )
+
+
+def _tracked(fields: Dict[str, Any]) -> List[str]:
+    """How many things were tracked, and what they did, in one line; none where nothing was."""
+    if "tracks" not in fields:
+        return []
+    parts = [_plural(fields["tracks"], "track")]
+    for name, camera in fields.get("cameras", {"": fields}).items():
+        for line, directions in camera.get("lines", {}).items():
+            counts = ", ".join(f"{sum(counts.values())} {direction}" for direction, counts in directions.items())
+            parts.append(f"{name} {line}: {counts}".strip())
+        for zone, stays in camera.get("zones", {}).items():
+            parts.append(f"{name} {zone}: {sum(stays['entered'].values())} entered".strip())
+    return ["; ".join(parts)]
 
 
 def _size(fields: Dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ class Line:
     def __init__(self, name: str, start: Point, end: Point, names: Tuple[str, str] = DIRECTIONS) -> None:
         """Raises ValueError for a line of no length, or for two directions of one name."""
         self.name = name
-        self.start = start
+        self.start, self.end = start, end
         self.names = names
         self._length = math.hypot(end[0] - start[0], end[1] - start[1])
         if not self._length > 0:

@@ -29,6 +29,11 @@ class Place(NamedTuple):
     name: str
     points: Sequence[Sequence[Tuple[float, bool]]]
 
+    @property
+    def mixed(self) -> bool:
+        """Whether it has both pixels and shares, so that its form depends on the picture's size."""
+        return len({share for point in self.points for _, share in point}) > 1
+
     def pixels(self, size: Size) -> List[Point]:
         """The points in a picture of this width and height. Raises UsageError for one outside of it."""
         found = []
@@ -41,12 +46,9 @@ class Place(NamedTuple):
 
     def line(self, size: Size, names: Tuple[str, str] = DIRECTIONS) -> Line:
         """The line in a picture of this width and height. Raises UsageError for one of no length."""
-        points = self.pixels(size)
-        if points[0] == points[1]:
-            raise UsageError(
-                f"line {self.name}: both ends are the same point; give two, as {self.name}:100,200-400,200"
-            )
-        return Line(self.name, points[0], points[1], names)
+        start, end = self.pixels(size)
+        self._check_line((start, end))
+        return Line(self.name, start, end, names)
 
     def zone(self, size: Size, *, inertia: float = INERTIA, loitering: float = 0.0) -> Zone:
         """The zone in a picture of this width and height. Raises UsageError for one whose sides cross or have no area.
@@ -58,11 +60,30 @@ class Place(NamedTuple):
     def polygon(self, size: Size) -> List[Point]:
         """The corners in a picture of this width and height, of a zone or a mask. Raises UsageError as `zone` does."""
         corners = self.pixels(size)
+        self._check_polygon(corners)
+        return corners
+
+    def check(self) -> "Place":
+        """Itself. Raises UsageError for what is wrong with it in a picture of any size."""
+        if not self.mixed:
+            points = [(x, y) for (x, _), (y, _) in self.points]
+            if len(points) == 2:
+                self._check_line(points)
+            else:
+                self._check_polygon(points)
+        return self
+
+    def _check_line(self, points: Sequence[Point]) -> None:
+        if points[0] == points[1]:
+            raise UsageError(
+                f"line {self.name}: both ends are the same point; give two, as {self.name}:100,200-400,200"
+            )
+
+    def _check_polygon(self, corners: Sequence[Point]) -> None:
         if self_crossing(corners):
             raise UsageError(
                 f"zone {self.name}: its sides cross or touch; give the corners in order, once round the zone"
             )
-        return corners
 
 
 def read_line(text: str) -> Place:
@@ -70,7 +91,7 @@ def read_line(text: str) -> Place:
     place = _read(text, "line", "door:100,200-400,200")
     if len(place.points) != 2:
         raise UsageError(f"line {place.name}: has {len(place.points)} points instead of 2, as door:100,200-400,200")
-    return place
+    return place.check()
 
 
 def read_zone(text: str) -> Place:
@@ -78,7 +99,7 @@ def read_zone(text: str) -> Place:
     place = _read(text, "zone", "yard:10%,50%-90%,50%-90%,100%")
     if not 3 <= len(place.points) <= MOST_CORNERS:
         raise UsageError(f"zone {place.name}: has {len(place.points)} corners; a zone has from 3 to {MOST_CORNERS}")
-    return place
+    return place.check()
 
 
 def read_mask(text: str) -> Tuple[Place, str]:

@@ -17,8 +17,13 @@ LARGEST = 1 << 20  # bytes; a file of totals has a few hundred
 
 def save_totals(path: str, lines: Sequence[Line]) -> None:
     """Write the totals of lines, and whole or not at all. Raises OutputError."""
-    content = {"version": VERSION, "lines": {line.name: line.totals for line in lines}}
-    write_file(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_file(path, totals_text(lines).encode())
+
+
+def totals_text(lines: Sequence[Line]) -> str:
+    """What `save_totals` writes. Another thread may count meanwhile."""
+    totals = {line.name: {direction: dict(counts) for direction, counts in line.totals.items()} for line in lines}
+    return json.dumps({"version": VERSION, "lines": totals}, indent=2) + "\n"
 
 
 def load_totals(path: str, lines: Sequence[Line]) -> None:

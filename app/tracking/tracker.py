@@ -31,6 +31,7 @@ MOST = 300  # detections that are tracked in one frame, and tracks that are kept
 # These values, and those of state.py, hold for all data. They were chosen on five sequences of MOT15 at every first and
 # third frame, and on what YOLOv3-tiny detects in one of them; what was chosen on four was judged on the fifth.
 WEAK = 0.1  # lower scores are not tracked
+START = 0.5  # lower scores start no track
 STRONG = 0.8  # share of the usual score from which a detection is strong
 ENOUGH = 0.95  # this starts a track even if more is usual
 LATEST = 0.05  # weight of the latest detection in the usual score
@@ -65,7 +66,7 @@ class Tracker:
     def __init__(
         self,
         *,
-        start: float = 0.5,
+        start: float = START,
         keep: float = 2.0,
         hold: float = 0.05,
         mix_classes: bool = False,

@@ -112,6 +112,15 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "save": ("/somewhere/a b.mkv", None),
     "jsonl": ("-", None),
     "report": ("/somewhere/report.json", None),
+    "line": ("door:1,2-30%,40%", ["door:1,2-30%,40%"]),
+    "line-names": ("up,down", None),
+    "zone": ("yard:1,2-30,2-30,40", ["yard:1,2-30,2-30,40"]),
+    "mask": ("sky:1,2-30,2-30,40:black", ["sky:1,2-30,2-30,40:black"]),
+    "anchor": ("centre", None),
+    "inertia": ("1.5", 1.5),
+    "loiter": ("60", 60),
+    "events": ("-", None),
+    "totals": ("/somewhere/totals.json", None),
 }
 
 

@@ -39,7 +39,8 @@ def read_environment(path):
 
 def wrong_outputs(settings):
     """What is wrong with the places of outputs, one line each: the service's working folder cannot be written to."""
-    outputs = [(name, key, camera[key]) for name, camera in settings["cameras"].items() for key in ("save", "jsonl")]
+    keys = ("save", "jsonl", "events", "totals")
+    outputs = [(name, key, camera.get(key)) for name, camera in settings["cameras"].items() for key in keys]
     outputs.append(("", "report", settings["run"]["report"]))
     return [
         f"{name}{': ' if name else ''}{key}: should be a whole path, as {OUTPUTS}/{path}, is {path}"

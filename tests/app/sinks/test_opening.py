@@ -22,8 +22,8 @@ def unsupervised(monkeypatch):
 
 
 def options(name="cam0", **given):
-    fields = {"name": name, "jsonl": None, "save": None, "fps": None, "max_frames": None}
-    return argparse.Namespace(**dict(fields, **given))
+    keys = ("jsonl", "events", "totals", "save", "fps", "max_frames")
+    return argparse.Namespace(**dict(dict.fromkeys(keys), name=name, **given))
 
 
 def source(files=(), names=(), **fields):
