@@ -58,7 +58,7 @@ class Track(NamedTuple):
 class Tracker:
     """Tracks the things of one camera. Deterministic; holds no more than MOST tracks, and forgets those it lost.
 
-    start: lower scores never start a track; where a detector is surer, more is needed, see above.
+    start: lower scores never start a track; where a detector is surer, more is needed, see above. May be changed.
     keep: seconds for which a track that is missed may be found again. hold: seconds for which `predict` still shows it.
     mix_classes: whether a track may change its class, as that of a truck that is also taken for a car.
     """
@@ -106,7 +106,7 @@ class Tracker:
         self._take(rows, boxes[owned], scores[owned], classes[owned])
         ids = np.zeros(len(detections), np.int64)
         ids[owned] = tracks["id"][rows]
-        new = ((owners < 0) & (scores >= min(usual, ENOUGH))).nonzero()[0]
+        new = ((owners < 0) & (scores >= max(min(usual, ENOUGH), self.start))).nonzero()[0]
         self._renew(boxes[new], scores[new], classes[new])
         return Detections(detections.boxes, detections.scores, detections.classes, detections.labels, ids)
 

@@ -90,7 +90,7 @@ def test_a_file_of_lines_that_is_no_longer_used_is_given_up(tmp_path):
             sinks = opened.open((options(jsonl=str(path)), source()))
             put(sinks)
             close(sinks)
-        opened.release([str(used)])
+        opened.release([options(jsonl=str(used))])
         open_locked(str(unused), append=True).close()
         with pytest.raises(OutputError, match="another program"):
             open_locked(str(used), append=True)
