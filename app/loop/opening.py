@@ -88,6 +88,7 @@ def choose(channel: Channel, options: argparse.Namespace) -> None:
 
 
 def _watch(options: argparse.Namespace, source: Source) -> "Watch":
+    from app.tracking.lines import DIRECTIONS
     from app.tracking.places import read_line, read_names, read_zone
     from app.tracking.watch import Watch
 
@@ -97,7 +98,7 @@ def _watch(options: argparse.Namespace, source: Source) -> "Watch":
     return Watch(
         [read_line(text) for text in options.line or ()],
         [read_zone(text) for text in options.zone or ()],
-        directions=read_names(options.line_names),
+        directions=read_names(options.line_names) if options.line_names else DIRECTIONS,
         anchor=options.anchor,
         inertia=options.inertia,
         loitering=options.loiter or 0.0,

@@ -34,8 +34,7 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         "--line-names",
         type=_place("read_names"),
         metavar="in,out",
-        default="in,out",
-        help="names of the two directions of lines (default: %(default)s)",
+        help="names of the two directions of lines (default: in,out)",
     )
     add(
         "--zone",

@@ -264,3 +264,54 @@ def test_workers(run, given, workers):
     run.wait_for_frames("front")
     expected = cameras_module.choose_workers(workers, [True, True]).first
     assert run.end()["workers"]["count"] == expected == run.backends[0].workers
+
+
+def test_a_reload_keeps_the_tracks_of_the_cameras_that_stay(run, capsys):
+    """And a camera that is opened again goes on with its totals."""
+    shared = {"events": str(run.folder / "events.jsonl"), "line": ["door:0,20-64,20"], "conf": 0.6}
+    run.write(front=shared, yard=shared)
+    run.start()
+    run.wait_for_frames("front", "yard")
+    run.cameras._open["front"].channel.watch.lines[0].totals["in"]["person"] = 7
+    run.write(front=dict(shared, line=["door:0,30-64,30", "gate:0,1-9,9"]), yard=shared)
+    os.rename(str(run.folder / "events.jsonl"), str(run.folder / "events-1.jsonl"))
+    run.reload()
+    run.wait_for_frames("front", "yard", more=5)
+    report = run.end()
+    assert "opened again: front\n" in capsys.readouterr().err
+    assert {tuple(found["track"] for found in line["detections"]) for line in run.lines("yard")[2:]} == {(1,)}
+    events = [(line["camera"], line["type"]) for line in run.lines(file="events-1.jsonl")]
+    assert sorted(events) == [("front", "appear"), ("yard", "appear")]
+    assert [(line["camera"], line["type"]) for line in run.lines(file="events.jsonl")] == [("front", "appear")]
+    lines = report["cameras"]["front"]["lines"]
+    assert lines == {"door": {"in": {"person": 7}, "out": {}}, "gate": {"in": {}, "out": {}}}
+    assert report["tracks"] == 3, "one of yard and two of front, which was opened twice"
+    assert "lines" not in report
+    assert json.loads((run.folder / "events.front.totals.json").read_text())["lines"] == lines
+
+
+def test_a_new_camera_whose_line_does_not_fit_is_left_out(run, capsys):
+    run.write(front={}, door={})
+    run.start()
+    run.wait_for_frames("front")
+    run.write(front={}, door={}, yard={"line": ["door:0,0-65,0"]})
+    run.reload()
+    run.wait(lambda: run.cameras._open["yard"].channel.told)
+    run.wait_for_frames("front")
+    run.write(front={}, door={})
+    run.reload()
+    run.end()
+    warning = "warning: door: 65,0 is outside the picture, which is 64x48; the other cameras go on\n"
+    assert warning in capsys.readouterr().err
+    assert len(run.lines("front")) > 6
+
+
+def test_a_reload_with_a_line_that_is_none_changes_nothing(run, capsys):
+    run.write(front={}, door={})
+    run.start()
+    run.wait_for_frames("front")
+    run.write(door={}, front={"line": ["door:0,0-0,0"]})
+    run.reload()
+    run.wait_for_frames("front")
+    run.end()
+    assert "both ends are the same point" in capsys.readouterr().err

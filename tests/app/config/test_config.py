@@ -269,3 +269,61 @@ def test_settings_are_read_again_and_stay_when_the_file_is_wrong(write):
     assert column(again, "size") == {"a": 64, "b": 416}
     assert column(again, "conf") == {"a": 0.1, "b": 0.1}
     assert column(settings, "size") == {"a": 32}
+
+
+def test_lines_zones_and_masks(write):
+    words = write(
+        'line = "door:0,0-9,9"\nconf = 0.5\n[camera.a]\ncam = 0\n'
+        'line = ["gate:10%,0-9,9", "door:1,1-2,2"]\nline_names = "up,down"\nmask = ["sky:0,0-9,0-9,9:black"]\n'
+        "[camera.b]\ncam = 1\n[camera.c]\ncam = 2\nline = []\n[camera.d]\ncam = 3\nline = []\ntrack = true"
+    )
+    settings = read_settings(words)
+    assert column(settings, "line") == {
+        "a": ["gate:10%,0-9,9", "door:1,1-2,2"],
+        "b": ["door:0,0-9,9"],
+        "c": None,
+        "d": None,
+    }
+    assert column(settings, "track") == {"a": True, "b": True, "c": False, "d": True}
+    assert column(settings, "mask")["a"] == ["sky:0,0-9,0-9,9:black"]
+    assert column(settings, "line_names") == {"a": "up,down", "b": None, "c": None, "d": None}
+    shown = json.loads(check_text(settings))["cameras"]["a"]
+    assert shown["line"] == ["gate:10%,0-9,9", "door:1,1-2,2"]
+    settings = read_settings([*words, "--line", "x:0,0-1,1", "--line", "y:0,0-1,1"])
+    assert set(map(tuple, column(settings, "line").values())) == {("x:0,0-1,1", "y:0,0-1,1")}
+
+
+@pytest.mark.parametrize("words", [["--events", "e"], ["--zone", "z:0,0-9,0-9,9"], ["--totals", "t"], ["--track"]])
+def test_what_brings_tracking(words):
+    assert read_settings(words).cameras[0].track is True
+    assert read_settings(["--mask", "z:0,0-9,0-9,9"]).cameras[0].track is False
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ('line = ["door:0,0-9,9", "x:1,1-1,1"]', "line: line x: both ends are the same point"),
+        ("line = 5", 'line: should be a list of texts, as ["door:100,200-400,200"]'),
+        ("zone = [5]", "zone: should be a list of texts"),
+        ("track = 1", "track: should be true or false"),
+        ('anchor = "left"', "anchor: invalid choice"),
+        ("lines = []", "lines: unknown key; did you mean line?"),
+        ('[camera.front.line]\ndoor = "0,0-9,9"', "line: should be a list of texts"),
+    ],
+)
+def test_wrong_lines_in_a_file(write, line, message):
+    assert refused(*write(f'[camera.front]\ncam = "0"\n{line}')).startswith(f"front.toml:3: {message}")
+
+
+def test_names_that_repeat_in_a_file(write):
+    words = write('[camera.front]\ncam = 0\nline = ["a:0,0-9,9"]\nzone = ["a:0,0-9,0-9,9"]')
+    assert refused(*words).startswith("front.toml:3: line: a: two lines, zones or masks have this name")
+
+
+def test_outputs_of_tracking_that_meet(write):
+    write("")
+    assert column(read_settings([*TWO, "--events", "{camera}.jsonl"]), "events") == {"a": "a.jsonl", "b": "b.jsonl"}
+    assert column(read_settings([*TWO, "--events", "all"]), "events") == {"a": "all", "b": "all"}
+    message = "--totals: a and b cannot both write t.json; change it to {camera}.json"
+    assert refused(*TWO, "--totals", "t.json") == message
+    assert refused("--events", "x", "--jsonl", "x") == "--jsonl x: would overwrite x; choose another name"
