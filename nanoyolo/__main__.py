@@ -10,6 +10,7 @@ from app.errors import UsageError
 COMMANDS = {
     "detect": ("app.detect", "detect objects in a camera, video or image"),
     "classify": ("app.classify", "classify pictures, films and what a camera sees"),
+    "draw": ("app.draw", "click lines, zones and masks on a picture"),
     "evaluate": ("app.evaluate", "evaluate a classifier"),
     "doctor": ("app.doctor", "check this machine, and print the command that fixes each problem"),
     "fetch": ("tools.fetch", "download models, clips and data sets"),

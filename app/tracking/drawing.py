@@ -16,6 +16,7 @@ from app.tracking.watch import Watch
 TAIL = 2.0  # seconds of a thing's way that are shown
 LINE: Colour = (0, 215, 255)
 ZONE: Colour = (200, 200, 0)
+MASK: Colour = (160, 160, 160)
 ARROW = 3  # length, in heights of the text
 
 Foot = Tuple[float, int, int]  # seconds, x and y of the bottom centre
@@ -42,9 +43,9 @@ class Scenery:
         for zone in scene.zones:
             corners = [(x / across, y / down) for x, y in zone.corners]
             counts = Counter(lettered(*self._label(frame, one.label)) for one in inside[zone.name])
-            _draw_zone(image, style, corners, ": ".join(filter(None, [zone.name, _counted(counts)])), bool(counts))
+            draw_zone(image, style, corners, ": ".join(filter(None, [zone.name, _counted(counts)])), bool(counts))
         for line in scene.lines:
-            _draw_line(image, style, line, [(x / across, y / down) for x, y in (line.start, line.end)])
+            draw_line(image, style, line, [(x / across, y / down) for x, y in (line.start, line.end)])
         self._draw_tails(frame, style)
 
     def _label(self, frame: Frame, label: str) -> Tuple[str, int, Sequence[str]]:
@@ -69,19 +70,23 @@ class Scenery:
             del self._tails[track]
 
 
-def _draw_zone(
-    image: np.ndarray, style: Style, corners: Sequence[Tuple[float, float]], text: str, occupied: bool
+def draw_zone(
+    image: np.ndarray,
+    style: Style,
+    corners: Sequence[Tuple[float, float]],
+    text: str,
+    occupied: bool = False,
+    colour: Colour = ZONE,
 ) -> None:
-    """The outline of a zone, thicker where something is inside, and a text at its lowest corner."""
+    """Draw the outline of a zone, thicker where something is inside, and a text at its lowest corner."""
     points = np.rint(np.array(corners)).astype(np.int32)
-    thickness = style.thickness + (1 if occupied else 0)
-    cv2.polylines(image, [points], True, ZONE, thickness, cv2.LINE_AA)
+    cv2.polylines(image, [points], True, colour, style.thickness + (1 if occupied else 0), cv2.LINE_AA)
     x, y = max(points.tolist(), key=lambda point: (point[1], -point[0]))
-    _write(image, style, text, x, y - style.height - 3 * style.margin, ZONE)
+    _write(image, style, text, x, y - style.height - 3 * style.margin, colour)
 
 
-def _draw_line(image: np.ndarray, style: Style, line: Line, ends: Sequence[Tuple[float, float]]) -> None:
-    """A line, an arrow across its middle in its first direction, and how many have crossed it at its start."""
+def draw_line(image: np.ndarray, style: Style, line: Line, ends: Sequence[Tuple[float, float]]) -> None:
+    """Draw a line, an arrow across its middle in its first direction, and at its start how many have crossed it."""
     (x1, y1), (x2, y2) = ends
     start, end = (int(round(x1)), int(round(y1))), (int(round(x2)), int(round(y2)))
     cv2.line(image, start, end, LINE, style.thickness + 1, cv2.LINE_AA)
