@@ -24,6 +24,7 @@ from tools.bench.loops import compare_backends, compare_loops, compare_overlap, 
 from tools.bench.memory import compare_memory
 from tools.bench.networks import KERAS, compare_networks
 from tools.bench.results import change_lines, machine_line, overlap_lines, pacing_lines, rate_lines
+from tools.bench.tracking import compare_tracking, tracking_lines
 from tools.bench.turns import Setting
 from tools.json_file import Json
 from tools.machine import machine
@@ -99,9 +100,9 @@ def choose(args: argparse.Namespace) -> Way:
     """The measurement that the options select. Raises UsageError if they contradict each other."""
     if args.cam is None and args.backends is None:
         raise UsageError("choose what to measure: --cam FILE, --backends, or both; see --help")
-    on_video = args.overlap or args.pacing or args.memory or args.camera or args.cameras or args.workers
+    on_video = args.overlap or args.pacing or args.memory or args.camera or args.cameras or args.workers or args.track
     if on_video and (args.cam is None or args.backends is not None):
-        options = "--camera, --cameras, --memory, --overlap, --pacing and --workers"
+        options = "--camera, --cameras, --memory, --overlap, --pacing, --track and --workers"
         raise UsageError(f"{options} need a video, --cam FILE, and no --backends")
     if args.workers and (args.overlap or args.pacing):
         raise UsageError("--workers is not for --overlap and --pacing, which have one")
@@ -117,6 +118,8 @@ def choose(args: argparse.Namespace) -> Way:
         return Way("--cam --overlap", compare_overlap, overlap_lines)
     if args.pacing:
         return Way("--cam --pacing", compare_pacing, pacing_lines)
+    if args.track:
+        return Way("--cam --track", compare_tracking, tracking_lines, ("workers",))
     if args.memory:
         return Way("--cam --memory", compare_memory, memory_lines, ("workers", "cameras"))
     if args.cameras:

@@ -21,6 +21,7 @@ and once more with a recording. Or, with --cam and one of
   --backends the loop on each backend and each backend alone, beside bare and naive
   --overlap  the loop with overlay and recording, on a fake network that waits without using the CPU, like a GPU's
   --pacing   a rate kept by deadlines, beside one set by a delay after each frame
+  --track    the loop with and without tracking, a line and a zone; and what these cost a frame with 20 things
 
 With --backends but no --cam, the network alone, on square input, in every installed backend and in Keras's predict().
 
@@ -37,6 +38,7 @@ EXAMPLES = """examples:
   python -m tools.bench --cam street.mp4 --camera 30 --sizes 416
   python -m tools.bench --cam street.mp4 --camera 10 --cameras 4 --sizes 160
   python -m tools.bench --cam street.mp4 --memory --sizes 416
+  python -m tools.bench --cam street.mp4 --track
   python -m tools.bench --cam street.mp4 --backends onnx openvino:bf16
   python -m tools.bench --backends
 """
@@ -69,6 +71,7 @@ def make_parser() -> Parser:
     way.add_argument("--memory", action="store_true", help="with --cam: peak memory, at 416 for example: --sizes 416")
     way.add_argument("--overlap", action="store_true", help="with --cam: the loop's share of a GPU's rate")
     way.add_argument("--pacing", action="store_true", help="with --cam: rates kept by delay and by deadlines")
+    way.add_argument("--track", action="store_true", help="with --cam: what tracking costs")
     add(
         "--cameras",
         type=number(int, 2, MOST_CAMERAS, "a number"),

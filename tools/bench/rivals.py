@@ -19,6 +19,7 @@ from app.pipeline import Pipeline
 from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.timing import STAGES, WARM_UP_FRAMES
+from app.tracking.watch import Watch
 from tools.bench.bare import noise, rate
 from tools.delay import DelayPacer
 
@@ -38,14 +39,20 @@ class Loop:
         fps: Optional[float] = None,
         delay: bool = False,
         threads: int = 1,
+        watch: Optional[Callable[[], Watch]] = None,
     ) -> None:
-        """fps: the rate to keep; with `delay`, by a delay after each frame. threads: OpenCV's, 1 as in app.detect."""
+        """fps: the rate to keep; with `delay`, by a delay after each frame. threads: OpenCV's, 1 as in app.detect.
+
+        watch: makes what tracks in each turn.
+        """
         self._threads = threads
         self._uri = uri
         self._fps = fps
         self._delay = delay
         self._save = save
-        self._detector = Detector(backend, card, size=size, confidence=CONFIDENCE, iou=OVERLAP)
+        self._watch = watch
+        confidence = CONFIDENCE if watch is None else watch().detector_confidence
+        self._detector = Detector(backend, card, size=size, confidence=confidence, iou=OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
 
     def __call__(self, frames: int) -> float:
@@ -62,6 +69,7 @@ class Loop:
                     pacer=pacer,
                     max_frames=frames + WARM_UP_FRAMES,
                     draw=True,
+                    watch=self._watch() if self._watch is not None else None,
                 )
                 pipeline = Pipeline([channel])
                 pipeline.run()

@@ -1,0 +1,80 @@
+"""What tracking costs: the loop with and without it, and the tracker alone."""
+
+import time
+from functools import partial
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+from app.detections import Detections
+from app.frame import Frame
+from app.modelcard import read_card
+from app.tracking.places import read_line, read_zone
+from app.tracking.watch import Watch
+from tools.bench.bare import Bare
+from tools.bench.loops import input_shape, open_model, worker_name
+from tools.bench.results import range_text, rate_lines
+from tools.bench.rivals import Loop, Network
+from tools.bench.turns import FEWEST, Runner, Setting, rates, ratio, spread, take_turns
+from tools.json_file import Json
+
+THINGS = 20
+FRAMES = 200  # of a turn of the tracker alone
+RATE = 25.0  # frames per second of what it sees
+SIZE = 640, 480
+
+
+def new_watch() -> Watch:
+    """A tracker with a line and a zone across the picture."""
+    return Watch([read_line("line:0,50%-100%,50%")], [read_zone("zone:10%,10%-90%,10%-90%,90%-10%,90%")])
+
+
+def compare_tracking(setting: Setting) -> Json:
+    """The loop with each number of workers, without and with a tracker, a line and a zone; the tracker alone."""
+    card = read_card(setting.model)
+    shape = input_shape(setting)
+    networks = {count: Network(partial(open_model, setting, count), shape) for count in setting.workers}
+    runners: Dict[str, Runner] = {"bare": Bare(setting.model, shape, setting.threads)}
+    pairs: List[Tuple[str, str]] = []
+    for count, network in networks.items():
+        plain, tracking = f"loop, {worker_name(count)}", f"tracking, {worker_name(count)}"
+        runners[plain] = Loop(network.backend, card, setting.video, setting.size)
+        runners[tracking] = Loop(network.backend, card, setting.video, setting.size, watch=new_watch)
+        pairs += [(plain, "bare"), (tracking, "bare"), (tracking, plain)]
+    frames = max(FEWEST, int(setting.seconds * runners["bare"](FEWEST)))
+    rounds = take_turns(runners, dict.fromkeys(runners, frames), setting)
+    return {
+        "input": list(shape),
+        "frames": frames,
+        "warm_up_ms": {worker_name(count): network.warm_up_ms for count, network in networks.items()},
+        "fps": rates(rounds),
+        **{f"{name}/{base}": ratio(rounds, name, base) for name, base in pairs},
+        "tracker_ms": spread([tracker_ms() for _ in range(setting.rounds)]),
+    }
+
+
+def tracker_ms(things: int = THINGS, frames: int = FRAMES) -> float:
+    """Milliseconds a frame of tracker, line and zone for so many things that walk about. The same in every call."""
+    chance = np.random.default_rng(0)
+    watch = new_watch()
+    watch.fit(SIZE)
+    places = chance.uniform((60, 100), (SIZE[0] - 60, SIZE[1]), (things, 2))
+    speeds = chance.uniform(-30, 30, (things, 2)) / RATE
+    seen = []
+    for index in range(frames):
+        feet = places + index * speeds + chance.normal(0, 1, (things, 2))
+        boxes = np.concatenate([feet - (20, 100), feet + (20, 0)], axis=1).astype(np.float32)
+        frame = Frame(np.empty((SIZE[1], SIZE[0], 0), np.uint8), index, time=index / RATE)
+        scores = chance.uniform(0.6, 0.9, things).astype(np.float32)
+        frame.detections = Detections(boxes, scores, np.zeros(things, np.int32), ("person",))
+        seen.append(frame)
+    start = time.perf_counter()
+    for frame in seen:
+        watch.update(frame)
+    return 1000 * (time.perf_counter() - start) / frames
+
+
+def tracking_lines(size: int, figures: Json) -> str:
+    """Rates and ratios at one size, and the tracker's time."""
+    line = f"  tracker, line and zone, {THINGS} things: {range_text(figures['tracker_ms'], 3)} ms per frame"
+    return f"{rate_lines(size, figures)}\n{line}"
