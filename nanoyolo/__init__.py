@@ -6,7 +6,8 @@
         for found in detector.detect(image):          # (h, w, 3) uint8 BGR
             print(found.label, found.score, found.box)
 
-These are the functions of `app.detector`, `app.classifier`, `app.sources` and `app.overlay` under a name of their own.
+These are the functions and classes of `app.detector`, `app.classifier`, `app.sources`, `app.overlay` and `app.tracking`
+under a name of their own.
 Raises ImportError when another package called `app` is imported in their place.
 """
 
@@ -26,17 +27,36 @@ if _app != _own:
 
 from app import __version__  # noqa: E402
 
-__all__ = ["CameraOptions", "__version__", "draw", "load_classifier", "load_detector", "open_source"]
+__all__ = [
+    "CameraOptions",
+    "Line",
+    "Scene",
+    "Tracker",
+    "Zone",
+    "__version__",
+    "draw",
+    "load_classifier",
+    "load_detector",
+    "open_source",
+]
 
 if TYPE_CHECKING or sys.version_info < (3, 7):
     from app.classifier import load_classifier
     from app.detector import load_detector
     from app.overlay import draw
     from app.sources import CameraOptions, open_source
+    from app.tracking.lines import Line
+    from app.tracking.scene import Scene
+    from app.tracking.tracker import Tracker
+    from app.tracking.zones import Zone
 else:
     # Imported when first used: `nanoyolo doctor` has to run where numpy or OpenCV cannot be imported.
     _MODULES = {
         "CameraOptions": "app.sources",
+        "Line": "app.tracking.lines",
+        "Scene": "app.tracking.scene",
+        "Tracker": "app.tracking.tracker",
+        "Zone": "app.tracking.zones",
         "draw": "app.overlay",
         "load_classifier": "app.classifier",
         "load_detector": "app.detector",

@@ -8,7 +8,7 @@ from documents import ROOT
 
 LAZY = ("app/detect.py", "tools")  # downloads and converts the default model on the first run
 MAY_IMPORT = {"app": {"app"}, "models": {"models"}, "nanoyolo": {"app", "nanoyolo"}}
-FILES_IN_APP = 27
+FILES_IN_APP = 30
 
 
 def imported(tree, modules, module):

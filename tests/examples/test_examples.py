@@ -2,11 +2,13 @@
 
 import csv
 import os
+import re
 import runpy
 import subprocess
 import sys
 
 import cv2
+import numpy as np
 import pytest
 from support.program import MODEL, PATIENCE, ROOT
 
@@ -37,6 +39,25 @@ def test_folder_to_csv(monkeypatch, tmp_path):
     assert {row["image"] for row in rows} == {"a.jpg", "b.jpg"}
     assert "person" in {row["label"] for row in rows}
     assert all(float(row["x1"]) < float(row["x2"]) for row in rows)
+
+
+@pytest.mark.slow
+def test_count(monkeypatch, tmp_path, capsys):
+    """A picture that somebody pulls to the right: what is in it crosses the line from right to left, seen downwards."""
+    image = cv2.imread(DEMO)
+    height, width = image.shape[:2]
+    size = width + 160, height
+    film = cv2.VideoWriter(str(tmp_path / "pulled.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, size)
+    for shift in range(0, 160, 8):
+        wide = np.zeros((height, size[0], 3), np.uint8)
+        wide[:, shift : shift + width] = image
+        film.write(wide)
+    film.release()
+    run(monkeypatch, "count.py", tmp_path / "pulled.avi", f"500,0-500,{height}")
+    *crossings, totals = capsys.readouterr().out.splitlines()
+    assert any(re.match(r"\d+\.\d s: \w+ \d+ goes out$", line) for line in crossings)
+    assert not any(line.endswith("goes in") for line in crossings)
+    assert totals.startswith("{'in': {}, 'out': {'")
 
 
 @pytest.mark.slow

@@ -13,6 +13,10 @@ from app.classifier import load_classifier
 from app.detector import load_detector
 from app.overlay import draw
 from app.sources import open_source
+from app.tracking.lines import Line
+from app.tracking.scene import Scene
+from app.tracking.tracker import Tracker
+from app.tracking.zones import Zone
 from nanoyolo import __main__ as command
 
 
@@ -21,6 +25,8 @@ def test_the_python_api():
     assert nanoyolo.load_classifier is load_classifier
     assert nanoyolo.open_source is open_source
     assert nanoyolo.draw is draw
+    assert nanoyolo.Tracker is Tracker
+    assert [nanoyolo.Line, nanoyolo.Scene, nanoyolo.Zone] == [Line, Scene, Zone]
     with pytest.raises(AttributeError, match="detekt"):
         nanoyolo.detekt  # noqa: B018
 
