@@ -13,7 +13,7 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser. Lines, zones and masks stay the texts that were given, once they have been read."""
     group = parser.add_argument_group(
         "tracking",
-        "A point is x,y in pixels of the frame, or in shares of it, as 10%,50%. --line, --zone and --mask may be "
+        "A point is x,y in pixels of the frame, or in shares of it, as 10%,50%. --line, --zone and --mask may be\n"
         "repeated. --line, --zone, --events and --totals imply --track.",
     )
     add = group.add_argument
@@ -47,7 +47,7 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         "--mask",
         type=_place("read_mask"),
         action="append",
-        metavar="NAME:x,y-x,y-x,y[:black]",
+        metavar="NAME:x,y-x,y-x,y[:ignore|black]",
         help="report nothing whose bottom centre is in there; with :black the picture is black there, too, before "
         "anything looks at it or records it; needs no --track",
     )

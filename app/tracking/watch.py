@@ -89,16 +89,17 @@ class Watch:
         frame.events = ()
         if self.scene is None:  # what should have been laid over the first frame did not fit
             return
-        found = frame.detections
-        scaled, scale = found, self.scale(frame.image)
-        if scale != (1, 1):
+        found, scale = frame.detections, self.scale(frame.image)
+        if scale == (1, 1):
+            found = tracked = self.tracker.update(found, frame.time)
+        else:
             boxes = found.boxes * np.array(scale * 2, np.float32)
             scaled = Detections(boxes, found.scores, found.classes, found.labels)
-        tracked = self.tracker.update(scaled, frame.time)
+            tracked = self.tracker.update(scaled, frame.time)
+            found = Detections(found.boxes, found.scores, found.classes, found.labels, tracked.tracks)
         self.scene.camera = frame.camera
         frame.events = events = self.scene.update(tracked, frame.time)
-        found = Detections(found.boxes, found.scores, found.classes, found.labels, tracked.tracks)
-        frame.detections = found[found.scores >= self._least]
+        frame.detections = found[: int((found.scores >= self._least).sum())]  # the highest come first
         for event in events:
             self._note(event)
 

@@ -57,3 +57,14 @@ def test_several_cameras_have_a_line_each():
         "3 detections: 3 car",
         "small on fake",
     ]
+
+
+def test_what_was_tracked_is_one_line():
+    door = {"in": {"person": 2, "dog": 1}, "out": {}}
+    yard = {"entered": {"person": 4}, "inside": 1, "mean_stay_s": 2.0}
+    fields = run(tracks=1, lines={"door": door}, zones={"yard": yard})
+    assert summary(fields).splitlines()[3] == "1 track; door: 3 in, 0 out; yard: 4 entered"
+    cameras = {"a": figures(tracks=2, lines={"door": door}, zones={}), "b": figures(tracks=3, lines={}, zones={})}
+    cameras["c"] = figures()
+    fields = run(tracks=5, cameras=cameras)
+    assert "5 tracks; a door: 3 in, 0 out" in summary(fields).splitlines()
