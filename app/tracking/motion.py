@@ -15,8 +15,6 @@ Places that keep moving, such as a tree in the wind, do not ask for every frame:
 about once a second, so that a person who walks there is found within a second as well.
 """
 
-from typing import Optional
-
 import cv2
 import numpy as np
 
@@ -39,7 +37,7 @@ class Motion:
     """Decides for the frames of one camera, in order. Deterministic."""
 
     def __init__(self) -> None:
-        self._began: Optional[float] = None
+        self._begin(np.zeros((0, 0), np.float32), 0.0)
 
     def wants(self, grey: np.ndarray, time: float) -> bool:
         """Whether to infer a frame; if so, what it shows is known from then on.
@@ -48,11 +46,11 @@ class Motion:
         """
         height, width = (max(1, side // CELL) for side in grey.shape)
         cells = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
-        if self._began is None or time < self._last or cells.shape != self._known.shape:
+        if time < self._last or cells.shape != self._known.shape:
             self._begin(cells, time)
             return True
         elapsed, self._last = time - self._last, time
-        gain = np.median((cells[::2, ::2] + FAINT) / (self._known[::2, ::2] + FAINT))
+        gain = np.float32(np.median((cells[::2, ::2] + FAINT) / (self._known[::2, ::2] + FAINT)))
         self._known *= gain
         self._mean *= gain
 
