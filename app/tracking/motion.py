@@ -39,6 +39,11 @@ class Motion:
     def __init__(self) -> None:
         self._begin(np.zeros((0, 0), np.float32), 0.0)
 
+    def _begin(self, cells: np.ndarray, time: float) -> None:
+        self._began = self._last = self._inferred = time
+        self._known, self._mean = cells.copy(), cells.copy()
+        self._noise, self._unrest = np.full_like(cells, FIRST_NOISE), np.zeros_like(cells)
+
     def wants(self, grey: np.ndarray, time: float) -> bool:
         """Whether to infer a frame; if so, what it shows is known from then on.
 
@@ -69,11 +74,6 @@ class Motion:
         if wanted:
             self._inferred = time
         return wanted
-
-    def _begin(self, cells: np.ndarray, time: float) -> None:
-        self._began = self._last = self._inferred = time
-        self._known, self._mean = cells.copy(), cells.copy()
-        self._noise, self._unrest = np.full_like(cells, FIRST_NOISE), np.zeros_like(cells)
 
     def _wanted(self, changed: np.ndarray, time: float) -> bool:
         since = time - self._inferred
