@@ -10,6 +10,7 @@ from app.threads import WAIT
 from app.timing import FrameTimes
 
 if TYPE_CHECKING:
+    from app.loop.sparing import Plan
     from app.tracking.events import Event
 
 NOTHING = Detections.empty()
@@ -29,12 +30,14 @@ class Frame:
     letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
     outputs: the network's raw heads; by `infer`, until they are decoded.
     detections: what was found; by `postprocess`.
+    plan: where not every frame is inferred, what was decided for this one, see `app/loop/sparing.py`.
+    predicted: then whether its detections are those of an earlier one, moved to where they are now; else None.
     events: what tracked things did in it, see `app/tracking/events.py`; None where nothing is tracked.
     """
 
     __slots__ = (
         "image", "index", "time", "camera", "name", "size", "times", "letterbox", "tensor", "outputs", "detections",
-        "events",
+        "plan", "predicted", "events",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +61,8 @@ class Frame:
         self.tensor: Optional[np.ndarray] = None
         self.outputs: List[np.ndarray] = []
         self.detections = NOTHING
+        self.plan: "Optional[Plan]" = None
+        self.predicted: Optional[bool] = None
         self.events: "Optional[Sequence[Event]]" = None
 
     @property

@@ -162,8 +162,9 @@ def text_colour(background: Colour) -> Colour:
 def status(timing: Timing, workers: int = 1) -> List[str]:
     """The parts of the status line. Rates and times are those of the last seconds.
 
-    Real FPS / configured FPS; for a camera its own FPS and the dropped frames; workers, if there are several; frames
-    that slow sinks skipped, if any; milliseconds per stage; median and 95th percentile of the latency.
+    Real FPS / configured FPS; for a camera its own FPS and the dropped frames; workers, if there are several; the share
+    of frames that is inferred, if not all are; frames that slow sinks skipped, if any; milliseconds per stage; median
+    and 95th percentile of the latency.
     """
     configured = "max" if timing.configured_fps is None else f"{timing.configured_fps:g}"
     parts = [f"{_number(timing.current_fps)} / {configured} FPS "]
@@ -171,6 +172,8 @@ def status(timing: Timing, workers: int = 1) -> List[str]:
         parts += [f"camera {_number(timing.current_capture_fps)} ", f"dropped {timing.dropped} "]
     if workers > 1:
         parts.append(f"{workers} workers ")
+    if timing.skipped:
+        parts.append(f"inferred {100 * (1 - timing.current_skipped):.0f}% ")
     if timing.sink_dropped:
         parts.append(f"skipped {timing.sink_dropped} ")
     stages = timing.current_stages()

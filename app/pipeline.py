@@ -17,8 +17,9 @@ import cv2
 from app import __version__
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame, nothing
+from app.loop import work
 from app.loop.channel import Channel, report
-from app.loop.scheduler import Scheduler
+from app.loop.scheduler import Job, Scheduler
 from app.loop.workers import Choice, Growth, Workers
 from app.stop import Stop
 from app.threads import CLOSE_LIMIT, WAIT, share_heaps
@@ -51,6 +52,7 @@ class Pipeline:
         self._running: List[Channel] = []
         self._growth = Growth(self._running, self.backend, choice)
         self._warm = False
+        self._shows_beside = False
 
     def run(self, on_hangup: Callable[[], None] = nothing) -> None:
         """Process frames until the sources end, or a stop is requested. Closes the sinks.
@@ -97,16 +99,24 @@ class Pipeline:
         job = self._scheduler.take(len(self._workers) + SLACK)
         if job is None:
             return False
-        channel, number, frame = job
-        detector = channel.detector
-        frame.camera = channel.name
-        if frame.tensor is None:
-            channel.preprocess(frame)
-        detector.warm_up(frame)
-        with frame.times.stage("infer"):
-            detector.infer(frame)
-        channel.output.put(frame, number)
+        self._do(job)
         return True
+
+    def _work_beside(self) -> bool:
+        """Show the next frame for whose inference there is no time, in the spare worker; False when there is none."""
+        job = self._scheduler.take(len(self._workers) + SLACK, spare=True)
+        if job is None:
+            return False
+        self._do(job)
+        return True
+
+    def _do(self, job: Job) -> None:
+        channel, number, frame = job
+        frame.camera = channel.name
+        if frame.times.inferred:
+            work.infer(channel, number, frame)
+        else:
+            work.show(channel, number, frame)
 
     def _warm_up(self) -> None:
         """Run the model at the shapes of all cameras, so that no new one holds up the others in the middle."""
@@ -146,6 +156,9 @@ class Pipeline:
             if channel.watch is not None:
                 channel.watch.save()
         self._workers.add(self._growth.more_workers())
+        if self._warm and not self._shows_beside and any(channel.auto for channel in self._running):
+            self._shows_beside = True
+            self._workers.add(1, self._work_beside)
 
     def add(self, channel: Channel) -> None:
         """Take in another camera, during the run."""
@@ -171,7 +184,8 @@ class Pipeline:
         self._running.append(channel)
         # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
         alone = self.backend.workers == 1
-        self._scheduler.add(channel, channel.preprocess if beside else None, low_priority=alone)
+        prepare = channel.preprocess if beside and channel.sparing is None else None  # else most would be for nothing
+        self._scheduler.add(channel, prepare, low_priority=alone)
 
     def report(self) -> Dict[str, Any]:
         """The report of the run, ready for JSON; docs/output.md lists its fields."""

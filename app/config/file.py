@@ -20,9 +20,20 @@ RUN_KEYS = ("model", "backend", "device", "precision", "workers", "offline", "sh
 CAMERA_KEYS = (
     *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
     *("size", "square", "conf", "nms", "agnostic_nms", "classes", "save", "jsonl"),
+    *("detect_every", "motion"),
     *("track", "line", "line_names", "zone", "mask", "anchor", "inertia", "loiter", "mix_classes", "events", "totals"),
 )
-SWITCHES = ("wait", "loop", "square", "agnostic_nms", "track", "mix_classes", "offline", "show")  # true or false
+SWITCHES = (
+    "wait",
+    "loop",
+    "square",
+    "agnostic_nms",
+    "motion",
+    "track",
+    "mix_classes",
+    "offline",
+    "show",
+)  # true or false
 REPEATED = {"line": "door:100,200-400,200", "zone": "yard:10,10-90,10-90,90", "mask": "sky:0,0-640,0-640,90"}
 CAMERA_NAME = re.compile("[a-z][a-z0-9_-]*$")
 

@@ -8,24 +8,28 @@ from app.frame import DEFAULT_FPS, Frame, Source
 from app.loop.output import Output
 from app.overlay import StatusLine, draw
 from app.sinks import Sink
+from app.threads import QUEUE_BYTES
 from app.timing import Timing
 from app.timing import report as timing_report
 from app.timing.pacing import Pacer
 from app.timing.tally import Tally
 
 if TYPE_CHECKING:  # imported only where something is tracked or masked
+    from app.loop.sparing import Sparing
     from app.tracking.drawing import Scenery
     from app.tracking.masks import Masks
     from app.tracking.watch import Watch
 
 Observer = Callable[[Frame], None]
+SILENCE = 1.0  # seconds without a frame, after which nobody waits for a camera whose turn it is
 
 
 class Channel:
     """A source, how its frames are looked at, where they go, and what became of them.
 
     timing, tally: the camera's rates and what was found in it so far; sinks may show them. sinks: set before the run.
-    watch, masks: what is tracked, and where nothing is reported, if that was asked for. output: during the run.
+    watch, masks: what is tracked, and where nothing is reported, if that was asked for. sparing: which frames are
+    inferred, None for all. turn_at: when the last frame was handed out that could be. output: during the run.
     under_way: frames that a worker has in hand. failure: why there are no more frames, if something broke or does not
     fit the frames, and told: whether that was said.
     """
@@ -46,13 +50,14 @@ class Channel:
         observers: Sequence[Observer] = (),
         watch: "Optional[Watch]" = None,
         masks: "Optional[Masks]" = None,
+        sparing: "Optional[Sparing]" = None,
     ) -> None:
         """name: of the camera, where there are several. fps: the rate to keep, None for as fast as the source.
 
         pacer: keeps it in another way than by deadlines. draw: whether to draw on the frames; by default only if a
         sink wants the image. observers: called with each frame in order, once its detections are known, before
         anything is drawn on its image; its raw outputs are still there. They run in the loop's time. watch: tracks
-        what was found. masks: where nothing is reported, and what is blacked out.
+        what was found. masks: where nothing is reported, and what is blacked out. sparing: decides what is inferred.
         """
         self.source = source
         self.detector = detector
@@ -64,6 +69,8 @@ class Channel:
         self.observers = observers
         self.watch = watch
         self.masks = masks
+        self.sparing = sparing
+        self.turn_at = float("-inf")
         self.failure: Optional[NanoyoloError] = None
         self.told = False
         self.under_way = 0
@@ -71,6 +78,7 @@ class Channel:
         self._draw = draw
         self._left = max_frames
         self._handed_out = 0
+        self._nbytes = 0  # of the last frame
         self._last_at = float("-inf")
         self._first: Optional[Frame] = None
         self._scenery: "Optional[Scenery]" = None
@@ -94,9 +102,19 @@ class Channel:
             return str(self.failure)
         return None if self.ended else self.source.outage
 
+    @property
+    def auto(self) -> bool:
+        """Whether its frames are shown while others are being inferred."""
+        return self.sparing is not None and self.sparing.auto
+
+    def silent(self, now: float) -> bool:
+        """Whether it has had no frame for a while."""
+        return now - self._last_at > SILENCE
+
     def behind(self) -> float:
         """When its next frame should have been looked at: the earlier, the further it is behind."""
-        return self._last_at + 1 / (self._fps or self.source.fps or DEFAULT_FPS)
+        last_at = self.turn_at if self.auto else self._last_at
+        return last_at + 1 / (self._fps or self.source.fps or DEFAULT_FPS)
 
     def first_frame(self) -> Optional[Frame]:
         """The first frame if it has come; it stays where it is. Raises SourceError."""
@@ -111,13 +129,27 @@ class Channel:
             return first
         return self.source.take() or first
 
-    def hand_out(self, now: float) -> int:
-        """Count a frame that a worker gets now; its number, from 0."""
+    def most_under_way(self, inferred: int) -> int:
+        """How many of its frames may be under way, so that so many of them are inferred, as far as memory allows."""
+        if self.sparing is None:
+            return inferred
+        return max(inferred, min(inferred * self.sparing.every, QUEUE_BYTES // max(1, self._nbytes)))
+
+    def hand_out(self, now: float, frame: Frame, free: bool = True) -> int:
+        """Count a frame that a worker gets now; its number, from 0. Decides whether it is inferred.
+
+        free: whether there is time for that.
+        """
         self.pacer.taken(now)
         self.under_way += 1
         self._last_at = now
+        self._nbytes = frame.nbytes
         if self._left is not None:
             self._left -= 1
+        if self.sparing is not None:
+            self.sparing.plan(frame, free)
+        if free:
+            self.turn_at = now
         self._handed_out += 1
         return self._handed_out - 1
 
@@ -133,7 +165,7 @@ class Channel:
             self.finish,
             lossless=not self.source.live,
             threaded=beside,
-            in_order=bool(self.observers) or self.watch is not None,
+            in_order=bool(self.observers) or self.watch is not None or self.sparing is not None,
             stopped=stopped,
             count=lambda frame: self.tally.add(frame.detections),
             done=done,
@@ -142,8 +174,7 @@ class Channel:
     def preprocess(self, frame: Frame) -> None:
         """Make the network's input of a frame."""
         with frame.times.stage("preprocess"):
-            if self.masks is not None or self.watch is not None:
-                self._fit(frame)
+            self.fit(frame)
             self.detector.preprocess(frame)
 
     def continue_from(self, before: "Optional[Watch]") -> None:
@@ -151,7 +182,7 @@ class Channel:
         if self.watch is not None and before is not None:
             self.watch.continue_from(before)
 
-    def _fit(self, frame: Frame) -> None:
+    def fit(self, frame: Frame) -> None:
         """Lay what is named by coordinates over the frame. If it does not fit, that is a failure, and nothing is seen:
         it may be a mask that should hide something.
         """
@@ -168,11 +199,7 @@ class Channel:
     def finish(self, frame: Frame) -> None:
         """What is left to do with a frame between the network and the sinks."""
         with frame.times.stage("postprocess"):
-            self.detector.postprocess(frame)
-            if self.masks is not None:
-                frame.detections = self.masks.visible(frame)
-            if self.watch is not None:
-                self.watch.update(frame)
+            self._detect(frame)
         for observe in self.observers:
             observe(frame)
         frame.outputs = []
@@ -183,6 +210,28 @@ class Channel:
                 draw(frame.image, frame.detections)
                 if self.timing.frames:
                     self._status.draw(frame.image)
+
+    def _detect(self, frame: Frame) -> None:
+        """Give a frame its detections, and take in those that came too late for theirs."""
+        sparing, inferred = self.sparing, frame.times.inferred
+        for record in sparing.take_late(frame) if sparing is not None else ():
+            self._take(record)
+        if inferred:
+            self.detector.postprocess(frame)
+            self._take(frame)
+        elif sparing is not None:
+            sparing.show(frame)
+        if self.watch is not None:
+            self.watch.see(frame)
+
+    def _take(self, frame: Frame) -> None:
+        """Take what was found in a frame that was inferred."""
+        if self.masks is not None:
+            frame.detections = self.masks.visible(frame)
+        if self.watch is not None:
+            self.watch.track(frame, frame.plan.still_until if frame.plan is not None else None)
+        if self.sparing is not None:
+            self.sparing.know(frame)
 
 
 def report(channels: Sequence[Channel]) -> Dict[str, Any]:
@@ -209,6 +258,9 @@ def report(channels: Sequence[Channel]) -> Dict[str, Any]:
         input=shapes.pop() if len(shapes) == 1 else None,
         source=", ".join(dict.fromkeys(channel.source.name for channel in channels)),
     )
+    if any(channel.sparing is not None for channel in channels):
+        skipped = sum(figures.skipped for figures in measured)
+        fields["skipped"] = {"frames": skipped, "share": round(skipped / max(1, fields["frames"]), 4)}
     watches = [channel.watch for channel in channels if channel.watch is not None]
     if watches:
         found = watches[-1].report()

@@ -14,6 +14,7 @@ from app.modelcard import ModelCard
 from app.sources import CameraOptions, open_source
 
 if TYPE_CHECKING:
+    from app.loop.sparing import Sparing
     from app.tracking.masks import Masks
     from app.tracking.watch import Watch
 
@@ -71,6 +72,7 @@ def make_channel(
         max_frames=options.max_frames,
         watch=_watch(options, source) if options.track else None,
         masks=_masks(options) if options.mask else None,
+        sparing=_sparing(options, source) if options.detect_every is not None or options.motion else None,
     )
     choose(channel, options)
     return channel
@@ -85,6 +87,13 @@ def choose(channel: Channel, options: argparse.Namespace) -> None:
     channel.detector.choose(
         confidence=confidence, iou=options.nms, class_agnostic=options.agnostic_nms, classes=options.classes
     )
+
+
+def _sparing(options: argparse.Namespace, source: Source) -> "Sparing":
+    from app.loop.sparing import Sparing
+
+    every = None if options.detect_every == "auto" else int(options.detect_every or 1)
+    return Sparing(every, motion=options.motion, live=source.live)
 
 
 def _watch(options: argparse.Namespace, source: Source) -> "Watch":

@@ -26,6 +26,9 @@ class Scheduler:
     The next frame comes from the camera that is furthest behind: of those that have a frame and are due, the one with
     the earliest time of its last frame plus its period. So no camera starves where together they ask for too much, and
     one that hangs costs the others nothing. Frames of a file wait; of a camera there is only the newest.
+
+    Of cameras whose frames are shown while others are being inferred (`Channel.auto`), the one whose last turn is the
+    longest ago is inferred next. The spare worker gets what the other workers have no time for.
     """
 
     def __init__(self, stopped: Callable[[], bool] = lambda: False, now: Now = time.monotonic) -> None:
@@ -35,6 +38,8 @@ class Scheduler:
         self._now = now
         self._ended = False
         self._held = False
+        self._waiting = 0  # workers that could infer
+        self._spare_workers = 0
         lock = threading.RLock()
         self._changed = threading.Condition(lock)  # what workers wait for
         self._idle = threading.Condition(lock)  # what `remove` waits for: it takes no worker's notice away
@@ -83,26 +88,38 @@ class Scheduler:
             self._ended = True
             self._changed.notify_all()
 
-    def take(self, most_ahead: int) -> Optional[Job]:
+    def take(self, most_ahead: int, *, spare: bool = False) -> Optional[Job]:
         """The next frame, waiting for one; None when there will be none.
 
-        most_ahead: frames of one camera that may be under way at once, so that they do not pile up behind a slow one.
+        most_ahead: frames of one camera that may be under way to be inferred, so that they do not pile up behind a slow
+        one.
+        spare: for a worker that infers nothing.
         """
         began = self._now()
         with self._changed:
-            while (self._open or self._held) and not self._over():
-                job, pause = self._next(began, most_ahead)
-                if job is not None:
-                    return job
-                self._changed.wait(pause)
-            self._changed.notify_all()
-            return None
+            self._count(1, spare)
+            try:
+                while (self._open or self._held) and not self._over():
+                    job, pause = self._next(began, most_ahead, spare)
+                    if job is not None:
+                        return job
+                    self._changed.wait(pause)
+                self._changed.notify_all()
+                return None
+            finally:
+                self._count(-1, spare)
+
+    def _count(self, change: int, spare: bool) -> None:
+        if spare:
+            self._spare_workers += change
+        else:
+            self._waiting += change
 
     def done(self, channel: Channel) -> None:
         """A frame of this channel is no longer under way."""
         with self._changed:
             channel.under_way -= 1
-            self._changed.notify()
+            self._notify()
             if not channel.under_way:
                 self._idle.notify_all()
 
@@ -111,21 +128,33 @@ class Scheduler:
 
     def _wake(self) -> None:
         with self._changed:
-            self._changed.notify()
+            self._notify()
 
-    def _next(self, began: float, most_ahead: int) -> Tuple[Optional[Job], float]:
+    def _notify(self) -> None:
+        """Wake a worker, and the spare one, which may not take what has come."""
+        self._changed.notify(1 + self._spare_workers)
+
+    def _next(self, began: float, most_ahead: int, spare: bool) -> Tuple[Optional[Job], float]:
         """What is to be done now, or how many seconds to wait at most before looking again."""
         now, pause = self._now(), WAIT
         for channel in sorted(self._open, key=Channel.behind):
             due = channel.pacer.due(now)
             if due > now:
                 pause = min(pause, due - now)
-            elif channel.under_way < most_ahead:
+            elif channel.under_way < channel.most_under_way(most_ahead) and self._is_for(spare, channel, now):
                 frame = self._look(channel, Channel.next_frame)  # which may remove it
                 if frame is not None:
                     frame.times.seconds.update(wait=max(0.0, due - began), capture=now - max(began, due))
-                    return Job(channel, channel.hand_out(now), frame), 0.0
+                    return Job(channel, channel.hand_out(now, frame, not spare), frame), 0.0
         return None, pause
+
+    def _is_for(self, spare: bool, channel: Channel, now: float) -> bool:
+        """Whether a frame of this channel is for the spare worker, or for another."""
+        if not channel.auto:
+            return not spare
+        others = (other for other in self._open if other.auto and not other.silent(now))
+        turn = all(channel.turn_at <= other.turn_at for other in others)
+        return not (turn and self._waiting) if spare else turn
 
     def _look(self, channel: Channel, look: Callable[[Channel], Optional[Frame]]) -> Optional[Frame]:
         """A channel's frame if there is one. One whose source has ended or broken, or that has had all frames that it

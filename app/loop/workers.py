@@ -39,12 +39,12 @@ class Workers:
         self._running = 0
         self.failure: Optional[BaseException] = None  # the first one
 
-    def add(self, count: int) -> None:
-        """Start so many more."""
+    def add(self, count: int, work: Optional[Callable[[], bool]] = None) -> None:
+        """Start so many more. work: what they do, if not the same as the others."""
         for _ in range(count):
             with self._changed:
                 self._running += 1
-            thread = threading.Thread(target=self._run, name="worker", daemon=True)
+            thread = threading.Thread(target=self._run, args=[work or self._work], name="worker", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -56,9 +56,9 @@ class Workers:
         with self._changed:
             return self._changed.wait_for(lambda: not self._running or self.failure is not None, seconds)
 
-    def _run(self) -> None:
+    def _run(self, work: Callable[[], bool]) -> None:
         try:
-            while self.failure is None and self._work():
+            while self.failure is None and work():
                 pass
         except BaseException as error:  # raised in the main thread
             self.failure = self.failure or error

@@ -56,6 +56,8 @@ class JsonLinesSink(Sink):
                 for found in detections
             ],
         )
+        if frame.predicted is not None:
+            fields["predicted"] = frame.predicted
         if frame.events is not None:
             for found, track in zip(fields["detections"], detections.tracks.tolist()):
                 found["track"] = track

@@ -15,6 +15,7 @@ from app.timing.histogram import Histogram
 Now = Callable[[], float]
 
 STAGES = ("capture", "preprocess", "infer", "postprocess", "draw", "sink", "wait")
+INFERENCE = ("preprocess", "infer")  # those that only inferred frames go through
 WARM_UP_FRAMES = 3  # first frames of a run, which fill caches and start threads: left out of rates and times
 SCREEN_WINDOW = 3.0  # seconds over which the rates and times on the screen are averaged
 MISSED = 4  # periods without a frame after which a slow camera is silent
@@ -22,6 +23,8 @@ MISSED = 4  # periods without a frame after which a slow camera is silent
 
 class FrameTimes:
     """The times of one frame. It travels with the frame from thread to thread: `with times.stage("infer"): ...`.
+
+    A stage that a frame does not go through is not in `seconds`, see `skip_inference`.
 
     index: number of the frame among all captured ones. captured_at: when it was captured. seconds: what each stage
     took. processed_at: when its detections were known and the quick sinks had them. delivered_at: when the last of its
@@ -37,6 +40,16 @@ class FrameTimes:
         self.processed_at = 0.0
         self.delivered_at: Optional[float] = None
         self._now = now
+
+    def skip_inference(self) -> None:
+        """Note that this frame is not inferred: the times of that stage are those of the other frames."""
+        for stage in INFERENCE:
+            del self.seconds[stage]
+
+    @property
+    def inferred(self) -> bool:
+        """Whether the frame was, or will be, inferred."""
+        return "infer" in self.seconds
 
     def stage(self, name: str) -> "_Stage":
         """A context manager that measures one of `STAGES`."""
@@ -82,6 +95,7 @@ class Timing:
         self.now = now
         self.frames = 0
         self.dropped = 0  # captured, but never processed
+        self.skipped = 0  # processed, but not inferred
         self.sink_dropped = 0  # processed, but skipped by a sink that was too slow; counted once per sink
         self._began = now()
         self._lock = threading.Lock()
@@ -89,7 +103,7 @@ class Timing:
         self._timed = 0
         self._recent: Deque[_Processed] = deque()
         self._pending: List[FrameTimes] = []  # counted, but still on their way to a slow sink
-        self._delivered: Deque[Tuple[float, ...]] = deque()  # when, latency, and the seconds of each stage
+        self._delivered: Deque[Tuple[float, float, Dict[str, float]]] = deque()  # when, latency, and FrameTimes.seconds
         self._reset_histograms()
 
     def _reset_histograms(self) -> None:
@@ -108,6 +122,7 @@ class Timing:
             if self.frames == 0:
                 self._first = processed
             self.frames += 1
+            self.skipped += not times.inferred
             self.dropped = times.index + 1 - self.frames
             self._timed += 1
             self._last = processed
@@ -130,7 +145,7 @@ class Timing:
             for stage, seconds in times.seconds.items():
                 self._stages[stage].add(seconds)
             self._latency.add(at - times.captured_at)
-            self._delivered.append((at, at - times.captured_at) + tuple(times.seconds.values()))
+            self._delivered.append((at, at - times.captured_at, times.seconds))
             while at - self._delivered[0][0] > SCREEN_WINDOW and len(self._delivered) > 2:
                 self._delivered.popleft()
 
@@ -179,11 +194,20 @@ class Timing:
         return self._last.at - self._first.at
 
     def current_stages(self) -> Dict[str, float]:
-        """Mean seconds of each stage over the last seconds; zeros before the first frame."""
+        """Mean seconds of each stage over the last seconds, of the frames that went through it; else zeros."""
         with self._lock:
             self._collect()
-            sums = [sum(column) for column in zip(*self._delivered)][2:] or [0.0] * len(STAGES)
-            return {stage: total / max(1, len(self._delivered)) for stage, total in zip(STAGES, sums)}
+            recent = [row[2] for row in self._delivered]
+        times = {stage: [seconds[stage] for seconds in recent if stage in seconds] for stage in STAGES}
+        return {stage: sum(seconds) / max(1, len(seconds)) for stage, seconds in times.items()}
+
+    @property
+    def current_skipped(self) -> float:
+        """The share of the frames of the last seconds that were not inferred; 0 before the first frame."""
+        with self._lock:
+            self._collect()
+            skipped = sum("infer" not in row[2] for row in self._delivered)
+            return skipped / max(1, len(self._delivered))
 
     def current_latency(self, percent: float) -> Optional[float]:
         """The latency in seconds, from capture to the last sink, that `percent` of the recent frames do not exceed."""
@@ -199,6 +223,7 @@ class Timing:
             return Measured(
                 self.frames,
                 self.dropped,
+                self.skipped,
                 self.sink_dropped,
                 self.configured_fps,
                 self.capture_fps,
@@ -218,6 +243,7 @@ class Measured(NamedTuple):
 
     frames: int
     dropped: int
+    skipped: int
     sink_dropped: int
     configured_fps: Optional[float]
     capture_fps: Optional[float]

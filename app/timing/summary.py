@@ -63,6 +63,8 @@ def _rate(fields: Dict[str, Any]) -> str:
 
 def _losses(fields: Dict[str, Any]) -> str:
     losses = [f"{fields['dropped']} dropped"]
+    if "skipped" in fields:
+        losses.append(f"{100 * fields['skipped']['share']:.0f} % not inferred")
     if fields["undecoded"]:
         losses.append(f"{fields['undecoded']} could not be decoded")
     if fields["sink_dropped"]:

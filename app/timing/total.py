@@ -42,6 +42,17 @@ class Total:
         return sum(timing.dropped for timing in self._timings)
 
     @property
+    def skipped(self) -> int:
+        """Frames that were processed, but not inferred."""
+        return sum(timing.skipped for timing in self._timings)
+
+    @property
+    def current_skipped(self) -> float:
+        """The share of the frames of the last seconds that were not inferred."""
+        rates = [(timing.current_fps or 0.0, timing.current_skipped) for timing in self._running if not timing.silent]
+        return sum(rate * share for rate, share in rates) / (sum(rate for rate, _ in rates) or 1.0)
+
+    @property
     def configured_fps(self) -> Optional[float]:
         """The rate to keep, None if a camera has none."""
         rates = [timing.configured_fps for timing in self._running]

@@ -8,6 +8,8 @@ from app.errors import UsageError
 
 IMPLY = ("line", "zone", "events", "totals")  # options that need --track, and so bring it
 
+MOST_EVERY = 10000
+
 
 def add_tracking(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser. Lines, zones and masks stay the texts that were given, once they have been read."""
@@ -22,6 +24,18 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="give each thing a number that it keeps from frame to frame; to keep hold of it, scores down to 0.1 are "
         "looked at, but what is reported still has --conf or more",
+    )
+    add(
+        "--detect-every",
+        type=_every,
+        metavar="N",
+        help="infer every Nth frame; in the others the boxes follow what is in them; auto: infer as many frames of a "
+        "camera as the model can, and show all of them (default: every frame that is looked at)",
+    )
+    add(
+        "--motion",
+        action="store_true",
+        help="infer no frame in which nothing has moved since the last inference, but for one every few seconds",
     )
     add(
         "--line",
@@ -83,6 +97,13 @@ def add_tracking(parser: argparse.ArgumentParser) -> None:
         help="keep the totals of the lines in this file, so that a restart counts on (default: of a camera beside "
         "--events FILE.jsonl as FILE.CAMERA.totals.json, of a film nowhere)",
     )
+
+
+def _every(text: str) -> str:
+    """An argparse type: `auto` or a number, as it was given."""
+    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= MOST_EVERY):
+        raise argparse.ArgumentTypeError(f"should be auto or from 1 to {MOST_EVERY}, is {text}")
+    return text
 
 
 def _place(reader: str) -> Callable[[str], str]:

@@ -34,9 +34,13 @@ LONGEST = 4.0  # seconds from one inference to the next where nothing moves
 
 
 class Motion:
-    """Decides for the frames of one camera, in order. Deterministic."""
+    """Decides for the frames of one camera, in order. Deterministic.
+
+    moves: whether something had changed in the last frame, be it in a restless place.
+    """
 
     def __init__(self) -> None:
+        self.moves = True
         self._begin(np.zeros((0, 0), np.float32), 0.0)
 
     def _begin(self, cells: np.ndarray, time: float) -> None:
@@ -53,6 +57,7 @@ class Motion:
         cells = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32)
         if time < self._last or cells.shape != self._known.shape:
             self._begin(cells, time)
+            self.moves = True
             return True
         elapsed, self._last = time - self._last, time
         gain = np.float32(np.median((cells[::2, ::2] + FAINT) / (self._known[::2, ::2] + FAINT)))
@@ -67,6 +72,7 @@ class Motion:
         self._mean += _weight(elapsed, LEARN_BACKGROUND) * (cells - self._mean)
 
         changed = np.abs(cells - self._known) > threshold
+        self.moves = _moves(changed)
         wanted = self._wanted(changed, time)
         # What has changed and was not looked at stays a change until it is.
         weight = np.where(changed, np.float32(wanted), _weight(elapsed, LEARN_BACKGROUND))
@@ -80,9 +86,9 @@ class Motion:
         if since >= LONGEST or time - self._began < BEGIN:
             return True
         # Next to a place that keeps moving are those that it reaches now and then.
-        if _moves(changed & (cv2.dilate(self._unrest, NEIGHBOURS) < RESTLESS)):
+        if self.moves and _moves(changed & (cv2.dilate(self._unrest, NEIGHBOURS) < RESTLESS)):
             return True
-        return since >= RESTLESS_PERIOD and _moves(changed)
+        return since >= RESTLESS_PERIOD and self.moves
 
 
 def _moves(changed: np.ndarray) -> bool:

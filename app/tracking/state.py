@@ -5,6 +5,8 @@ Time is that of the frames' stamps, in seconds, so that dropped frames and low r
 taken as a share of the box's height, so position and velocity of all four coordinates have one gain and one covariance.
 """
 
+from typing import NamedTuple, Tuple
+
 import numpy as np
 
 MEASUREMENT = 0.09  # standard deviation of a detection's position, in heights of the box, where the score is 1
@@ -26,6 +28,20 @@ TRACK = np.dtype(
         ("score", np.float64),  # of the last detection
     ]
 )
+
+
+class Track(NamedTuple):
+    """A confirmed track. box: x1, y1, x2, y2 in pixels. speed: of its centre, x and y in pixels per second. age:
+    seconds since it was first seen; unseen: since it was last seen.
+    """
+
+    track: int
+    class_id: int
+    score: float
+    box: Tuple[float, float, float, float]
+    speed: Tuple[float, float]
+    age: float
+    unseen: float
 
 
 def begin(boxes: np.ndarray) -> np.ndarray:

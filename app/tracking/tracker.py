@@ -17,7 +17,7 @@ What is strong depends on the detector: one says 0.99 of whatever it finds, anot
 usual one: the mean of the last detections of confirmed tracks.
 """
 
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from app.boxes import area, clip
 from app.detections import Detections
 from app.tracking.association import buffered_iou, foot_distance, pairs
 from app.tracking.clock import Clock
-from app.tracking.state import TRACK, advance, begin, correct, moved
+from app.tracking.state import TRACK, Track, advance, begin, correct, moved
 
 MOST = 300  # detections that are tracked in one frame, and tracks that are kept
 # These values, and those of state.py, hold for all data. They were chosen on five sequences of MOT15 at every first and
@@ -39,20 +39,6 @@ OVERLAP, WEAK_OVERLAP, BUFFER = 0.25, 0.3, 0.25  # rounds 1 and 2: the least ove
 WIDE_OVERLAP, WIDE_BUFFER = 0.3, 0.5  # round 3
 FARTHEST = 0.5  # round 4: widths and heights
 HELD = 0.3  # share of its age for which a track is shown while it is missed, at most
-
-
-class Track(NamedTuple):
-    """A confirmed track. box: x1, y1, x2, y2 in pixels. speed: of its centre, x and y in pixels per second. age:
-    seconds since it was first seen; unseen: since it was last seen.
-    """
-
-    track: int
-    class_id: int
-    score: float
-    box: Tuple[float, float, float, float]
-    speed: Tuple[float, float]
-    age: float
-    unseen: float
 
 
 class Tracker:
@@ -109,6 +95,17 @@ class Tracker:
         new = ((owners < 0) & (scores >= max(min(usual, ENOUGH), self.start))).nonzero()[0]
         self._renew(boxes[new], scores[new], classes[new])
         return Detections(detections.boxes, detections.scores, detections.classes, detections.labels, ids)
+
+    def rest(self, time: float) -> None:
+        """Note that until this time, in seconds, nothing has moved since the last frame, and so nothing was inferred.
+
+        What was found in that frame stands there still, however long ago that is.
+        """
+        now = self._clock(time)
+        found = self._tracks["seen"] >= self._now
+        self._tracks["speed"][found] = 0
+        self._tracks["seen"][found] = now
+        self._stamp, self._now = time, now
 
     def predict(self, time: float, size: Optional[Tuple[int, int]] = None) -> Detections:
         """Where the confirmed tracks are: those that were found in the last frame, or missed for no longer than `hold`.

@@ -86,22 +86,43 @@ class Watch:
 
     def update(self, frame: Frame) -> None:
         """Give a frame's detections their tracks, leave out those of a low score, and note the frame's `events`."""
-        frame.events = ()
+        self.track(frame)
+        self.see(frame)
+
+    def track(self, frame: Frame, still_until: Optional[float] = None) -> None:
+        """Give the detections of a frame that was inferred their tracks.
+
+        still_until: the time until which nothing has moved since the last such frame; None if something has.
+        """
         if self.scene is None:  # what should have been laid over the first frame did not fit
             return
-        found, scale = frame.detections, self.scale(frame.image)
-        if scale == (1, 1):
-            found = tracked = self.tracker.update(found, frame.time)
-        else:
-            boxes = found.boxes * np.array(scale * 2, np.float32)
-            scaled = Detections(boxes, found.scores, found.classes, found.labels)
-            tracked = self.tracker.update(scaled, frame.time)
-            found = Detections(found.boxes, found.scores, found.classes, found.labels, tracked.tracks)
+        if still_until is not None:
+            self.tracker.rest(still_until)
+        found, scaled = frame.detections, self._scaled(frame)
+        tracked = self.tracker.update(scaled, frame.time)
+        if scaled is not found:
+            tracked = Detections(found.boxes, found.scores, found.classes, found.labels, tracked.tracks)
+        frame.detections = tracked
+
+    def see(self, frame: Frame) -> None:
+        """Note the `events` of a frame whose detections have their tracks, then leave out those of a low score."""
+        frame.events = ()
+        if self.scene is None:
+            return
         self.scene.camera = frame.camera
-        frame.events = events = self.scene.update(tracked, frame.time)
+        frame.events = events = self.scene.update(self._scaled(frame), frame.time)
+        found = frame.detections
         frame.detections = found[: int((found.scores >= self._least).sum())]  # the highest come first
         for event in events:
             self._note(event)
+
+    def _scaled(self, frame: Frame) -> Detections:
+        """The detections of a frame in pixels of the first one."""
+        found, scale = frame.detections, self.scale(frame.image)
+        if scale == (1, 1):
+            return found
+        boxes = found.boxes * np.array(scale * 2, np.float32)
+        return Detections(boxes, found.scores, found.classes, found.labels, found.tracks)
 
     def scale(self, image: np.ndarray) -> Tuple[float, float]:
         """Pixels of the first frame, which lines and zones are in, per pixel of an image, in width and height."""
