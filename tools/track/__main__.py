@@ -3,6 +3,9 @@
 Detections, ground truth and tracks are text files of MOTChallenge, in which frames are numbered from 1. With --every N
 the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of sequences,
 each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
+
+With --detect-every N or --motion the frames of a film are inferred and shown as by `app.detect` with these options. That
+is compared with detecting every frame: how many inferences are saved, how well the others are shown, who is lost.
 """
 
 import argparse
@@ -17,9 +20,12 @@ from app.backends import BACKENDS
 from app.command import Parser, exit_code, number, print_lines
 from app.errors import UsageError
 from app.files import check_writable, make_folder, reject_overwrites, write_file
+from app.tracking.arguments import MOST_EVERY
 from app.tracking.places import Place, check_names, read_line
 from tools.track.counting import count
 from tools.track.inputs import Run, given
+from tools.track.less import detect_less, tracks_of
+from tools.track.less import report as less_report
 from tools.track.motchallenge import write_tracks
 from tools.track.running import track
 from tools.track.scoring import FIGURES, Compared, check_packages, score
@@ -28,6 +34,7 @@ EXAMPLES = """examples:
   python -m tools.track --detections det.txt --fps 7 --truth gt.txt --tracks tracks.txt --report track.json
   python -m tools.track --detections det.txt --fps 7 --every 5 --truth gt.txt
   python -m tools.track --cam street.mp4 --fps 7 --size 416 --truth gt.txt --line door:100,200-400,200
+  python -m tools.track --cam street.mp4 --fps 7 --truth gt.txt --detect-every 5
   python -m tools.track --sequences mot15 --detector frcnn --every 3 --report track.json
 """
 
@@ -60,7 +67,12 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
         name, fps, size = one.recording.name, args.fps or one.recording.fps, one.recording.size
         assert fps is not None
         frames = range(1, one.recording.frames + 1, args.every)
-        tracks = track(one.detections, frames, fps, size)
+        if args.detect_every is not None or args.motion:
+            less = detect_less(args.cam, one.detections, fps, args.detect_every or 1, args.motion)
+            report["less"] = less_report(less, one.detections, one.truth, fps)
+            tracks = tracks_of(less.shown)
+        else:
+            tracks = track(one.detections, frames, fps, size)
         report["frames"] += len(frames)
         report["tracks"] += len({track for found in tracks.values() for track in found.ids.tolist()})
         if args.tracks:
@@ -92,6 +104,14 @@ def table(report: Dict[str, Any]) -> List[str]:
             cells = ["-" if row[key] is None else f"{row[key]:.3f}".replace(".000", "") for key in FIGURES]
             cells = [str(row[key]) if isinstance(row[key], int) else cell for key, cell in zip(FIGURES, cells)]
             text.append(f"{name:22.22}" + "".join(f"{cell:>11}" for cell in cells))
+    if "less" in report:
+        text += ["", "inferred {inferred} frames, {saved:.1%} of the inferences saved".format(**report["less"])]
+        if report["less"].get("ap50"):
+            text.append(
+                "AP50 in the others {shown:.3f}, of {detected:.3f} if detected".format(**report["less"]["ap50"])
+            )
+        if "longest_lost_s" in report["less"]:
+            text.append("longest loss {longest_lost_s:.2f} s".format(**report["less"]))
     if "lines" in report:
         text += ["", json.dumps(report["lines"])]
     return text
@@ -109,6 +129,11 @@ def make_parser() -> argparse.ArgumentParser:
     rate = number(float, 0.01, 1000, "a rate")
     add("--fps", type=rate, metavar="RATE", help="frames per second (default: what the film or seqinfo.ini says)")
     add("--every", type=number(int, 1, 10**6, "a step"), default=1, metavar="N", help="take every Nth frame")
+    every = number(int, 1, MOST_EVERY, "a number of frames")
+    add(
+        "--detect-every", type=every, metavar="N", help="of --cam, infer every Nth frame and follow boxes in the others"
+    )
+    add("--motion", action="store_true", help="of --cam, infer no frame in which nothing has moved")
     add("--truth", metavar="FILE", help="score against this ground truth")
     add("--line", action="append", default=[], metavar="NAME:x,y-x,y", help="count who crosses it; may be repeated")
     add("--tracks", metavar="OUT", help="write the tracks: a file, with --sequences a folder")
@@ -130,6 +155,8 @@ def check(args: argparse.Namespace) -> List[Place]:
         raise UsageError("--truth: --sequences takes gt.txt from each folder; leave --truth out")
     if args.save_detections and not args.cam:
         raise UsageError("--save-detections needs --cam, whose detections are not in a file yet")
+    if (args.detect_every is not None or args.motion) and (not args.cam or args.every > 1):
+        raise UsageError("--detect-every and --motion need the frames of a film: give --cam, and leave --every out")
     lines = [read_line(text) for text in args.line]
     check_names(lines)
     if args.cam and args.truth:
