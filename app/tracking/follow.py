@@ -21,7 +21,7 @@ from app.detections import Detections
 COLUMNS, ROWS = np.linspace(0.25, 0.75, 4), np.linspace(0.15, 0.85, 6)  # of the grid, in shares of the box
 GRID = np.stack(np.meshgrid(COLUMNS, ROWS), axis=-1).reshape(-1, 2)
 ENOUGH = 6  # points of a box that have to be found again for it to move
-WINDOW, LEVELS = (9, 9), 3  # pixels round a point, and smaller pictures: found within about 30 pixels of where it was
+WINDOW, LEVELS = (9, 9), 3  # pixels round a point, and smaller pictures
 STOP = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 10, 0.03)
 MOST = 100  # boxes that are followed; 24 points of each take about 3 ms
 

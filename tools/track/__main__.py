@@ -4,7 +4,7 @@ Detections, ground truth and tracks are text files of MOTChallenge, in which fra
 the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of sequences,
 each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
 
-With --detect-every N or --motion the frames of a film are inferred and shown as by `app.detect` with these options. That
+With --detect-every N or --motion the frames of a film are inferred and shown as `app.detect` does with them. That
 is compared with detecting every frame: how many inferences are saved, how well the others are shown, who is lost.
 """
 

@@ -14,6 +14,7 @@ from app.errors import SourceError
 from app.frame import Frame, Source, nothing
 from app.loop.channel import Channel
 from app.loop.scheduler import Scheduler
+from app.loop.sparing import Sparing
 
 DETECTOR = Detector(FakeBackend([]), CARD, size=64)
 
@@ -316,3 +317,55 @@ def test_cameras_without_an_image_are_not_waited_for_long(schedule, clock):
     began = clock.time
     assert [found.name for found, _ in scheduler.first_frames(2)] == ["a"]
     assert clock.time - began == pytest.approx(2)
+
+
+def auto(name):
+    return channel(Script(name), sparing=Sparing(None, live=True))
+
+
+def taken(schedule, spare=False):
+    """The name of the camera whose frame a worker gets, and whether it is to infer it; None where it gets none."""
+    job, _ = schedule._next(0.0, 3, spare)
+    return job and (job.channel.name, job.frame.times.inferred)
+
+
+def test_the_spare_worker_gets_what_nobody_has_time_to_infer(schedule):
+    camera = auto("a")
+    film = channel(Script("film", live=False))
+    scheduler = schedule(camera, film)
+    camera.source.put(0)
+    film.source.put(0)
+    assert taken(scheduler, spare=True) == ("a", False)
+    assert taken(scheduler, spare=True) is None, "a frame of a film waits until it is inferred"
+    camera.source.put(1)
+    scheduler._waiting = 1
+    assert taken(scheduler, spare=True) is None, "a worker is about to infer it"
+    film.source.ready = []
+    assert taken(scheduler) == ("a", True)
+
+
+def test_cameras_take_turns_to_be_inferred(schedule, clock):
+    cameras = [auto("a"), auto("b")]
+    scheduler = schedule(*cameras)
+    for camera in cameras:
+        camera.source.put(0)
+        assert taken(scheduler)[1]
+        clock.sleep(0.1)
+    cameras[1].source.put(1)
+    assert taken(scheduler) is None, "it is the turn of a"
+    scheduler._waiting = 1
+    assert taken(scheduler, spare=True) == ("b", False)
+    cameras[0].source.put(1)
+    assert taken(scheduler) == ("a", True)
+    clock.sleep(2)
+    cameras[0].source.put(2)
+    assert taken(scheduler) == ("a", True), "b has been silent, and is not waited for"
+
+
+def test_as_many_frames_of_a_film_may_be_under_way_as_are_needed_to_infer_several(schedule):
+    film = channel(Script("film", live=False), sparing=Sparing(5))
+    scheduler = schedule(film)
+    for index in range(20):
+        film.source.put(index)
+    found = [taken(scheduler) for _ in range(20)]
+    assert [one[1] for one in found if one is not None] == [True, False, False, False, False] * 3

@@ -155,3 +155,19 @@ def test_report_of_no_frames_has_no_numbers():
     report = timed([]).report()
     assert report["latency_ms"] == {"p50": None, "p95": None, "p99": None}
     assert report["fps"]["real"] is None
+
+
+def test_frames_that_are_not_inferred_count_in_no_time_of_inference():
+    timing, clock = Timing(now=FakeClock().now), FakeClock()
+    for index in range(WARM_UP_FRAMES + 8):
+        times = frame(index, clock.time, clock.time, clock.time, infer=0.2, sink=0.1)
+        if index % 4:
+            times.skip_inference()
+        timing.add(times)
+    assert timing.current_stages()["infer"] == pytest.approx(0.2)
+    assert timing.current_stages()["sink"] == pytest.approx(0.1)
+    stages = timing.report()["stages_ms"]
+    assert stages["infer"]["p50"] == pytest.approx(200, rel=0.05)
+    # Of 11 frames those numbered 0, 4 and 8 are inferred.
+    assert timing.skipped == 8
+    assert timing.current_skipped == pytest.approx(8 / 11)
