@@ -1,6 +1,6 @@
 """What a source delivers: frames, each with the record of what happened to it."""
 
-from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -10,11 +10,23 @@ from app.threads import WAIT
 from app.timing import FrameTimes
 
 if TYPE_CHECKING:
-    from app.loop.sparing import Plan
     from app.tracking.events import Event
 
 NOTHING = Detections.empty()
 DEFAULT_FPS = 25.0  # of images, and of films that name no rate
+
+
+class Plan(NamedTuple):
+    """What was decided for a frame where not all are inferred, see `app/loop/sparing.py`. grey: its
+    `small_grey`, where that was needed for it.
+
+    like: the index of the inferred frame since which nothing has moved; None if something has. still_until: of a frame
+    that is inferred, the time until which nothing had moved since the one before; None if something had.
+    """
+
+    grey: Optional[np.ndarray]
+    like: Optional[int]
+    still_until: Optional[float]
 
 
 class Frame:
@@ -30,7 +42,7 @@ class Frame:
     letterbox, tensor: its way into the network's input, and that input (1, 3, height, width) float32; by `preprocess`.
     outputs: the network's raw heads; by `infer`, until they are decoded.
     detections: what was found; by `postprocess`.
-    plan: where not every frame is inferred, what was decided for this one, see `app/loop/sparing.py`.
+    plan: where not every frame is inferred, what was decided for this one.
     predicted: then whether its detections are those of an earlier one, moved to where they are now; else None.
     events: what tracked things did in it, see `app/tracking/events.py`; None where nothing is tracked.
     """
@@ -61,7 +73,7 @@ class Frame:
         self.tensor: Optional[np.ndarray] = None
         self.outputs: List[np.ndarray] = []
         self.detections = NOTHING
-        self.plan: "Optional[Plan]" = None
+        self.plan: Optional[Plan] = None
         self.predicted: Optional[bool] = None
         self.events: "Optional[Sequence[Event]]" = None
 

@@ -17,27 +17,15 @@ frame is shown with it: a model that keeps up infers every frame.
 """
 
 import threading
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from app.frame import Frame
+from app.frame import Frame, Plan
 from app.timing import INFERENCE
 from app.tracking.follow import Last
 from app.tracking.grey import small_grey
 from app.tracking.motion import Motion
-
-
-class Plan(NamedTuple):
-    """What was decided for a frame. grey: its `small_grey`, where that was needed for it.
-
-    like: the index of the inferred frame since which nothing has moved; None if something has. still_until: of a frame
-    that is inferred, the time until which nothing had moved since the one before; None if something had.
-    """
-
-    grey: Optional[np.ndarray]
-    like: Optional[int]
-    still_until: Optional[float]
 
 
 class Sparing:

@@ -119,4 +119,4 @@ def longest_lost(truth: Frames, detected: Frames, shown: Frames) -> int:
 def _matched(boxes: np.ndarray, both: Tuple[Frames, Frames], number: int) -> List[np.ndarray]:
     """For each of two, whether it has a box for every true one (N, 4) of a frame."""
     found = (frames.get(number, NONE).boxes for frames in both)
-    return [(iou(boxes, one) >= MATCH).any(axis=1) for one in found]
+    return [np.asarray((iou(boxes, one) >= MATCH).any(axis=1)) for one in found]
