@@ -56,6 +56,8 @@ class Detector:
         """
         if size % card.multiple or size <= 0:
             raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
+        if card.fixed and card.size is not None and size != max(card.size):
+            raise UsageError(f"size {size}: the model takes {max(card.size)} only")
         self.backend = backend
         self.card = card
         self.size = size
@@ -160,7 +162,7 @@ class Detector:
         frame.detections = self.decode(frame.outputs, frame.letterbox)
 
     def decode(self, outputs: Sequence[np.ndarray], letterbox: Letterbox) -> Detections:
-        """Detections from the raw heads of a frame that was letterboxed so: decode, NMS, then back to its pixels.
+        """Detections from the outputs for a frame that was letterboxed so: decode, NMS, then back to its pixels.
 
         Boxes that lie wholly in the grey bars are dropped. Raises ModelError.
         """
@@ -173,7 +175,9 @@ class Detector:
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         if not len(boxes):
             return Detections.empty(labels)
-        kept = box_math.nms(boxes, scores, classes, self.iou, self.class_agnostic)
+        kept = np.arange(len(boxes))
+        if self.card.nms:
+            kept = box_math.nms(boxes, scores, classes, self.iou, self.class_agnostic)
         boxes = box_math.clip(letterbox.invert(boxes[kept]), letterbox.frame_width, letterbox.frame_height)
         inside = box_math.area(boxes) > 0
         kept = kept[inside]

@@ -49,9 +49,9 @@ class Letterbox(NamedTuple):
     ) -> "Letterbox":
         """Fit a frame into the input of a model as its card says; `size` is the input's longer side.
 
-        `square`, whatever the card says: a square input with grey bars.
+        `square`, whatever the card says: a square input with grey bars, unless the model takes one size only.
         """
-        if square or card.resize == "rectangle":
+        if not card.fixed and (square or card.resize == "rectangle"):
             return cls.fit(frame_width, frame_height, size, square=square, multiple=card.multiple)
         width, height = card.sides(size)
         if card.resize == "stretch":

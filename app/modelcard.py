@@ -3,39 +3,28 @@
 weights/yolov3-tiny.onnx
 weights/yolov3-tiny.json    {"name", "sha256", "source", "input", "heads", "labels"}
 
-A classifier's card says `"task": "classification"`: see `classification/card.py`.
+Outputs of another form than Darknet's have {"form", "outputs"} and no "heads": see `app.layout`. A classifier's card
+says `"task": "classification"`: see `classification/card.py`.
 """
 
 import hashlib
 import json
 import os
+import shlex
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from app.errors import ModelError
 from app.fields import check_input, names, one_of, positive, yes_or_no
+from app.layout import Head, Layout, parse_form
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
 MAKER = "python -m tools.fetch yolov3-tiny && python -m tools.convert"
 CLASSIFICATION = "classification"  # a classifier card's `task`; a detector's card has no task
-FORMS = ("darknet",)  # of a detector's outputs; `app.heads` has a decoder for each
 RESIZE = ("rectangle", "letterbox", "stretch")  # how a frame is fitted into the input
 
 # Of model files, so that the end of `v1.2` is no suffix: those of the backends here, and others that people may type.
 SUFFIXES = ".onnx .ort .engine .trt .uff .pb .tflite .keras .h5 .weights .xml .bin .pt .pth .json".split()
-
-
-class Head(NamedTuple):
-    """One detection head of Darknet's family: its stride and its anchors (width, height) in input pixels.
-
-    scale_x_y: how far a box's centre may leave its cell; 1 is not at all. squared: how sides are computed. For both see
-    `app.heads.darknet`.
-    """
-
-    stride: int
-    anchors: Tuple[Tuple[float, float], ...]
-    scale_x_y: float = 1.0
-    squared: bool = False
 
 
 class ModelCard(NamedTuple):
@@ -44,7 +33,8 @@ class ModelCard(NamedTuple):
     sha256: of the model file. multiple: input height and width are multiples of it. scale: the factor for pixel values
     0..255. resize: how a frame is fitted into the input: "rectangle" makes the input as long as the frame needs,
     "letterbox" pads the frame with grey, "stretch" does not keep the frame's proportions. size: width and height of the
-    input that the model was made for, where that is known. form: of the outputs. The input is always RGB, NCHW.
+    input that the model was made for, where that is known; fixed: it takes no other. form: of the outputs, described by
+    `heads` for "darknet" and by `layout` for others. nms: whether they need it. The input is always RGB, NCHW.
     """
 
     name: str
@@ -56,6 +46,9 @@ class ModelCard(NamedTuple):
     resize: str = "rectangle"
     size: Optional[Tuple[int, int]] = None
     form: str = "darknet"
+    layout: Layout = Layout()
+    fixed: bool = False
+    nms: bool = True
 
     def sides(self, longer: int) -> Tuple[int, int]:
         """Width and height of an input that is not fitted to the frame, with the proportions of `size`."""
@@ -122,6 +115,8 @@ def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
     if not os.path.isfile(model):
         raise no_model(model, maker)
     path = card_path(model)
+    if maker == MAKER and not os.path.exists(path) and stem(model) != model:
+        raise ModelError(f"{model}: has no card beside it; make one with: {adopting(model)}")
     fields = read_json(path, "model card")
     with checking(path, "model card"):
         expected = fields["sha256"]
@@ -129,6 +124,11 @@ def read_fields(model: str, maker: str = MAKER) -> Dict[str, Any]:
         name = os.path.basename(path)
         raise ModelError(f"{model}: its card {name} was written for another file; make both again with: {maker}")
     return fields
+
+
+def adopting(model: str) -> str:
+    """The command that makes the card of a model file that has none."""
+    return f"python -m tools.adopt {shlex.quote(model)}"
 
 
 def read_json(path: str, kind: str) -> Dict[str, Any]:
@@ -183,25 +183,15 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
     given = fields["input"]
     check_input(given)
     multiple = int(positive(given["multiple"], "the input's multiple", 1024))
-    heads = tuple(
-        Head(
-            int(positive(head["stride"], "a stride", multiple)),
-            tuple((positive(w, "an anchor"), positive(h, "an anchor")) for w, h in head["anchors"]),
-            positive(head.get("scale_x_y", 1), "scale_x_y", 10),
-            yes_or_no(head.get("squared", False), "squared"),
-        )
-        for head in fields["heads"]
-    )
-    if not heads:
-        raise ValueError("it should have heads")
-    if any(multiple % head.stride for head in heads):
-        raise ValueError(f"the input's multiple {multiple} is not a multiple of every stride")
-    if len({head.squared for head in heads}) > 1:
-        raise ValueError("squared should be the same for every head")
+    form, heads, layout = parse_form(fields, multiple)
     size = None
     if "size" in given:
         width, height = (int(positive(side, "a side of the input's size", 1 << 16)) for side in given["size"])
         size = width, height
+    resize = one_of(given.get("resize", RESIZE[0]), "the input's resize", RESIZE)
+    fixed = yes_or_no(given.get("fixed", False), "the input's fixed")
+    if fixed and (size is None or resize == "rectangle" or size[0] % multiple or size[1] % multiple):
+        raise ValueError("a fixed input should have a size in multiples, and letterbox or stretch")
     return ModelCard(
         name=str(fields["name"]),
         sha256=str(fields["sha256"]),
@@ -209,7 +199,10 @@ def _parse(fields: Dict[str, Any]) -> ModelCard:
         heads=heads,
         multiple=multiple,
         scale=positive(given["scale"], "the input's scale"),
-        resize=one_of(given.get("resize", RESIZE[0]), "the input's resize", RESIZE),
+        resize=resize,
         size=size,
-        form=one_of(fields.get("form", FORMS[0]), "form", FORMS),
+        form=form,
+        layout=layout,
+        fixed=fixed,
+        nms=yes_or_no(fields.get("nms", True), "nms"),
     )

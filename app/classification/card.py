@@ -60,7 +60,7 @@ def read_classifier_card(model: str) -> ClassifierCard:
     Raises ModelError when either file is missing, the card is not a classifier's, or it was written for another file.
     """
     fields = read_fields(model, MAKER)
-    if "heads" in fields and "task" not in fields:
+    if ("heads" in fields or "form" in fields) and "task" not in fields:
         raise ModelError(f"{model}: is a detector, not a classifier; see python -m app.detect")
     with checking(card_path(model), "classifier's card"):
         return _parse(fields)

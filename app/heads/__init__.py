@@ -4,13 +4,18 @@ from typing import Callable, Dict, Sequence, Tuple
 
 import numpy as np
 
-from app.heads import darknet
+from app.heads import boxes, darknet, distances, rows
 from app.heads.candidates import Candidates
 from app.modelcard import ModelCard
 
 Decoder = Callable[[Sequence[np.ndarray], ModelCard, Tuple[int, int], float, bool], Candidates]
 
-DECODERS: Dict[str, Decoder] = {"darknet": darknet.decode}  # the forms are those of `app.modelcard.FORMS`
+DECODERS: Dict[str, Decoder] = {  # the forms are those of `app.layout.FORMS`
+    "darknet": darknet.decode,
+    "rows": rows.decode,
+    "distances": distances.decode,
+    "boxes": boxes.decode,
+}
 
 
 def decode(

@@ -18,10 +18,9 @@ from typing import Sequence, Tuple
 import numpy as np
 
 from app.errors import ModelError
-from app.heads.candidates import Candidates, sigmoid
-from app.modelcard import Head, ModelCard
-
-LARGEST_EXPONENT = 20.0  # far beyond any image, but its square still fits a float32
+from app.heads.candidates import LARGEST_EXPONENT, Candidates, sigmoid
+from app.layout import Head
+from app.modelcard import ModelCard
 
 
 def decode(

@@ -17,7 +17,8 @@ from app.detections import Detections
 from app.detector import Detector
 from app.frame import Frame
 from app.loop.channel import Channel
-from app.modelcard import Head, ModelCard
+from app.layout import Head
+from app.modelcard import ModelCard
 from app.pipeline import Pipeline
 from app.sinks import Sink
 from app.sinks.recording import open_recording
