@@ -24,6 +24,9 @@ from app.letterbox import Letterbox, preprocess
 from app.modelcard import ModelCard, find_model, read_card
 
 SPARE_TENSORS = 8  # more than a source reads ahead
+# Of a frame, the best, that NMS looks at. NanoDet has 80,000 above the least score of tools.score, which would take
+# minutes; scoring counts 100 boxes of an image.
+MOST_CANDIDATES = 5000
 
 
 class Detector:
@@ -175,6 +178,9 @@ class Detector:
             boxes, scores, classes = boxes[wanted], scores[wanted], classes[wanted]
         if not len(boxes):
             return Detections.empty(labels)
+        if len(boxes) > MOST_CANDIDATES:
+            best = np.sort(np.argpartition(-scores, MOST_CANDIDATES)[:MOST_CANDIDATES])
+            boxes, scores, classes = boxes[best], scores[best], classes[best]
         kept = np.arange(len(boxes))
         if self.card.nms:
             kept = box_math.nms(boxes, scores, classes, self.iou, self.class_agnostic)

@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": ("app.evaluate", "evaluate a classifier"),
     "doctor": ("app.doctor", "check this machine, and print the command that fixes each problem"),
     "fetch": ("tools.fetch", "download models, clips and data sets"),
+    "adopt": ("tools.adopt", "take over a detector that another program has exported as ONNX"),
     "convert": ("tools.convert", "convert Darknet weights to ONNX"),
     "build-engine": ("tools.build_engine", "build a TensorRT engine"),
     "score": ("tools.score", "measure the accuracy of a detector on labelled images"),

@@ -7,7 +7,8 @@ from support.classifiers import altered, write_fields
 
 from app.classification.card import read_classifier_card
 from app.errors import ModelError
-from app.modelcard import WEIGHTS, Head, card_path, find_model, graph_path, hash_file, read_card
+from app.layout import Head, Layout
+from app.modelcard import WEIGHTS, card_path, find_model, graph_path, hash_file, read_card
 
 MODEL = b"not really a model"
 FIELDS = {
@@ -51,6 +52,44 @@ def test_optional_fields(model):
     assert card.sides(32) == (32, 32), "no side is 0"
 
 
+ROWS = {key: value for key, value in FIELDS.items() if key != "heads"}
+ROWS.update(form="distances", outputs={"strides": [8, 16], "bins": 8, "centre": 0.5}, nms=False)
+ROWS["input"] = dict(FIELDS["input"], size=[64, 32], fixed=True, resize="letterbox")
+
+
+def test_another_form(model):
+    card = read_card(write_fields(model, ROWS))
+    assert (card.form, card.heads, card.fixed, card.nms) == ("distances", (), True, False)
+    assert card.layout == Layout(strides=(8, 16), bins=8, centre=0.5)
+    with pytest.raises(ModelError, match="is a detector, not a classifier"):
+        read_classifier_card(model)
+
+
+@pytest.mark.parametrize(
+    "path, value, phrase",
+    [
+        pytest.param(("outputs", "strides"), [], "strides and bins", id="no strides"),
+        pytest.param(("outputs", "strides"), 8, "a list", id="one stride"),
+        pytest.param(("outputs", "strides"), [8.5], "whole number", id="half a pixel"),
+        pytest.param(("outputs", "bins"), 10**9, "bins should be from 0", id="a billion bins"),
+        pytest.param(("outputs", "centre"), float("nan"), "centre", id="a centre that is no number"),
+        pytest.param(("outputs", "objectness"), 1, "objectness should be true or false", id="a number for yes"),
+        pytest.param(("outputs",), [], "not a model card", id="outputs in a list"),
+        pytest.param(("input", "resize"), "rectangle", "a fixed input", id="fixed, and as long as needed"),
+        pytest.param(("input", "size"), [64, 40], "a fixed input", id="fixed, and no multiple"),
+    ],
+)
+def test_wrong_fields_of_another_form(model, path, value, phrase):
+    write_fields(model, altered(ROWS, path, value))
+    with pytest.raises(ModelError, match=phrase):
+        read_card(model)
+
+
+def test_without_a_card_the_command_to_type_is_said(model):
+    with pytest.raises(ModelError, match=f"has no card beside it; make one with: python -m tools.adopt {model}$"):
+        read_card(model)
+
+
 def test_missing_model(tmp_path, monkeypatch):
     monkeypatch.setattr("app.modelcard.WEIGHTS", str(tmp_path / "weights"))
     with pytest.raises(ModelError, match="absent.onnx: no such model; weights/ has: none yet; create one with: "):
@@ -66,7 +105,7 @@ def test_missing_model(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content, phrase",
     [
-        pytest.param(None, "small.json: the model card cannot be read: No such file", id="missing"),
+        pytest.param(None, "small.json|small.onnx: has no card beside it", id="missing"),
         pytest.param(b"", "not a model card", id="empty"),
         pytest.param(b"[]", "not a model card", id="a list"),
         pytest.param(b"null", "not a model card", id="nothing"),
@@ -123,7 +162,10 @@ def test_missing_field(model, path):
         pytest.param(("heads", 0, "scale_x_y"), -1, "scale_x_y", id="negative scale_x_y"),
         pytest.param(("heads", 0, "squared"), 1, "squared should be true or false", id="squared by a number"),
         pytest.param(("heads", 0, "squared"), True, "squared should be the same", id="one head squared"),
-        pytest.param(("form",), "rows", "form should be darknet", id="form of a newer version"),
+        pytest.param(("form",), "masks", "form should be darknet or rows", id="form of a newer version"),
+        pytest.param(("form",), "rows", "'outputs' is missing", id="form without outputs"),
+        pytest.param(("nms",), 1, "nms should be true or false", id="nms by a number"),
+        pytest.param(("input", "fixed"), True, "a fixed input should have a size", id="fixed without a size"),
         pytest.param(("sha256",), "0" * 64, "another file", id="of another model"),
     ],
 )

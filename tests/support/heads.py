@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from app.modelcard import Head, ModelCard
+from app.layout import Head
+from app.modelcard import ModelCard
 
 LABELS = ("person", "dog", "car")
 CARD = ModelCard(

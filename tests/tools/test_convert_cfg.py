@@ -8,7 +8,8 @@ import pytest
 from support.darknet_files import HEAD, NET, YOLO, conv, network, write_weights
 
 from app.backends.onnx import OnnxBackend
-from app.modelcard import Head, read_card
+from app.layout import Head
+from app.modelcard import read_card
 from models.yolov3_tiny import LABELS
 from tools import convert
 

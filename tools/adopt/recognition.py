@@ -110,7 +110,7 @@ def _of_grid(table: np.ndarray, name: str, strides: Tuple[int, ...], anchors: in
             why += "; centres are in pixels" + (", and every objectness is 1" if family == "yolov6" else "")
             both = [family, *({"yolov6", "yolox"} - {family})]
             found += [Found(one, "rows", Layout(objectness=True), classes, parts, why) for one in both]
-    elif channels == 4 + classes:
+    elif channels == 4 + classes and not _is_raw(table, strides, look.shape):
         found.append(Found("ultralytics", "rows", Layout(), classes, parts, f"{where}, with a box and classes"))
     return found
 

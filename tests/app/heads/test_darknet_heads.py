@@ -11,7 +11,7 @@ from support.oracles import decode as slow_decode
 from app.errors import ModelError
 from app.heads import decode
 from app.heads.candidates import sigmoid
-from app.modelcard import Head
+from app.layout import Head
 
 ANCHORS = ((10.0, 14.0), (81.0, 82.0), (344.0, 319.0), (5.0, 100.0))
 
