@@ -36,7 +36,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # Of the tools, these run on the developer's machine only.
-HOST_ONLY = ["tools/adopt", "tools/batch", "tools/bench", "tools/cost", "tools/report", "tools/search", "tools/soak", "tools/train"]
+HOST_ONLY = [
+    "tools/adopt",
+    "tools/batch",
+    "tools/bench",
+    "tools/cost",
+    "tools/report",
+    "tools/search",
+    "tools/soak",
+    "tools/train",
+]
 HOST_ONLY += [
     "models/test_{}.py".format(name)
     for name in (

@@ -16,8 +16,8 @@ from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.detector import Detector
 from app.frame import Frame
-from app.loop.channel import Channel
 from app.layout import Head
+from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.pipeline import Pipeline
 from app.sinks import Sink
