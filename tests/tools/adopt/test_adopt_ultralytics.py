@@ -1,0 +1,66 @@
+"""Every export of the ultralytics package: its own detections on the same tensor, from random weights.
+
+Needs the package (AGPL, a tool of this test only), in an environment of its own that has this project's packages too.
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+from app import boxes as box_math
+from app.backends.onnx import OnnxBackend
+from app.heads import decode
+from app.modelcard import read_card
+from tools.adopt.adoption import adopt
+
+pytestmark = [pytest.mark.slow, pytest.mark.verify]
+NETWORKS = ["yolov5n", "yolov8n", "yolov10n", "yolo11n", "yolo26n", "yolov3-tiny"]
+WAYS = {"fixed": {}, "dynamic": {"dynamic": True}, "opset 13": {"opset": 13}, "half": {"half": True}}
+END_TO_END = [("yolov10n", {"nms": False}), ("yolo26n", {"nms": False})]
+CASES = [(network, WAYS[way]) for network in NETWORKS for way in WAYS] + END_TO_END
+SIZE, IOU = 320, 0.45
+
+
+@pytest.fixture(scope="module")
+def ultralytics():
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+    return pytest.importorskip("ultralytics")
+
+
+@pytest.mark.parametrize("network, options", CASES, ids=str)
+def test_detections_are_those_of_the_package(ultralytics, tmp_path, monkeypatch, network, options):
+    import torch
+    from ultralytics.utils.nms import non_max_suppression
+
+    monkeypatch.chdir(str(tmp_path))
+    torch.manual_seed(0)
+    model = ultralytics.YOLO(network + ".yaml")
+    source = model.export(format="onnx", imgsz=SIZE, device="cpu", simplify=False, verbose=False, **options)
+    output = str(tmp_path / "out.onnx")
+    adopted = adopt(source, output)
+    card = read_card(output)
+    assert adopted.named
+    assert adopted.card["family"] == ("end2end" if options.get("nms") is False else "ultralytics")
+    assert card.labels == tuple(model.names.values())
+
+    tensor = np.random.RandomState(1).rand(1, 3, SIZE, SIZE).astype(np.float32)
+    with OnnxBackend(source, "cpu") as backend:
+        (raw,) = backend.infer(tensor)
+    with OnnxBackend(output, "cpu") as backend:
+        results = backend.infer(tensor)
+    best = raw[0, :, 4] if card.layout.labelled else raw[0, 4:].max(axis=0)
+    threshold = float(np.sort(best)[-40:].mean())  # random weights score little
+    (theirs,) = non_max_suppression(
+        torch.from_numpy(raw.copy()), threshold, IOU, max_det=10000, end2end=card.layout.labelled
+    )
+    boxes, scores, classes = decode(results, card, (SIZE, SIZE), threshold)
+    kept = box_math.nms(boxes, scores, classes, IOU, False) if card.nms else np.arange(len(boxes))
+    assert len(kept) == len(theirs) > 0
+    theirs = theirs.numpy()
+    overlaps = box_math.iou(boxes[kept], theirs[:, :4].astype(np.float32))
+    overlaps[classes[kept][:, None] != theirs[None, :, 5]] = 0
+    partners = overlaps.argmax(axis=1)
+    assert sorted(partners.tolist()) == list(range(len(theirs)))
+    assert overlaps.max(axis=1).min() >= 0.999
+    np.testing.assert_allclose(scores[kept], theirs[partners, 4], atol=1e-3)
