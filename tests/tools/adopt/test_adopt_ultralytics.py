@@ -38,7 +38,7 @@ def test_detections_are_those_of_the_package(ultralytics, tmp_path, monkeypatch,
     model = ultralytics.YOLO(network + ".yaml")
     for layer in model.model.modules():  # as they are made, all places score the same
         if isinstance(layer, torch.nn.Conv2d) and layer.out_channels == len(model.names) and layer.bias is not None:
-            torch.nn.init.normal_(layer.weight, 0, 0.5)
+            torch.nn.init.normal_(layer.weight, 0, 0.05)
             torch.nn.init.uniform_(layer.bias, -4, 0)
     source = model.export(format="onnx", imgsz=SIZE, device="cpu", simplify=False, verbose=False, **options)
     output = str(tmp_path / "out.onnx")
@@ -54,7 +54,8 @@ def test_detections_are_those_of_the_package(ultralytics, tmp_path, monkeypatch,
     with OnnxBackend(output, "cpu") as backend:
         results = backend.infer(tensor)
     best = raw[0, :, 4] if card.layout.labelled else raw[0, 4:].max(axis=0)
-    threshold = float(np.sort(best)[-41:-39].mean())  # between two scores
+    different = np.unique(best)  # the package takes what is above a threshold, and we what is at it
+    threshold = float(different[-41:-39].astype(float).mean())
     (theirs,) = non_max_suppression(
         torch.from_numpy(raw.copy()), threshold, IOU, max_det=10000, end2end=card.layout.labelled
     )
