@@ -6,7 +6,7 @@ from typing import List, Union
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.command import Parser, number
-from app.detector import nearest_sizes
+from app.inputsize import DEFAULT_SIZE
 from app.sources.pictures import MOST_PIXELS
 from app.tracking.arguments import add_tracking
 
@@ -24,18 +24,6 @@ EXAMPLES = """examples:
   python -m app.detect --cam 0 --line door:10%,50%-90%,50% --events events.jsonl
   python -m app.detect --config cameras.toml --check
 """
-
-
-def _size(text: str) -> int:
-    try:
-        size = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"a size should be a number, not {text}")
-    if size > LARGEST_SIZE:
-        raise argparse.ArgumentTypeError(f"a size should be at most {LARGEST_SIZE}, not {size}")
-    if size <= 0 or size % 32:
-        raise argparse.ArgumentTypeError(f"{size} is not {nearest_sizes(size, 32)}")
-    return size
 
 
 def _labels(text: str) -> List[str]:
@@ -109,10 +97,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     model.add_argument(
         "--size",
-        type=_size,
+        type=number(int, 1, LARGEST_SIZE, "a size"),
         metavar="PIXELS",
-        default=416,
-        help="longer side of the network's input, a multiple of 32 (default: %(default)s)",
+        help=f"longer side of the network's input (default: the model's own; {DEFAULT_SIZE} if its card has none)",
     )
     model.add_argument(
         "--square", action="store_true", help="pad the input to a square, as Darknet does: slower, as accurate"

@@ -9,7 +9,7 @@ from app.config import Settings
 from app.config.file import RUN_KEYS
 from app.errors import NanoyoloError, say, warn
 from app.frame import Source
-from app.loop.opening import Camera, check_labels, choose, make_channel, open_camera
+from app.loop.opening import Camera, check_model, choose, make_channel, open_camera
 from app.loop.workers import choose_workers
 from app.modelcard import card_path, read_card
 from app.pipeline import Pipeline
@@ -30,7 +30,7 @@ class Cameras:
         self._models = [model, card_path(model)]
         self._card = read_card(model)
         self._named = False
-        check_labels(settings.cameras, self._card)
+        check_model(settings.cameras, self._card)
         with ExitStack() as opened:
             sources = [opened.enter_context(open_camera(options)) for options in settings.cameras]
             cameras = list(zip(settings.cameras, sources))
@@ -111,7 +111,7 @@ class Cameras:
 
     def _open_changed(self, settings: Settings) -> Dict[str, Camera]:
         """Open what is new, and what differs in more than thresholds or has failed. Raises NanoyoloError."""
-        check_labels(settings.cameras, self._card)
+        check_model(settings.cameras, self._card)
         shape = next(iter(self._open.values())).channel.detector.input_shape
         with ExitStack() as opened, ExitStack() as sinks:
             cameras: List[Tuple[argparse.Namespace, Source]] = []

@@ -19,6 +19,7 @@ from app.detections import Detections
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame
 from app.heads import decode
+from app.inputsize import input_size
 from app.labels import positions, standard
 from app.letterbox import Letterbox, preprocess
 from app.modelcard import ModelCard, find_model, read_card
@@ -42,7 +43,7 @@ class Detector:
         backend: Backend,
         card: ModelCard,
         *,
-        size: int = 416,
+        size: Optional[int] = None,
         square: bool = False,
         confidence: float = 0.25,
         iou: float = 0.45,
@@ -57,13 +58,9 @@ class Detector:
         adapt: when a camera changes its resolution and the backend has no engine for the new input shape, letterbox
         its frames into the shape that did run.
         """
-        if size % card.multiple or size <= 0:
-            raise UsageError(f"size {size} is not {nearest_sizes(size, card.multiple)}")
-        if card.fixed and card.size is not None and size != max(card.size):
-            raise UsageError(f"size {size}: the model takes {max(card.size)} only")
         self.backend = backend
         self.card = card
-        self.size = size
+        self.size = input_size(card, size)
         self.square = square
         self.multi_label = multi_label
         self.adapt = adapt
@@ -210,7 +207,7 @@ def load_detector(
     backend: str = "auto",
     device: str = "auto",
     precision: str = "auto",
-    size: int = 416,
+    size: Optional[int] = None,
     square: bool = False,
     confidence: float = 0.25,
     iou: float = 0.45,
@@ -224,11 +221,12 @@ def load_detector(
     """Load a model and return its detector, a context manager.
 
     model: a name in `weights/`, or the path of an ONNX file that has its card beside it. backend, device, precision:
-    see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's (32). square: pad
-    the input to size x size, whatever the card says of how frames are fitted. confidence: minimum score. iou: NMS drops
-    the lower-scoring of two boxes that overlap by more than this. class_agnostic: also between boxes of different
-    classes. classes: report only these labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`.
-    workers: how many threads will infer at once. card: the model's, if it has been read already.
+    see `open_backend`. size: longer side of the network's input in pixels, a multiple of the card's `multiple` (32 for
+    YOLOv3-tiny); None for the model's own, or 416 where its card has none. square: pad the input to size x size,
+    whatever the card says of how frames are fitted. confidence: minimum score. iou: NMS drops the lower-scoring of two
+    boxes that overlap by more than this. class_agnostic: also between boxes of different classes. classes: report only
+    these labels, in any spelling of `app.labels`. multi_label, adapt: see `Detector`. workers: how many threads will
+    infer at once. card: the model's, if it has been read already.
 
     Raises ModelError for a model or backend that cannot be used, UsageError for a wrong size or label.
     """
@@ -273,10 +271,3 @@ def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
             raise UsageError(f"classes: {name!r} could be {several}; write it as the model's card does")
         numbers.append(found[0])
     return numbers
-
-
-def nearest_sizes(size: int, multiple: int) -> str:
-    """What to say of a size that is not a positive multiple: the nearest ones that are."""
-    below = size // multiple * multiple
-    nearest = f"{below} and {below + multiple}" if below > 0 else str(multiple)
-    return f"a multiple of {multiple}; nearest: {nearest}"

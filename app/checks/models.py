@@ -11,6 +11,7 @@ from app.checks.software import after_numpy
 from app.classification.card import read_classifier_card
 from app.engine import EngineSource, EngineTarget, build_command, engines, find_engine, size_text
 from app.errors import ModelError
+from app.inputsize import input_sides
 from app.modelcard import CLASSIFICATION, card_path, hash_model, read_card, read_fields
 
 PLACE = """
@@ -21,7 +22,6 @@ gpu = Gpu()
 print(json.dumps([releases.RUNTIME, gpu.architecture, gpu.name]))
 """
 FETCH = f"python3 -m tools.fetch {DEFAULT_MODEL} && python3 -m tools.convert"
-SHAPE = (1, 3, 320, 416)  # of a 640x480 camera at the default size
 
 
 def model(machine: Machine) -> Result:
@@ -51,15 +51,27 @@ def engine(machine: Machine) -> Result:
     except Failure as failure:
         return skipped("no TensorRT to load one ({})".format(advised(str(failure), "")[0]))
     target = EngineTarget(runtime, architecture)
-    source = EngineSource(path, hash_model(path), SHAPE, "auto")
+    source = EngineSource(path, hash_model(path), (), "auto")
     found = [_fit(engine_path, source, target) for engine_path in engines(path)]
     fitting = [text for fits, text in found if fits]
     if fitting:
         return passed("{} for {} on {}".format(", ".join(fitting), runtime, gpu))
-    build = build_command(path, SHAPE, "fp16")
+    build = build_command(path, _input_shape(path), "fp16")
     if found:
         return warned(f"none fits: {advised(found[0][1], build)[0]}", build)
     return warned(f"none for {runtime} on {gpu}: its GPU is not used", build)
+
+
+def _input_shape(model: str) -> Tuple[int, ...]:
+    """Of a model's input: for the pictures of a 640x480 camera, at the model's own size."""
+    try:
+        if read_fields(model).get("task") == CLASSIFICATION:
+            card = read_classifier_card(model)
+            return 1, card.channels, card.height, card.width
+        width, height = input_sides(read_card(model))
+        return 1, 3, height, width
+    except ModelError:
+        return 1, 3, 320, 416  # another check says what is wrong with the card; most models would take this
 
 
 def _fit(path: str, source: EngineSource, target: EngineTarget) -> Tuple[bool, str]:

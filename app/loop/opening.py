@@ -9,6 +9,7 @@ from app.detector import Detector, class_numbers
 from app.errors import UsageError
 from app.files import check_writable
 from app.frame import Source
+from app.inputsize import input_size
 from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.sources import CameraOptions, open_source
@@ -34,11 +35,12 @@ class Camera(NamedTuple):
         return self.channel.failure is not None or any(old[key] != new[key] for key in old if key not in THRESHOLDS)
 
 
-def check_labels(cameras: Sequence[argparse.Namespace], card: ModelCard) -> None:
-    """Raise UsageError for labels that the model has not: before a camera is opened."""
+def check_model(cameras: Sequence[argparse.Namespace], card: ModelCard) -> None:
+    """Raise UsageError for labels that the model has not, and sizes that it cannot take: before a camera is opened."""
     for options in cameras:
         try:
             class_numbers(options.classes or [], card.labels)
+            input_size(card, options.size)
         except UsageError as error:
             if len(cameras) == 1:
                 raise

@@ -211,7 +211,7 @@ def bad(tmp_path):
 
 BAD_INPUT = [
     (["--size", "150"], 2, "128 and 160"),
-    (["--size", "-32"], 2, "nearest: 32"),
+    (["--size", "-32"], 2, "a size should be from 1 to 4096"),
     (["--size", "big"], 2, "a size"),
     (["--conf", "1.5"], 2, "threshold"),
     (["--fps", "0"], 2, "rate"),

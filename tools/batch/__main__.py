@@ -16,8 +16,9 @@ from typing import Optional
 from app.arguments import LARGEST_SIZE
 from app.backends import BACKENDS, DEVICES, PRECISIONS, importing, physical_cores
 from app.command import Parser, exit_code, number, print_lines
-from app.detector import class_numbers, nearest_sizes
-from app.errors import SourceError, UsageError, say
+from app.detector import class_numbers
+from app.errors import SourceError, say
+from app.inputsize import input_size
 from app.modelcard import WEIGHTS, find_model, read_card
 from tools.batch.local import in_processes
 from tools.batch.plan import STRETCH, Settings, Task, find_files, make_tasks
@@ -68,8 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--size",
         type=size,
         metavar="PIXELS",
-        default=416,
-        help="longer side of the network's input (default: %(default)s)",
+        help="longer side of the network's input (default: the model's own, or 416)",
     )
     add("--square", action="store_true", help="pad the network's input to a square")
     fraction = number(float, 0, 1, "a threshold")
@@ -87,15 +87,13 @@ def settings_of(args: argparse.Namespace) -> Settings:
     """What the command line says of the detector. Raises ModelError and UsageError for what no worker could use."""
     path = find_model(args.model)
     card = read_card(path)
-    if args.size % card.multiple:
-        raise UsageError(f"--size {args.size} is not {nearest_sizes(args.size, card.multiple)}")
     classes = args.classes and tuple(sorted(part.strip() for part in args.classes.split(",")))
     if classes:
         class_numbers(classes, card.labels)
     return Settings(
         model=args.model if os.path.dirname(path) == WEIGHTS else os.path.abspath(path),
         sha256=card.sha256,
-        size=args.size,
+        size=input_size(card, args.size),
         square=args.square,
         confidence=args.conf,
         iou=args.nms,

@@ -10,12 +10,12 @@ from app import __version__
 from app.backends import physical_cores
 from app.board import Board
 from app.command import exit_code, print_lines
-from app.detector import nearest_sizes
 from app.errors import SourceError, UsageError, warn
 from app.files import check_writable, reject_overwrites, write_file
+from app.inputsize import input_sizes
 from app.modelcard import find_model, read_card
 from app.sources import open_source
-from tools.bench.arguments import make_parser
+from tools.bench.arguments import SIZES, make_parser
 from tools.bench.busy import busy_core
 from tools.bench.comparison import KIND, changes, differences, read_report, unmatched
 from tools.bench.live import compare_camera, compare_cameras
@@ -52,9 +52,7 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
     warnings = Board().complaints()  # before this program keeps the machine busy
     model = find_model(args.model)
     card = read_card(model)  # refuses a model that does not match its card
-    for size in args.sizes:
-        if size % card.multiple:
-            raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
+    sizes = input_sizes(card, args.sizes, SIZES)
     for complaint in warnings:
         warn(complaint)
     cores = physical_cores()
@@ -89,7 +87,7 @@ def bench(args: argparse.Namespace, saved: Optional[Json]) -> Json:
         report["busy"] = True
     print_lines([machine_line(report["machine"])])
     with busy_core() if args.busy else nullcontext():
-        for size in args.sizes:
+        for size in sizes:
             figures = way.compare(setting._replace(size=size))
             print_lines([way.lines(size, figures)])
             report["sizes"][str(size)] = figures

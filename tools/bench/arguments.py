@@ -44,6 +44,7 @@ EXAMPLES = """examples:
 """
 
 MOST_CAMERAS = 64
+SIZES = (160, 320, 416)
 
 
 def make_parser() -> Parser:
@@ -52,7 +53,7 @@ def make_parser() -> Parser:
     add = parser.add_argument
     positive = number(int, 1, 1000, "a number")
     seconds = number(float, 0.01, 600, "a time")
-    size, sizes = number(int, 1, LARGEST_SIZE, "a size"), [160, 320, 416]
+    size = number(int, 1, LARGEST_SIZE, "a size")
     add("--cam", metavar="FILE", help="a video file to measure the loop on (default: no loop)")
     add(
         "--backends",
@@ -92,7 +93,7 @@ def make_parser() -> Parser:
         metavar="NAME",
         help="name in weights/, or an .onnx file (default: %(default)s)",
     )
-    add("--sizes", type=size, nargs="+", default=sizes, metavar="N", help="network input sizes (default: 160 320 416)")
+    add("--sizes", type=size, nargs="+", metavar="N", help="network input sizes (default: the model's, or 160 320 416)")
     add("--rounds", type=positive, default=7, metavar="N", help="turns of each rival (default: %(default)s)")
     add("--seconds", type=seconds, default=3, metavar="S", help="length of one turn (default: %(default)s)")
     add("--threads", type=positive, metavar="N", help="threads of ONNX Runtime (default: one per physical core)")

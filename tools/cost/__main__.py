@@ -25,7 +25,6 @@ EXAMPLES = """examples:
   python -m tools.cost yolov3-tiny --frame 1280x720 --layers 416
 """
 MODELS = ("yolov3-tiny", "nano_resnet_s")
-SIZES = (160, 320, 416)
 
 
 def cost(args: argparse.Namespace) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         metavar="MODEL",
         help=f"names in weights/, or .onnx files (default: {' and '.join(MODELS)})",
     )
-    add("--sizes", type=side, nargs="+", default=SIZES, metavar="N", help="network input sizes (default: 160 320 416)")
+    add("--sizes", type=side, nargs="+", metavar="N", help="network input sizes (default: the model's, or 160 320 416)")
     add("--square", action="store_true", help="pad to a square, as Darknet does (default: rectangular)")
     add("--frame", type=frame, default=(640, 480), metavar="WxH", help="size of the camera's frames (default: 640x480)")
     add("--layers", type=side, metavar="N", help="also list the layers at this size (default: do not)")

@@ -12,12 +12,12 @@ Times are in milliseconds.
 
 import os
 from functools import lru_cache
-from typing import Any, NamedTuple, Sequence
+from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from app.detector import nearest_sizes
 from app.errors import UsageError
+from app.inputsize import input_sizes, nearest_sizes
 from app.letterbox import Letterbox
 from app.modelcard import card_path, read_card
 from models import yolov3_tiny
@@ -26,6 +26,7 @@ from models.darknet_onnx import emit_onnx
 from tools.cost.network import Layer, Network, fixed_size, load, measure
 from tools.cost.published import FAR, FIT, NETWORK, PUBLISHED, TEST, Point
 
+SIZES = (160, 320, 416)  # of the input, where neither the caller nor the model's card says any
 MULTIPLE = 32  # input height and width of YOLO networks are multiples of it, where no card says otherwise
 FP16, FP32 = 2, 4  # bytes of a value
 
@@ -75,36 +76,37 @@ def fit(floors: Sequence[float], times: Sequence[float]) -> Line:
 
 
 def expectations(
-    path: str, sizes: Sequence[int], square: bool = False, frame: tuple[int, int] = (640, 480)
+    path: str, sizes: Optional[Sequence[int]] = None, square: bool = False, frame: tuple[int, int] = (640, 480)
 ) -> list[dict[str, Any]]:
     """A row per size, or one for a network with a fixed size: see `networks`."""
     return [_row(size, network) for size, network in networks(path, sizes, square, frame)]
 
 
 def networks(
-    path: str, sizes: Sequence[int], square: bool = False, frame: tuple[int, int] = (640, 480)
+    path: str, sizes: Optional[Sequence[int]] = None, square: bool = False, frame: tuple[int, int] = (640, 480)
 ) -> list[tuple[int, Network]]:
     """The network of a file at each size of its longer side, with frames of (width, height) fitted as `app` does.
 
-    Its card says how; without one they are letterboxed. A network with a fixed size is returned once. Raises
-    ModelError, and UsageError for a size that it cannot take.
+    Its card says how; without one they are letterboxed. sizes: None for the model's own, or SIZES where it has none. A
+    network with a fixed size is returned once. Raises ModelError, and UsageError for a size that it cannot take.
     """
     model = load(path)
     fixed = fixed_size(model)
     card = read_card(path) if fixed is None and os.path.isfile(card_path(path)) else None
-    multiple = MULTIPLE if card is None else card.multiple
-    for size in sizes:
-        if size <= 0 or size % multiple:
-            raise UsageError(f"size {size} is not {nearest_sizes(size, multiple)}")
+    if card is not None:
+        sizes = input_sizes(card, sizes, SIZES)
+    for size in sizes or ():
+        if card is None and size % MULTIPLE:
+            raise UsageError(f"size {size} is not {nearest_sizes(size, MULTIPLE)}")
     if fixed is not None:
         return [(max(fixed), measure(model, *fixed))]
     boxes = [
         Letterbox.fit(*frame, size, square=square)
         if card is None
         else Letterbox.of_card(card, *frame, size, square=square)
-        for size in sizes
+        for size in sizes or SIZES
     ]
-    return [(size, measure(model, box.height, box.width)) for size, box in zip(sizes, boxes)]
+    return [(size, measure(model, box.height, box.width)) for size, box in zip(sizes or SIZES, boxes)]
 
 
 def layer_rows(path: str, size: int, square: bool, frame: tuple[int, int]) -> list[dict[str, Any]]:

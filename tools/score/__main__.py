@@ -63,7 +63,7 @@ def score(args: argparse.Namespace) -> Json:
         if args.save_detections is not None:
             write_file(args.save_detections, json.dumps(detections).encode())
         shape = "square" if args.square else {"rectangle": "rectangular"}.get(card.resize, card.resize)
-        what = {"model": card.name, "size": args.size, "shape": shape, "backend": backend.description}
+        what = {"model": card.name, "size": detector.size, "shape": shape, "backend": backend.description}
     evaluation = evaluate(truth.dataset, detections)
     result = figures(evaluation)
     if args.against:
@@ -127,7 +127,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     add("--polygons", action="store_true", help="take the bounding boxes of polygons in YOLO labels")
     add("--skip-damaged", action="store_true", help=HELP)
     size = number(int, 1, LARGEST_SIZE, "a size")
-    add("--size", type=size, default=416, help="longer side of the network's input (default: 416)")
+    add("--size", type=size, help="longer side of the network's input (default: the model's own, or 416)")
     add("--square", action="store_true", help="pad the network's input to a square")
     add("--model", default="yolov3-tiny", metavar="NAME", help="name or path (default: %(default)s)")
     add("--backend", choices=BACKENDS, default="auto", help="what runs the model (default: auto)")

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from app.board import Board
 from app.command import exit_code, print_lines
-from app.detector import nearest_sizes
-from app.errors import UsageError, say, warn
+from app.errors import say, warn
+from app.inputsize import input_sizes
 from app.modelcard import find_model, read_card
 from tools.json_file import Json
 from tools.machine import machine
@@ -21,7 +21,7 @@ from tools.sweep.damaged import look
 from tools.sweep.grid import Task, as_json, combinations, tasks
 from tools.sweep.journal import Journal
 from tools.sweep.notes import notes
-from tools.sweep.options import make_parser
+from tools.sweep.options import SIZES, make_parser
 from tools.sweep.process import measure_apart
 from tools.sweep.summary import rows
 from tools.sweep.table import tables
@@ -32,9 +32,7 @@ def sweep(args: argparse.Namespace) -> Journal:
     plan.check(args)
     model = find_model(args.model)
     card = read_card(model)
-    for size in args.sizes:
-        if size % card.multiple:
-            raise UsageError(f"--sizes: {size} is not {nearest_sizes(size, card.multiple)}")
+    args.sizes = input_sizes(card, args.sizes, SIZES)
     truth = None
     if args.labels:
         how = {"polygons": args.polygons, "skip_damaged": args.skip_damaged}

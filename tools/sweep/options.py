@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   python -m tools.sweep --cam 0 --pacing delay deadline
 """
 
+SIZES = (160, 320)  # of the original report
 FRAMES = 120  # of a measurement; for a folder, rounded up to complete passes through it
 
 
@@ -41,8 +42,8 @@ def make_parser() -> Parser:
     several: Any = {"nargs": "+"}
     grid("--captures", **several, type=_resolution, default=[(320, 240), (640, 480)], metavar="WxH",
          help="capture resolutions; larger frames are shrunk, own keeps them (default: 320x240 640x480)")
-    grid("--sizes", **several, type=number(int, 1, LARGEST_SIZE, "a size"), default=[160, 320], metavar="N",
-         help="longer side of the network's input (default: 160 320)")
+    grid("--sizes", **several, type=number(int, 1, LARGEST_SIZE, "a size"), metavar="N",
+         help="longer side of the network's input (default: the model's own, or 160 320)")
     grid("--fps", **several, type=_rate, default=[24.0, 40.0], metavar="RATE",
          help="configured rates, or max for as fast as possible (default: 24 40)")
     grid("--backends", **several, type=_backend, default=["auto"], metavar="NAME",

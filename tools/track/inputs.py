@@ -36,7 +36,7 @@ def given(args: argparse.Namespace, report: Dict[str, Any]) -> List[Run]:
         film = detect(
             args.cam, args.every, args.label, args.conf, model=args.model, size=args.size, backend=args.backend
         )
-        report.update(film.model, size=args.size, source={"cam": args.cam})
+        report.update(film.model, source={"cam": args.cam})
         recording, detections = film.recording, film.detections
         if args.save_detections:
             write_tracks(args.save_detections, detections)

@@ -40,7 +40,7 @@ def detect(path: str, every: int, label: str, confidence: float, **options: Any)
                 if frame.index % every == 0:
                     found = detector.detect(frame.image)
                     detections[count] = Boxes(np.full(len(found), -1), found.boxes.astype(float), found.scores)
-            model = {"model": detector.card.name, "backend": detector.backend.description}
+            model = {"model": detector.card.name, "size": detector.size, "backend": detector.backend.description}
         if not count:
             raise SourceError(f"{path}: has no frames")
         return Film(Recording(path, source.fps, count, size), detections, model)

@@ -4,12 +4,12 @@ import pytest
 
 from app.errors import UsageError
 from tools.sweep.grid import ACCURACY, Combination, as_json, combinations, from_json, tasks
-from tools.sweep.options import make_parser
+from tools.sweep.options import SIZES, make_parser
 
 
 def grid_of(*options):
     args = make_parser().parse_args(options)
-    return combinations(args.captures, args.sizes, args.fps, args.backends, args.pacing)
+    return combinations(args.captures, args.sizes or SIZES, args.fps, args.backends, args.pacing)
 
 
 def test_the_default_grid_is_that_of_the_report():
