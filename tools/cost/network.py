@@ -6,7 +6,8 @@ network.moved(2)                                                  bytes, at 2 by
 
 Multiply-adds are counted in convolutions and matrix products; all other arithmetic is neglected. Each layer's weights,
 inputs and outputs are moved once. Activations, batch norms, additions and changes of shape are assumed to be fused
-into the layer before them and move nothing; a shortcut's second read is not counted either.
+into the layer before them and move nothing; a shortcut's second read is not counted either. What is computed from
+shapes and constants alone, such as the grid of cells in an exported detector, is computed once and costs nothing.
 """
 
 import math
@@ -17,16 +18,18 @@ from app.errors import ModelError, UsageError
 from app.modelcard import no_model
 
 MULTIPLY = ("Conv", "Gemm", "MatMul")
-PARTS = ("Slice", "Split", "Gather")  # these read no more than they write
+PARTS = ("Slice", "Split", "Gather", "GatherElements", "GatherND")  # these read no more than they write
 MOVE = (
-    *("MaxPool", "AveragePool", "GlobalAveragePool", "Resize", "Upsample", "Concat", "Transpose", "Softmax", "Pad"),
-    *("SpaceToDepth", *PARTS),
+    *("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "Upsample", "Concat", "Transpose"),
+    *("Softmax", "Pad", "SpaceToDepth", "DepthToSpace", "Expand", "Tile", "TopK", "ArgMax", "ReduceMax", "ReduceMean"),
+    *("ReduceSum", *PARTS),
 )
 FUSED = (
-    *("LeakyRelu", "Relu", "Clip", "Sigmoid", "Tanh", "Softplus", "Elu", "BatchNormalization"),
-    *("Add", "Mul", "Sub", "Div"),
+    *("LeakyRelu", "PRelu", "Relu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Elu", "Erf"),
+    *("BatchNormalization", "Add", "Mul", "Sub", "Div", "Mod", "Pow", "Sqrt", "Exp", "Neg", "Max", "Min", "Floor"),
 )
-FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Constant", "Cast")
+FREE = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast")
+MADE = ("Constant", "ConstantOfShape", "Shape", "Range")  # their outputs depend on shapes at most
 
 Shape = tuple[int, ...]
 
@@ -55,7 +58,7 @@ class Layer(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A network at one input size. detector: its outputs are maps (n, c, h, w), not rows of logits."""
+    """A network at one input size. detector: its outputs are maps or rows of boxes, not logits (n, classes)."""
 
     height: int
     width: int
@@ -108,19 +111,17 @@ def measure(model: Any, height: int, width: int) -> Network:
         raise UsageError(f"the network takes {fixed[1]}x{fixed[0]}, not {width}x{height}")
     shapes = _shapes(model, height, width)
     constants = {constant.name for constant in model.graph.initializer}
-    # Weights that are stored in half precision are constants too.
-    constants |= {node.output[0] for node in model.graph.node if node.op_type == "Cast" and node.input[0] in constants}
-    layers = tuple(
-        _layer(node, shapes, constants) for node in model.graph.node if node.op_type not in FUSED and _known(node)
-    )
-    detector = all(len(shapes[output.name]) == 4 for output in model.graph.output)
-    return Network(height, width, layers, detector)
-
-
-def _known(node: Any) -> bool:
-    if node.op_type not in (*MULTIPLY, *MOVE, *FREE):
-        raise ModelError(f"{node.name}: the cost of operator {node.op_type} is not known")
-    return node.op_type not in FREE
+    layers = []
+    for node in model.graph.node:
+        if node.op_type not in (*MULTIPLY, *MOVE, *FUSED, *FREE, *MADE):
+            raise ModelError(f"{node.name}: the cost of operator {node.op_type} is not known")
+        # Weights in half precision go through a Cast: those are constants too.
+        if node.op_type in MADE or all(name in constants for name in node.input if name):
+            constants |= set(node.output)
+        elif node.op_type in (*MULTIPLY, *MOVE):
+            layers.append(_layer(node, shapes, constants))
+    detector = all(len(shapes.get(output.name, ())) != 2 for output in model.graph.output)
+    return Network(height, width, tuple(layers), detector)
 
 
 def _layer(node: Any, shapes: dict[str, Shape], constants: set[str]) -> Layer:

@@ -16,6 +16,7 @@ def test_figures(monkeypatch):
         return 200 + 20 * spec["workers"] + 10 * len(spec["sources"])
 
     monkeypatch.setattr(memory, "peak_of", peak_of)
+    monkeypatch.setattr(memory, "input_shape", lambda setting: (320, 416))
     setting = Setting("m.onnx", 416, 2, 1, video="clip.mp4", frame=(480, 640), workers=(1, 2), cameras=4)
     figures = memory.compare_memory(setting)
     medians = {name: peak["median"] for name, peak in figures["memory_mb"].items()}

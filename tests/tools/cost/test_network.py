@@ -142,6 +142,43 @@ def test_both_halves_of_a_split_are_written():
     assert (split.read, split.written) == (96, 96)
 
 
+def test_padding_is_written_and_the_picture_read():
+    made = model([helper.make_node("Pad", ["images", "pads"], ["out"])], ["n", 3, "h", "w"])
+    made.graph.initializer.append(numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "pads"))
+    (pad,) = measure(made, 8, 4).layers
+    assert (pad.macs, pad.read, pad.written, pad.output) == (0, 96, 3 * 10 * 6, (1, 3, 10, 6))
+
+
+def test_rows_of_boxes_are_a_detectors():
+    """YOLOX's: a head (1, 7, 4, 2) becomes rows (1, 8, 7). Reshape only renames, Transpose reads and writes all."""
+    nodes = [
+        helper.make_node("Reshape", ["images", "rows"], ["flat"]),
+        helper.make_node("Transpose", ["flat"], ["out"], perm=[0, 2, 1]),
+    ]
+    made = model(nodes, ["n", 7, "h", "w"])
+    made.graph.initializer.append(numpy_helper.from_array(np.array([1, 7, -1]), "rows"))
+    network = measure(made, 4, 2)
+    assert [(layer.operator, layer.read, layer.written) for layer in network.layers] == [("Transpose", 56, 56)]
+    assert network.detector
+
+
+def test_what_depends_on_the_shape_only_costs_nothing():
+    """The grid of an exported detector: 0, 1, ... of the width, repeated for each row, is no work of a frame."""
+    nodes = [
+        helper.make_node("Shape", ["images"], ["shape"]),
+        helper.make_node("Gather", ["shape", "three"], ["width"]),
+        helper.make_node("Range", ["zero", "width", "one"], ["row"]),
+        helper.make_node("Cast", ["row"], ["columns"], to=TensorProto.FLOAT),
+        helper.make_node("Expand", ["columns", "shape"], ["grid"]),
+        helper.make_node("Add", ["images", "grid"], ["moved"]),
+        helper.make_node("Transpose", ["moved"], ["out"], perm=[0, 2, 3, 1]),
+    ]
+    made = model(nodes, ["n", 3, "h", "w"])
+    for name, value in (("zero", 0), ("one", 1), ("three", 3)):
+        made.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    assert [layer.operator for layer in measure(made, 8, 4).layers] == ["Transpose"]
+
+
 def test_weights_that_are_listed_as_inputs():
     node = helper.make_node("Conv", ["images", "kernel"], ["out"])
     made = model([node], ["n", 3, "h", "w"], [("kernel", (1, 3, 1, 1))], listed=True)
