@@ -124,7 +124,7 @@ def make_parser() -> argparse.ArgumentParser:
     model.add_argument(
         "--list-backends", action="store_true", help="list the installed backends and what they run on, and exit"
     )
-    model.add_argument("--offline", action="store_true", help="never download the default model, even if it is missing")
+    model.add_argument("--offline", action="store_true", help="never download a model, even if it is missing")
 
     found = parser.add_argument_group("detections")
     found.add_argument(

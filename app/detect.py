@@ -4,7 +4,6 @@ import json
 import os
 from typing import Optional, Sequence
 
-from app.arguments import DEFAULT_MODEL
 from app.backends import list_backends
 from app.cameras import Cameras
 from app.command import exit_code, leave, print_lines
@@ -18,20 +17,20 @@ from app.stop import Stop
 from app.timing.summary import summary
 
 
-def ensure_default_model(path: str, offline: bool) -> None:
-    """Download and convert the default model if it is missing. Raises ModelError when that fails or is forbidden."""
-    if os.path.exists(path) and os.path.exists(card_path(path)):
-        return
-    if offline:
-        raise ModelError(
-            f"{path}: missing, and --offline forbids downloading it; run: python -m tools.fetch {DEFAULT_MODEL} && "
-            "python -m tools.convert"
-        )
-    # The one place where app needs tools: the first run on a fresh machine.
-    from tools import convert
-    from tools.fetch.manifest import fetch
+def ensure_model(name: str, path: str, offline: bool) -> None:
+    """Download and prepare a model that is missing, if it is one of those that can be fetched by name.
 
-    convert.convert(fetch(DEFAULT_MODEL), path)
+    path: where it belongs. Raises ModelError when that fails or is forbidden.
+    """
+    if path == name or (os.path.exists(path) and os.path.exists(card_path(path))):
+        return
+    # The one place where app needs tools: the first run with a model on a fresh machine.
+    from tools.fetch.models import command, fetch_model, is_known
+
+    if is_known(name):
+        if offline:
+            raise ModelError(f"{path}: missing, and --offline forbids downloading it; run: {command(name)}")
+        fetch_model(name)
 
 
 def detect(settings: Settings) -> None:
@@ -46,8 +45,7 @@ def detect(settings: Settings) -> None:
         return
     check_outputs(run, settings.cameras)
     model = find_model(run.model)
-    if run.model == DEFAULT_MODEL:
-        ensure_default_model(model, run.offline)
+    ensure_model(run.model, model, run.offline)
 
     configure_process()
     with Stop() as stop, Cameras(settings, model, stop) as cameras:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from app.errors import ModelError, UsageError, say
 from app.modelcard import WEIGHTS, hash_file
@@ -32,6 +32,11 @@ def read_manifest() -> Dict[str, Any]:
     with open(MANIFEST, encoding="utf-8") as file:
         entries: Dict[str, Any] = json.load(file)
     return entries
+
+
+def path_of(name: str) -> str:
+    """Where the file of an entry of the manifest belongs."""
+    return os.path.join(WEIGHTS, read_manifest()[name]["file"])
 
 
 def is_data_set(entry: Dict[str, Any]) -> bool:
@@ -56,6 +61,8 @@ def fetch(name: str, place: Optional[str] = None) -> str:
     entry = manifest[name]
     if is_data_set(entry):
         return fetch_data_set(name, entry, FORMS[name], WEIGHTS, place)
+    if "needs" in entry:
+        fetch(entry["needs"], place if place is None or os.path.isdir(place) else os.path.dirname(place))
     path = os.path.join(WEIGHTS, entry["file"])
     if os.path.isdir(path):
         raise ModelError(f"{short(path)}: is a folder; move it away")
@@ -67,7 +74,7 @@ def fetch(name: str, place: Optional[str] = None) -> str:
     title = f"{entry['file']} ({entry['size'] / 1e6:.1f} MB)"
     checksum = f"SHA-256 {entry['sha256']}" if "sha256" in entry else f"MD5 {entry['md5']}"
     advice = (
-        f"put the file ({entry['size']:,} bytes, {checksum}) at {short(path)}, or say where it is: "
+        f"get the file ({entry['size']:,} bytes, {checksum}) yourself, and put it at {short(path)} or say where it is: "
         f"python -m tools.fetch {name} --from PLACE"
     )
     try_sources(sources, path, title, lambda source: _fetch_from(source, entry, path), advice)
@@ -83,11 +90,11 @@ def _fetch_from(source: Source, entry: Dict[str, Any], path: str) -> None:
         elif "package" in source:
             _unpack(_download_package(source, folder), source, found)
         else:
-            _copy(source["folder"], entry["file"], found)
-        size = os.path.getsize(found)
-        if size != entry["size"]:
-            raise SourceFailed(f"delivered {size:,} bytes instead of {entry['size']:,}")
+            _copy(source["folder"], [entry["file"], *entry.get("called", ())], found)
         if not _has_checksum(found, entry):
+            size = os.path.getsize(found)
+            if size != entry["size"]:
+                raise SourceFailed(f"delivered {size:,} bytes instead of {entry['size']:,}")
             raise SourceFailed("delivered a file with the wrong checksum")
         if "sha256" not in entry:
             with open(found + ".sha256", "w") as file:
@@ -139,29 +146,30 @@ def _save(member: Any, path: str) -> None:
         shutil.copyfileobj(member, file)
 
 
-def _copy(place: str, name: str, path: str) -> None:
-    """place: a folder that has the file, or the file itself."""
-    found = place if os.path.isfile(place) else os.path.join(place, name)
-    if not os.path.isfile(found):
-        raise SourceFailed(f"it has no file {name}" if os.path.isdir(place) else "no such folder or file")
+def _copy(place: str, names: List[str], path: str) -> None:
+    """place: a folder that has the file by one of these names, or the file itself."""
+    candidates = [place] if os.path.isfile(place) else [os.path.join(place, name) for name in names]
+    found = next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
+    if found is None:
+        raise SourceFailed(f"it has no file {names[0]}" if os.path.isdir(place) else "no such folder or file")
     try:
         original = open(found, "rb")  # noqa: SIM115
     except OSError as error:
-        raise SourceFailed(f"cannot read {name} there: {error.strerror}") from error
+        raise SourceFailed(f"cannot read {os.path.basename(found)} there: {error.strerror}") from error
     _save(original, path)
 
 
 def is_intact(path: str, entry: Dict[str, Any]) -> bool:
-    """Whether a file has the size and the checksum of an entry of the manifest. Raises ModelError if unreadable."""
+    """Whether a file has the checksum of an entry of the manifest. Raises ModelError if unreadable."""
     try:
-        return os.path.getsize(path) == entry["size"] and _has_checksum(path, entry)
+        return _has_checksum(path, entry)
     except OSError as error:
         raise ModelError(f"{short(path)}: cannot read it: {error.strerror}") from error
 
 
 def _has_checksum(path: str, entry: Dict[str, Any]) -> bool:
     if "sha256" in entry:
-        return bool(hash_file(path) == entry["sha256"])
+        return hash_file(path) in (entry["sha256"], *entry.get("also", ()))
     digest = hashlib.md5()
     with open(path, "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
