@@ -22,6 +22,7 @@ self-test on the board, and returns if the service does not start with the new o
   --rollback          return to the previous version
   --size WxH          build an engine for this input size and test it; may be repeated (default: the sizes of the running
                       version, else the one for the service's settings and a 640x480 camera: 416x320)
+  --model NAME        also send this model of weights/, for settings that name it; may be repeated (yolov3-tiny is always sent)
   --config FILE.toml  install this file as /etc/nanoyolo/nanoyolo.toml, the cameras of the service, if the version accepts it
                       there; the file before returns if the service does not start with it
   --no-engine         run on ONNX Runtime, without TensorRT
@@ -57,7 +58,7 @@ parse() {
             --rollback) ROLLBACK=yes ;;
             --no-engine) ENGINE=no ;;
             --dry-run) DRY_RUN=yes ;;
-            --revision | --size | --keep | --ssh-config | --config)
+            --revision | --size | --keep | --ssh-config | --config | --model)
                 [ $# -gt 1 ] || refuse "$1 needs a value; see: push.sh --help" 2
                 take "$1" "$2"
                 shift ;;
@@ -86,6 +87,9 @@ take() {  # OPTION VALUE
             [[ $2 =~ ^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$ ]] || refuse "a size should be WIDTHxHEIGHT, as 416x320, is $2" 2
             ((${2%x*} % 32 == 0 && ${2#*x} % 32 == 0)) || refuse "a size should be of multiples of 32, as 416x320, is $2" 2
             SIZES+=("$2") ;;
+        --model)
+            [[ $2 =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] || refuse "--model should be a name in weights/, as yolox-nano, is $2" 2
+            MODELS+=("weights/$2.onnx" "weights/$2.json") ;;
         --keep)
             [[ $2 =~ ^0*([2-9]|[1-9][0-9]+)$ ]] || refuse "--keep should be 2 or more, the one that runs and the one before, is $2" 2
             KEEP=$((10#$2)) ;;
@@ -110,9 +114,14 @@ make_models() {
     [ -x "$python" ] || python=python3
     for model in "${MODELS[@]}"; do
         [ ! -s "$PROJECT/$model" ] || continue
-        (cd "$PROJECT" && "$python" -m tools.fetch yolov3-tiny && "$python" -m tools.convert) >&2 ||
-            refuse "$model is missing, and could not be created; type: make demo"
-        return
+        case $model in
+            weights/yolov3-tiny.*)
+                (cd "$PROJECT" && "$python" -m tools.fetch yolov3-tiny && "$python" -m tools.convert) >&2 ||
+                    refuse "$model is missing, and could not be created; type: make demo" ;;
+            *)
+                model=${model#weights/} model=${model%.*}
+                refuse "weights/ has no model $model with its card; make it: python -m tools.adopt, tools.convert, or tools.fetch $model" ;;
+        esac
     done
 }
 

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 from commands import JETSON, run, write
+from support.heads import CARD
+from support.program import needs_model
 
 SCRIPT = JETSON / "on-board/check_settings.py"
 
@@ -32,10 +34,18 @@ def test_the_environment_that_systemd_would_read(check_settings, text, expected)
 
 
 @pytest.mark.parametrize(
-    "size, square, expected", [(416, False, "416x320"), (160, False, "160x128"), (320, True, "320x320")]
+    "size, square, expected",
+    [(416, False, "416x320"), (160, False, "160x128"), (320, True, "320x320"), (None, False, "416x320")],
 )
 def test_input_sizes(check_settings, size, square, expected):
-    assert check_settings.input_size({"size": size, "square": square}) == expected
+    assert check_settings.input_size(CARD, {"size": size, "square": square}) == expected
+
+
+def test_input_sizes_of_another_model(check_settings):
+    """By its card: one of 320x192, whatever the picture's proportions."""
+    card = CARD._replace(resize="stretch", size=(320, 192))
+    assert check_settings.input_size(card, {"size": None, "square": False}) == "320x192"
+    assert check_settings.input_size(card, {"size": 160, "square": False}) == "160x96"
 
 
 def test_outputs_have_their_whole_path(check_settings):
@@ -67,6 +77,7 @@ def check(tmp_path):
 
 
 @pytest.mark.slow
+@needs_model
 def test_a_file_is_read_as_by_the_service(check):
     good = 'size = 320\n[camera.a]\ncam = "rtsp://a:${WORD}@h/"\nsize = 160\n[camera.b]\ncam = 0\njsonl = "/b"\n'
     assert check(good, "WORD=hunter2\nNANOYOLO_WAIT=yes") == (0, "160x128 320x256\n", "")
@@ -80,3 +91,24 @@ def test_a_file_is_read_as_by_the_service(check):
         *(2, ""),
         "error: front.toml: cam0: save: should be a whole path, as /var/lib/nanoyolo/a.mkv, is a.mkv\n",
     )
+    assert check("size = 100") == (2, "", "error: size 100 is not a multiple of 32; nearest: 96 and 128\n")
+    said = "error: model: this version has no none; send it too: push.sh --model none\n"
+    assert check('model = "none"') == (4, "", said)
+
+
+@pytest.mark.slow
+def test_another_model_is_named(check_settings, tmp_path, monkeypatch, capsys):
+    """By its path in the version's folder, on a line of its own; the settings come from `run-detect --check`."""
+    (tmp_path / "run-detect").write_text(
+        '#!/bin/sh\necho \'{"run": {"model": "mine", "report": null}, "cameras": {"a": {"size": null, "square": false, '
+        '"save": null, "jsonl": null}}}\'\n'
+    )
+    (tmp_path / "run-detect").chmod(0o755)
+    monkeypatch.setattr(check_settings, "RUN_DETECT", str(tmp_path / "run-detect"))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/mine.onnx").write_bytes(b"")
+    monkeypatch.setattr(check_settings, "VERSION", str(tmp_path))
+    monkeypatch.setattr(check_settings, "find_model", lambda name: str(tmp_path / "weights" / (name + ".onnx")))
+    monkeypatch.setattr(check_settings, "read_card", lambda path: CARD._replace(resize="stretch", size=(320, 192)))
+    assert check_settings.main(str(tmp_path / "absent.toml"), str(tmp_path / "absent.env")) == 0
+    assert capsys.readouterr().out == "320x192\nmodel weights/mine.onnx\n"

@@ -55,11 +55,11 @@ class Board:
             text = re.sub(r"^WATCH=5 ", "WATCH=1 ", text, flags=re.M).replace("sleep 1\n", "sleep 0.01\n")
             write(folder / "on-board" / path.relative_to(ON_BOARD), text)
 
-    def push(self, name, config="", check=CHECK, sizes=("160x128",)):
+    def push(self, name, config="", check=CHECK, sizes=("160x128",), self_test=""):
         """(exit code, standard output, standard error) of a push; nothing of it names the folder."""
         files = {
             "name": name,
-            "deploy/jetson/self-test/self_test.py": "",
+            "deploy/jetson/self-test/self_test.py": self_test,
             "deploy/jetson/on-board/check_settings.py": check,
             "weights/yolov3-tiny.onnx": "a model",
         }
@@ -95,6 +95,25 @@ def board(tmp_path):
 
 
 pytestmark = pytest.mark.slow
+
+
+def test_a_model_of_the_settings(board):
+    """It is tested at its own sizes, not at those of the version before. The environment may name it, too."""
+    say = "import sys; print(*sys.argv[1:], file=sys.stderr)\n"
+    other = CHECK + 'print("model weights/mine.onnx")\n'
+    assert board.push("one")[0] == 0
+    code, _, err = board.push("two", "a = 1", check=other, sizes=(), self_test=say)
+    assert code == 0, err
+    tested = [line for line in err.splitlines() if "--model" in line]
+    assert tested == [
+        "320x256 --known --model weights/mine.onnx", "320x256 --backend auto --model weights/mine.onnx",
+    ]  # fmt: skip
+    board.config.unlink()
+    (board.folder / "etc/nanoyolo.env").write_text("NANOYOLO_MODEL=mine\n")
+    only = 'print("64x64")\nprint("model weights/mine.onnx")\n'
+    code, _, err = board.push("three", check=only, sizes=(), self_test=say)
+    assert code == 0, err
+    assert "64x64 --backend auto --model weights/mine.onnx" in err
 
 
 def test_a_file_comes_with_a_version_and_alone(board):

@@ -2,8 +2,9 @@
 
     python deploy/jetson/on-board/check_settings.py /etc/nanoyolo/nanoyolo.toml /etc/nanoyolo/nanoyolo.env
 
-Standard output is then the input sizes of its cameras, for pictures of 4:3, as in 160x128 416x320; standard error has
-warnings, and in the last line what is wrong. push-board.sh runs the version's copy. Python 3.6.
+Standard output is then the input sizes of its cameras, for pictures of 4:3, as in 160x128 416x320, and where they do
+not use the default model, a second line `model PATH`, from the version's folder. Standard error has warnings, and in
+the last line what is wrong. There need not be a file of cameras. push-board.sh runs the version's copy. Python 3.6.
 """
 
 import json
@@ -12,7 +13,15 @@ import re
 import subprocess
 import sys
 
-RUN_DETECT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "service", "run-detect")
+VERSION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+sys.path.insert(0, VERSION)
+
+from app.checks.machine import DEFAULT_MODEL  # noqa: E402
+from app.errors import ModelError, NanoyoloError  # noqa: E402
+from app.inputsize import input_sides  # noqa: E402
+from app.modelcard import find_model, read_card  # noqa: E402
+
+RUN_DETECT = os.path.join(VERSION, "deploy", "jetson", "service", "run-detect")
 OUTPUTS = "/var/lib/nanoyolo"
 
 _LINE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)=\s*(?:\"((?:\\.|[^\"\\])*)\"|'((?:\\.|[^'\\])*)'|(.*?))\s*$")
@@ -49,10 +58,9 @@ def wrong_outputs(settings):
     ]
 
 
-def input_size(camera):
-    """Width and height of the network's input for pictures of 4:3, as in 416x320."""
-    size = camera["size"]
-    return f"{size}x{size if camera['square'] else (size * 3 // 4 + 31) // 32 * 32}"
+def input_size(card, camera):
+    """Width and height of the network's input for pictures of 4:3, as in 416x320. Raises UsageError."""
+    return "{}x{}".format(*input_sides(card, camera["size"], camera["square"]))
 
 
 def main(config, environment):
@@ -68,7 +76,19 @@ def main(config, environment):
         return 2
     if env.get("NANOYOLO_CAM"):
         print(f"warning: NANOYOLO_CAM in {environment} replaces the cameras of the file", file=sys.stderr)
-    print(*sorted({input_size(camera) for camera in settings["cameras"].values()}))
+    name = settings["run"]["model"]
+    model = os.path.join(VERSION, find_model(name))
+    if not os.path.exists(model):
+        print(f"error: model: this version has no {name}; send it too: push.sh --model {name}", file=sys.stderr)
+        return ModelError.exit_code
+    try:
+        card = read_card(model)
+        print(*sorted({input_size(card, camera) for camera in settings["cameras"].values()}))
+    except NanoyoloError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if name != DEFAULT_MODEL:
+        print("model", os.path.relpath(model, VERSION))
     return 0
 
 

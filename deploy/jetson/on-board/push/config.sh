@@ -13,11 +13,12 @@ receive_config() {
     chmod 640 "$WORK/${CONFIG##*/}"
 }
 
-# Sets CONFIG_SIZES, the input sizes of its cameras. Without a new file the board's is checked, for the new version.
+# Sets CONFIG_SIZES, the input sizes of its cameras, and MODEL, what they use. Without a new file the board's is checked,
+# for the new version.
 check_config() {
     local config=$CONFIG said
     if [ "$CONFIG_SIZE" != 0 ]; then config=$WORK/${CONFIG##*/}; fi
-    if [ ! -e "$config" ]; then return; fi
+    if [ ! -e "$config" ] && ! grep -q '^NANOYOLO_MODEL=' "$SETTINGS" 2>/dev/null; then return; fi
     if [ ! -e "$VERSIONS/$NAME/$CHECK" ]; then
         [ "$CONFIG_SIZE" = 0 ] || die "$NAME is older than ${CONFIG##*/}, and does not read it; push without --config; $(still) on $BOARD"
         return
@@ -26,6 +27,9 @@ check_config() {
     if CONFIG_SIZES=$(as_user "$PYTHON" "$CHECK" "$config" "$SETTINGS" 2>"$WORK/said" </dev/null); then
         said=$(cat "$WORK/said")
         [ -z "$said" ] || say "${said//"$WORK/"/}"
+        said=$(sed -n 's/^model //p' <<<"$CONFIG_SIZES")
+        MODEL=${said:-$MODEL}
+        CONFIG_SIZES=${CONFIG_SIZES%%$'\n'*}
     else
         said=$(tail -n 1 "$WORK/said")
         said=${said//"$WORK/"/}

@@ -61,7 +61,7 @@ self_test() {
     local size
     for size in "${SIZES[@]}"; do
         say "self-test at $size"
-        patiently "self-test" "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --backend "$BACKEND" ||
+        patiently "self-test" "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --backend "$BACKEND" "${OTHER[@]}" ||
             fail "the self-test at $size failed; the reason is above"
     done
 }
@@ -78,15 +78,20 @@ size_of_settings() {
     fi
 }
 
+# Sets SIZES, and OTHER, the self-test's option for another model than the default.
 choose_sizes() {
     local old size
-    if [ ${#SIZES[@]} = 0 ] && [ "$CONFIG_SIZE" != 0 ]; then read -ra SIZES <<<"$CONFIG_SIZES"; fi
+    OTHER=()
+    if [ "$MODEL" != "$DEFAULT_MODEL" ]; then OTHER=(--model "$MODEL"); fi
+    if [ ${#SIZES[@]} = 0 ] && { [ "$CONFIG_SIZE" != 0 ] || [ ${#OTHER[@]} != 0 ]; }; then
+        read -ra SIZES <<<"$CONFIG_SIZES"
+    fi
     if [ ${#SIZES[@]} = 0 ]; then
         old=$(current)
         read -ra SIZES 2>/dev/null <"$VERSIONS/${old:-none}/.sizes" || read -ra SIZES <<<"${CONFIG_SIZES:-$(size_of_settings)}"
     fi
     for size in "${SIZES[@]}"; do
-        as_user "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --known || fail "there is no expected result for $size"
+        as_user "$PYTHON" deploy/jetson/self-test/self_test.py "$size" --known "${OTHER[@]}" || fail "there is no expected result for $size"
     done
     echo "${SIZES[*]}" | write_whole "$VERSIONS/$NAME/.sizes"
 }
