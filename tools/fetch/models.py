@@ -9,8 +9,6 @@ published), and how accurate it is: `ap`, as published, on the 5000 images of CO
 import os
 from typing import Any, Dict, List, Optional
 
-from app.errors import ModelError
-from app.labels import modern
 from app.modelcard import find_model
 from tools.fetch.manifest import fetch, path_of, read_manifest
 from tools.tables import Table
@@ -59,13 +57,9 @@ def prepare(name: str, path: str) -> str:
         else:
             convert(path, output)
         return output
-    from models.yolov3_tiny import LABELS
+    from tools.adopt.adoption import adopt
 
-    try:
-        from tools.adopt import adopt
-    except ImportError as error:
-        raise ModelError(f"cannot prepare {path} ({error}): python3 -m pip install onnx onnxruntime") from error
-    adopt(path, output, labels=[modern(label) for label in LABELS], family=entry["model"]["family"])
+    adopt(path, output, family=entry["model"]["family"])
     return output
 
 
