@@ -39,7 +39,8 @@ def input_sides(
 ) -> Tuple[int, int]:
     """Width and height of a model's input for a frame of (width, height), as `app.letterbox` fits it.
 
-    square: whatever the card says, unless the model takes one size only. Raises UsageError for a size that the model cannot take.
+    square: whatever the card says, unless the model takes one size only. Raises UsageError for a size that it cannot
+    take.
     """
     longer = input_size(card, size)
     if card.fixed or (card.resize != "rectangle" and not square):
@@ -48,6 +49,13 @@ def input_sides(
         return longer, longer
     width, height = (max(1, side * longer // max(frame)) for side in frame)
     return -(-width // card.multiple) * card.multiple, -(-height // card.multiple) * card.multiple
+
+
+def fitting(card: ModelCard, square: bool = False) -> str:
+    """In a word how a model's input is fitted to a frame: rectangular, square, letterbox or stretch."""
+    if card.resize == "rectangle":
+        return "square" if square else "rectangular"
+    return "square" if square and not card.fixed else card.resize
 
 
 def nearest_sizes(size: int, multiple: int) -> str:

@@ -20,7 +20,7 @@ from app.command import Parser, exit_code, print_lines
 from app.engine import EngineSource, EngineTarget, engine_path, size_axes, size_text, write_engine
 from app.errors import ModelError, OutputError, UsageError, say, warn
 from app.files import check_writable
-from app.modelcard import input_multiple, read_fields
+from app.modelcard import CLASSIFICATION, input_multiple, read_card, read_fields
 
 ADD_SWAP = (
     "sudo fallocate -l 4G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile && sudo swapon /swapfile"
@@ -49,6 +49,9 @@ def build(args: argparse.Namespace) -> int:
     """
     fields = read_fields(args.model)
     multiple = input_multiple(fields, args.model)
+    if args.size is None and "size" in fields["input"] and fields.get("task") != CLASSIFICATION:
+        card = read_card(args.model)
+        args.size = card.sides(max(card.size or (0,)))
     if args.size is not None and any(side % multiple for side in args.size):
         raise UsageError(f"--size {args.size[0]}x{args.size[1]}: should be multiples of {multiple}")
     gc.collect()  # garbage must not be collected in the child, which lacks the threads of a runtime loaded here

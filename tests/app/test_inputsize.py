@@ -2,7 +2,7 @@ import pytest
 from support.heads import CARD
 
 from app.errors import UsageError
-from app.inputsize import input_sides, input_size, input_sizes
+from app.inputsize import fitting, input_sides, input_size, input_sizes
 from app.letterbox import Letterbox
 
 OWN = CARD._replace(resize="stretch", size=(320, 192))
@@ -59,3 +59,12 @@ def test_sides_of_the_default_camera():
     assert input_sides(CARD) == (416, 320), "416 * 480 / 640 = 312, rounded up to a multiple of 32"
     assert input_sides(CARD, 160) == (160, 128)
     assert input_sides(OWN) == (320, 192)
+
+
+def test_in_a_word():
+    assert (fitting(CARD), fitting(CARD, True)) == ("rectangular", "square")
+    assert (fitting(OWN), fitting(OWN, True), fitting(OWN._replace(fixed=True), True)) == (
+        "stretch",
+        "square",
+        "stretch",
+    )

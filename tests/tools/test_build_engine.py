@@ -329,6 +329,15 @@ def test_a_classifier_needs_no_size(machine, run, tmp_path, style, layout):
     assert machine.driver.leaks() == []
 
 
+def test_a_detector_needs_no_size_where_its_card_has_one(machine, run, model, tmp_path):
+    machine.start("8.2")
+    given = {"layout": "NCHW", "colour": "RGB", "scale": 1, "multiple": 2, "resize": "stretch", "size": [8, 6]}
+    heads = [{"stride": 2, "anchors": [[1, 1]]}]
+    write_card(model, name="free", input=given, heads=heads, labels=["a", "b"])
+    assert run(model)[0] == 0
+    assert engine_of(tmp_path).name.startswith("free.8x6.")
+
+
 USAGE = {  # options, and what the error says
     "no size": ([], "choose one with --size WIDTHxHEIGHT"),
     "height odd": (["--size", "8x7"], "--size 8x7: should be multiples of 2"),

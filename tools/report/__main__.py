@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Optional, Sequence
 from app.command import Parser, exit_code, print_lines
 from app.errors import ModelError, NanoyoloError, OutputError, SourceError, warn
 from app.files import check_writable, make_folder, write_file
+from app.inputsize import fitting
+from app.modelcard import read_card
 
 if TYPE_CHECKING:  # these need packages that may be missing; see make_report
     from tools.report.section import Section
@@ -92,12 +94,20 @@ def models_of(swept: Sequence["Swept"]) -> dict[str, Model]:
     often = Counter(name for name, *_ in sizes)
     models: dict[str, Model] = {}
     for (name, path, square, frame), all_sizes in sizes.items():
-        form = f", {'square' if square else 'rectangular'}, {frame[0]}x{frame[1]}" if often[name] > 1 else ""
+        form = f", {fitting_of(path, square)}, {frame[0]}x{frame[1]}" if often[name] > 1 else ""
         known = name + form
         if known in models:  # files of one name in two folders
             known += f", {path}"
         models[known] = (path, sorted(all_sizes), square, frame)
     return models
+
+
+def fitting_of(model: str, square: bool) -> str:
+    """How frames were fitted into the input of a model file, in a word; one that is gone is taken for YOLOv3-tiny."""
+    try:
+        return fitting(read_card(model), square)
+    except ModelError:
+        return "square" if square else "rectangular"
 
 
 def csv_names(sections: Sequence["Section"]) -> dict[str, "Table"]:

@@ -18,8 +18,9 @@ from app.backends import BACKENDS, DEVICES, PRECISIONS, open_backend
 from app.command import Parser, exit_code, number, print_lines
 from app.detector import Detector
 from app.errors import SourceError, UsageError
-from app.files import check_writable, write_file
-from app.modelcard import find_model, read_card
+from app.files import check_writable, reject_overwrites, write_file
+from app.inputsize import fitting
+from app.modelcard import card_path, find_model, read_card
 from tools.json_file import Json
 from tools.machine import machine
 from tools.score import LEAST_SCORE
@@ -62,7 +63,7 @@ def score(args: argparse.Namespace) -> Json:
             detections = find_all(detector, truth)
         if args.save_detections is not None:
             write_file(args.save_detections, json.dumps(detections).encode())
-        shape = "square" if args.square else {"rectangle": "rectangular"}.get(card.resize, card.resize)
+        shape = fitting(card, args.square)
         what = {"model": card.name, "size": detector.size, "shape": shape, "backend": backend.description}
     evaluation = evaluate(truth.dataset, detections)
     result = figures(evaluation)
@@ -149,7 +150,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         args = parser.parse_args(argv)
         if args.detections and args.save_detections:
             raise UsageError("--save-detections needs a model to run, and --detections runs none")
-        for path in (args.report, args.save_detections):
+        model = find_model(args.model)
+        outputs = [("--report", args.report), ("--save-detections", args.save_detections)]
+        reject_overwrites(outputs, filter(None, (model, card_path(model), args.detections, args.against)))
+        for _, path in outputs:
             if path is not None:
                 check_writable(path)
         report = score(args)
