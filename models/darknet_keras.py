@@ -1,9 +1,11 @@
 """Builds a network's table in Keras: Keras 3, or the one of TensorFlow from 2.6 on."""
 
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, Iterator, List, Optional
+
+import numpy as np
 
 from models import darknet_table as table
-from models.darknet import BATCH_NORM_EPSILON, Parameters
+from models.darknet import BATCH_NORM_EPSILON, Convolution, Parameters
 
 FORMAT = {"data_format": "channels_last"}  # explicit, since a user's keras.json may differ
 
@@ -24,13 +26,15 @@ def emit_keras(
 
     Channels last, as TensorFlow on a CPU requires: (n, h, w, 3) float32 RGB in 0..1 in; the heads' raw logits out, in
     the order of the table, each (n, h / stride, w / stride, anchors * (5 + classes)). parameters: one per Conv in the
-    table's order. batch_norm: keep batch normalisation as layers of its own, for training; else it is folded.
+    table's order. batch_norm: keep batch normalisation as layers of its own; else it is folded. The heads compute in
+    float32 whatever Keras' policy is.
 
     Raises ValueError for a pool whose padding Keras does not have.
     """
     keras = _keras()
     needed, remaining = network.needed(), iter(parameters)
     sums = {layer.name for layer in network.layers if isinstance(layer, table.Add)}
+    logits = {head.source for head in network.heads}
     tensors: Dict[str, Any] = {table.INPUT: keras.Input((None, None, 3), name=table.INPUT)}
     for layer in network.layers:
         own = next(remaining) if isinstance(layer, table.Conv) else None
@@ -39,15 +43,38 @@ def emit_keras(
             if isinstance(layer, table.Activation) and layer.function == "leaky" and layer.sources[0] in sums:
                 tensors[layer.name] = _leaky_sum(inputs[0], layer.name)
             else:
-                tensors[layer.name] = _layer(layer, inputs, own, batch_norm)
+                precise = {"dtype": "float32"} if layer.name in logits else {}
+                tensors[layer.name] = _layer(layer, inputs, own, batch_norm, precise)
     return keras.Model(tensors[table.INPUT], [tensors[head.source] for head in network.heads], name=name)
 
 
-def _layer(layer: table.Layer, inputs: List[Any], parameters: Any, batch_norm: bool) -> Any:
-    """A layer's output."""
+def convolutions(network: table.Network, model: Any) -> Iterator[Optional[Convolution]]:
+    """The convolutions of a network that `emit_keras` built without batch normalisation, as its weights are now.
+
+    In the table's order, as `emit_onnx` takes them; None for those that no head depends on.
+    """
+    needed = network.needed()
+    for layer in network.layers:
+        if not isinstance(layer, table.Conv):
+            continue
+        if layer.name not in needed:
+            yield None
+            continue
+        if _is_depthwise(layer):
+            kernel, bias = model.get_layer(layer.name).get_weights()
+            yield Convolution(kernel.transpose(2, 3, 0, 1), bias)
+            continue
+        names = [layer.name + (f"_group{group}" if layer.groups > 1 else "") for group in range(layer.groups)]
+        parts = [model.get_layer(name).get_weights() for name in names]
+        kernel, bias = (np.concatenate(values, axis=-1) for values in zip(*parts))
+        yield Convolution(kernel.transpose(3, 2, 0, 1), bias)
+
+
+def _layer(layer: table.Layer, inputs: List[Any], parameters: Any, batch_norm: bool, options: Dict[str, Any]) -> Any:
+    """A layer's output. options: for the Keras layer of a convolution."""
     layers, (x, *_), name = _keras().layers, inputs, layer.name
     if isinstance(layer, table.Conv):
-        return _convolution(layer, x, parameters, batch_norm)
+        return _convolution(layer, x, parameters, batch_norm, options)
     if isinstance(layer, table.Activation):
         return _activation(layer.function, x, name)
     if isinstance(layer, table.MaxPool):
@@ -72,7 +99,12 @@ def _layer(layer: table.Layer, inputs: List[Any], parameters: Any, batch_norm: b
     return {table.Add: layers.Add, table.Multiply: layers.Multiply}[type(layer)](name=name)(inputs)
 
 
-def _convolution(layer: table.Conv, x: Any, parameters: Parameters, batch_norm: bool) -> Any:
+def _is_depthwise(layer: table.Conv) -> bool:
+    """Whether Keras has one layer for all groups of a convolution."""
+    return 1 < layer.groups == layer.channels == layer.filters and layer.stride[0] == layer.stride[1]
+
+
+def _convolution(layer: table.Conv, x: Any, parameters: Parameters, batch_norm: bool, precision: Dict[str, Any]) -> Any:
     """A convolution with its batch normalisation.
 
     Zeros are padded by a layer of their own where there are strides: Keras's "same" then pads at the end only.
@@ -80,14 +112,14 @@ def _convolution(layer: table.Conv, x: Any, parameters: Parameters, batch_norm: 
     layers = _keras().layers
     own = batch_norm and layer.batch_norm
     kernel, bias = (parameters.kernel, parameters.beta) if own else parameters.fold()
-    options = {"padding": "same", "use_bias": not own, "name": layer.name, **FORMAT}  # type: Dict[str, Any]
+    options = {"padding": "same", "use_bias": not own, "name": layer.name, **FORMAT, **precision}  # type: Dict[str, Any]
     if layer.stride != (1, 1) and layer.padding:
         x = layers.ZeroPadding2D(layer.padding, name=layer.name + "_pad", **FORMAT)(x)
         options["padding"] = "valid"
     options["strides"] = layer.stride
     if layer.dilation > 1:
         options["dilation_rate"] = layer.dilation
-    if 1 < layer.groups == layer.channels == layer.filters and layer.stride[0] == layer.stride[1]:
+    if _is_depthwise(layer):
         conv = layers.DepthwiseConv2D(layer.size, **options)
         x = conv(x)
         conv.set_weights([kernel.transpose(2, 3, 0, 1)] + ([] if own else [bias]))

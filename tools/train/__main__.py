@@ -1,6 +1,5 @@
 """The training command. An image takes this way: data -> augmentation -> network -> loss."""
 
-import contextlib
 import os
 import shlex
 import signal
@@ -8,7 +7,7 @@ import sys
 from typing import Any, Optional, Sequence
 
 from app.command import exit_code
-from app.errors import OutputError, SourceError, UsageError, say
+from app.errors import UsageError, say
 from app.files import check_writable
 from tools.train.frameworks import import_keras
 from tools.train.options import parse
@@ -79,6 +78,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         from tools.train.ensemble import export_snapshots
         from tools.train.export import export
         from tools.train.journal import Journal
+        from tools.train.session import session
 
         if args.resume is None:
             folder = args.run or os.path.join("runs", args.model)
@@ -89,22 +89,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             journal = Journal.create(folder, args)
         else:
             journal = Journal.resume(args.resume)
-        with contextlib.closing(journal):
-            try:
-                model, data = train(journal, resume=args.resume is not None)
-                export(model, journal.options.output, data, journal.summary(), journal.options.half)
-                if journal.options.snapshots:
-                    export_snapshots(model, journal, data)
-            except (KeyboardInterrupt, OutputError, SourceError) as error:  # Ctrl-C, a full disk, or data that are gone
-                done = f"epoch {len(journal.epochs)}" if journal.epochs else "the probe"
-                if journal.checkpoint:
-                    again = shlex.join(["python", "-m", "tools.train", "--resume", journal.folder])
-                    say(f"stopped after {done}; continue with: {again}")
-                elif not isinstance(error, SourceError):
-                    say(f"stopped before there was anything to keep; start anew with: {journal.options.command}")
-                raise
-            finally:
-                journal.remove_if_empty()
+        with session(journal):
+            model, data = train(journal, resume=args.resume is not None)
+            export(model, journal.options.output, data, journal.summary(), journal.options.half)
+            if journal.options.snapshots:
+                export_snapshots(model, journal, data)
         words = ["--model", journal.options.output, "--data", journal.options.data]
         say(f"evaluate it with: {shlex.join(['python', '-m', 'app.evaluate', *words])}")
 

@@ -1,15 +1,28 @@
 """A plot of loss and accuracy over the epochs."""
 
 import io
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from app.files import write_file
 
-NAMES = {"loss": "loss", "top1": "top-1", "top5": "top-5"}  # of the log, as people write them
+
+class Panel(NamedTuple):
+    """Axes of the plot: its label, the factor of its values, and its curves: their names in the log and in words."""
+
+    label: str
+    factor: float
+    curves: dict[str, str]
 
 
-def draw_curves(epochs: Sequence[dict[str, Any]], path: str, title: str) -> None:
-    """Write a PNG with the curves of training and, if there is one, validation. Raises OutputError."""
+LOSS = Panel("loss", 1, {"loss": "loss"})
+ACCURACY = Panel("accuracy in %", 100, {"top1": "top-1", "top5": "top-5"})
+
+
+def draw_curves(epochs: Sequence[dict[str, Any]], path: str, title: str, accuracy: Panel = ACCURACY) -> None:
+    """Write a PNG with the curves of training and, if there is one, validation. Raises OutputError.
+
+    accuracy: what is drawn beside the loss.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -17,18 +30,18 @@ def draw_curves(epochs: Sequence[dict[str, Any]], path: str, title: str) -> None
     figure.suptitle(title)
     panels = figure.subplots(1, 2)
     numbers = [line["epoch"] for line in epochs]
-    accuracy = (panels[1], ("top1", "top5"), "accuracy in %", 100)
-    for axes, names, label, factor in ((panels[0], ("loss",), "loss", 1), accuracy):
-        for colour, name in zip(("tab:blue", "tab:orange"), names):
+    for axes, (label, factor, curves) in zip(panels, (LOSS, accuracy)):
+        for colour, name in zip(("tab:blue", "tab:orange"), curves):
             for prefix, style, what in (("", "--", "training"), ("val_", "-", "validation")):
                 if all(prefix + name in line for line in epochs):
                     values = [line[prefix + name] * factor for line in epochs]
-                    axes.plot(numbers, values, style, color=colour, marker=".", label=f"{NAMES[name]}, {what}")
+                    axes.plot(numbers, values, style, color=colour, marker=".", label=f"{curves[name]}, {what}")
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     write_file(path, picture.getvalue())

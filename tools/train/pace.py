@@ -11,7 +11,8 @@ from tools.train.schedules import STEPS, make_schedule
 class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Sets the learning rate before every step, and ends `fit` when the time budget is used up or pictures grow.
 
-    The length of a run is its number of epochs or its time budget. journal: tells the seconds of training so far.
+    The length of a run is its number of epochs or its time budget, less what the journal reserves of it for something
+    else. journal: tells the seconds of training so far.
     """
 
     def __init__(self, options: argparse.Namespace, steps: int, journal: Any) -> None:
@@ -37,21 +38,25 @@ class Pace(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no type
             cycles=options.snapshots or 1,
         )
 
+    def _seconds(self) -> float:
+        """How long a run with a time budget may train; at least half of the budget."""
+        return float(max(self._budget / 2, self._budget - self._journal.reserve))
+
     def finished(self, epochs: int) -> bool:
         if self._budget:
-            return bool(self._journal.elapsed >= self._budget)
+            return bool(self._journal.elapsed >= self._seconds())
         return bool(epochs >= self._epochs)
 
     def progress(self) -> float:
         """Progress of the run, from 0 to 1."""
         if self._budget:
-            return float(self._journal.seconds() / self._budget)
+            return float(self._journal.seconds() / self._seconds())
         return float(self._step / (self._steps * self._epochs))
 
     def picture_size(self, full: int) -> int:
         """Height and width of the next epoch's pictures. full: those of the data."""
         self._full = full
-        done = self._journal.elapsed / self._budget if self._budget else self.progress()
+        done = self._journal.elapsed / self._seconds() if self._budget else self.progress()
         self._size = self._small if self._small and done < self._small_share else full
         return self._size
 

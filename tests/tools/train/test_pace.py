@@ -11,6 +11,8 @@ from tools.train.pace import Pace  # noqa: E402
 class FakeJournal:
     """A clock that only the test moves."""
 
+    reserve = 0.0
+
     def __init__(self, epochs=0, elapsed=0.0):
         self.epochs = [{}] * epochs
         self.elapsed = elapsed
@@ -108,3 +110,15 @@ def test_fit_ends_after_the_last_epoch_of_small_pictures_and_of_no_other():
         pace.on_epoch_end(done)
         ends.append(pace.model.stop_training)
     assert ends == [False, True, False]
+
+
+def test_what_is_reserved_of_a_time_budget_is_not_trained_in():
+    journal = FakeJournal()
+    journal.reserve = 20.0
+    pace = make_pace(journal, "--time-budget", "100s")
+    assert [rate_at(pace, journal, now) for now in (40, 72)] == [0.5, 0.5]
+    assert rate_at(pace, journal, 76) == pytest.approx(0.25)  # half of the last tenth of 80 seconds
+    journal.elapsed = 80.0
+    assert pace.finished(3)
+    journal.reserve, journal.elapsed = 90.0, 49.0  # at least half of the budget is for training
+    assert not pace.finished(3)

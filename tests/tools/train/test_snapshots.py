@@ -21,7 +21,7 @@ from app.errors import ModelError, OutputError, UsageError  # noqa: E402
 from models import cifar  # noqa: E402
 from models.task import CIFAR100  # noqa: E402
 from tools.train import checkpoint, ensemble  # noqa: E402
-from tools.train import journal as journal_module  # noqa: E402
+from tools.train import run_journal as journal_module  # noqa: E402
 from tools.train.journal import Journal  # noqa: E402
 from tools.train.network import build_model  # noqa: E402
 from tools.train.options import parse  # noqa: E402
