@@ -4,7 +4,7 @@ Opset 13 and IR version 7 are the newest that TensorRT 8.0 and ONNX Runtime 1.10
 which needs Upsample with its scales as an attribute, and pads a pool on one side only with SAME_UPPER.
 """
 
-from typing import Any, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 
@@ -21,13 +21,13 @@ SIMPLE = {  # Darknet's name of a function: the operator and its attributes
 
 
 def emit_onnx(
-    network: table.Network, convolutions: Iterable[Convolution], opset: int = 13, name: str = "darknet"
+    network: table.Network, convolutions: Iterable[Optional[Convolution]], opset: int = 13, name: str = "darknet"
 ) -> Any:
     """Build the network as an `onnx.ModelProto` with free batch, height and width.
 
     The input is (n, 3, h, w) float32 RGB in 0..1; the outputs are the heads' raw logits, in the order of the table,
-    each (n, anchors * (5 + classes), h / stride, w / stride). convolutions: one per Conv in the table's order. opset: 8
-    or 13. The same weights always produce the same bytes.
+    each (n, anchors * (5 + classes), h / stride, w / stride). convolutions: one per Conv in the table's order; those
+    that no head depends on may be None. opset: 8 or 13. The same weights always produce the same bytes.
     """
     import onnx
     from onnx import TensorProto, helper

@@ -24,12 +24,12 @@ def with_classes(network: table.Network, classes: int, anchors: Optional[Sequenc
     filters = {head.source: len(head.anchors) * (5 + classes) for head in network.heads}
     layers: List[table.Layer] = []
     for layer in network.layers:
+        if filters.keys() & set(layer.sources):
+            raise ValueError(f"{layer.name} uses what a head returns, which changes with the classes")
         if layer.name in filters:
             if not isinstance(layer, table.Conv) or layer.batch_norm or layer.groups > 1:
                 raise ValueError(f"{layer.name} is no plain convolution, as the last layer before a head should be")
             layer = layer._replace(filters=filters[layer.name])
-        elif filters.keys() & set(layer.sources):
-            raise ValueError(f"{layer.name} uses what a head returns, which changes with the classes")
         layers.append(layer)
     chosen = [head.anchors for head in network.heads] if anchors is None else [tuple(own) for own in anchors]
     heads = tuple(head._replace(anchors=own) for head, own in zip(network.heads, chosen))

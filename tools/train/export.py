@@ -54,7 +54,7 @@ def export(model: keras.Model, output: str, data: Data, training: dict[str, Any]
         "accuracy": None,
         "parameters": model.count_params(),
         "training": training,
-        "versions": _versions(),
+        "versions": versions(),
         "labels": list(source.labels),
     }
     if source.superclasses:
@@ -105,7 +105,8 @@ def _write_card(output: str, card: dict[str, Any]) -> None:
     write_file(card_path(output), (json.dumps(card, indent=1) + "\n").encode())
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What a model was trained with, for its card."""
     versions = {"nanoyolo": __version__, "python": platform.python_version(), "keras": keras.__version__}
     name = keras.backend.backend()
     module = __import__(name)  # tensorflow, torch or jax

@@ -1,0 +1,1 @@
+"""The parts of `tools.train_detector`: labels, a check of them, augmentation, network, loss, validation, export."""

@@ -1,0 +1,22 @@
+"""The journal of a detector's training: see `tools.train.run_journal` for the files of a run."""
+
+from typing import Any
+
+from tools.train.curves import Panel, draw_curves
+from tools.train.run_journal import RunJournal
+from tools.train_detector.options import make_parser
+
+PRECISION = Panel("average precision", 1, {"ap50": "AP50", "ap": "AP (IoU 0.50 to 0.95)"})
+
+
+class DetectorJournal(RunJournal):
+    """Records every epoch of a run of `tools.train_detector`."""
+
+    module = "tools.train_detector"
+
+    @staticmethod
+    def default_options() -> dict[str, Any]:
+        return vars(make_parser().parse_args([]))
+
+    def draw(self, path: str) -> None:
+        draw_curves(self.epochs, path, self.options.output, PRECISION)
