@@ -24,12 +24,13 @@ COMMANDS = {
     "batch": ("tools.batch", "detect in any number of videos and images, on one machine or a Ray cluster"),
     "cost": ("tools.cost", "estimate the speed on a Jetson Nano"),
     "train": ("tools.train", "train a CIFAR-100 classifier"),
+    "train-detector": ("tools.train_detector", "train a detector on your own pictures"),
 }
 
 
 def usage() -> str:
     """The help text."""
-    lines = [f"  {name:<14}{text}" for name, (_, text) in COMMANDS.items()]
+    lines = [f"  {name:<16}{text}" for name, (_, text) in COMMANDS.items()]
     return "\n".join(
         ["usage: nanoyolo COMMAND ...", "", *lines, "", "nanoyolo COMMAND --help lists the options of a command."]
     )

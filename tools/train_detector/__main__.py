@@ -8,11 +8,12 @@ import sys
 import time
 from typing import Any, Optional, Sequence
 
+from app.backends import importing
 from app.command import exit_code, print_lines
 from app.errors import UsageError, say, warn
 from app.files import check_writable, reject_overwrites
 from app.modelcard import WEIGHTS, card_path
-from tools.train.frameworks import import_keras
+from tools.train.frameworks import INSTALL, import_keras
 from tools.train_detector.anchors import box_sides, fit_anchors, for_heads, mean_best_iou
 from tools.train_detector.dataset import DataSet, read_data
 from tools.train_detector.inspection import findings, summary
@@ -116,6 +117,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             if args.check_only:
                 return
         import_keras()
+        with importing("pycocotools", INSTALL):  # now, and not after the first epoch
+            import pycocotools.cocoeval  # noqa: F401
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         from tools.train.session import session
         from tools.train_detector.export import export

@@ -13,11 +13,12 @@ from tqdm import tqdm
 from app.errors import SourceError, UsageError, warn
 from app.sources.pictures import read_picture
 from tools.score.coco import some_of
-from tools.train_detector.data_yaml import read_data_yaml
+from tools.train_detector.data_yaml import MOST_CLASSES, read_data_yaml
 from tools.train_detector.examples import Example, Object
 from tools.train_detector.readers import Labels, open_labels, read_names
 from tools.train_detector.splits import find_pictures, split
 
+LONGEST_NAME = 100  # characters
 LOOK = 12  # rows of the grid by which pictures are compared, and one column less than it has
 THINNEST = 1.0  # pixels: a box with a shorter side inside of the picture is no object
 
@@ -94,6 +95,8 @@ def _read(training: Sequence[str], held: Sequence[str], labels: Labels, others: 
     names = labels.names or tuple(sorted(set(found), key=lambda name: (not name.isdecimal(), _padded(name), name)))
     if labels.names is None and names and all(name.isdecimal() for name in names):  # of YOLO labels without names
         names = tuple(str(number) for number in range(int(names[-1]) + 1))
+    if not all(name.isprintable() and len(name) <= LONGEST_NAME for name in names) or len(names) > MOST_CLASSES:
+        raise SourceError(f"the names of the {len(names)} classes should be text of at most {LONGEST_NAME} characters")
     if not any(objects for _, objects in parts[0]):
         raise SourceError("nothing is labelled in the pictures to train on")
     unknown = sorted(set(found) - set(names))

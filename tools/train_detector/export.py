@@ -16,10 +16,9 @@ from tools.score.precision import evaluate, figures
 from tools.train.export import versions
 from tools.train_detector.dataset import DataSet
 from tools.train_detector.examples import as_truth
+from tools.train_detector.journal import PAGE
 from tools.train_detector.network import Detector
 from tools.train_detector.page import draw_page
-
-PAGE = "predictions.png"
 
 
 def export(detector: Detector, data: DataSet, journal: Any) -> None:

@@ -21,7 +21,7 @@ def summary(data: DataSet) -> str:
     for name, part in (("train on", data.training), ("validate on", data.validation)):
         parts.append(f"{len(part)} pictures with {sum(len(example.boxes) for example in part)} objects to {name}")
     classes = some_of(data.labels) if len(data.labels) > 3 else ", ".join(data.labels)
-    return f"{', '.join(parts)}; {len(data.labels)} classes: {classes}"
+    return f"{', '.join(parts)}; {len(data.labels)} class{'es' * (len(data.labels) > 1)}: {classes}"
 
 
 def findings(data: DataSet) -> list[str]:
@@ -98,4 +98,4 @@ def _name(example: Example) -> str:
 
 
 def _some(names: list[str]) -> str:
-    return f"{len(names)} pictures ({some_of(names)})"
+    return f"{len(names)} picture{'s' * (len(names) > 1)} ({some_of(names)})"

@@ -11,7 +11,7 @@ from tools.train_detector.examples import Object
 from tools.train_detector.voc import read_voc
 
 LARGEST_TEXT = 16 << 20  # bytes of a YOLO file
-LARGEST_COCO = 1 << 30
+LARGEST_COCO = 512 << 20
 NAMES_FILES = ("classes.txt", "obj.names", "_darknet.labels")  # beside YOLO labels, as their programs write them
 
 # Objects of a picture with this path, width and height; None if it has no labels.
@@ -95,7 +95,7 @@ def _voc(place: str, names: Optional[tuple[str, ...]]) -> Labels:
 def _coco(path: str, names: Optional[tuple[str, ...]]) -> Labels:
     try:
         if os.path.getsize(path) > LARGEST_COCO:
-            raise SourceError(f"{path}: is larger than {LARGEST_COCO >> 30} GB")
+            raise SourceError(f"{path}: is larger than {LARGEST_COCO >> 20} MB")
     except FileNotFoundError:
         raise SourceError(f"{path}: no such folder or file of labels") from None
     dataset = read_annotations(path)

@@ -114,9 +114,9 @@ def test_what_the_check_finds(tmp_path):
     shutil.copy(str(tmp_path / "images/p7.png"), str(tmp_path / "images/p8.png"))
     data = read(tmp_path, labels)  # p0 and p5 are for validation
     found = "\n".join(findings(data))
-    assert "without a label, taken as empty: 1 pictures (p2.png) of 8 to train on" in found
-    assert "with a box that leaves the picture, cut off at its edge: 1 pictures (p1.png)" in found
-    assert "with a box that has no area in the picture, left out: 1 pictures (p1.png)" in found
+    assert "without a label, taken as empty: 1 picture (p2.png) of 8 to train on" in found
+    assert "with a box that leaves the picture, cut off at its edge: 1 picture (p1.png)" in found
+    assert "with a box that has no area in the picture, left out: 1 picture (p1.png)" in found
     assert "classes that occur once in training: blue" in found
     assert "1 of 2 pictures to validate on are trained on too" in found
     assert "p5.png = p6.png" in found
