@@ -12,6 +12,7 @@ BOX, OBJECTNESS = 4, 4  # an anchor's logits: four of its box, then its objectne
 # of them would first unlearn what the network knows. After Lin et al. 2017 (Focal Loss), section 4.1.
 PRIOR = 0.01
 DEVIATION = 0.01  # of the new kernels
+CERTAIN = 5.0  # logit of a class that is the only one
 
 Anchors = Sequence[Tuple[float, float]]
 
@@ -74,7 +75,7 @@ def _head(
     kernel = rng.normal(0, DEVIATION, (count, 5 + new, *inputs)).astype(np.float32)
     bias = np.zeros((count, 5 + new), np.float32)
     bias[:, OBJECTNESS] = np.log(PRIOR / (1 - PRIOR))
-    bias[:, 5:] = -np.log(max(1, new - 1))
+    bias[:, 5:] = -np.log(new - 1) if new > 1 else CERTAIN
     if before.anchors == after.anchors:
         kernel[:, :BOX] = own.kernel.reshape(count, 5 + old, *inputs)[:, :BOX]
         bias[:, :BOX] = own.beta.reshape(count, 5 + old)[:, :BOX]

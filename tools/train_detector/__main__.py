@@ -21,6 +21,7 @@ from tools.train_detector.options import parse
 
 UNLIMITED = 10**6  # epochs of a run that ends with its time budget
 MOSAICS = 0.85  # share of the run with mosaics; whole pictures alone at the end, as in Ge et al. 2021 (YOLOX)
+CONFIDENCE = 0.25  # from which on app.detect shows what it finds, unless it is told otherwise
 POOR_FIT = 0.1  # of mean IoU that fitted anchors gain, from which on they are recommended
 
 
@@ -133,13 +134,16 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             if args.resume is not None:
                 data = read_data(journal.options)
             detector = train(journal, data, args.resume is not None, started)
-            export(detector, data, journal)
+            threshold = export(detector, data, journal)
             options = journal.options
         name = os.path.splitext(os.path.basename(options.output))[0]
         in_weights = os.path.dirname(os.path.abspath(options.output)) == WEIGHTS
         model = ["--model", name if in_weights else options.output]
         say(f"curves and predictions are in {options.run}")
-        print_lines([shlex.join(["python", "-m", "app.detect", "--cam", "0", *model, "--size", str(options.size)])])
+        camera = ["python", "-m", "app.detect", "--cam", "0", *model, "--size", str(options.size)]
+        if threshold is not None and threshold < CONFIDENCE:  # after a short training scores are low
+            camera += ["--conf", f"{threshold:.2f}"]
+        print_lines([shlex.join(camera)])
 
     return exit_code(work)
 

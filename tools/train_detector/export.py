@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 from app.detector import load_detector
 from app.errors import say
@@ -21,8 +21,10 @@ from tools.train_detector.network import Detector
 from tools.train_detector.page import draw_page
 
 
-def export(detector: Detector, data: DataSet, journal: Any) -> None:
+def export(detector: Detector, data: DataSet, journal: Any) -> Optional[float]:
     """Write the model and its card, and the page of predictions into the run's folder. Raises OutputError, ModelError.
+
+    Returns the score with the best F1 on the validation pictures, if there is one.
 
     The accuracy is measured with the file just written, by ONNX Runtime on the CPU, as `tools.score` does.
     """
@@ -38,7 +40,7 @@ def export(detector: Detector, data: DataSet, journal: Any) -> None:
     _write(output, card)
     if not any(len(example.boxes) for example in data.validation):
         say(f"{output}: is written; its accuracy is not known, since there is nothing to validate on")
-        return
+        return None
     truth = as_truth(data.validation, data.labels)
     with load_detector(
         output, backend="onnx", device="cpu", size=size, confidence=LEAST_SCORE, multi_label=True
@@ -46,7 +48,7 @@ def export(detector: Detector, data: DataSet, journal: Any) -> None:
         detections = find_all(found, truth)
     result = figures(evaluate(truth.dataset, detections))
     objects = len(truth.dataset["annotations"])
-    threshold = (result["best_f1"] or {}).get("threshold")
+    threshold: Optional[float] = (result["best_f1"] or {}).get("threshold")
     card["accuracy"] = {
         "images": len(truth.paths),
         "objects": objects,
@@ -60,6 +62,7 @@ def export(detector: Detector, data: DataSet, journal: Any) -> None:
     draw_page(os.path.join(journal.folder, PAGE), truth, detections, data.labels, threshold or 0.25)
     if result["ap50"] is not None:
         say(f"{output}: AP50 {result['ap50']:.3f}, AP {result['ap']:.3f} on {len(truth.paths)} validation pictures")
+    return threshold
 
 
 def card_of(detector: Detector, labels: Sequence[str], output: str) -> dict[str, Any]:
