@@ -22,7 +22,8 @@ class DetectorJournal(RunJournal):
         return vars(make_parser().parse_args([]))
 
     def draw(self, path: str) -> None:
-        draw_curves(self.epochs, path, self.options.output, PRECISION)
+        name = os.path.splitext(os.path.basename(self.options.output))[0]
+        draw_curves(self.epochs, path, name, PRECISION)
 
     def sweep(self) -> None:
         super().sweep()

@@ -85,7 +85,7 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
         ("--weight-decay", DECAY, 0.0005, "DECAY", "decay of the kernels per step, times the learning rate"),
         ("--schedule", SCHEDULES[:3], "cosine", None, "learning-rate schedule"),
         ("--warm-up", SHARE, 0.03, "SHARE", "share of the run in which the rate rises from 0"),
-        ("--ema", number(float, 0, 0.99999, "a momentum"), 0.99, "M", "momentum of the weights' average, 0 for none"),
+        ("--ema", number(float, 0, 0.99999, "a momentum"), 0.98, "M", "momentum of the weights' average, 0 for none"),
         ("--precision", PRECISIONS, "auto", None, "number format", "auto: mixed where the machine supports it"),
     ),
 }

@@ -88,4 +88,13 @@ def validation_card(network: Network, labels: Sequence[str], resize: str) -> Mod
     """The card that the exported model will have, as far as a detector looks at it."""
     heads = tuple(Head(head.stride, head.anchors, head.scale_x_y, head.squared) for head in network.heads)
     size = None if resize == "rectangle" else (network.width, network.height)
-    return ModelCard("validation", "", tuple(labels), heads, network.multiple, 1 / 255, resize, size)
+    return ModelCard(
+        name="validation",
+        sha256="",
+        labels=tuple(labels),
+        heads=heads,
+        multiple=network.multiple,
+        scale=1 / 255,
+        resize=resize,
+        size=size,
+    )
