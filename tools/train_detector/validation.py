@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import keras
 import numpy as np
@@ -49,6 +49,12 @@ class Validation(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has n
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._journal.reserve = max(self._journal.reserve, self._prepared)
+        self._began: Optional[float] = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._began is not None:  # the first step compiles, and the journal does not count that as training
+            self._prepared += time.monotonic() - self._began
+            self._journal.reserve, self._began = max(self._journal.reserve, self._prepared), None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not self._truth.dataset["annotations"]:

@@ -36,10 +36,11 @@ def test_killed_ten_times_at_random_moments(tmp_path):
     options = ["--images", tmp_path / "images", "--labels", labels, *write_network(tmp_path), "--precision", "float32"]
     generator = random.Random()
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
     begun = time.monotonic()
     complete(*options, "--epochs", 5, "--run", whole, "--output", whole / "mine.onnx")
     longest = time.monotonic() - begun
-    killed.mkdir()
     command = [*options, "--epochs", 5, "--run", killed, "--output", killed / "mine.onnx"]
     kept = 0
     for _ in range(KILLS):
