@@ -10,7 +10,8 @@ import onnxruntime
 
 from app.backends import Backend, physical_cores
 from app.detector import Detector
-from app.modelcard import Head, ModelCard
+from app.layout import Head
+from app.modelcard import ModelCard
 from models.darknet_keras import convolutions
 from models.darknet_onnx import emit_onnx
 from models.darknet_table import Network

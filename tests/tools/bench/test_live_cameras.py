@@ -23,6 +23,7 @@ def bare(monkeypatch):
     """A machine that does 25 inferences a second."""
     monkeypatch.setattr(live, "Bare", lambda model, shape, threads: lambda frames: 25.0)
     monkeypatch.setattr(live, "read_card", lambda model: None)
+    monkeypatch.setattr(live, "input_shape", lambda setting: (320, 416))
     monkeypatch.setattr(live, "open_model", lambda setting, workers: SimpleNamespace(workers=workers))
     monkeypatch.setattr(live, "OnnxBackend", lambda model, device, workers: SimpleNamespace(workers="auto"))
 
