@@ -38,6 +38,7 @@ LATEST = 0.05  # weight of the latest detection in the usual score
 OVERLAP, WEAK_OVERLAP, BUFFER = 0.25, 0.3, 0.25  # rounds 1 and 2: the least overlap, and how much boxes are enlarged
 WIDE_OVERLAP, WIDE_BUFFER = 0.3, 0.5  # round 3
 FARTHEST = 0.5  # round 4: widths and heights
+FARTHEST_OUT = 1e6  # pixels; a corner is taken to be no further out
 HELD = 0.3  # share of its age for which a track is shown while it is missed, at most
 
 
@@ -80,7 +81,8 @@ class Tracker:
         self._tracks, self._labels = tracks, detections.labels
         self._stamp, self._now = time, now
 
-        corners = detections.boxes[:MOST].astype(np.float64)
+        # A network that overflows says nan or inf of a box, which would spoil all similarities.
+        corners = np.clip(np.nan_to_num(detections.boxes[:MOST].astype(np.float64)), -FARTHEST_OUT, FARTHEST_OUT)
         sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
         boxes = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)
         scores, classes = detections.scores[:MOST].astype(np.float64), detections.classes[:MOST]

@@ -200,6 +200,13 @@ def test_empty_boxes():
             assert len(Tracker().update(flat, number * STEP)) == 2
 
 
+def test_a_box_that_is_no_number_spoils_no_other():
+    tracker, nan, inf = Tracker(), float("nan"), float("inf")
+    boxes = np.array([[nan] * 4, [-inf, 0, inf, inf], [100, 100, 140, 200]], np.float32)
+    found = Detections(boxes, np.full(3, 0.9), np.zeros(3, int), ("person",))
+    assert [tracker.update(found, second / 10).tracks.tolist()[2] > 0 for second in range(3)] == [False, True, True]
+
+
 def test_a_new_tracker_knows_nothing():
     assert len(Tracker().predict(5.0)) == 0
     assert Tracker().confirmed() == {}
