@@ -14,6 +14,7 @@ from app.tracking.lines import Line
 from app.tracking.zones import Zone
 
 FORGET = 5.0  # seconds after which a track that is not seen has vanished
+UNSEEN = 1.0  # seconds after which a track that is not seen no longer counts as inside
 ANCHORS = {"bottom": 1.0, "centre": 0.5, "top": 0.0}  # which point of a box is followed: share of its height
 
 
@@ -93,11 +94,15 @@ class Scene:
         return events
 
     def inside(self) -> Dict[str, List[Inside]]:
-        """By the zone's name, what has entered it and not left."""
+        """By the zone's name, what has entered it and not left, and was seen in the last frame or shortly before it.
+
+        What was lost, and has another track by now, would count twice until it has vanished.
+        """
         return {
             zone.name: [
                 Inside(track, self._tracks[track].seen.label, seconds)
                 for track, seconds in zone.inside(self._now).items()
+                if self._now - self._tracks[track].last <= UNSEEN
             ]
             for zone in self.zones
         }

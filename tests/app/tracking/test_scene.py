@@ -31,7 +31,6 @@ def test_appears_crosses_enters_leaves_and_vanishes(scene):
     assert kinds(scene.update(frame((7, 1, 50, 120)), 1.0)) == ["cross", "enter"]
     assert scene.inside() == {"yard": [(7, "dog", 0.0)]}
     assert scene.update(frame(), 6.0) == []
-    assert scene.inside() == {"yard": [(7, "dog", 5.0)]}
     gone = scene.update(frame(), 6.1)
     assert kinds(gone) == ["leave", "vanish"]
     assert [event.seconds for event in gone] == [0, 1]
@@ -86,6 +85,17 @@ def test_it_forgets():
         scene.update(frame((number, 0, 150, 80)), number * 1.0)
     held = [scene._tracks, scene.lines[0]._paths, scene.zones[0]._stays]
     assert [len(one) for one in held] == [6, 6, 6]
+
+
+def test_what_is_lost_does_not_count_as_inside_but_leaves_later(scene):
+    """A person who is lost and found again with another number is one person."""
+    scene.update(frame((7, 1, 50, 120)), 0.0)
+    scene.update(frame(), 1.0)
+    assert scene.inside() == {"yard": [(7, "dog", 1.0)]}, "missed for a moment"
+    assert kinds(scene.update(frame((8, 1, 55, 120)), 1.1)) == ["appear", "enter"]
+    assert [one.track for one in scene.inside()["yard"]] == [8]
+    assert kinds(scene.update(frame((7, 1, 50, 120)), 2.0)) == []
+    assert [one.track for one in scene.inside()["yard"]] == [7, 8], "it has not left"
 
 
 def test_names_that_repeat():
