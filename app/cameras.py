@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import ExitStack
-from typing import Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
 
 from app.backends import open_backend
 from app.config import Settings
@@ -15,6 +15,9 @@ from app.modelcard import card_path, read_card
 from app.pipeline import Pipeline
 from app.sinks.opening import Outputs, frames_of, protect_inputs
 from app.stop import Stop
+
+if TYPE_CHECKING:
+    from app.tracking.watch import Watch
 
 
 class Cameras:
@@ -76,7 +79,7 @@ class Cameras:
         """
         try:
             settings = self._settings.reread()
-            opened = self._open_changed(settings)
+            opened, watches = self._open_changed(settings)
         except NanoyoloError as error:
             warn(f"{error}; the settings stay as they were")
             return
@@ -96,12 +99,16 @@ class Cameras:
             self.pipeline.add(camera.channel)
         chosen = [name for name in wanted if self._open[name].options != wanted[name]]
         for name in chosen:
+            watch = self._open[name].channel.watch
+            if name in watches and watch is not None:
+                watch.change_to(watches[name])
             choose(self._open[name].channel, wanted[name])
             self._open[name] = self._open[name]._replace(options=wanted[name])
         self._outputs.release(settings.cameras)
         _tell("opened", [name for name in opened if name not in before])
         _tell("opened again", [name for name in opened if name in before])
-        _tell("changed what is reported", chosen)
+        _tell("changed what is reported", [name for name in chosen if name not in watches])
+        _tell("changed lines and zones", list(watches))
         _tell("closed", [name for name in before if name not in wanted])
         old, new = vars(self._settings.run), vars(settings.run)
         fixed = [key for key in RUN_KEYS if old[key] != new[key]]
@@ -109,13 +116,17 @@ class Cameras:
             warn(f"{', '.join(fixed)}: changed in the settings, and takes effect when the program is started again")
         self._settings = settings
 
-    def _open_changed(self, settings: Settings) -> Dict[str, Camera]:
-        """Open what is new, and what differs in more than thresholds or has failed. Raises NanoyoloError."""
+    def _open_changed(self, settings: Settings) -> "Tuple[Dict[str, Camera], Dict[str, Watch]]":
+        """Open what is new, and what has to be opened again. Also what the tracking of others changes to.
+
+        Raises NanoyoloError.
+        """
         check_model(settings.cameras, self._card)
         shape = next(iter(self._open.values())).channel.detector.input_shape
         with ExitStack() as opened, ExitStack() as sinks:
             cameras: List[Tuple[argparse.Namespace, Source]] = []
             changed: Dict[str, Camera] = {}
+            watches: "Dict[str, Watch]" = {}
             for options in settings.cameras:
                 camera = self._open.get(options.name)
                 if camera is None or camera.must_reopen(options):
@@ -123,6 +134,10 @@ class Cameras:
                     source = opened.enter_context(open_camera(options, wait=True))
                     channel = make_channel(options, source, self._backend, self._card, shape)
                     changed[options.name] = camera = Camera(options, source, channel)
+                else:
+                    watch = camera.watch_for(options)
+                    if watch is not None:
+                        watches[options.name] = watch
                 cameras.append((options, camera.source))
             protect_inputs(settings.run, cameras, self._models)
             for options, source, channel in changed.values():
@@ -131,7 +146,7 @@ class Cameras:
                     sinks.enter_context(sink)
             sinks.pop_all()  # the loop closes them
             self._closing.push(opened.pop_all())
-        return changed
+        return changed, watches
 
     def _remove(self, name: str) -> None:
         camera = self._open.pop(name)

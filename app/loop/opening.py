@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.tracking.watch import Watch
 
 THRESHOLDS = ("conf", "nms", "agnostic_nms", "classes")  # options that change while a camera runs
+PLACES = ("line", "line_names", "zone", "anchor", "inertia", "loiter", "mix_classes")  # those too, while it is tracked
 
 
 class Camera(NamedTuple):
@@ -30,9 +31,21 @@ class Camera(NamedTuple):
     channel: Channel
 
     def must_reopen(self, options: argparse.Namespace) -> bool:
-        """Whether to open it again for these options: because of more than thresholds, or because it has failed."""
-        old, new = vars(self.options), vars(options)
-        return self.channel.failure is not None or any(old[key] != new[key] for key in old if key not in THRESHOLDS)
+        """Whether to open it again for these options: because of one that cannot change, or because it has failed."""
+        old, new, watch = vars(self.options), vars(options), self.channel.watch
+        kept = THRESHOLDS + (PLACES if watch is not None and watch.scene is not None else ())
+        return self.channel.failure is not None or any(old[key] != new[key] for key in old if key not in kept)
+
+    def watch_for(self, options: argparse.Namespace) -> "Optional[Watch]":
+        """What its tracking changes to for these options; None if it stays as it is. Raises UsageError and others, as
+        `make_channel` does.
+        """
+        old, new, watch = vars(self.options), vars(options), self.channel.watch
+        if watch is None or all(old[key] == new[key] for key in PLACES):
+            return None
+        found = _watch(options, self.source)
+        found.fit(watch.size)
+        return found
 
 
 def check_model(cameras: Sequence[argparse.Namespace], card: ModelCard) -> None:

@@ -66,6 +66,13 @@ class Line:
         """Drop a track that has vanished."""
         self._paths.pop(track, None)
 
+    def continue_from(self, before: "Line") -> None:
+        """Take over the totals of another line, and if it lies in the same place where the tracks are."""
+        for direction, counts in self.totals.items():
+            counts.update(before.totals.get(direction, {}))
+        if (self.start, self.end) == (before.start, before.end):
+            self._paths = before._paths
+
     def _position(self, point: Point) -> Tuple[float, float]:
         """Along the line from its start, and to the right of it, in pixels. (In an image, y grows downwards.)"""
         x, y = point[0] - self.start[0], point[1] - self.start[1]

@@ -107,6 +107,22 @@ class Scene:
             for zone in self.zones
         }
 
+    def continue_from(self, before: "Scene") -> None:
+        """Take over the tracks of another scene over the same tracker, which has ended.
+
+        Of zones with a known name also what is inside, of lines that lie where they lay the ways towards them.
+        """
+        self.camera = before.camera
+        self._clock, self._now, self._tracks = before._clock, before._now, before._tracks
+        for zone in self.zones:
+            for known in before.zones:
+                if known.name == zone.name:
+                    zone.continue_from(known)
+        for line in self.lines:
+            for other in before.lines:
+                if other.name == line.name:
+                    line.continue_from(other)
+
     def _places(self, seen: Sighting, time: float, now: float) -> List[Event]:
         """What a track does to lines and zones."""
         anchor = self.anchor(seen.box)

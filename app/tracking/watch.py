@@ -55,6 +55,7 @@ class Watch:
         self._tracks = 0
         self._entered: Dict[str, Dict[str, int]] = {place.name: {} for place in zones}
         self._stays: Dict[str, List[float]] = {place.name: [0, 0.0] for place in zones}  # how many, and seconds in all
+        self._next: Optional[Watch] = None
         self._path = totals
         if totals is not None:
             load_totals(totals, self.lines)
@@ -107,6 +108,7 @@ class Watch:
     def see(self, frame: Frame) -> None:
         """Note the `events` of a frame whose detections have their tracks, then leave out those of a low score."""
         frame.events = ()
+        self._change()
         if self.scene is None:
             return
         self.scene.camera = frame.camera
@@ -141,10 +143,30 @@ class Watch:
 
     def continue_from(self, before: "Watch") -> None:
         """Take over the totals of lines and directions that another watch of this camera has, which has ended."""
-        kept = {line.name: line.totals for line in before.lines}
+        kept = {line.name: line for line in before.lines}
         for line in self.lines:
-            for direction, counts in line.totals.items():
-                counts.update(kept.get(line.name, {}).get(direction, {}))
+            if line.name in kept:
+                line.continue_from(kept[line.name])
+
+    def change_to(self, other: "Watch") -> None:
+        """From the next frame on have the lines and zones of another watch, and their options; the tracks go on.
+
+        Call `fit` of the other one before, with this one's `size`. Another thread may be in `update`.
+        """
+        self._next = other
+
+    def _change(self) -> None:
+        other, self._next = self._next, None
+        if other is None or other.scene is None or self.scene is None:
+            return
+        other.scene.continue_from(self.scene)
+        self.scene, self.lines = other.scene, other.lines
+        self.tracker.mix_classes = other.tracker.mix_classes
+        self._path = other._path or self._path
+        known = set(self._entered) & set(other._entered)
+        other._entered.update({name: self._entered[name] for name in known})
+        other._stays.update({name: self._stays[name] for name in known})
+        self._entered, self._stays = other._entered, other._stays
 
     def save(self, *, at_once: bool = False) -> None:
         """Write the totals if they have changed, but not too often unless `at_once`. Raises OutputError.

@@ -72,6 +72,10 @@ class Zone:
         stay = self._stays.pop(track, None)
         return [("leave", stay.until - stay.since)] if stay is not None and stay.entered else []
 
+    def continue_from(self, before: "Zone") -> None:
+        """Take over what is inside another zone. What is outside of this one will leave."""
+        self._stays = before._stays
+
     def inside(self, time: float) -> Dict[int, float]:
         """The tracks that have entered and not left, and for how many seconds each has been inside."""
         return {track: time - stay.since for track, stay in self._stays.items() if stay.entered}

@@ -273,7 +273,7 @@ def test_a_reload_keeps_the_tracks_of_the_cameras_that_stay(run, capsys):
     run.start()
     run.wait_for_frames("front", "yard")
     run.cameras._open["front"].channel.watch.lines[0].totals["in"]["person"] = 7
-    run.write(front=dict(shared, line=["door:0,30-64,30", "gate:0,1-9,9"]), yard=shared)
+    run.write(front=dict(shared, line=["door:0,30-64,30", "gate:0,1-9,9"], retry=3), yard=shared)
     os.rename(str(run.folder / "events.jsonl"), str(run.folder / "events-1.jsonl"))
     run.reload()
     run.wait_for_frames("front", "yard", more=5)
@@ -288,6 +288,27 @@ def test_a_reload_keeps_the_tracks_of_the_cameras_that_stay(run, capsys):
     assert report["tracks"] == 3, "one of yard and two of front, which was opened twice"
     assert "lines" not in report
     assert json.loads((run.folder / "events.front.totals.json").read_text())["lines"] == lines
+
+
+def test_lines_change_and_the_camera_is_not_opened_again(run, capsys):
+    shared = {"events": str(run.folder / "events.jsonl"), "line": ["door:0,20-64,20"], "conf": 0.6}
+    run.write(front=shared)
+    run.start()
+    run.wait(lambda: len(run.lines()) > 5)
+    run.write(front=dict(shared, line=["door:0,65-64,65"]))
+    run.reload()
+    assert (
+        "door: 0,65 is outside the picture, which is 64x48; the settings stay as they were" in capsys.readouterr().err
+    )
+    run.write(front=dict(shared, line=["door:0,30-64,30"], zone=["yard:0,0-64,0-64,48-0,48"], inertia=0, conf=0.7))
+    run.reload()
+    assert capsys.readouterr().err.endswith("changed lines and zones: front\n")
+    count = len(run.lines())
+    run.wait(lambda: len(run.lines()) > count + 5)
+    report = run.end()
+    assert unbroken(run.lines())
+    assert [line["type"] for line in run.lines(file="events.jsonl")] == ["appear", "enter"]
+    assert (report["tracks"], report["zones"]["yard"]["inside"]) == (1, 1)
 
 
 def test_a_new_camera_whose_line_does_not_fit_is_left_out(run, capsys):

@@ -98,6 +98,19 @@ def test_what_is_lost_does_not_count_as_inside_but_leaves_later(scene):
     assert [one.track for one in scene.inside()["yard"]] == [7, 8], "it has not left"
 
 
+def test_lines_and_zones_change_and_the_tracks_go_on(scene):
+    scene.update(frame((7, 1, 50, 80), (8, 1, 150, 250), (9, 1, 150, 150)), 0.0)
+    zone = Zone("yard", [(100, 200), (200, 200), (200, 300), (100, 300)], inertia=0)
+    other = Scene([Line("door", (0, 100), (200, 100)), Line("gate", (0, 240), (200, 240))], [zone], anchor="bottom")
+    other.continue_from(scene)
+    events = other.update(frame((7, 1, 50, 120), (8, 1, 150, 230), (9, 1, 150, 150)), 1.0)
+    assert [(event.type, event.seen.track, event.camera) for event in events] == [
+        ("cross", 7, "front"),  # over the line that stays, on the way that it was on
+        ("leave", 9, "front"),  # what the zone is no longer around
+    ]
+    assert other.inside() == {"yard": [(8, "dog", 1.0)]}
+
+
 def test_names_that_repeat():
     with pytest.raises(ValueError, match="door"):
         Scene([Line("door", (0, 0), (1, 0))], [Zone("door", [(0, 0), (1, 0), (0, 1)])])

@@ -161,6 +161,26 @@ def test_totals_go_on_where_the_camera_is_opened_again():
     }
 
 
+def test_other_lines_and_zones_from_the_next_frame_on(tmp_path):
+    path = str(tmp_path / "totals.json")
+    watch, frames = Watch([LINE], [ZONE], inertia=0), walk(29)
+    go(watch, frames[:15])
+    other = Watch(
+        [LINE, read_line("gate:0,150-200,150")], [read_zone("yard:0,0-9,0-9,9"), ZONE._replace(name="all")], totals=path
+    )
+    other.fit(watch.size)
+    watch.change_to(other)
+    events = go(watch, frames[15:])
+    assert [kind for kinds in events for kind in kinds] == ["leave", "enter", "cross"]
+    report = watch.report()
+    assert report["tracks"] == 1
+    assert report["lines"] == {name: {"in": {"person": 1}, "out": {}} for name in ("door", "gate")}
+    assert report["zones"]["yard"]["entered"] == {"person": 1}, "before"
+    assert report["zones"]["all"] == {"entered": {"person": 1}, "inside": 1, "mean_stay_s": None}
+    watch.save(at_once=True)
+    assert json.loads((tmp_path / "totals.json").read_text())["lines"] == report["lines"]
+
+
 def test_a_thousand_boxes_and_none_for_an_hour():
     watch = Watch([LINE], [ZONE])
     rows = [(10 + x * 9, 45 + y * 9) for x in range(40) for y in range(25)]
