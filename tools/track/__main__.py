@@ -22,13 +22,15 @@ from app.errors import UsageError
 from app.files import check_writable, make_folder, reject_overwrites, write_file
 from app.tracking.arguments import MOST_EVERY
 from app.tracking.places import Place, check_names, read_line
+from tools.track import rivals
 from tools.track.counting import count
 from tools.track.inputs import Run, given
 from tools.track.less import detect_less, tracks_of
 from tools.track.less import report as less_report
 from tools.track.motchallenge import write_tracks
 from tools.track.running import track
-from tools.track.scoring import FIGURES, Compared, check_packages, score
+from tools.track.scoring import Compared, check_packages, score
+from tools.track.table import table
 
 EXAMPLES = """examples:
   python -m tools.track --detections det.txt --fps 7 --truth gt.txt --tracks tracks.txt --report track.json
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
     """Track, write the tracks, score and count; the report."""
     report: Dict[str, Any] = {"kind": "track", "version": __version__}
     runs = given(args, report)
-    report.update(every=args.every, frames=0, tracks=0)
+    report.update(every=args.every, frames=0, tracks=0, **({"rival": args.rival} if args.rival else {}))
     compared: Dict[str, Compared] = {}
     counts: Dict[str, Any] = {}
     for one in runs:
@@ -71,6 +73,8 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
             less = detect_less(args.cam, one.detections, fps, args.detect_every or 1, args.motion)
             report["less"] = less_report(less, one.detections, one.truth, fps)
             tracks = tracks_of(less.shown)
+        elif args.rival in rivals.RIVALS:
+            tracks = rivals.track(args.rival, one.detections, frames)
         else:
             tracks = track(one.detections, frames, fps, size)
         report["frames"] += len(frames)
@@ -81,7 +85,10 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
             compared[name] = Compared(one.truth, tracks, frames)
         if lines:
             large = size or UNKNOWN
-            counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
+            if args.rival:
+                counts[name] = {"tracks": rivals.count(tracks, frames, [place.line(large) for place in lines])}
+            else:
+                counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
             if one.truth is not None:
                 counts[name]["truth"] = count(one.truth, range(1, one.recording.frames + 1), fps, lines, large)
     if compared:
@@ -92,29 +99,6 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
     if counts:
         report["lines"] = counts if args.sequences else counts[runs[0].recording.name]
     return report
-
-
-def table(report: Dict[str, Any]) -> List[str]:
-    """A report as lines of text."""
-    text = ["{frames} frames, {tracks} tracks".format(**report)]
-    if "mota" in report:
-        rows = [*report.get("sequences", {}).items(), ("all", report)]
-        text += ["", "{:22}".format("") + "".join(f"{key:>11}" for key in FIGURES)]
-        for name, row in rows:
-            cells = ["-" if row[key] is None else f"{row[key]:.3f}".replace(".000", "") for key in FIGURES]
-            cells = [str(row[key]) if isinstance(row[key], int) else cell for key, cell in zip(FIGURES, cells)]
-            text.append(f"{name:22.22}" + "".join(f"{cell:>11}" for cell in cells))
-    if "less" in report:
-        text += ["", "inferred {inferred} frames, {saved:.1%} of the inferences saved".format(**report["less"])]
-        if report["less"].get("ap50"):
-            text.append(
-                "AP50 in the others {shown:.3f}, of {detected:.3f} if detected".format(**report["less"]["ap50"])
-            )
-        if "longest_lost_s" in report["less"]:
-            text.append("longest loss {longest_lost_s:.2f} s".format(**report["less"]))
-    if "lines" in report:
-        text += ["", json.dumps(report["lines"])]
-    return text
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -136,6 +120,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--motion", action="store_true", help="of --cam, infer no frame in which nothing has moved")
     add("--truth", metavar="FILE", help="score against this ground truth")
     add("--line", action="append", default=[], metavar="NAME:x,y-x,y", help="count who crosses it; may be repeated")
+    add(
+        "--rival",
+        choices=[*rivals.RIVALS, rivals.LINEZONE],
+        help="track with this one of the package trackers at its defaults, and count with supervision's LineZone; "
+        "linezone: track as usual, and count with that",
+    )
     add("--tracks", metavar="OUT", help="write the tracks: a file, with --sequences a folder")
     add("--report", metavar="FILE", help="write the figures as JSON")
     add("--model", default="yolov3-tiny", metavar="NAME", help="for --cam: name or path (default: %(default)s)")
@@ -157,6 +147,10 @@ def check(args: argparse.Namespace) -> List[Place]:
         raise UsageError("--save-detections needs --cam, whose detections are not in a file yet")
     if (args.detect_every is not None or args.motion) and (not args.cam or args.every > 1):
         raise UsageError("--detect-every and --motion need the frames of a film: give --cam, and leave --every out")
+    if args.rival:
+        if args.detect_every is not None or args.motion:
+            raise UsageError("--rival takes part in no run with --detect-every or --motion; leave one of them out")
+        rivals.check_packages()
     lines = [read_line(text) for text in args.line]
     check_names(lines)
     if args.cam and args.truth:
