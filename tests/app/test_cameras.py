@@ -216,7 +216,8 @@ def test_a_camera_that_is_removed_leaves_no_images_behind(run):
 @pytest.mark.parametrize(
     "table, reason",
     [
-        pytest.param({"size": 65}, "cameras.toml:", id="a value"),
+        pytest.param({"conf": 2}, "cameras.toml:", id="a value"),
+        pytest.param({"size": 65}, "front: size 65 is not a multiple of 32", id="a size that the model cannot take"),
         pytest.param({"classes": ["crocodile"]}, "front: ", id="a label"),
         pytest.param({"cam": "nowhere.mp4"}, "nowhere.mp4", id="a file that is not there"),
         pytest.param({"save": "film.txt"}, "should end in", id="a recording"),
