@@ -107,7 +107,7 @@ def version(tmp_path):
     [
         pytest.param("heads/darknet.py", "= head.stride", "= head.stride * 1.1", id="stride"),
         pytest.param("letterbox.py", "reversed(cv2.split(", "list(cv2.split(", id="colours"),
-        pytest.param("modelcard.py", "tuple((positive(w", "tuple((1.2 * positive(w", id="anchors"),
+        pytest.param("layout.py", "tuple((positive(w", "tuple((1.2 * positive(w", id="anchors"),
         pytest.param("modelcard.py", '=names(fields["labels"]', '=names(fields["labels"][::-1]', id="labels"),
     ],
 )

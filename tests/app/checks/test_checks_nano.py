@@ -293,7 +293,7 @@ def test_the_default_model_is_not_here_yet(nano, tmp_path):
 
 def test_another_model_or_its_card_is_not_here(nano, tmp_path):
     (tmp_path / "weights" / "small.json").unlink()
-    assert "cannot be read" in only_trouble(nano, "model", FAIL, "ls -l ")
+    assert "has no card" in only_trouble(nano, "model", FAIL, "-m tools.adopt ")
     nano.model_path = str(tmp_path / "weights" / "other.onnx")
     assert "no such model" in only_trouble(nano, "model", FAIL, "-m tools.convert")
 

@@ -192,7 +192,7 @@ def test_pacing(video, tmp_path, capsys):
         (["--cam", "x.avi", "--camera", "10", "--cameras", "1"], 2, "--cameras"),
         (["--cam", "x.avi", "--camera", "10", "--memory"], 2, "--memory"),
         (["--cam", "x.avi", "--workers", "0"], 2, "--workers"),
-        (["--backends", "onnx", "--sizes", "65"], 2, "--sizes"),
+        (["--backends", "onnx", "--sizes", "65"], 2, "size 65 is not a multiple of 32"),
         (["--backends", "onnx", "--model", "there-is-none"], 4, "no such model; weights/ has: "),
         (["--cam", "x.avi"], 3, "x.avi"),
     ],
