@@ -45,6 +45,7 @@ HOST_ONLY = [
     "tools/search",
     "tools/soak",
     "tools/train",
+    "tools/train_detector",
 ]
 HOST_ONLY += [
     "models/test_{}.py".format(name)
