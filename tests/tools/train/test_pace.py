@@ -116,7 +116,7 @@ def test_what_is_reserved_of_a_time_budget_is_not_trained_in():
     journal = FakeJournal()
     journal.reserve = 20.0
     pace = make_pace(journal, "--time-budget", "100s")
-    assert [rate_at(pace, journal, now) for now in (40, 72)] == [0.5, 0.5]
+    assert [rate_at(pace, journal, now) for now in (40, 72)] == pytest.approx([0.5, 0.5])
     assert rate_at(pace, journal, 76) == pytest.approx(0.25)  # half of the last tenth of 80 seconds
     journal.elapsed = 80.0
     assert pace.finished(3)
