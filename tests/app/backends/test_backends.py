@@ -358,6 +358,12 @@ def test_another_shape_than_the_model_has(tmp_path, name):
     assert not isinstance(caught.value, UsageError)
 
 
+def test_openvino_binds_its_threads_to_no_core(model_for):
+    """Else processes of one thread each share the same core: two did 0.6 of the work."""
+    with open_backend(model_for("openvino"), "openvino", "cpu") as backend:
+        assert backend._model.get_property("ENABLE_CPU_PINNING") is False
+
+
 # Several threads that infer at once
 
 
