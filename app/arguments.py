@@ -9,6 +9,7 @@ from app.command import Parser, number
 from app.inputsize import DEFAULT_SIZE
 from app.sources.pictures import MOST_PIXELS
 from app.tracking.arguments import add_tracking
+from app.web.arguments import add_serving
 
 DESCRIPTION = "Detect objects in a camera, video or image, and report the measured frame rate."
 DEFAULT_MODEL = "yolov3-tiny"
@@ -22,6 +23,7 @@ EXAMPLES = """examples:
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
   python -m app.detect --cam door=0 --cam yard=rtsp://user@192.168.1.20/live --password-file yard.txt
   python -m app.detect --cam 0 --line door:10%,50%-90%,50% --events events.jsonl
+  python -m app.detect --cam 0 --serve 0.0.0.0:8080
   python -m app.detect --config cameras.toml --check
 """
 
@@ -156,6 +158,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="write one JSON line per frame; - for standard output; {camera} in it is the camera's name",
     )
     output.add_argument("--report", metavar="FILE", help="write the report as JSON")
+
+    add_serving(parser)
 
     settings = parser.add_argument_group("settings")
     settings.add_argument(

@@ -9,6 +9,7 @@ from app.config import Settings
 from app.config.file import RUN_KEYS
 from app.errors import NanoyoloError, say, warn
 from app.frame import Source
+from app.loop.channel import Channel
 from app.loop.opening import Camera, check_model, choose, make_channel, open_camera
 from app.loop.workers import choose_workers
 from app.modelcard import card_path, read_card
@@ -18,6 +19,7 @@ from app.stop import Stop
 
 if TYPE_CHECKING:
     from app.tracking.watch import Watch
+    from app.web.server import LiveView
 
 
 class Cameras:
@@ -60,11 +62,25 @@ class Cameras:
                     frames=None if None in counts else sum(count or 0 for count in counts),
                     tiles=len(cameras) > 1 or run.config is not None,  # in which there may be more cameras some day
                     outages=self._outages,
+                    live=None if run.serve is None else self._serve,
                 )
             )
             for camera in self._open.values():
                 camera.channel.sinks = self._outputs.open((camera.options, camera.source))
             self._closing = opened.pop_all()
+
+    def _serve(self) -> "LiveView":
+        from app.web.server import LiveView
+        from app.web.state import Run
+
+        def channels() -> Dict[str, Channel]:
+            return {name: camera.channel for name, camera in list(self._open.items())}
+
+        run = self._settings.run
+        names = run.serve_host.split(",") if run.serve_host else ()
+        return LiveView(
+            run.serve, Run(channels, self.pipeline.report), token=run.serve_token, names=names, tls=run.serve_tls
+        )
 
     def run(self) -> None:
         """Run until the sources end, or a stop is requested. Closes the outputs."""

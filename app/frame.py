@@ -10,6 +10,7 @@ from app.threads import WAIT
 from app.timing import FrameTimes
 
 if TYPE_CHECKING:
+    from app.sinks.picture import Picture
     from app.tracking.events import Event
 
 NOTHING = Detections.empty()
@@ -45,11 +46,12 @@ class Frame:
     plan: where not every frame is inferred, what was decided for this one.
     predicted: then whether its detections are those of an earlier one, moved to where they are now; else None.
     events: what tracked things did in it, see `app/tracking/events.py`; None where nothing is tracked.
+    picture: holds the JPEGs of the image with the overlay, where sinks share them; else None.
     """
 
     __slots__ = (
         "image", "index", "time", "camera", "name", "size", "times", "letterbox", "tensor", "outputs", "detections",
-        "plan", "predicted", "events",
+        "plan", "predicted", "events", "picture",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +78,7 @@ class Frame:
         self.plan: Optional[Plan] = None
         self.predicted: Optional[bool] = None
         self.events: "Optional[Sequence[Event]]" = None
+        self.picture: "Optional[Picture]" = None
 
     @property
     def nbytes(self) -> int:

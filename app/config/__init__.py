@@ -15,7 +15,7 @@ from urllib.parse import quote
 from app.address import STREAMS, redacted, scheme
 from app.arguments import make_parser
 from app.config.agreement import check_outputs, check_places
-from app.config.file import CAMERA_KEYS, CAMERA_NAME, REPEATED, RUN_KEYS, ConfigFile, Table, Value, read_config
+from app.config.file import CAMERA_KEYS, CAMERA_NAME, PAIR, REPEATED, RUN_KEYS, ConfigFile, Table, Value, read_config
 from app.errors import UsageError, warn
 from app.tracking.arguments import IMPLY
 
@@ -139,6 +139,8 @@ def _words(key: str, value: Value) -> List[str]:
     """What would be typed. A switch that is off is left out: a camera's table has replaced what was above it."""
     if value.content is False:
         return ["--no-show"] if key == "show" else []
+    if key == PAIR and isinstance(value.content, list):
+        return [_option(key), *value.content]
     if isinstance(value.content, list):
         return [f"{_option(key)}={text}" for text in value.content]
     return [_option(key)] if value.content is True else [f"{_option(key)}={value.content}"]

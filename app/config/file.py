@@ -16,7 +16,10 @@ from typing import Any, Dict, List, Match, NamedTuple, Sequence, Tuple, Union
 from app.config.toml import TomlFile
 from app.errors import UsageError
 
-RUN_KEYS = ("model", "backend", "device", "precision", "workers", "offline", "show", "report")
+RUN_KEYS = (
+    *("model", "backend", "device", "precision", "workers", "offline", "show", "report"),
+    *("serve", "serve_token", "serve_host", "serve_tls"),
+)
 CAMERA_KEYS = (
     *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
     *("size", "square", "conf", "nms", "agnostic_nms", "classes", "save", "jsonl"),
@@ -33,7 +36,9 @@ SWITCHES = (
     "mix_classes",
     "offline",
     "show",
+    "serve_token",
 )  # true or false
+PAIR = "serve_tls"  # an option that is followed by two files
 REPEATED = {"line": "door:100,200-400,200", "zone": "yard:10,10-90,10-90,90", "mask": "sky:0,0-640,0-640,90"}
 CAMERA_NAME = re.compile("[a-z][a-z0-9_-]*$")
 
@@ -41,8 +46,8 @@ _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\}|)")
 
 
 class Value(NamedTuple):
-    """What a key is set to. content: of a switch True or False, of one of REPEATED a list of texts, else the text that
-    would follow the option.
+    """What a key is set to. content: of a switch True or False, of PAIR and of one of REPEATED a list of texts, else
+    the text that would follow the option.
 
     place: file, line and key, for messages. secret: whether it has variables, and so is not printed.
     """
@@ -127,6 +132,10 @@ def _value(key: str, value: Any, place: str) -> Value:
         if not (isinstance(texts, list) and all(isinstance(text, str) for text in texts)):
             raise UsageError(f'{place}: should be a list of texts, as ["{REPEATED[key]}"]')
         return Value([_expand(text, place) for text in texts], place, any(map(_has_variable, texts)))
+    if key == PAIR:
+        if not (isinstance(value, list) and len(value) == 2 and all(isinstance(path, str) for path in value)):
+            raise UsageError(f'{place}: should be a certificate and its key, as ["cert.pem", "key.pem"]')
+        return Value([_expand(path, place) for path in value], place, any(map(_has_variable, value)))
     if key == "classes" and isinstance(value, list) and all(isinstance(label, str) for label in value):
         value = ",".join(value)
     if not isinstance(value, (str, int, float)):

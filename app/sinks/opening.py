@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 from contextlib import ExitStack
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
 from app.errors import UsageError
 from app.files import check_writable, identity, reject_overwrites
@@ -21,6 +21,9 @@ from app.sinks.supervisor import SupervisorSink, is_supervised
 from app.sinks.window import WindowSink, display_available
 from app.timing.total import Total
 
+if TYPE_CHECKING:  # imported only where there is one
+    from app.web.server import LiveView
+
 Camera = Tuple[argparse.Namespace, Source]  # its options, and what they open
 Lines = Tuple[str, str]  # the option, jsonl or events, and the path of its file
 
@@ -35,8 +38,8 @@ def frames_of(camera: Camera) -> Optional[int]:
 class Outputs:
     """A context manager that opens the sinks of cameras, and owns those that the cameras share.
 
-    These are one line at the start, the supervisor's messages, files of JSON lines, a progress bar, and a window with a
-    tile for each camera.
+    These are one line at the start, the supervisor's messages, files of JSON lines, a progress bar, a window with a
+    tile for each camera, and the live view.
     """
 
     def __init__(
@@ -49,17 +52,20 @@ class Outputs:
         frames: Optional[int] = None,
         tiles: bool = False,
         outages: Callable[[], Dict[str, str]] = dict,
+        live: "Optional[Callable[[], LiveView]]" = None,
     ) -> None:
         """show: whether to show a window; None if there is a display. timing: of all cameras. stop: ends the run.
 
         announcement: the line, if there is one. frames: how many will come in all, if that is known. tiles: whether the
-        window is for several cameras. outages: see `SupervisorSink`. Raises OutputError for a window without a display.
+        window is for several cameras. outages: see `SupervisorSink`. live: opens the live view, if there is
+        one. Raises OutputError for a window without a display, and what `live` raises.
         """
         self._keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
         self._stop = stop
         self._all: List[Shared] = []
         self._lines: Dict[Lines, Shared] = {}
         self._grid: Optional[Grid] = None
+        self._live: "Optional[LiveView]" = None
         self._show = show or (show is None and display_available())
         if announcement:
             self._all.append(Shared(Announcement(announcement)))
@@ -69,6 +75,12 @@ class Outputs:
             self._grid = Grid("nanoyolo", stop)
         elif not self._show and frames is not None and sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
             self._all.append(Shared(ProgressSink(frames)))
+        if live is not None:  # the last, since it has a thread
+            try:
+                self._live = live()
+            except BaseException:
+                self.close()
+                raise
 
     def open(self, camera: Camera, *, keep: bool = False) -> List[Sink]:
         """The sinks of one camera. Nothing is written yet.
@@ -87,6 +99,8 @@ class Outputs:
             if options.save is not None:
                 recording = open_recording(options.save, source, fps=options.fps, frames=frames_of(camera), keep=keep)
                 sinks.append(opened.enter_context(recording))
+            if self._live is not None:
+                sinks.append(opened.enter_context(self._live.sink(options.name)))
             if self._grid is not None:
                 sinks.append(opened.enter_context(self._grid.tile(options.name)))
             elif self._show:
@@ -110,6 +124,8 @@ class Outputs:
                 closing.enter_context(one)
             if self._grid is not None:
                 closing.enter_context(self._grid)
+            if self._live is not None:
+                closing.enter_context(self._live)
 
     def __enter__(self) -> "Outputs":
         return self

@@ -5,7 +5,6 @@ import os
 from contextlib import contextmanager
 from typing import BinaryIO, Iterator, Optional
 
-import cv2
 import numpy as np
 
 from app.detections import Detections
@@ -15,11 +14,10 @@ from app.frame import DEFAULT_FPS, Frame, Source
 from app.lock import open_locked
 from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
+from app.sinks.picture import encode
 from app.sinks.playback import Times, fit, free_name
 from app.sinks.stills import ImageSink
 from app.sinks.video import CODECS, VideoSink
-
-JPEG_QUALITY = 80
 
 
 def open_recording(
@@ -93,7 +91,8 @@ class MatroskaSink(Sink):
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         if self._frames and (canvas.shape[1], canvas.shape[0]) != self._size:
             canvas = fit(canvas, self._size)
-        data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+        shared = frame.picture
+        data = shared.jpeg() if shared is not None and shared.image is canvas else encode(canvas)
         with self._reporting():
             if self._writer is None:
                 self._open(frame, canvas)

@@ -2,7 +2,8 @@
 
 import math
 from array import array
-from typing import Optional
+from itertools import accumulate
+from typing import List, Optional, Sequence
 
 
 class Histogram:
@@ -33,6 +34,12 @@ class Histogram:
             self._counts[bucket] += count
         self.count += other.count
         self.total += other.total
+
+    def at_most(self, bounds: Sequence[float]) -> List[int]:
+        """How many durations are at most each of these bounds, in seconds and ascending, to within 1 %."""
+        below = [0, *accumulate(self._counts)]
+        ends = (int(math.log(bound / self._LOWEST) / self._GROWTH) for bound in bounds)
+        return [below[min(end, self._BUCKETS)] for end in ends]
 
     def mean(self) -> Optional[float]:
         """Mean duration in seconds, None when there is none."""

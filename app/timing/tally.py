@@ -19,7 +19,7 @@ class Tally:
         """What several cameras have found."""
         total = cls()
         for tally in tallies:
-            total._by_label.update(tally._by_label)
+            total._by_label.update(dict(tally._by_label))  # a copy, since another thread may add to it
             total._score += tally._score
         return total
 

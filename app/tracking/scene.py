@@ -96,13 +96,15 @@ class Scene:
     def inside(self) -> Dict[str, List[Inside]]:
         """By the zone's name, what has entered it and not left, and was seen in the last frame or shortly before it.
 
-        What was lost, and has another track by now, would count twice until it has vanished.
+        What was lost, and has another track by now, would count twice until it has vanished. Another thread may update
+        meanwhile.
         """
+        tracks = dict(self._tracks)
         return {
             zone.name: [
-                Inside(track, self._tracks[track].seen.label, seconds)
+                Inside(track, tracks[track].seen.label, seconds)
                 for track, seconds in zone.inside(self._now).items()
-                if self._now - self._tracks[track].last <= UNSEEN
+                if track in tracks and self._now - tracks[track].last <= UNSEEN
             ]
             for zone in self.zones
         }

@@ -77,5 +77,8 @@ class Zone:
         self._stays = before._stays
 
     def inside(self, time: float) -> Dict[int, float]:
-        """The tracks that have entered and not left, and for how many seconds each has been inside."""
-        return {track: time - stay.since for track, stay in self._stays.items() if stay.entered}
+        """The tracks that have entered and not left, and for how many seconds each has been inside.
+
+        Another thread may update meanwhile.
+        """
+        return {track: time - stay.since for track, stay in list(self._stays.items()) if stay.entered}

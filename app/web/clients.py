@@ -1,0 +1,110 @@
+"""All clients together: how many there may be, and who is told of pictures. Runs in the server's event loop."""
+
+import time
+from typing import Any, Callable, Dict, List
+
+from app.errors import warn
+from app.web.access import Access
+from app.web.connection import Connection
+from app.web.request import Request
+from app.web.routes import Answer, Site
+
+MOST = 64  # connections
+MOST_STREAMS = 8
+SLOW = 1.0  # seconds without progress, after which a client has to go where there are too many
+RECENT = 5.0  # seconds since it asked for a picture, in which somebody is a viewer
+
+Later = Callable[[float, Callable[[], None]], Any]
+
+
+class Clients:
+    """The connections, oldest first."""
+
+    def __init__(self, site: Site, access: Access, later: Later, now: Callable[[], float] = time.monotonic) -> None:
+        """later: calls something after so many seconds, as an event loop's `call_later`."""
+        self.now = now
+        self._site = site
+        self._access = access
+        self._later = later
+        self._open: List[Connection] = []
+        self._timer = False
+        self._told: Dict[str, bool] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, connection: Connection) -> None:
+        """Take one more, and close another where there are too many."""
+        self._open.append(connection)
+        if len(self._open) > MOST:
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Close the oldest without a complete request; where all have one, the oldest that takes nothing; else the
+        newest.
+        """
+        idle = (one for one in self._open[:-1] if not one.busy)
+        slow = (one for one in self._open[:-1] if one.stalled_for > SLOW)
+        victim = next(idle, None) or next(slow, None) or self._open[-1]
+        self.remove(victim)
+        victim.transport.abort()
+
+    def remove(self, connection: Connection) -> None:
+        """Forget one that is closed."""
+        if connection in self._open:
+            self._open.remove(connection)
+        self.listen()
+
+    def answer(self, request: Request, address: str) -> Answer:
+        """The answer to a request, from the client of an address. Raises Refused."""
+        refusal = self._access.refusal(request, address)
+        return refusal if refusal is not None else self._site.answer(request)
+
+    def failed(self, error: Exception) -> None:
+        """Say once that there is a bug of this kind."""
+        what = f"the live view has a fault: {error!r}"
+        if what not in self._told:
+            self._told[what] = True
+            warn(what)
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call something a moment later, so that no client's requests keep the others waiting."""
+        self._later(0.0, call)
+
+    def listen(self) -> None:
+        """Have pictures told as long as somebody waits for one."""
+        self._site.hub.wanted = any(one.listening for one in self._open)
+
+    def look(self) -> None:
+        """A picture has come: send it to those who wait for it."""
+        for one in [one for one in self._open if one.listening]:
+            one.look()
+        pause = self._site.overview.pause()
+        if pause > 0 and not self._timer and any(one.waits_for_mosaic for one in self._open):
+            self._timer = True
+            self._later(pause, self._look_later)
+
+    def _look_later(self) -> None:
+        self._timer = False
+        self.look()
+
+    def check(self) -> None:
+        """Give up what takes too long."""
+        for one in list(self._open):
+            one.check()
+
+    @property
+    def is_full_of_streams(self) -> bool:
+        """Whether there may be no more streams."""
+        return sum(one.streaming for one in self._open) >= MOST_STREAMS
+
+    def viewers(self) -> Dict[str, int]:
+        """How many look at pictures: pages that ask for each, and streams."""
+        now = self.now()
+        pages = {(one.address, one.agent) for one in self._open if now - one.polled_at < RECENT}
+        return {"page": len(pages), "stream": sum(one.streaming for one in self._open)}
+
+    def close(self) -> None:
+        """Close all."""
+        for one in list(self._open):
+            one.transport.abort()

@@ -1,0 +1,70 @@
+"""The last events of tracked things, in memory, each with a small picture of the frame in which it happened."""
+
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from app.sinks.picture import Picture, shrink
+from app.tracking.events import Event
+
+MOST = 100  # events that are kept
+WIDTH = 240  # pixels of a picture
+
+
+class Record(NamedTuple):
+    """An event. number: from 1. time: in seconds since 1970. picture: at most WIDTH pixels wide."""
+
+    number: int
+    time: float
+    camera: str
+    event: Event
+    picture: Picture
+
+    def as_json(self) -> Dict[str, Any]:
+        """What `/api/events` says of it."""
+        fields = self.event.as_json()
+        fields.update(id=self.number, time=round(self.time, 3), camera=self.camera)
+        fields["picture"] = f"/api/events/{self.number}.jpg"
+        return fields
+
+
+class EventLog:
+    """Cameras add to it, each from its own thread, and viewers read it."""
+
+    def __init__(self, encoded: Callable[[], None], clock: Callable[[], float] = time.time) -> None:
+        """encoded: called whenever a JPEG is made."""
+        self._records: Deque[Record] = deque(maxlen=MOST)
+        self._last = 0
+        self._encoded = encoded
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def add(self, camera: str, events: Sequence[Event], image: np.ndarray) -> None:
+        """Keep what happened in a frame. image: (h, w, 3) uint8 BGR, of which a small copy is kept."""
+        small = shrink(image, WIDTH)
+        picture = Picture(small.copy() if small is image else small, encoded=self._encoded)
+        with self._lock:
+            for event in events:
+                self._last += 1
+                self._records.append(Record(self._last, self._clock(), camera, event, picture))
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event, 0 if there is none."""
+        return self._last
+
+    def since(self, number: int) -> Tuple[int, List[Record]]:
+        """The number of the newest event, and those that came after an event, in order: all, if it is not known, as
+        after a new start.
+        """
+        with self._lock:
+            records, last = list(self._records), self._last
+        return last, [record for record in records if record.number > number or number > last]
+
+    def find(self, number: int) -> Optional[Record]:
+        """The event of this number; None if it is no longer kept."""
+        with self._lock:
+            return next((record for record in self._records if record.number == number), None)

@@ -1,0 +1,44 @@
+"""One picture of all cameras, for a page that shows many: they take one connection together."""
+
+from typing import Any, Dict, Optional
+
+from app.sinks.grid import Mosaic, layout
+from app.sinks.picture import Picture
+from app.web.hub import Hub
+
+PERIOD = 1 / 25  # seconds between two drawings
+
+
+class Overview:
+    """Draws the tiles of all cameras when somebody asks. Used from one thread."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._mosaic = Mosaic()
+        self._shown: Dict[str, int] = {}  # number of the picture in each camera's tile
+        self._picture: Optional[Picture] = None
+        self._drawn_at = float("-inf")
+
+    def picture(self) -> Optional[Picture]:
+        """The newest; None before the first image of any camera. Its number is not that of a camera's picture."""
+        views = self._hub.views
+        pictures = {name: view.picture for name, view in views.items()}
+        numbers = {name: picture.number if picture else 0 for name, picture in pictures.items()}
+        if numbers == self._shown or not any(numbers.values()) or self.pause() > 0:
+            return self._picture
+        canvas = self._mosaic.draw([(name, picture.image if picture else None) for name, picture in pictures.items()])
+        number = 1 + (self._picture.number if self._picture else 0)
+        oldest = min(picture.captured_at for picture in pictures.values() if picture)
+        self._picture = Picture(canvas, number, oldest, self._hub.count)
+        self._shown, self._drawn_at = numbers, self._hub.now()
+        return self._picture
+
+    def pause(self) -> float:
+        """Seconds until it may be drawn again; 0 or less if it may be now."""
+        return self._drawn_at + PERIOD - self._hub.now()
+
+    def places(self) -> Dict[str, Any]:
+        """Where each camera's tile is: `columns` and `rows`, and `cameras` row by row."""
+        names = list(self._hub.views)
+        columns, rows, _, _ = layout(len(names))
+        return {"columns": columns, "rows": rows, "cameras": names}

@@ -1,0 +1,185 @@
+"""Every address that is served, in one table. What is not in it does not exist: no path leads to a file."""
+
+import json
+import os
+import re
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Tuple, Union
+
+from app.board import Board
+from app.sinks.picture import Picture
+from app.web.hub import Hub
+from app.web.metrics import metrics
+from app.web.mosaic import Overview
+from app.web.request import Refused, Request
+from app.web.response import HTML, JPEG, JSON, METRICS, Response, text
+from app.web.state import State
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
+FAR = 16  # a viewer may ask for so many pictures after the newest; more, and it means those before a new start
+
+
+class Waiting(NamedTuple):
+    """An answer that may have to wait for a picture. answer: it, or None as long as there is none. mosaic: whether it
+    is one of all cameras, which is not drawn as often as they come.
+    """
+
+    answer: Callable[[], Optional[Response]]
+    mosaic: bool = False
+
+
+class Stream(NamedTuple):
+    """An answer that goes on: pictures as they come. picture: the newest. width: of the JPEGs, None for their own."""
+
+    picture: Callable[[], Optional[Picture]]
+    width: Optional[int]
+
+
+Answer = Union[Response, Waiting, Stream]
+
+
+class Site:
+    """What the routes give out. Used from the server's thread only."""
+
+    def __init__(self, hub: Hub, overview: Overview, state: State, board: Optional[Board] = None) -> None:
+        self.hub = hub
+        self.overview = overview
+        self.state = state
+        self.board = board or Board()
+        self.files = {name: _read(name) for name in FILES}
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to a request that is let in. Raises Refused."""
+        for pattern, respond in _COMPILED:
+            match = pattern.fullmatch(request.path)
+            if match is not None:
+                return respond(self, request, **match.groupdict())
+        raise Refused(404, "there is nothing at this address")
+
+    def view(self, camera: str) -> Callable[[], Optional[Picture]]:
+        """What gives the newest picture of a camera, also when it is opened again. Raises Refused."""
+        if camera not in self.hub.views:
+            raise Refused(404, f"there is no camera {camera}")
+
+        def newest() -> Optional[Picture]:
+            view = self.hub.views.get(camera)
+            return view.picture if view else None
+
+        return newest
+
+
+FILES = {"page.html": HTML, "page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
+FILES.update({"icon.svg": "image/svg+xml", "places.html": HTML, "places.js": FILES["page.js"]})
+
+
+def _read(name: str) -> bytes:
+    with open(os.path.join(FOLDER, name), "rb") as file:
+        return file.read()
+
+
+def _file(name: str) -> Callable[..., Answer]:
+    def respond(site: Site, request: Request) -> Answer:
+        return Response(200, site.files[name], FILES[name])
+
+    return respond
+
+
+def _json(fields: Dict[str, Any], status: int = 200) -> Response:
+    return Response(status, json.dumps(fields).encode() + b"\n", JSON)
+
+
+def _health(site: Site, request: Request) -> Answer:
+    healthy, fields = site.state.health()
+    return _json(fields, 200 if healthy else 503)
+
+
+def _metrics(site: Site, request: Request) -> Answer:
+    return Response(200, metrics(site.state, site.board).encode(), METRICS)
+
+
+def _state(site: Site, request: Request) -> Answer:
+    return _json(site.state.state())
+
+
+def _report(site: Site, request: Request) -> Answer:
+    return _json(site.state.report())
+
+
+def _events(site: Site, request: Request) -> Answer:
+    return _json(site.state.events(request.number("since") or 0))
+
+
+def _event_picture(site: Site, request: Request, number: str) -> Answer:
+    record = site.hub.events.find(int(number))
+    if record is None:
+        raise Refused(404, "this event is no longer kept")
+    return Response(200, record.picture.jpeg(), JPEG)
+
+
+def _jpeg(site: Site, picture: Picture, width: Optional[int]) -> Response:
+    age = max(0, round(1000 * (site.hub.now() - picture.captured_at)))
+    return Response(200, picture.jpeg(width), JPEG, (("X-Frame", str(picture.number)), ("X-Age-Ms", str(age))))
+
+
+def _waiting(site: Site, request: Request, newest: Callable[[], Optional[Picture]], mosaic: bool = False) -> Answer:
+    after, width = request.number("after"), request.number("width")
+
+    def answer() -> Optional[Response]:
+        picture = newest()
+        if picture is None or (after is not None and picture.number <= after < picture.number + FAR):
+            return None
+        return _jpeg(site, picture, width)
+
+    return Waiting(answer, mosaic)
+
+
+def _frame(site: Site, request: Request, camera: str) -> Answer:
+    return _waiting(site, request, site.view(camera))
+
+
+def _mosaic(site: Site, request: Request) -> Answer:
+    return _waiting(site, request, site.overview.picture, mosaic=True)
+
+
+def _snapshot(site: Site, request: Request, camera: str) -> Answer:
+    picture, width = site.view(camera)(), request.number("width")
+    if picture is None:
+        return text(503, "there is no picture yet", ("Retry-After", "1"))
+    return _jpeg(site, picture, width)
+
+
+def _stream(site: Site, request: Request, camera: str) -> Answer:
+    return Stream(site.view(camera), request.number("width"))
+
+
+ROUTES: Dict[str, Callable[..., Answer]] = {
+    "/": _file("page.html"),
+    "/page.css": _file("page.css"),
+    "/page.js": _file("page.js"),
+    "/icon.svg": _file("icon.svg"),
+    "/places": _file("places.html"),
+    "/places.js": _file("places.js"),
+    "/healthz": _health,
+    "/metrics": _metrics,
+    "/api/state": _state,
+    "/api/report": _report,
+    "/api/events": _events,
+    "/api/events/{number}.jpg": _event_picture,
+    "/mosaic.jpg": _mosaic,
+    "/{camera}/frame.jpg": _frame,
+    "/{camera}/snapshot.jpg": _snapshot,
+    "/{camera}/stream.mjpg": _stream,
+}
+
+_PARTS = {"{number}": "(?P<number>[0-9]{1,15})", "{camera}": "(?P<camera>[a-z][a-z0-9_-]*)"}
+
+
+def _compiled(route: str) -> Pattern:
+    pattern = re.escape(route)
+    for part, expression in _PARTS.items():
+        pattern = pattern.replace(re.escape(part), expression)
+    return re.compile(pattern)
+
+
+_COMPILED: List[Tuple[Pattern, Callable[..., Answer]]] = [
+    (_compiled(route), respond) for route, respond in ROUTES.items()
+]
