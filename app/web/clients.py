@@ -12,6 +12,7 @@ from app.web.routes import Answer, Site
 MOST = 64  # connections
 MOST_STREAMS = 8
 SLOW = 1.0  # seconds without progress, after which a client has to go where there are too many
+AGAIN = 0.05  # seconds after which it is looked whether a stream's client has taken its last picture
 RECENT = 5.0  # seconds since it asked for a picture, in which somebody is a viewer
 
 Later = Callable[[float, Callable[[], None]], Any]
@@ -79,8 +80,10 @@ class Clients:
         """A picture has come: send it to those who wait for it."""
         for one in [one for one in self._open if one.listening]:
             one.look()
-        pause = self._site.overview.pause()
-        if pause > 0 and not self._timer and any(one.waits_for_mosaic for one in self._open):
+        pause = max(0.0, self._site.overview.pause()) if any(one.waits_for_mosaic for one in self._open) else 0.0
+        if not pause and any(one.held_up and one.streaming for one in self._open):
+            pause = AGAIN
+        if pause and not self._timer:
             self._timer = True
             self._later(pause, self._look_later)
 

@@ -24,14 +24,14 @@ LINGER = 1.0  # seconds in which a client can read why it was refused, whatever 
 SEND_BUFFER = 128 << 10  # bytes that the system keeps for a client: about two pictures of 640x480
 
 PART = b"\r\n--frame\r\n"
-# Linux counts what is not acknowledged yet, the last picture on a long way too: up to that one's size is no backlog.
-_OUT = termios.TIOCOUTQ
+OVERHEAD = 4 << 10  # bytes that TLS and the head of an answer may add to a picture
 
 
 class Connection(asyncio.Protocol):
     """since: when its next request was due, or what it is busy with began. busy: whether a request is being answered.
 
-    polled_at: when it last asked for a picture. address: the client's; agent: what its browser is.
+    polled_at: when it last asked for a picture. held_up: whether a stream's client has not taken the last picture yet.
+    address: the client's; agent: what its browser is.
     """
 
     def __init__(self, clients: "Clients") -> None:
@@ -42,7 +42,8 @@ class Connection(asyncio.Protocol):
         self._without_body = False
         self._waiting: Optional[Waiting] = None
         self._stream: Optional[Stream] = None
-        self._sent: Tuple[int, int] = (0, 0)  # number of the last picture of the stream, and its size
+        self._sent: Tuple[int, int] = (0, OVERHEAD)  # number of the last picture of the stream, and its size on the way
+        self.held_up = False
         self._backlog: Tuple[int, float] = (0, 0.0)  # bytes that were not taken, and since when there are so many
         self._lingers = False
         self.transport: Any = None
@@ -206,10 +207,14 @@ class Connection(asyncio.Protocol):
         """Send the newest picture of a stream, unless it was sent, or the client has not taken those before it."""
         picture = stream.picture()
         number, size = self._sent
-        if picture is None or picture.number == number or self._paused or self._unsent() > size:
+        if picture is None or picture.number == number:
+            return False
+        # Linux counts what is not acknowledged yet as well: on a long way the last picture is no backlog.
+        self.held_up = self._paused or self._unsent() > size
+        if self.held_up:
             return False
         data = picture.jpeg(stream.width)
-        self._sent = picture.number, len(data)
+        self._sent = picture.number, len(data) + OVERHEAD
         # The next part begins at once, since browsers show a picture only when they see its end.
         self.transport.write(
             b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Frame: %d\r\n\r\n" % (len(data), picture.number)
@@ -225,7 +230,7 @@ class Connection(asyncio.Protocol):
         if sock is None or not sys.platform.startswith("linux"):
             return waiting
         try:
-            return waiting + int(struct.unpack("i", fcntl.ioctl(sock.fileno(), _OUT, b"\0\0\0\0"))[0])
+            return waiting + int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0])
         except (OSError, ValueError):
             return waiting  # it is being closed
 

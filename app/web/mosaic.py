@@ -20,8 +20,10 @@ class Overview:
         self._drawn_at = float("-inf")
 
     def picture(self) -> Optional[Picture]:
-        """The newest; None before the first image of any camera. Its number is not that of a camera's picture."""
+        """The newest; None before the first image of any camera. Of a single camera it is that one's picture."""
         views = self._hub.views
+        if len(views) == 1:
+            return next(iter(views.values())).picture
         pictures = {name: view.picture for name, view in views.items()}
         numbers = {name: picture.number if picture else 0 for name, picture in pictures.items()}
         if numbers == self._shown or not any(numbers.values()) or self.pause() > 0:

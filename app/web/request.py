@@ -61,7 +61,7 @@ def take_head(data: bytes) -> Optional[Tuple[bytes, bytes]]:
     head = data if end < 0 else data[: end + len(END)]
     if len(head) > LONGEST_HEAD:
         raise Refused(431, f"the head of a request may have {LONGEST_HEAD} bytes")
-    if _BARE.search(head[:-1] if end < 0 else head):  # a last \r may be half of a line break
+    if _BARE.search(head[:-1] if end < 0 and head.endswith(b"\r") else head):  # which may be half of a line break
         raise Refused(400, "lines should end with CR LF")
     if end < 0:
         return None

@@ -28,15 +28,16 @@ def read_token(path: Optional[str] = None) -> str:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
         _make(path)
         number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe would wait for a writer
+        try:
+            status, data = os.fstat(number), os.read(number, 2 * BYTES + 2)
+        finally:
+            os.close(number)
     except OSError as error:
         raise OutputError(f"{path}: the viewers' token cannot be kept there: {error.strerror}") from error
-    with os.fdopen(number, "rb") as file:
-        status = os.fstat(number)
-        if not stat.S_ISREG(status.st_mode):
-            raise OutputError(f"{path}: is not a file; to make a new token: rm -r {path}")
-        if status.st_mode & 0o077:
-            raise OutputError(f"{path}: others can read this token; make a new one: rm {path}")
-        data = file.read(2 * BYTES + 2)
+    if not stat.S_ISREG(status.st_mode):
+        raise OutputError(f"{path}: is not a file; to make a new token: rm {path}")
+    if status.st_mode & 0o077:
+        raise OutputError(f"{path}: others can read this token; make a new one: rm {path}")
     if _TOKEN.fullmatch(data) is None:
         raise OutputError(f"{path}: is damaged or not a token; to make a new one: rm {path}")
     return data.decode().strip()
