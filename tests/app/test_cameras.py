@@ -2,18 +2,22 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from support.fakes import LIMIT
 from support.heads import CARD, plant, quiet_heads
+from support.program import ROOT
 
 from app import cameras as cameras_module
 from app.backends.fake import FakeBackend
 from app.cameras import Cameras
 from app.config import read_settings
-from app.errors import UsageError
+from app.errors import OutputError, UsageError
 from app.stop import Stop
 
 pytestmark = pytest.mark.slow
@@ -337,3 +341,62 @@ def test_a_reload_with_a_line_that_is_none_changes_nothing(run, capsys):
     run.wait_for_frames("front")
     run.end()
     assert "both ends are the same point" in capsys.readouterr().err
+
+
+def ask(live, request):
+    """A connection on which that was asked for."""
+    sock = socket.create_connection(("127.0.0.1", live.port), LIMIT)
+    sock.sendall(request.encode() + b"\r\nHost: localhost\r\n\r\n")
+    return sock
+
+
+def test_viewers_keep_their_connections_across_a_reload(run):
+    run.write(top='serve = "127.0.0.1:0"\n', front={}, door={})
+    run.start()
+    run.wait_for_frames("front")
+    live = run.cameras._outputs._live
+    with ask(live, "GET /front/stream.mjpg HTTP/1.1") as stream, ask(live, "GET /api/state HTTP/1.1") as other:
+        first = json.loads(other.recv(1 << 16).partition(b"\r\n\r\n")[2])
+        run.write(top='serve = "127.0.0.1:0"\n', front={"size": 96}, yard={})
+        run.reload()
+        run.wait_for_frames("front", "yard")
+        received = b""
+        last = first["cameras"]["front"]["frame"] + 20
+        while not any(int(part.split(b"\r")[0]) > last for part in received.split(b"X-Frame: ")[1:-1]):
+            received += stream.recv(1 << 16)
+        other.sendall(b"GET /api/state HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        second = json.loads(other.recv(1 << 16).partition(b"\r\n\r\n")[2])
+    assert (sorted(first["cameras"]), sorted(second["cameras"])) == (["door", "front"], ["front", "yard"])
+    assert second["mosaic"]["cameras"] == ["front", "yard"]
+    assert second["cameras"]["front"]["seen"] == {"person": 1, "car": 1}
+    run.end()
+    assert not live._thread.is_alive()
+
+
+def test_the_report_is_served_while_cameras_run(run):
+    run.write(
+        top='serve = "127.0.0.1:0"\n', front={"line": ["gate:0,20-60,20"], "zone": ["mat:0,0-60,0-60,40"]}, door={}
+    )
+    run.start()
+    run.wait_for_frames("front", "door")
+    live = run.cameras._outputs._live
+    for path, key in (("/api/report", "fps"), ("/healthz", "healthy"), ("/api/events", "events")):
+        with ask(live, f"GET {path} HTTP/1.1") as sock:
+            assert key in json.loads(sock.recv(1 << 16).partition(b"\r\n\r\n")[2])
+    run.end()
+
+
+def test_a_port_that_is_taken_ends_the_program_at_its_start(run):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        run.write(top=f"serve = {taken.getsockname()[1]}\n", front={})
+        with pytest.raises(OutputError, match="another program has this port"):
+            run.start()
+
+
+def test_without_serve_nothing_of_it_is_imported(run):
+    code = "import sys, app.cameras, app.sinks.opening, app.detect; app.config.read_settings([])"
+    code += "; print([name for name in sys.modules if name.startswith('app.web') or name in ('asyncio', 'ssl')])"
+    out = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, universal_newlines=True)
+    assert out.strip() == "['app.web', 'app.web.arguments']"

@@ -6,9 +6,8 @@ import pytest
 
 from app.web.qr import DATA, QUIET, qr_code, qr_text
 
-reads = pytest.mark.skipif(
-    tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 5), reason="this OpenCV reads no codes"
-)
+OLD_OPENCV = tuple(map(int, cv2.__version__.split(".")[:2])) < (4, 5)
+reads = pytest.mark.skipif(OLD_OPENCV, reason="this OpenCV reads no codes")
 LINK = "http://192.168.1.20:8080/?token=0123456789abcdef0123456789abcdef"
 
 
