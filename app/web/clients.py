@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List
 
 from app.errors import warn
 from app.web.access import Access
-from app.web.connection import Connection
+from app.web.connection import Connection, Server
 from app.web.request import Request
 from app.web.routes import Answer, Site
 
@@ -18,7 +18,7 @@ RECENT = 5.0  # seconds since it asked for a picture, in which somebody is a vie
 Later = Callable[[float, Callable[[], None]], Any]
 
 
-class Clients:
+class Clients(Server):
     """The connections, oldest first."""
 
     def __init__(self, site: Site, access: Access, later: Later, now: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +35,6 @@ class Clients:
         return len(self._open)
 
     def add(self, connection: Connection) -> None:
-        """Take one more, and close another where there are too many."""
         self._open.append(connection)
         if len(self._open) > MOST:
             self.make_room()
@@ -51,29 +50,24 @@ class Clients:
         victim.transport.abort()
 
     def remove(self, connection: Connection) -> None:
-        """Forget one that is closed."""
         if connection in self._open:
             self._open.remove(connection)
         self.listen()
 
     def answer(self, request: Request, address: str) -> Answer:
-        """The answer to a request, from the client of an address. Raises Refused."""
         refusal = self._access.refusal(request, address)
         return refusal if refusal is not None else self._site.answer(request)
 
     def failed(self, error: Exception) -> None:
-        """Say once that there is a bug of this kind."""
         what = f"the live view has a fault: {error!r}"
         if what not in self._told:
             self._told[what] = True
             warn(what)
 
     def soon(self, call: Callable[[], None]) -> None:
-        """Call something a moment later, so that no client's requests keep the others waiting."""
         self._later(0.0, call)
 
     def listen(self) -> None:
-        """Have pictures told as long as somebody waits for one."""
         self._site.hub.wanted = any(one.listening for one in self._open)
 
     def look(self) -> None:
@@ -98,7 +92,6 @@ class Clients:
 
     @property
     def is_full_of_streams(self) -> bool:
-        """Whether there may be no more streams."""
         return sum(one.streaming for one in self._open) >= MOST_STREAMS
 
     def viewers(self) -> Dict[str, int]:

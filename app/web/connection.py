@@ -8,14 +8,11 @@ import fcntl
 import struct
 import sys
 import termios
-from typing import TYPE_CHECKING, Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
-from app.web.request import LONGEST_HEAD, Refused, parse, take_head
+from app.web.request import LONGEST_HEAD, Refused, Request, parse, take_head
 from app.web.response import Response, head, text
-from app.web.routes import Stream, Waiting
-
-if TYPE_CHECKING:
-    from app.web.clients import Clients
+from app.web.routes import Answer, Stream, Waiting
 
 HEAD_LIMIT = 10.0  # seconds to send the head of a request
 POLL_LIMIT = 10.0  # seconds that an answer may wait for a picture
@@ -27,6 +24,41 @@ PART = b"\r\n--frame\r\n"
 OVERHEAD = 4 << 10  # bytes that TLS and the head of an answer may add to a picture
 
 
+class Server:
+    """What a connection needs of the server: `Clients`. now: the monotonic clock."""
+
+    now: Callable[[], float]
+
+    def add(self, connection: "Connection") -> None:
+        """Take one more, and close another where there are too many."""
+        raise NotImplementedError
+
+    def remove(self, connection: "Connection") -> None:
+        """Forget one that is closed."""
+        raise NotImplementedError
+
+    def answer(self, request: Request, address: str) -> Answer:
+        """The answer to a request, from the client of an address. Raises Refused."""
+        raise NotImplementedError
+
+    def failed(self, error: Exception) -> None:
+        """Say once that there is a bug of this kind."""
+        raise NotImplementedError
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call something a moment later, so that no client's requests keep the others waiting."""
+        raise NotImplementedError
+
+    def listen(self) -> None:
+        """Have pictures told as long as somebody waits for one."""
+        raise NotImplementedError
+
+    @property
+    def is_full_of_streams(self) -> bool:
+        """Whether there may be no more streams."""
+        raise NotImplementedError
+
+
 class Connection(asyncio.Protocol):
     """since: when its next request was due, or what it is busy with began. busy: whether a request is being answered.
 
@@ -34,7 +66,7 @@ class Connection(asyncio.Protocol):
     address: the client's; agent: what its browser is.
     """
 
-    def __init__(self, clients: "Clients") -> None:
+    def __init__(self, clients: Server) -> None:
         self._clients = clients
         self._received = b""
         self._paused = False  # what is written has not been taken yet
