@@ -7,11 +7,12 @@
 The loop only leaves its newest image here, and wakes the server if somebody waits for one. One thread serves all
 connections: one that is slow, stalled or malicious is a buffer in a table, and not a thread.
 
-server.py   the thread, the port, TLS, and how many connections there may be
-connection.py   one client: reads heads, writes answers, skips the frames that a stream has no room for
+server.py, port.py   the thread, the port, TLS
+clients.py   all connections: how many there may be, and who is told of a picture
+connection.py, sender.py   one client: reads heads, writes answers, skips the frames that a stream has no room for
 request.py, response.py   what a request's head says, strictly; an answer's head
 access.py, token.py   who is let in
-routes.py   every address that is served, in one table; state.py, metrics.py, feed.py: what is behind them
+routes.py   every address that is served, in one table; state.py, metrics.py: what is behind them
 hub.py, events.py, mosaic.py   what there is to see
 page/   the page: HTML, CSS and JavaScript
 """

@@ -5,7 +5,8 @@ from typing import Any, Callable, Dict, List
 
 from app.errors import warn
 from app.web.access import Access
-from app.web.connection import Connection, Server
+from app.web.connection import Connection
+from app.web.owner import Owner
 from app.web.request import Request
 from app.web.routes import Answer, Site
 
@@ -18,7 +19,7 @@ RECENT = 5.0  # seconds since it asked for a picture, in which somebody is a vie
 Later = Callable[[float, Callable[[], None]], Any]
 
 
-class Clients(Server):
+class Clients(Owner):
     """The connections, oldest first."""
 
     def __init__(self, site: Site, access: Access, later: Later, now: Callable[[], float] = time.monotonic) -> None:
@@ -75,7 +76,7 @@ class Clients(Server):
         for one in [one for one in self._open if one.listening]:
             one.look()
         pause = max(0.0, self._site.overview.pause()) if any(one.waits_for_mosaic for one in self._open) else 0.0
-        if not pause and any(one.held_up and one.streaming for one in self._open):
+        if not pause and any(one.held_up for one in self._open):
             pause = AGAIN
         if pause and not self._timer:
             self._timer = True

@@ -4,15 +4,13 @@ While an answer is on its way, or waits for a picture, what the client sends is 
 """
 
 import asyncio
-import fcntl
-import struct
-import sys
-import termios
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Optional, Tuple
 
-from app.web.request import LONGEST_HEAD, Refused, Request, parse, take_head
+from app.web.owner import Owner
+from app.web.request import LONGEST_HEAD, Refused, parse, take_head
 from app.web.response import Response, head, text
-from app.web.routes import Answer, Stream, Waiting
+from app.web.routes import Stream, Waiting
+from app.web.sender import Sender, unsent
 
 HEAD_LIMIT = 10.0  # seconds to send the head of a request
 POLL_LIMIT = 10.0  # seconds that an answer may wait for a picture
@@ -20,63 +18,26 @@ STALL_LIMIT = 5.0  # seconds without progress after which a client is given up
 LINGER = 1.0  # seconds in which a client can read why it was refused, whatever else it sends
 SEND_BUFFER = 128 << 10  # bytes that the system keeps for a client: about two pictures of 640x480
 
-PART = b"\r\n--frame\r\n"
-OVERHEAD = 4 << 10  # bytes that TLS and the head of an answer may add to a picture
-
-
-class Server:
-    """What a connection needs of the server: `Clients`. now: the monotonic clock."""
-
-    now: Callable[[], float]
-
-    def add(self, connection: "Connection") -> None:
-        """Take one more, and close another where there are too many."""
-        raise NotImplementedError
-
-    def remove(self, connection: "Connection") -> None:
-        """Forget one that is closed."""
-        raise NotImplementedError
-
-    def answer(self, request: Request, address: str) -> Answer:
-        """The answer to a request, from the client of an address. Raises Refused."""
-        raise NotImplementedError
-
-    def failed(self, error: Exception) -> None:
-        """Say once that there is a bug of this kind."""
-        raise NotImplementedError
-
-    def soon(self, call: Callable[[], None]) -> None:
-        """Call something a moment later, so that no client's requests keep the others waiting."""
-        raise NotImplementedError
-
-    def listen(self) -> None:
-        """Have pictures told as long as somebody waits for one."""
-        raise NotImplementedError
-
-    @property
-    def is_full_of_streams(self) -> bool:
-        """Whether there may be no more streams."""
-        raise NotImplementedError
-
 
 class Connection(asyncio.Protocol):
     """since: when its next request was due, or what it is busy with began. busy: whether a request is being answered.
 
-    polled_at: when it last asked for a picture. held_up: whether a stream's client has not taken the last picture yet.
-    address: the client's; agent: what its browser is.
+    polled_at: when it last asked for a picture. address: the client's; agent: what its browser is.
     """
 
-    def __init__(self, clients: Server) -> None:
+    def __init__(self, clients: Owner) -> None:
         self._clients = clients
         self._received = b""
+        self._full = False  # as much has been received as is kept
+        self._scheduled = False  # the next request will be looked at
+        self._written = 0  # bytes
         self._paused = False  # what is written has not been taken yet
         self._keep = True
         self._without_body = False
         self._waiting: Optional[Waiting] = None
-        self._stream: Optional[Stream] = None
-        self._sent: Tuple[int, int] = (0, OVERHEAD)  # number of the last picture of the stream, and its size on the way
-        self.held_up = False
-        self._backlog: Tuple[int, float] = (0, 0.0)  # bytes that were not taken, and since when there are so many
+        self._stream: Optional[Sender] = None
+        self._taken: Tuple[int, float] = (0, 0.0)  # bytes that the client has taken, and since when there are no more
+        self._left = 0  # bytes that it has not
         self._lingers = False
         self.transport: Any = None
         self.busy = False
@@ -90,16 +51,23 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         self.since = self._clients.now()
+        self._taken = 0, self.since
         self._clients.add(self)
 
     def connection_lost(self, reason: Optional[BaseException]) -> None:
-        self._clients.remove(self)
+        self.busy = True  # with nothing that is still to come
         self._waiting = self._stream = None
+        self._clients.remove(self)
 
     @property
     def streaming(self) -> bool:
         """Whether it gets pictures without asking for each."""
         return self._stream is not None
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the client of a stream has not taken the last picture yet."""
+        return self._stream is not None and self._stream.held_up
 
     @property
     def listening(self) -> bool:
@@ -115,38 +83,49 @@ class Connection(asyncio.Protocol):
         if self._lingers or self.streaming:
             return  # nothing more is read from this one
         self._received += data
-        if not self.busy:
+        if not (self.busy or self._scheduled):
             self._next()
-        elif len(self._received) > LONGEST_HEAD:
-            self.transport.pause_reading()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read while there is room for a request. asyncio minds being told twice."""
+        full = len(self._received) > LONGEST_HEAD
+        if full != self._full and not self.transport.is_closing():
+            self._full = full
+            if full:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
 
     def _next(self) -> None:
-        """Answer what has come, until an answer takes time."""
-        while not (self.busy or self._lingers):
-            try:
-                taken = take_head(self._received)
-                if taken is None:
-                    return
-                first, self._received = taken
-                request = parse(first)
-                self._keep = request.keep
-                self._without_body = request.method == "HEAD"
-                self.agent = request.headers.get("user-agent", "")
-                answer = self._clients.answer(request, self.address)
-            except Refused as refused:
-                self.refuse(refused.status, str(refused))
+        """Answer the next request, if it is complete."""
+        self._scheduled = False
+        if self.busy:
+            return
+        try:
+            taken = take_head(self._received)
+            if taken is None:
                 return
-            except Exception as error:  # a bug, of which this client and the log get to know
-                self._clients.failed(error)
-                self.refuse(500, "this is a fault of the program; its log says more")
-                return
-            self.busy, self.since = True, self._clients.now()
-            if isinstance(answer, Waiting):
-                self._wait(answer)
-            elif isinstance(answer, Stream):
-                self._start(answer)
-            else:
-                self._send(answer)
+            first, self._received = taken
+            request = parse(first)
+            self._keep = request.keep
+            self._without_body = request.method == "HEAD"
+            self.agent = request.headers.get("user-agent", "")
+            answer = self._clients.answer(request, self.address)
+        except Refused as refused:
+            self.refuse(refused.status, str(refused))
+            return
+        except Exception as error:  # a bug, of which this client and the log get to know
+            self._clients.failed(error)
+            self.refuse(500, "this is a fault of the program; its log says more")
+            return
+        self.busy, self.since = True, self._clients.now()
+        if isinstance(answer, Waiting):
+            self._wait(answer)
+        elif isinstance(answer, Stream):
+            self._start(answer)
+        else:
+            self._send(answer)
 
     def refuse(self, status: int, message: str) -> None:
         """Answer that, and read nothing more: where the next request would begin is not known."""
@@ -158,6 +137,7 @@ class Connection(asyncio.Protocol):
         """Close in a moment. At once, the answer would be lost where more comes in meanwhile."""
         self._lingers = self.busy = True
         self._received = b""
+        self._read_on()
         self.since = self._clients.now()
 
     def _send(self, response: Response) -> None:
@@ -173,13 +153,18 @@ class Connection(asyncio.Protocol):
             self._done()
 
     def _write(self, response: Response) -> None:
-        body = b"" if self._without_body else response.body
-        self.transport.write(head(response, keep=self._keep) + body)
+        data = head(response, keep=self._keep) + (b"" if self._without_body else response.body)
+        self._written += len(data)
+        self.transport.write(data)
 
     def _done(self) -> None:
-        """The answer is on its way."""
+        """The answer is on its way. If the next request is there already, it has to wait for other clients' first."""
         self.busy, self.since = False, self._clients.now()
         self._without_body = False
+        self._read_on()
+        if self._received and not self._scheduled:
+            self._scheduled = True
+            self._clients.soon(self._next)
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -188,8 +173,6 @@ class Connection(asyncio.Protocol):
         self._paused = False
         if self.busy and self._keep and not self.listening and not self._lingers:
             self._done()
-            self.transport.resume_reading()
-            self._next()
 
     def _wait(self, waiting: Waiting) -> None:
         self.polled_at = self._clients.now()
@@ -209,15 +192,22 @@ class Connection(asyncio.Protocol):
         if self._without_body:
             self.transport.close()
             return
-        self.transport.write(PART[2:])
-        self._stream = stream
+        self._stream = Sender(self.transport, stream)
         self._clients.listen()
         self.look()
 
     def look(self) -> bool:
         """Send the picture that was waited for, or the next one of a stream; whether there was one."""
+        try:
+            return self._look()
+        except Exception as error:  # a bug; the others still get their pictures
+            self._clients.failed(error)
+            self.transport.abort()
+            return True
+
+    def _look(self) -> bool:
         if self._stream is not None:
-            return self._push(self._stream)
+            return self._stream.push(self._paused)
         if self._waiting is None:
             return False
         response = self._waiting.answer()
@@ -230,54 +220,19 @@ class Connection(asyncio.Protocol):
         self._waiting = None
         self._clients.listen()
         self._send(response)
-        if not self.busy:
-            self.transport.resume_reading()
-            if self._received:
-                self._clients.soon(self._next)
-
-    def _push(self, stream: Stream) -> bool:
-        """Send the newest picture of a stream, unless it was sent, or the client has not taken those before it."""
-        picture = stream.picture()
-        number, size = self._sent
-        if picture is None or picture.number == number:
-            return False
-        # Linux counts what is not acknowledged yet as well: on a long way the last picture is no backlog.
-        self.held_up = self._paused or self._unsent() > size
-        if self.held_up:
-            return False
-        data = picture.jpeg(stream.width)
-        self._sent = picture.number, len(data) + OVERHEAD
-        # The next part begins at once, since browsers show a picture only when they see its end.
-        self.transport.write(
-            b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Frame: %d\r\n\r\n" % (len(data), picture.number)
-            + data
-            + PART
-        )
-        return True
-
-    def _unsent(self) -> int:
-        """Bytes that the client has not taken: in this program, and in the system."""
-        waiting = int(self.transport.get_write_buffer_size())
-        sock = self.transport.get_extra_info("socket")
-        if sock is None or not sys.platform.startswith("linux"):
-            return waiting
-        try:
-            return waiting + int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0])
-        except (OSError, ValueError):
-            return waiting  # it is being closed
 
     @property
     def stalled_for(self) -> float:
         """Seconds for which the client has taken nothing of what was sent."""
-        size, since = self._backlog
-        return self._clients.now() - since if size else 0.0
+        return self._clients.now() - self._taken[1] if self._left else 0.0
 
     def check(self) -> None:
         """Give up what takes too long. Called twice a second."""
         now = self._clients.now()
-        unsent = self._unsent()
-        if not unsent or unsent != self._backlog[0]:
-            self._backlog = unsent, now
+        self._left = unsent(self.transport)
+        taken = self._written + (self._stream.written if self._stream else 0) - self._left
+        if taken != self._taken[0] or not self._left:
+            self._taken = taken, now
         if self.stalled_for > STALL_LIMIT:
             self.transport.abort()
         elif self._lingers:

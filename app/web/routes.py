@@ -11,7 +11,7 @@ from app.web.hub import Hub
 from app.web.metrics import metrics
 from app.web.mosaic import Overview
 from app.web.request import Refused, Request
-from app.web.response import HTML, JPEG, JSON, METRICS, Response, text
+from app.web.response import HTML, JPEG, JSON, METRICS, Header, Response, text
 from app.web.state import State
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
@@ -115,9 +115,9 @@ def _event_picture(site: Site, request: Request, number: str) -> Answer:
     return Response(200, record.picture.jpeg(), JPEG)
 
 
-def _jpeg(site: Site, picture: Picture, width: Optional[int]) -> Response:
+def _jpeg(site: Site, picture: Picture, width: Optional[int], *more: Header) -> Response:
     age = max(0, round(1000 * (site.hub.now() - picture.captured_at)))
-    return Response(200, picture.jpeg(width), JPEG, (("X-Frame", str(picture.number)), ("X-Age-Ms", str(age))))
+    return Response(200, picture.jpeg(width), JPEG, (("X-Frame", str(picture.number)), ("X-Age-Ms", str(age)), *more))
 
 
 def _waiting(site: Site, request: Request, newest: Callable[[], Optional[Picture]], mosaic: bool = False) -> Answer:
@@ -127,7 +127,7 @@ def _waiting(site: Site, request: Request, newest: Callable[[], Optional[Picture
         picture = newest()
         if picture is None or (after is not None and picture.number <= after < picture.number + FAR):
             return None
-        return _jpeg(site, picture, width)
+        return _jpeg(site, picture, width, *([("X-Ages-Ms", site.overview.ages())] if mosaic else []))
 
     return Waiting(answer, mosaic)
 

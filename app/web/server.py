@@ -1,16 +1,13 @@
-"""The server of the live view: its thread, its port, its certificate, and the line that says where it is."""
+"""The server of the live view: its thread, the connections that it takes, and the line that says where it is."""
 
 import asyncio
-import errno
 import ipaddress
-import os
 import socket
-import ssl
 import sys
 import threading
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence
 
-from app.errors import OutputError, UsageError, say, showable, warn
+from app.errors import say, showable, warn
 from app.sinks import Sink
 from app.threads import CLOSE_LIMIT
 from app.web.access import Access
@@ -19,12 +16,12 @@ from app.web.clients import MOST, Clients
 from app.web.connection import HEAD_LIMIT, SEND_BUFFER, Connection
 from app.web.hub import Hub
 from app.web.mosaic import Overview
+from app.web.port import listen, shown, tls_context
 from app.web.routes import Site
 from app.web.state import Run, State
 from app.web.token import read_token, token_path
 
 CHECK_PERIOD = 0.5  # seconds between two looks for what takes too long
-BACKLOG = 64  # connections that the system keeps until they are taken
 RETRY = 0.5  # seconds without new connections where the process has too many files
 
 
@@ -47,8 +44,8 @@ class LiveView:
         Raises UsageError for a certificate that cannot be used, OutputError for a port or a token that cannot.
         """
         host, port = read_place(place)
-        self._tls = None if tls is None else _tls_context(*tls)
-        self._listener = _listen(host, port)
+        self._tls = None if tls is None else tls_context(*tls)
+        self._listener = listen(host, port)
         try:
             address, self.port = self._listener.getsockname()[:2]
             local = ipaddress.ip_address(address).is_loopback
@@ -69,7 +66,7 @@ class LiveView:
         self.hub.arrived = self._wake
         self._thread = threading.Thread(target=self._serve, name="live view", daemon=True)
         self._thread.start()
-        self.url = f"{'http' if tls is None else 'https'}://{_shown(address)}:{self.port}/"
+        self.url = f"{'http' if tls is None else 'https'}://{shown(address)}:{self.port}/"
         if announce:
             self._announce(local)
 
@@ -186,70 +183,3 @@ class LiveView:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket at a host and port. Raises OutputError."""
-    where = f"--serve {f'[{host}]' if ':' in host else host}:{port}"
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError) as error:
-        raise OutputError(f"{where}: no host of this name was found") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6 and host == "::":
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise OutputError(f"{where}: {_why_not(error, host, port)}") from error
-    return listener
-
-
-def _why_not(error: OSError, host: str, port: int) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"another program has this port; choose another one: --serve {host}:{port + 1}"
-    if error.errno == errno.EACCES:
-        return "ports below 1024 are for root; choose another one: --serve 8080"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address; for all of its addresses: --serve 0.0.0.0:8080"
-    return (error.strerror or str(error)).lower()
-
-
-def _tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if hasattr(ssl, "TLSVersion"):  # Python 3.7
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-    else:
-        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    for path in (certificate, key):
-        if not os.access(path, os.R_OK):
-            raise UsageError(f"--serve-tls: {path} cannot be read")
-    try:
-        context.load_cert_chain(certificate, key, password=lambda: "")  # else it would ask at the terminal
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--serve-tls: {certificate} and {key} are not a certificate and its key, without a password"
-        ) from error
-    return context
-
-
-def _shown(address: str) -> str:
-    """The address for a link: of all addresses that of this machine in its network."""
-    if ipaddress.ip_address(address).is_unspecified:
-        address = _own_address() or "127.0.0.1"
-    return f"[{address}]" if ":" in address else address
-
-
-def _own_address() -> Optional[str]:
-    """That from which this machine would talk to others; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("192.0.2.1", 9))  # an address of no machine (RFC 5737)
-            found: Tuple[str, int] = sock.getsockname()
-        except OSError:
-            return None
-    return found[0]

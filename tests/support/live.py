@@ -103,10 +103,15 @@ class Transport:
         self.sent, self.waiting = self.sent + self.waiting, b""
         self.protocol.resume_writing()
 
+    def is_closing(self):
+        return self.closed or self.aborted
+
     def pause_reading(self):
+        assert not self.reading_paused, "Python 3.6 minds"
         self.reading_paused = True
 
     def resume_reading(self):
+        assert self.reading_paused, "Python 3.6 minds"
         self.reading_paused = False
 
     def close(self):
@@ -132,6 +137,7 @@ class Net:
         connection.connection_made(transport)
         if data:
             connection.data_received(data)
+            self.run_later()
         return connection, transport
 
     def ask(self, path, headers=b"", method=b"GET"):
@@ -140,9 +146,11 @@ class Net:
         return answer(transport.sent)
 
     def run_later(self):
-        calls, self.later = self.later, []
-        for _, call in calls:
-            call()
+        """Call what is to be called, and what those want to be called."""
+        while self.later:
+            calls, self.later = self.later, []
+            for _, call in calls:
+                call()
 
 
 def answer(sent):

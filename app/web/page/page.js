@@ -34,6 +34,7 @@ class Puller {
     this.url = url;
     this.canvas = canvas;
     this.asked = this.shown = 0; // picture that was asked to be beaten, and that is on the canvas
+    this.tiles = []; // when the images of its tiles were taken
     this.takenAt = null; // of that picture, on this page's clock
     this.slow = 0; // how many of WIDTHS smaller than it could be
     this.transfer = 0; // milliseconds that a picture is on its way
@@ -85,6 +86,7 @@ class Puller {
     if (number < this.shown) this.asked = number - 1; // the program was started again
     this.shown = number;
     this.takenAt = began - age;
+    this.tiles = (answer.headers.get("X-Ages-Ms") || "").split(",").map((one) => (one === "" ? null : began - Number(one)));
     if (this.canvas.width !== image.width || this.canvas.height !== image.height) {
       this.canvas.width = image.width;
       this.canvas.height = image.height;
@@ -99,6 +101,9 @@ class Puller {
     if (this.transfer > 200 && this.slow < WIDTHS.length) { this.slow += 1; this.transfer = 60; }
     else if (this.transfer < 15 && this.slow > 0) { this.slow -= 1; this.transfer = 60; }
   }
+
+  // Of a tile of the picture of all cameras.
+  ageOf(tile) { return this.tiles[tile] === undefined || this.tiles[tile] === null ? null : performance.now() - this.tiles[tile]; }
 
   age() { return this.takenAt === null ? null : performance.now() - this.takenAt; }
 }
@@ -182,7 +187,10 @@ function showCameras(state) {
     if (many) layOut(state.mosaic);
     restart();
   }
-  for (const [name, camera] of Object.entries(state.cameras)) fill(cards.get(name), camera);
+  for (const [name, camera] of Object.entries(state.cameras)) {
+    cards.get(name).tile = state.mosaic.cameras.indexOf(name);
+    fill(cards.get(name), camera);
+  }
 }
 
 // A button over each camera's part of the picture of all.
@@ -244,8 +252,11 @@ function restart() {
   } else for (const one of cards.values()) one.puller.start(REQUESTS / cards.size);
 }
 
+let polling = false;
+
 async function poll() {
-  if (document.hidden) return;
+  if (document.hidden || polling) return;
+  polling = true;
   try {
     const state = await (await get("/api/state")).json();
     say($("#run"), state.model ? `${state.model} on ${state.backend}` : "");
@@ -255,12 +266,14 @@ async function poll() {
     if (state.last_event !== lastEvent) showEvents(await (await get(`/api/events?since=${lastEvent}`)).json());
   } catch (error) {
     say($("#health"), "the program does not answer", true);
+  } finally {
+    polling = false;
   }
 }
 
 setInterval(() => {
   if (document.hidden) return;
-  for (const one of cards.values()) showAge(one.age, cards.size > TILES && overview ? overview.age() : one.puller.age());
+  for (const one of cards.values()) showAge(one.age, cards.size > TILES && overview ? overview.ageOf(one.tile) : one.puller.age());
   if (large) showAge($("#large .age"), large.age());
 }, 200);
 $("#large").addEventListener("close", () => { if (large) large.stop(); large = null; restart(); });

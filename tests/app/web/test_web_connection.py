@@ -143,8 +143,8 @@ def test_what_comes_while_it_waits_is_kept_and_bounded(net):
     assert len(connection._received) < LONGEST_HEAD + 1001
     net.cameras.film("door")
     net.clients.look()
-    assert not transport.reading_paused
     net.run_later()
+    assert not transport.reading_paused
     assert statuses(transport.sent) == [200, 431]
 
 
@@ -219,6 +219,7 @@ def test_answers_wait_for_those_before_them(net):
     connection.data_received(GET % b"/healthz" + GET % b"/healthz")
     assert statuses(transport.waiting) == [200]
     transport.flow()
+    net.run_later()
     assert statuses(transport.sent) == [200, 200]
 
 
@@ -284,6 +285,26 @@ def test_a_bug_is_said_once_and_is_no_hang(net, monkeypatch, capsys):
         assert status == 500
         assert b"division" not in body
     assert capsys.readouterr().err.count("ZeroDivisionError") == 1
+
+
+def test_a_picture_that_cannot_be_encoded_costs_the_others_nothing(net, monkeypatch, capsys):
+    _, broken = net.connect(GET % b"/door/frame.jpg?after=1")
+    _, well = net.connect(GET % b"/yard/frame.jpg?after=1")
+    net.cameras.film("yard")
+    net.cameras.views["door"].picture = net.cameras.hub.picture("door", None, 0.0)
+    net.clients.look()
+    assert broken.aborted
+    assert frames(well.sent) == [2]
+    assert "the live view has a fault" in capsys.readouterr().err
+
+
+def test_many_requests_at_once_do_not_keep_others_waiting(net):
+    connection, transport = net.connect()
+    connection.data_received(50 * (GET % b"/page.css"))
+    assert statuses(transport.sent) == [200]
+    assert len(net.later) == 1
+    net.run_later()
+    assert len(statuses(transport.sent)) == 50
 
 
 def test_a_connection_that_is_lost_is_forgotten(net):

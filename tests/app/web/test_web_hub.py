@@ -141,6 +141,7 @@ def test_the_mosaic_is_drawn_when_asked_and_not_too_often():
     assert overview.picture().number == 2
     cameras.clock.sleep(1)
     assert overview.picture().number == 2  # nothing new
+    assert overview.ages() == "1140,1140,"  # a tenth of a second, PERIOD and 1 s
     assert overview.places() == {"columns": 2, "rows": 2, "cameras": ["door", "yard", "gate"]}
 
 

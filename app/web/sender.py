@@ -1,0 +1,58 @@
+"""The pictures of a stream, as Motion JPEG: what a client has no room for is skipped, and never queued."""
+
+import fcntl
+import struct
+import sys
+import termios
+from typing import Any
+
+from app.web.routes import Stream
+
+PART = b"\r\n--frame\r\n"
+OVERHEAD = 4 << 10  # bytes that TLS and the head of an answer may add to a picture
+
+
+class Sender:
+    """held_up: whether the client has not taken the last picture, so that the newest has to wait. written: bytes."""
+
+    def __init__(self, transport: Any, stream: Stream) -> None:
+        """transport: of asyncio; the head of the answer has been written."""
+        self._transport = transport
+        self._stream = stream
+        self._number = 0  # of the last picture
+        self._size = OVERHEAD  # of the last picture, on its way
+        self.held_up = False
+        self.written = 0
+        transport.write(PART[2:])
+
+    def push(self, paused: bool) -> bool:
+        """Send the newest picture unless it was sent, or has to wait; whether it was. paused: whether the transport
+        still has something.
+        """
+        picture = self._stream.picture()
+        if picture is None or picture.number == self._number:
+            return False
+        # Linux counts what is not acknowledged yet as well: on a long way the last picture is no backlog.
+        self.held_up = paused or unsent(self._transport) > self._size
+        if self.held_up:
+            return False
+        data = picture.jpeg(self._stream.width)
+        self._number, self._size = picture.number, len(data) + OVERHEAD
+        # The next part begins at once, since browsers show a picture only when they see its end.
+        fields = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\nX-Frame: %d\r\n\r\n"
+        part = fields % (len(data), picture.number) + data + PART
+        self.written += len(part)
+        self._transport.write(part)
+        return True
+
+
+def unsent(transport: Any) -> int:
+    """Bytes that a client has not taken: in this program, and in the system."""
+    waiting = int(transport.get_write_buffer_size())
+    sock = transport.get_extra_info("socket")
+    if sock is None or not sys.platform.startswith("linux"):
+        return waiting
+    try:
+        return waiting + int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0])
+    except (OSError, ValueError):
+        return waiting  # it is being closed
