@@ -5,6 +5,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import sys
 from typing import Optional, Tuple
 
 from app.errors import OutputError, UsageError
@@ -46,9 +47,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     """What a server needs for TLS 1.2 and later. Raises UsageError for files that cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if hasattr(ssl, "TLSVersion"):  # Python 3.7
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-    else:
+    if sys.version_info < (3, 10):  # from then on these versions are off, and the option deprecated
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     for path in (certificate, key):
         if not os.access(path, os.R_OK):

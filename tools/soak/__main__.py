@@ -3,6 +3,7 @@
   faults     HTTP and RTSP cameras that fail in every way, again and again, on real servers
   memory     an hour of frames in a few minutes: does memory grow?
   overload   a camera three times as fast as the detector: how old are the pictures on the screen?
+  viewers    pages that pull pictures, one of which takes nothing: what do they see, and what do they cost?
   kill       kill -9 in the middle of a recording: what is lost?
   files      thousands of damaged pictures, films and streams: is each read, or refused with the true reason?
 
@@ -15,7 +16,7 @@ from typing import List, Optional, Sequence
 
 from app.command import Parser, exit_code, leave, number, print_lines
 from app.files import check_writable, reject_overwrites, write_file
-from tools.soak import faults, kill, memory, overload
+from tools.soak import faults, kill, memory, overload, viewers
 from tools.soak.figure import Figure, as_text
 from tools.soak.files import run as files
 
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   python -m tools.soak faults --cam street.mp4 --together
   python -m tools.soak memory --frames 100000 --cameras 3
   python -m tools.soak overload --seconds 60
+  python -m tools.soak viewers --seconds 60
   python -m tools.soak kill --kills 50 --cam street.mp4 --cameras 3
   python -m tools.soak files --files 300
   python -m tools.soak files --only jpeg:12 --keep damaged
@@ -35,12 +37,13 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m tools.soak", description=__doc__, epilog=EXAMPLES)
     count = number(int, 1, 10**9, "a number")
     soaks = parser.add_subparsers(
-        dest="soak", metavar="TEST", required=True, help="faults, memory, overload, kill or files"
+        dest="soak", metavar="TEST", required=True, help="faults, memory, overload, viewers, kill or files"
     )
     for name, module, option, kind, default, what in (
         ("faults", faults, "--faults", count, 200, "number of faults, half of them for each camera"),
         ("memory", memory, "--frames", count, 100000, "number of frames to process"),
         ("overload", overload, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to run"),
+        ("viewers", viewers, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to measure, three times"),
         ("kill", kill, "--kills", count, 50, "number of recordings to kill"),
         ("files", files, "--files", count, 300, "number of files of each kind"),
     ):

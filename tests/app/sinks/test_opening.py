@@ -10,7 +10,7 @@ from support.video import picture
 from app.errors import OutputError, UsageError
 from app.frame import Frame, Source
 from app.lock import open_locked
-from app.sinks import opening
+from app.sinks import Sink, opening
 from app.sinks.opening import Outputs, check_outputs, frames_of, protect_inputs
 from app.timing.total import Total
 
@@ -221,3 +221,41 @@ def test_two_cameras_may_share_lines_and_have_recordings_of_their_own(tmp_path):
         for name in ("front", "yard")
     ]
     protect_inputs(argparse.Namespace(report=str(tmp_path / "report.json")), cameras, [])
+
+
+class LiveView:
+    """Counts what is asked of a live view."""
+
+    def __init__(self):
+        self.names, self.closed = [], 0
+
+    def sink(self, name):
+        self.names.append(name)
+        return Sink()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.closed += 1
+
+
+def test_each_camera_is_in_the_live_view():
+    live = LiveView()
+    with outputs(live=lambda: live) as opened:
+        assert len(opened.open((options("front"), source()))) == 1
+        opened.open((options("yard"), source()))
+        assert live.closed == 0
+    assert (live.names, live.closed) == (["front", "yard"], 1)
+
+
+def test_a_live_view_that_cannot_be_opened_closes_what_was(monkeypatch):
+    closed = []
+    monkeypatch.setattr(opening.Announcement, "close", lambda self: closed.append(1))
+
+    def fail():
+        raise OutputError("another program has this port")
+
+    with pytest.raises(OutputError, match="this port"):
+        outputs(live=fail, announcement="a line")
+    assert closed == [1]

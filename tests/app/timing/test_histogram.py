@@ -39,3 +39,11 @@ def test_out_of_range_goes_to_the_end(value, percentile_like):
 def test_empty_histogram():
     assert Histogram().mean() is None
     assert Histogram().percentile(50) is None
+
+
+def test_how_many_are_at_most_each_bound():
+    histogram = Histogram()
+    for seconds in (0.0005, 0.002, 0.002, 0.03, 7.0):
+        histogram.add(seconds)
+    assert histogram.at_most((0.001, 0.0025, 0.1, 1e6)) == [1, 3, 4, 5]
+    assert Histogram().at_most((0.001, 1e6)) == [0, 0]
