@@ -193,6 +193,23 @@ def test_duplicates_go():
     assert len(detector_for(heads, iou=0.99).detect(frame(640, 480))) == 2
 
 
+def test_a_model_without_duplicates_keeps_all():
+    heads = quiet_heads(320, 416)
+    plant(heads, 2, (200, 170), (80, 100), 0.6, head=0)
+    plant(heads, 2, (204, 170), (80, 100), 0.9, head=1)
+    detector = Detector(FakeBackend(heads), CARD._replace(nms=False))
+    assert sorted(detector.detect(frame(640, 480)).scores.tolist()) == [pytest.approx(0.6), pytest.approx(0.9)]
+
+
+def test_of_too_many_candidates_the_surest_are_kept(monkeypatch):
+    monkeypatch.setattr("app.detector.MOST_CANDIDATES", 2)
+    heads = quiet_heads(320, 416)
+    for x, score in ((50, 0.5), (150, 0.9), (250, 0.7), (350, 0.6)):
+        plant(heads, 0, (x, 170), (40, 40), score, head=1)
+    found = detector_for(heads).detect(frame(640, 480))
+    assert found.scores.tolist() == [pytest.approx(0.9, abs=1e-4), pytest.approx(0.7, abs=1e-4)]
+
+
 @pytest.mark.parametrize("confidence, count", [(0.79, 1), (0.81, 0)])
 def test_confidence(confidence, count):
     heads = quiet_heads(320, 416)

@@ -5,13 +5,16 @@ from typing import Any, Dict
 from tools.adopt.opset import version_of
 from tools.adopt.refusals import dimensions
 
-# Sources: the release notes and `Versioning.md` of ONNX Runtime 1.10; `docs/operators.md` of onnx-tensorrt 8.2.
+# Sources: the release notes and `Versioning.md` of ONNX Runtime 1.10; the table in `docs/operators.md` of onnx-tensorrt
+# 8.0, and what its `docs/Changelog.md` says that 8.2 added (Einsum, GatherND, IsNaN, Round, Scatter*, Sign).
 ONNX_RUNTIME, TENSORRT = "ONNX Runtime 1.10", "TensorRT 8.2"
 NEWEST = 15
 UNKNOWN_TO_TENSORRT = set(
-    "Bernoulli BitShift Col2Im ConvInteger CumSum DFT Det EyeLike Gelu GroupNormalization GridSample Hardmax "
-    "HannWindow IsInf IsNaN LayerNormalization LpPool MatMulInteger MaxRoiPool MaxUnpool Mish Mod Multinomial NonZero "
-    "OneHot QLinearConv QLinearMatMul ReverseSequence RoiAlign Round Scatter ScatterElements Trilu Unique Xor".split()
+    "Bernoulli BitShift Col2Im Compress ConcatFromSequence ConvInteger DFT DeformConv Det DynamicQuantizeLinear Gelu "
+    "GridSample GroupNormalization HammingWindow HannWindow HardSwish Hardmax IsInf LayerNormalization MatMulInteger "
+    "MaxRoiPool MaxUnpool MeanVarianceNormalization Mish Mod Multinomial NegativeLogLikelihoodLoss NonZero OneHot "
+    "QLinearConv QLinearMatMul RandomNormal RandomNormalLike RoiAlign STFT SequenceAt SequenceConstruct SequenceEmpty "
+    "SequenceErase SequenceInsert SequenceLength Shrink SplitToSequence Trilu Unique Xor".split()
 )
 
 

@@ -10,7 +10,7 @@ from typing import Optional, Sequence
 
 from app.command import Parser, exit_code, print_lines
 from tools.fetch.download import short
-from tools.fetch.manifest import fetch, is_wanted_unnamed, read_manifest
+from tools.fetch.manifest import entry_name, fetch, is_wanted_unnamed, read_manifest
 from tools.fetch.models import DEFAULT_MODEL, is_model, prepare, table
 
 EXAMPLES = """examples:
@@ -47,7 +47,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 if not is_model(entry):
                     print_lines([f"{name:20} {entry['size']:>12,} bytes  {entry['licence']}"])
             return
-        for name in args.names or sorted(name for name in manifest if is_wanted_unnamed(manifest[name])):
+        names = [entry_name(name) for name in args.names]
+        for name in names or sorted(name for name in manifest if is_wanted_unnamed(manifest[name])):
             path = fetch(name, args.place)
             print_lines([short(path)])
             if is_model(manifest[name]) and name != DEFAULT_MODEL:

@@ -49,16 +49,26 @@ def is_wanted_unnamed(entry: Dict[str, Any]) -> bool:
     return not is_data_set(entry) and not entry.get("optional", False)
 
 
+def entry_name(name: str) -> str:
+    """The name in the manifest that somebody means: `_` stands for `-`, since some of the files are called so.
+
+    Raises UsageError for a name that the manifest lacks.
+    """
+    manifest = read_manifest()
+    for known in (name, name.replace("_", "-")):
+        if known in manifest:
+            return known
+    raise UsageError(f"nothing to fetch is called {name!r}; choose from: {', '.join(sorted(manifest))}")
+
+
 def fetch(name: str, place: Optional[str] = None) -> str:
     """Make sure that an entry of the manifest is in weights/, and return its path.
 
     place: take it from this folder, file or archive and nowhere else. Raises UsageError for a name that the manifest
     lacks, and ModelError, with what to do by hand, when no source delivered the file.
     """
-    manifest = read_manifest()
-    if name not in manifest:
-        raise UsageError(f"nothing to fetch is called {name!r}; choose from: {', '.join(sorted(manifest))}")
-    entry = manifest[name]
+    name = entry_name(name)
+    entry = read_manifest()[name]
     if is_data_set(entry):
         return fetch_data_set(name, entry, FORMS[name], WEIGHTS, place)
     if "needs" in entry:

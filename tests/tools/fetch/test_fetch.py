@@ -14,7 +14,7 @@ from support.webserver import serving
 from app.errors import ModelError, UsageError
 from tools.fetch import __main__ as command
 from tools.fetch import download, manifest
-from tools.fetch.manifest import fetch
+from tools.fetch.manifest import entry_name, fetch
 
 CONTENT = bytes(range(256)) * 40
 ENTRY = {
@@ -338,3 +338,9 @@ def test_the_real_manifest_is_complete():
     assert data["images"] == {"train": 697932, "test": 116323}
     assert data["md5"] == "58c8d27c78d21e728a6bc7b3cc06412e"
     assert data["sources"] == [{"url": "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"}]
+
+
+def test_a_name_may_be_that_of_its_file():
+    assert entry_name("efficientnet_lite0") == entry_name("efficientnet-lite0") == "efficientnet-lite0"
+    with pytest.raises(UsageError, match="nothing to fetch is called 'no_thing'; choose from: bikes, "):
+        entry_name("no_thing")
