@@ -149,8 +149,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             else:
                 print_lines([f"{graph} and {os.path.basename(sidecar_path(graph))}, for --backend tensorflow"])
         if args.cfg:
-            size = max(model.network.width, model.network.height)
-            print_lines([f"next: python -m app.detect --model {shlex.quote(name)} --size {size}"])
+            print_lines([f"next: python -m app.detect --model {shlex.quote(name)}"])
 
     return exit_code(work)
 

@@ -47,7 +47,7 @@ def test_card(files, capsys):
     assert run(files, *with_weights(files), "--names", str(files / "a.names")) == 0
     out, err = capsys.readouterr()
     path = str(files / "out.onnx")
-    assert out.splitlines() == [path + " and out.json", f"next: python -m app.detect --model {path} --size 64"]
+    assert out.splitlines() == [path + " and out.json", f"next: python -m app.detect --model {path}"]
     assert err == ""
     card = read_card(str(files / "out.onnx"))
     assert card.labels == ("cat", "d\u00f6g")

@@ -104,8 +104,7 @@ def _adopt(args: Any) -> None:
         count = len(adopted.card["labels"])
         whose = "COCO's" if count == 80 else "numbers"
         warn(f"it does not name its {count} classes: its labels are {whose}; to name them, add --labels FILE")
-    size = max(adopted.card["input"]["size"])
-    print_lines([f"next: python -m app.detect --model {shlex.quote(name)} --size {size}"])
+    print_lines([f"next: python -m app.detect --model {shlex.quote(name)}"])
 
 
 def _name(model: str) -> str:

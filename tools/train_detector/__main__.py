@@ -21,7 +21,6 @@ from tools.train_detector.options import parse
 
 UNLIMITED = 10**6  # epochs of a run that ends with its time budget
 MOSAICS = 0.85  # share of the run with mosaics; whole pictures alone at the end, as in Ge et al. 2021 (YOLOX)
-CONFIDENCE = 0.25  # from which on app.detect shows what it finds, unless it is told otherwise
 POOR_FIT = 0.1  # of mean IoU that fitted anchors gain, from which on they are recommended
 
 
@@ -122,7 +121,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             import pycocotools.cocoeval  # noqa: F401
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         from tools.train.session import session
-        from tools.train_detector.export import export
+        from tools.train_detector.export import CONFIDENCE, export
         from tools.train_detector.journal import DetectorJournal
 
         if args.resume is None:

@@ -20,11 +20,15 @@ from tools.train_detector.journal import PAGE
 from tools.train_detector.network import Detector
 from tools.train_detector.page import draw_page
 
+CONFIDENCE = 0.25  # from which on app.detect shows what it finds, unless it is told otherwise
+LEAST_SHOWN = 0.1  # whatever a few validation pictures say: other pictures have more that looks a little like an object
+
 
 def export(detector: Detector, data: DataSet, journal: Any) -> Optional[float]:
     """Write the model and its card, and the page of predictions into the run's folder. Raises OutputError, ModelError.
 
-    Returns the score with the best F1 on the validation pictures, if there is one.
+    Returns the score from which detections are worth showing, if that is known: the one with the best F1 on the
+    validation pictures, but not below LEAST_SHOWN.
 
     The accuracy is measured with the file just written, by ONNX Runtime on the CPU, as `tools.score` does.
     """
@@ -59,10 +63,11 @@ def export(detector: Detector, data: DataSet, journal: Any) -> Optional[float]:
         "per_class": {label: row["ap50"] for label, row in result["per_class"].items()},
     }
     _write(output, card)
-    draw_page(os.path.join(journal.folder, PAGE), truth, detections, data.labels, threshold or 0.25)
+    shown = None if threshold is None else max(threshold, LEAST_SHOWN)
+    draw_page(os.path.join(journal.folder, PAGE), truth, detections, data.labels, shown or CONFIDENCE)
     if result["ap50"] is not None:
         say(f"{output}: AP50 {result['ap50']:.3f}, AP {result['ap']:.3f} on {len(truth.paths)} validation pictures")
-    return threshold
+    return shown
 
 
 def card_of(detector: Detector, labels: Sequence[str], output: str) -> dict[str, Any]:

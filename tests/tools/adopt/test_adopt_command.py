@@ -35,7 +35,7 @@ def test_lines(tmp_path):
     code, out, err = run(source, "--output", output)
     assert (code, err) == (0, [])
     assert "ultralytics' YOLO" in out[0]
-    assert out[-2:] == [f"{output} and mine.json", f"next: python -m app.detect --model {output} --size 64"]
+    assert out[-2:] == [f"{output} and mine.json", f"next: python -m app.detect --model {output}"]
     code, _, err = run(write(tmp_path / "best.onnx"), "--output", output)
     assert code == 0
     assert len(err) == 1
