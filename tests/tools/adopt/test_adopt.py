@@ -73,6 +73,20 @@ def test_families(tmp_path, name):
         detector.detect(np.zeros((48, 64, 3), np.uint8))
 
 
+def test_operators_in_another_order(tmp_path):
+    source = export(tmp_path / "best.onnx", {"output": rows(2, False)})
+    model = onnx.load(source)
+    backwards = list(model.graph.node)[::-1]
+    del model.graph.node[:]
+    model.graph.node.extend(backwards)
+    onnx.save(model, source)
+    with pytest.raises(onnx.checker.ValidationError):
+        onnx.checker.check_model(model)
+    output = str(tmp_path / "out.onnx")
+    adopt(source, output)
+    onnx.checker.check_model(onnx.load(output))
+
+
 def test_labels_from_outside(tmp_path):
     source = export(tmp_path / "best.onnx", {"output": rows(2, False)})
     output = str(tmp_path / "out.onnx")
