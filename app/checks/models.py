@@ -37,7 +37,9 @@ def model(machine: Machine) -> Result:
         is_default = machine.model_name == DEFAULT_MODEL
         return failed(*advised(str(error), FETCH if is_default else "ls -l {}".format(os.path.dirname(path) or ".")))
     kind = "classifier" if classifier else "detector"
-    return passed(f"{path}, a {kind} of {len(card.labels)} labels, which matches its card")
+    return passed(
+        f"{path}, a {kind} of {len(card.labels)} label{'s' * (len(card.labels) != 1)}, which matches its card"
+    )
 
 
 @after_numpy

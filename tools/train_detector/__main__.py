@@ -139,7 +139,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         in_weights = os.path.dirname(os.path.abspath(options.output)) == WEIGHTS
         model = ["--model", name if in_weights else options.output]
         say(f"curves and predictions are in {options.run}")
-        camera = ["python", "-m", "app.detect", "--cam", "0", *model, "--size", str(options.size)]
+        camera = ["python", "-m", "app.detect", "--cam", "0", *model]
         if threshold is not None and threshold < CONFIDENCE:  # after a short training scores are low
             camera += ["--conf", f"{threshold:.2f}"]
         print_lines([shlex.join(camera)])

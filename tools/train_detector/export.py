@@ -39,7 +39,7 @@ def export(detector: Detector, data: DataSet, journal: Any) -> Optional[float]:
     # The old card is removed first and the accuracy written last: where a card states one, the model is complete.
     remove_file(card_path(output))
     write_file(output, model.SerializeToString())
-    card = card_of(detector, data.labels, output)
+    card = card_of(detector, data.labels, output, size)
     card.update(training=journal.summary(), versions=versions(), accuracy=None)
     _write(output, card)
     if not any(len(example.boxes) for example in data.validation):
@@ -70,9 +70,11 @@ def export(detector: Detector, data: DataSet, journal: Any) -> Optional[float]:
     return shown
 
 
-def card_of(detector: Detector, labels: Sequence[str], output: str) -> dict[str, Any]:
-    """The card of a model file with this network."""
-    return detector.made_of._replace(network=detector.network, labels=tuple(labels)).card(output)
+def card_of(detector: Detector, labels: Sequence[str], output: str, size: int) -> dict[str, Any]:
+    """The card of a model file with this network. size: longer side of the input that it was trained for."""
+    card = detector.made_of._replace(network=detector.network, labels=tuple(labels)).card(output)
+    card["input"]["size"] = [size, size]
+    return card
 
 
 def _write(output: str, card: dict[str, Any]) -> None:

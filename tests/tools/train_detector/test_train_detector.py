@@ -70,7 +70,7 @@ def test_the_card_describes_the_model_and_its_training(trained):
 
 def test_ends_with_the_line_that_starts_the_camera(trained):
     run, out, _ = trained
-    line = f"python -m app.detect --cam 0 --model {run.parent}/mine.onnx --size 64"
+    line = f"python -m app.detect --cam 0 --model {run.parent}/mine.onnx"
     threshold = json.loads((run.parent / "mine.json").read_text())["accuracy"]["best_threshold"]
     assert (
         out == (line if threshold is None or threshold >= 0.25 else f"{line} --conf {max(threshold, 0.1):.2f}") + "\n"
