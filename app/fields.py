@@ -31,6 +31,13 @@ def positive(value: Any, field: str, most: float = 1e4) -> float:
     return float(value)
 
 
+def count(value: Any, field: str, most: int) -> int:
+    """A field that is a whole number from 1 to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise ValueError(f"{field} should be a whole number from 1 to {most}, is {value!r}")
+    return value
+
+
 def one_of(value: Any, field: str, choices: Sequence[str]) -> str:
     """A field that is one of some words."""
     if value not in choices:

@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, NamedTuple, Tuple
 
-from app.fields import number, one_of, positive, yes_or_no
+from app.fields import count, number, one_of, positive, yes_or_no
 
 FORMS = ("darknet", "rows", "distances", "boxes")  # of a detector's outputs; `app.heads` has a decoder for each
 
@@ -75,7 +75,7 @@ def parse_layout(given: Dict[str, Any]) -> Layout:
 def _heads(given: Any, multiple: int) -> Tuple[Head, ...]:
     heads = tuple(
         Head(
-            int(positive(head["stride"], "a stride", multiple)),
+            count(head["stride"], "a stride", multiple),
             tuple((positive(w, "an anchor"), positive(h, "an anchor")) for w, h in head["anchors"]),
             positive(head.get("scale_x_y", 1), "scale_x_y", 10),
             yes_or_no(head.get("squared", False), "squared"),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
 from app.errors import ModelError
-from app.fields import check_input, names, one_of, positive, yes_or_no
+from app.fields import check_input, count, names, one_of, positive, yes_or_no
 from app.layout import Head, Layout, parse_form
 
 WEIGHTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "weights")
@@ -168,7 +168,7 @@ def input_multiple(fields: Dict[str, Any], model: str) -> int:
     Raises ModelError.
     """
     with checking(card_path(model), "model card"):
-        return max(1, int(positive(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)))
+        return count(fields.get("input", {}).get("multiple", 1), "the input's multiple", 1024)
 
 
 def hash_model(model: str) -> str:
@@ -182,11 +182,11 @@ def hash_model(model: str) -> str:
 def _parse(fields: Dict[str, Any]) -> ModelCard:
     given = fields["input"]
     check_input(given)
-    multiple = int(positive(given["multiple"], "the input's multiple", 1024))
+    multiple = count(given["multiple"], "the input's multiple", 1024)
     form, heads, layout = parse_form(fields, multiple)
     size = None
     if "size" in given:
-        width, height = (int(positive(side, "a side of the input's size", 1 << 16)) for side in given["size"])
+        width, height = (count(side, "a side of the input's size", 1 << 16) for side in given["size"])
         size = width, height
     resize = one_of(given.get("resize", RESIZE[0]), "the input's resize", RESIZE)
     fixed = yes_or_no(given.get("fixed", False), "the input's fixed")

@@ -1,6 +1,8 @@
 import hashlib
 import json
 import os
+import random
+import re
 
 import pytest
 from support.classifiers import altered, write_fields
@@ -158,7 +160,7 @@ def test_missing_field(model, path):
         pytest.param(("input", "resize"), "crop", "resize should be rectangle or letterbox or stretch", id="resize"),
         pytest.param(("input", "resize"), ["stretch"], "resize should be", id="resize in a list"),
         pytest.param(("input", "size"), [416], "not a model card", id="a size of one side"),
-        pytest.param(("input", "size"), [416, 0], "size should be above 0", id="a size of nothing"),
+        pytest.param(("input", "size"), [416, 0], "size should be a whole number", id="a size of nothing"),
         pytest.param(("heads", 0, "scale_x_y"), -1, "scale_x_y", id="negative scale_x_y"),
         pytest.param(("heads", 0, "squared"), 1, "squared should be true or false", id="squared by a number"),
         pytest.param(("heads", 0, "squared"), True, "squared should be the same", id="one head squared"),
@@ -222,3 +224,26 @@ def test_hash_file_longer_than_a_block(tmp_path):
     path = tmp_path / "long"
     path.write_bytes(data)
     assert hash_file(str(path)) == hashlib.sha256(data).hexdigest()
+
+
+TOKEN = re.compile(rb'-?[0-9.]+|"[^"]*"|[][{}:,]')
+PIECES = [b"", b"\0", b"\xff\xfe", b"NaN", b"1e999", b"-1", b"0", b"[]", b"{}", b"null", b"true", b'"x"', b"9" * 400,
+          b"[" * 3000, b'"', b"\n", b"0.5", b'"\\ud800"']  # fmt: skip
+
+
+def test_damaged_cards(model):
+    """One line, or a card: never anything else."""
+    whole = json.dumps(dict(FIELDS, input=dict(FIELDS["input"], size=[640, 320], resize="stretch"))).encode()
+    generator, lines = random.Random(0), []
+    for _ in range(500):
+        start, stop = generator.choice([match.span() for match in TOKEN.finditer(whole)])
+        with open(card_path(model), "wb") as file:
+            file.write(whole[:start] + generator.choice(PIECES) + whole[stop:])
+        try:
+            card = read_card(model)
+        except ModelError as error:
+            lines.append(str(error))
+        else:
+            assert all(0 < side < 1 << 16 for side in card.size or ())
+    assert 0 < len(lines) < 500
+    assert not [line for line in lines if "\n" in line]

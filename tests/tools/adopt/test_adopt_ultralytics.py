@@ -55,7 +55,7 @@ def test_detections_are_those_of_the_package(ultralytics, tmp_path, monkeypatch,
 
     tensor = np.random.RandomState(1).rand(1, 3, SIZE, SIZE).astype(np.float32)
     with OnnxBackend(source, "cpu") as backend:
-        (raw,) = backend.infer(tensor)
+        raw = backend.infer(tensor)[0].astype(np.float32)  # of half precision, the package would compute in that
     with OnnxBackend(output, "cpu") as backend:
         results = backend.infer(tensor)
     best = raw[0, :, 4] if card.layout.labelled else raw[0, 4:].max(axis=0)
