@@ -55,9 +55,12 @@ def test_detections_are_those_of_the_package(ultralytics, tmp_path, monkeypatch,
 
     tensor = np.random.RandomState(1).rand(1, 3, SIZE, SIZE).astype(np.float32)
     with OnnxBackend(source, "cpu") as backend:
-        raw = backend.infer(tensor)[0].astype(np.float32)  # of half precision, the package would compute in that
+        (raw,) = backend.infer(tensor)
     with OnnxBackend(output, "cpu") as backend:
         results = backend.infer(tensor)
+    if options.get("half"):  # so many scores are equal that NMS depends on their order
+        np.testing.assert_array_equal(results[0], raw)
+        return
     best = raw[0, :, 4] if card.layout.labelled else raw[0, 4:].max(axis=0)
     different = np.unique(best)  # the package takes what is above a threshold, and we what is at it
     threshold = float(different[-41:-39].astype(float).mean())
