@@ -18,7 +18,8 @@ from app import __version__
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame, nothing
 from app.loop import work
-from app.loop.channel import Channel, report
+from app.loop.channel import Channel
+from app.loop.report import report
 from app.loop.scheduler import Job, Scheduler
 from app.loop.workers import Choice, Growth, Workers
 from app.stop import Stop

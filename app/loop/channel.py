@@ -1,6 +1,6 @@
 """One camera's way through a run."""
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
 
 from app.detector import Detector
 from app.errors import NanoyoloError, UsageError
@@ -10,7 +10,6 @@ from app.overlay import StatusLine, draw
 from app.sinks import Sink
 from app.threads import QUEUE_BYTES
 from app.timing import Timing
-from app.timing import report as timing_report
 from app.timing.pacing import Pacer
 from app.timing.tally import Tally
 
@@ -162,10 +161,12 @@ class Channel:
         self.output = Output(
             self.sinks,
             self.timing,
+            self.decode,
             self.finish,
             lossless=not self.source.live,
             threaded=beside,
             in_order=bool(self.observers) or self.watch is not None or self.sparing is not None,
+            keep_outputs=bool(self.observers),
             stopped=stopped,
             count=lambda frame: self.tally.add(frame.detections),
             done=done,
@@ -196,10 +197,22 @@ class Channel:
             self.failure = self.failure or error
             frame.image[:] = 0
 
-    def finish(self, frame: Frame) -> None:
-        """What is left to do with a frame between the network and the sinks."""
+    def decode(self, frame: Frame) -> None:
+        """Turn the outputs of a frame, if it was inferred, into its detections. Frames may come in any order."""
+        if not frame.times.inferred:
+            return
         with frame.times.stage("postprocess"):
-            self._detect(frame)
+            self.detector.postprocess(frame)
+            if self.masks is not None:
+                frame.detections = self.masks.visible(frame)
+        if not self.observers:
+            frame.outputs = []
+
+    def finish(self, frame: Frame) -> None:
+        """What is left to do with a frame between `decode` and the sinks."""
+        if self.watch is not None or self.sparing is not None:
+            with frame.times.stage("postprocess", second_part=True):
+                self._follow(frame)
         for observe in self.observers:
             observe(frame)
         frame.outputs = []
@@ -211,13 +224,12 @@ class Channel:
                 if self.timing.frames:
                     self._status.draw(frame.image)
 
-    def _detect(self, frame: Frame) -> None:
-        """Give a frame its detections, and take in those that came too late for theirs."""
+    def _follow(self, frame: Frame) -> None:
+        """Give a frame's detections their tracks, or those of an earlier frame, and take in what came too late."""
         sparing, inferred = self.sparing, frame.times.inferred
         for record in sparing.take_late(frame) if sparing is not None else ():
             self._take(record)
         if inferred:
-            self.detector.postprocess(frame)
             self._take(frame)
         elif sparing is not None:
             sparing.show(frame)
@@ -226,44 +238,7 @@ class Channel:
 
     def _take(self, frame: Frame) -> None:
         """Take what was found in a frame that was inferred."""
-        if self.masks is not None:
-            frame.detections = self.masks.visible(frame)
         if self.watch is not None:
             self.watch.track(frame, frame.plan.still_until if frame.plan is not None else None)
         if self.sparing is not None:
             self.sparing.know(frame)
-
-
-def report(channels: Sequence[Channel]) -> Dict[str, Any]:
-    """The part of the report that is about these channels together, ready for JSON; docs/output.md lists its fields.
-
-    Of several with one name the last took the place of the others, whose rates no longer count.
-    """
-    last = {channel.name: channel for channel in channels}
-    measured = [channel.timing.measured() for channel in channels]
-    fields: Dict[str, Any] = timing_report(
-        [
-            figures if last[channel.name] is channel else figures._replace(configured_fps=0.0, capture_fps=0.0)
-            for channel, figures in zip(channels, measured)
-        ]
-    )
-    captured = sum(max(channel.source.captured, channel.timing.frames) for channel in channels)
-    shapes = {channel.detector.input_shape for channel in channels}
-    fields.update(
-        captured=captured,
-        dropped=captured - fields["frames"],
-        undecoded=sum(channel.source.undecoded for channel in channels),
-        reconnects=sum(channel.source.reconnects for channel in channels),
-        detections=Tally.together(channel.tally for channel in channels).report(),
-        input=shapes.pop() if len(shapes) == 1 else None,
-        source=", ".join(dict.fromkeys(channel.source.name for channel in channels)),
-    )
-    if any(channel.sparing is not None for channel in channels):
-        skipped = sum(figures.skipped for figures in measured)
-        fields["skipped"] = {"frames": skipped, "share": round(skipped / max(1, fields["frames"]), 4)}
-    watches = [channel.watch for channel in channels if channel.watch is not None]
-    if watches:
-        found = watches[-1].report()
-        tracks = sum(watch.report()["tracks"] for watch in watches)
-        fields.update(found if len(last) == 1 else {}, tracks=tracks)
-    return fields

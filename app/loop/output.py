@@ -1,8 +1,10 @@
-"""What happens to a camera's frames after inference: they are finished, and go to the sinks in order.
+"""What happens to a camera's frames after inference: they are decoded and finished, and go to the sinks in order.
 
-A worker finishes its frame (postprocess and draw), and the worker whose frame is next writes it to the quick sinks,
-with those that came too early. Beside a GPU, a thread does both while the next frame is in the network. A sink that may
-be slow (a window, a disk) has a thread with a small queue: it delays neither the detection nor another sink.
+A worker decodes its frame and finishes it (draws), and the worker whose frame is next writes it to the quick sinks,
+with those that came too early. Where something is tracked, that worker also finishes the frames (tracks and draws),
+since a tracker needs them in order. Beside a GPU, a thread does all of it while the next frame is in the network. A
+sink that may be slow (a window, a disk) has a thread with a small queue: it delays neither the detection nor another
+sink.
 """
 
 import threading
@@ -46,21 +48,25 @@ class Output:
         self,
         sinks: Sequence[Sink],
         timing: Timing,
-        finish: Callable[[Frame], None],
+        decode: Callable[[Frame], None],
+        finish: Callable[[Frame], None] = lambda frame: None,
         *,
         lossless: bool,
         threaded: bool = False,
         in_order: bool = False,
+        keep_outputs: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         count: Callable[[Frame], None] = lambda frame: None,
         done: Callable[[], None] = nothing,
     ) -> None:
-        """finish: called with each frame before the sinks get it; count: once the quick ones have it; done: once the
-        next frame may come. lossless: whether no frame may be skipped by sinks that want them all. threaded: whether
-        to finish frames in a thread beside the workers. in_order: whether to finish them in order, one at a time.
-        stopped: whether the program is to end, and so should not wait for a sink that hangs.
+        """decode, then finish: called with each frame before the sinks get it; count: once the quick ones have it;
+        done: once the next frame may come. lossless: whether no frame may be skipped by sinks that want them all.
+        threaded: whether to decode and finish frames in a thread beside the workers. in_order: whether to finish them
+        in order, one at a time. keep_outputs: whether `finish` reads the raw outputs. stopped: whether the program is
+        to end, and so should not wait for a sink that hangs.
         """
         self._timing = timing
+        self._decode = decode
         self._finish = finish
         self._count = count
         self._done = done
@@ -78,7 +84,9 @@ class Output:
         self._last: np.ndarray = np.full(BLANK, 64, np.uint8)
         self._outage_shown_at = timing.now()
         self._failed = False
+        self._beside = threaded
         self._finish_late = threaded or in_order
+        self._copy = threaded or (in_order and keep_outputs)
         self._threaded = threaded or any(sink.may_block for sink in self._quick)
         self._deadline = 0.0
         self._hangs = False  # whether a message was given up, so that no other waits as long
@@ -93,9 +101,11 @@ class Output:
 
         Several threads may call it, in any order of the numbers.
         """
-        if self._finish_late:  # the backend may use their memory for the next frame, while these are being read
+        if self._copy:  # the backend may use their memory for the next frame, while these are being read
             frame.outputs = [output.copy() for output in frame.outputs]
-        else:
+        if not self._beside:
+            self._decode(frame)
+        if not self._finish_late:
             self._finish(frame)
         self._order.put(number, frame)
 
@@ -156,6 +166,8 @@ class Output:
                 worker.reopen()
 
     def _deliver(self, frame: Frame) -> None:
+        if self._beside:
+            self._decode(frame)
         if self._finish_late:
             self._finish(frame)
         canvas, times = frame.image, frame.times

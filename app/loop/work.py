@@ -23,7 +23,7 @@ def infer(channel: Channel, number: int, frame: Frame) -> None:
         frame.outputs, frame.times.seconds["infer"] = record.outputs, record.times.seconds["infer"]
         channel.output.put(frame, number)
     else:
-        detector.postprocess(record)
+        channel.decode(record)
         sparing.late(record)
 
 

@@ -5,8 +5,10 @@
     one per source         hand on in order, write JSON lines              one per slow sink
 
 Each worker takes a frame and does everything with it that is not input or output, so nothing is passed between threads
-in the middle of a frame. The main thread waits for signals, shows outages, and watches the workers. Lines that go to a
-pipe, and the window of several cameras, have a thread of their own.
+in the middle of a frame. Only what needs a camera's frames in order is done by the worker whose frame is next, for those
+that came too early as well: where something is tracked, or not every frame is inferred, that is to track and to draw.
+The main thread waits for signals, shows outages, and watches the workers. Lines that go to a pipe, and the window of
+several cameras, have a thread of their own.
 
 On a CPU one worker may use all cores for its inference (the frame is done sooner), or each core has a worker of its own
 (more frames are done, as no core waits for the others after every layer). A GPU has one worker, which does nothing but

@@ -51,18 +51,19 @@ class FrameTimes:
         """Whether the frame was, or will be, inferred."""
         return "infer" in self.seconds
 
-    def stage(self, name: str) -> "_Stage":
-        """A context manager that measures one of `STAGES`."""
-        return _Stage(name, self.seconds, self._now)
+    def stage(self, name: str, *, second_part: bool = False) -> "_Stage":
+        """A context manager that measures one of `STAGES`. second_part: add to what the first part of it took."""
+        return _Stage(name, self.seconds, self._now, self.seconds[name] if second_part else 0.0)
 
 
 class _Stage:
     """A class, because contextlib's generators take several times as long, seven times a frame."""
 
-    __slots__ = ("_name", "_seconds", "_now", "_start")
+    __slots__ = ("_name", "_seconds", "_now", "_before", "_start")
 
-    def __init__(self, name: str, seconds: Dict[str, float], now: Now) -> None:
+    def __init__(self, name: str, seconds: Dict[str, float], now: Now, before: float) -> None:
         self._name = name
+        self._before = before
         self._seconds = seconds
         self._now = now
 
@@ -70,7 +71,7 @@ class _Stage:
         self._start = self._now()
 
     def __exit__(self, *exception: object) -> None:
-        self._seconds[self._name] = self._now() - self._start
+        self._seconds[self._name] = self._before + self._now() - self._start
 
 
 class _Processed(NamedTuple):

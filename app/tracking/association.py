@@ -44,16 +44,19 @@ def pairs(similarity: np.ndarray, least: float) -> Tuple[np.ndarray, np.ndarray]
     all entries from the highest to the lowest; of equal ones the first counts as higher.
     """
     similarity[similarity < least] = 0
-    rows = [np.zeros(0, np.intp)]
-    columns = [np.zeros(0, np.intp)]
-    while similarity.size:
+    rows, columns = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+    left, all_rows = min(similarity.shape), np.arange(len(similarity))
+    while left:
         best = similarity.argmax(axis=1)
-        mutual = similarity.argmax(axis=0)[best] == np.arange(len(best))
-        mutual &= similarity[np.arange(len(best)), best] > 0
-        if not mutual.any():
+        mutual = similarity.argmax(axis=0)[best] == all_rows
+        mutual &= similarity[all_rows, best] > 0
+        chosen = mutual.nonzero()[0]
+        if not chosen.size:
             break
-        rows.append(mutual.nonzero()[0])
-        columns.append(best[mutual])
-        similarity[rows[-1]] = 0
-        similarity[:, columns[-1]] = 0
+        rows.append(chosen)
+        columns.append(best[chosen])
+        left -= chosen.size
+        if left:
+            similarity[chosen] = 0
+            similarity[:, columns[-1]] = 0
     return np.concatenate(rows), np.concatenate(columns)

@@ -1,8 +1,12 @@
-"""Draws where tracked things have been, the lines with what has crossed them, and the zones with what is inside."""
+"""Draws where tracked things have been, the lines with what has crossed them, and the zones with what is inside.
+
+Nothing but letters is smoothed: smooth lines of this length take four times as long, together as long as the tracker.
+"""
 
 import math
 from collections import Counter, deque
-from typing import Deque, Dict, Sequence, Tuple
+from functools import lru_cache
+from typing import Deque, Dict, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -19,7 +23,12 @@ ZONE: Colour = (200, 200, 0)
 MASK: Colour = (160, 160, 160)
 ARROW = 3  # length, in heights of the text
 
-Foot = Tuple[float, int, int]  # seconds, x and y of the bottom centre
+
+class Tail(NamedTuple):
+    """Where the bottom centre of a thing was: when, in seconds, and x and y of each, one after the other, in pixels."""
+
+    times: Deque[float]
+    points: List[int]
 
 
 class Scenery:
@@ -28,7 +37,7 @@ class Scenery:
     def __init__(self, watch: Watch) -> None:
         """watch: what is tracked; it has seen each frame before."""
         self._watch = watch
-        self._tails: Dict[int, Deque[Foot]] = {}
+        self._tails: Dict[int, Tail] = {}
         self._size = (0, 0)
         self._now = 0.0
 
@@ -60,13 +69,17 @@ class Scenery:
         self._size, self._now = size, frame.time
         for track, box, number in zip(found.tracks.tolist(), found.boxes.tolist(), found.classes.tolist()):
             if track:
-                tail = self._tails.setdefault(track, deque())
-                tail.append((frame.time, int((box[0] + box[2]) / 2), int(box[3])))
-                while frame.time - tail[0][0] > TAIL:
-                    tail.popleft()
-                points = np.array([foot[1:] for foot in tail], np.int32)
-                cv2.polylines(image, [points], False, class_colour(number), style.thickness, cv2.LINE_AA)
-        for track in [track for track, tail in self._tails.items() if frame.time - tail[-1][0] > TAIL]:
+                tail = self._tails.get(track)
+                if tail is None:
+                    tail = self._tails[track] = Tail(deque(), [])
+                tail.times.append(frame.time)
+                tail.points.extend((int((box[0] + box[2]) / 2), int(box[3])))
+                while frame.time - tail.times[0] > TAIL:
+                    tail.times.popleft()
+                    del tail.points[:2]
+                points = np.array(tail.points, np.int32).reshape(-1, 2)
+                cv2.polylines(image, [points], False, class_colour(number), style.thickness)
+        for track in [track for track, tail in self._tails.items() if frame.time - tail.times[-1] > TAIL]:
             del self._tails[track]
 
 
@@ -80,7 +93,7 @@ def draw_zone(
 ) -> None:
     """Draw the outline of a zone, thicker where something is inside, and a text at its lowest corner."""
     points = np.rint(np.array(corners)).astype(np.int32)
-    cv2.polylines(image, [points], True, colour, style.thickness + (1 if occupied else 0), cv2.LINE_AA)
+    cv2.polylines(image, [points], True, colour, style.thickness + (1 if occupied else 0))
     x, y = max(points.tolist(), key=lambda point: (point[1], -point[0]))
     _write(image, style, text, x, y - style.height - 3 * style.margin, colour)
 
@@ -89,23 +102,30 @@ def draw_line(image: np.ndarray, style: Style, line: Line, ends: Sequence[Tuple[
     """Draw a line, an arrow across its middle in its first direction, and at its start how many have crossed it."""
     (x1, y1), (x2, y2) = ends
     start, end = (int(round(x1)), int(round(y1))), (int(round(x2)), int(round(y2)))
-    cv2.line(image, start, end, LINE, style.thickness + 1, cv2.LINE_AA)
+    cv2.line(image, start, end, LINE, style.thickness + 1)
     length = ARROW * style.height / max(math.hypot(x2 - x1, y2 - y1), 1.0)
     middle = int((x1 + x2) / 2), int((y1 + y2) / 2)
     tip = int(middle[0] - (y2 - y1) * length), int(middle[1] + (x2 - x1) * length)  # to the right, as y grows downwards
-    cv2.arrowedLine(image, middle, tip, LINE, style.thickness + 1, cv2.LINE_AA, tipLength=0.4)
+    cv2.arrowedLine(image, middle, tip, LINE, style.thickness + 1, tipLength=0.4)
     text = "  ".join(f"{name} {sum(counts.values())}" for name, counts in line.totals.items())
     _write(image, style, f"{line.name}  {text}", start[0], start[1], LINE)
 
 
 def _write(image: np.ndarray, style: Style, text: str, x: int, y: int, colour: Colour) -> None:
     """Write on a plate at a point, but within the image."""
-    height, width = image.shape[:2]
-    plate = style.width(text) + 2 * style.margin, style.height + 3 * style.margin
-    left, top = max(0, min(x, width - plate[0])), max(0, min(y, height - plate[1]))
-    cv2.rectangle(image, (left, top), (left + plate[0], top + plate[1]), colour, cv2.FILLED)
-    origin = left + style.margin, top + plate[1] - 2 * style.margin
-    cv2.putText(image, text, origin, FONT, style.scale, BLACK, style.thickness, cv2.LINE_AA)
+    plate = _plate(style, text, colour)
+    left, top = max(0, min(x, image.shape[1] - plate.shape[1])), max(0, min(y, image.shape[0] - plate.shape[0]))
+    below = image[top : top + plate.shape[0], left : left + plate.shape[1]]
+    below[:] = plate[: below.shape[0], : below.shape[1]]
+
+
+@lru_cache(maxsize=16)
+def _plate(style: Style, text: str, colour: Colour) -> np.ndarray:
+    """A text on a plate (h, w, 3) uint8 BGR. Most texts are those of the frame before."""
+    plate = np.full((style.height + 3 * style.margin, style.width(text) + 2 * style.margin, 3), colour, np.uint8)
+    origin = style.margin, style.height + style.margin
+    cv2.putText(plate, text, origin, FONT, style.scale, BLACK, style.thickness, cv2.LINE_AA)
+    return plate
 
 
 def _counted(counts: "Counter[str]") -> str:

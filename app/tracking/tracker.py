@@ -81,8 +81,10 @@ class Tracker:
         self._tracks, self._labels = tracks, detections.labels
         self._stamp, self._now = time, now
 
-        # A network that overflows says nan or inf of a box, which would spoil all similarities.
-        corners = np.clip(np.nan_to_num(detections.boxes[:MOST].astype(np.float64)), -FARTHEST_OUT, FARTHEST_OUT)
+        corners = detections.boxes[:MOST].astype(np.float64)
+        if not (np.abs(corners) <= FARTHEST_OUT).all():
+            # A network that overflows says nan or inf of a box, which would spoil all similarities.
+            corners = np.clip(np.nan_to_num(corners), -FARTHEST_OUT, FARTHEST_OUT)
         sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
         boxes = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)
         scores, classes = detections.scores[:MOST].astype(np.float64), detections.classes[:MOST]
@@ -146,16 +148,17 @@ class Tracker:
         owners = np.full(len(found), -1)
         free = np.ones(len(boxes), bool)
         strong = scores >= STRONG * self._usual
+        near = buffered_iou(boxes, found, BUFFER)
         for some, measure, least in (
-            (strong, lambda one, other: buffered_iou(one, other, BUFFER), OVERLAP),
-            (~strong & (scores >= WEAK), lambda one, other: buffered_iou(one, other, BUFFER), WEAK_OVERLAP),
-            (strong, lambda one, other: buffered_iou(one, other, WIDE_BUFFER), WIDE_OVERLAP),
-            (strong, lambda one, other: 1 - foot_distance(one, other) / FARTHEST, 1e-6),
+            (strong, lambda rows, columns: near[rows[:, None], columns], OVERLAP),
+            (~strong & (scores >= WEAK), lambda rows, columns: near[rows[:, None], columns], WEAK_OVERLAP),
+            (strong, lambda rows, columns: buffered_iou(boxes[rows], found[columns], WIDE_BUFFER), WIDE_OVERLAP),
+            (strong, lambda rows, columns: 1 - foot_distance(boxes[rows], found[columns]) / FARTHEST, 1e-6),
         ):
             rows, columns = free.nonzero()[0], (some & (owners < 0)).nonzero()[0]
             if not (rows.size and columns.size):
                 continue
-            similarity = measure(boxes[rows], found[columns])
+            similarity = measure(rows, columns)
             if not self.mix_classes:
                 similarity *= self._tracks["class"][rows, None] == classes[columns]
             chosen, given = pairs(similarity, least)
@@ -169,7 +172,7 @@ class Tracker:
         known = scores[tracks["id"] > 0]
         if known.size:
             latest = 1 - (1 - LATEST) ** known.size
-            self._usual = max(self._usual + latest * (float(known.mean()) - self._usual), self.start)
+            self._usual = max(self._usual + latest * (float(known.sum()) / known.size - self._usual), self.start)
         correct(tracks, boxes, scores)
         tracks["seen"], tracks["score"], tracks["class"] = self._now, scores, classes
         new = (tracks["id"] == 0).nonzero()[0]

@@ -114,7 +114,9 @@ class Watch:
         self.scene.camera = frame.camera
         frame.events = events = self.scene.update(self._scaled(frame), frame.time)
         found = frame.detections
-        frame.detections = found[: int((found.scores >= self._least).sum())]  # the highest come first
+        count = int((found.scores >= self._least).sum())
+        if count < len(found):
+            frame.detections = found[:count]  # the highest come first
         for event in events:
             self._note(event)
 

@@ -71,6 +71,6 @@ def test_no_tail_where_nothing_is_confirmed_and_none_across_a_jump():
     assert not draw(watch, scenery, frame(5, (20, 200))).any()
     draw(watch, scenery, frame(6, (24, 200)))
     draw(watch, scenery, frame(7, (28, 200)))
-    assert [len(tail) for tail in scenery._tails.values()] == [2]
+    assert [len(tail.times) for tail in scenery._tails.values()] == [2]
     draw(watch, scenery, frame(0, (30, 200)))  # the film starts again
-    assert [len(tail) for tail in scenery._tails.values()] == [1]
+    assert [len(tail.times) for tail in scenery._tails.values()] == [1]
