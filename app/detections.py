@@ -63,6 +63,13 @@ class Detections:
         """No detections."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32), labels)
 
+    def with_tracks(self, tracks: np.ndarray) -> "Detections":
+        """The same things with these tracks (N,) int64. The arrays are shared."""
+        found = Detections.__new__(Detections)
+        found.boxes, found.scores, found.classes, found.labels = self.boxes, self.scores, self.classes, self.labels
+        found.tracks = tracks
+        return found
+
     @property
     def names(self) -> Sequence[str]:
         """The label of each detection."""

@@ -5,8 +5,8 @@
     one per source         hand on in order, write JSON lines              one per slow sink
 
 Each worker takes a frame and does everything with it that is not input or output, so nothing is passed between threads
-in the middle of a frame. Only what needs a camera's frames in order is done by the worker whose frame is next, for those
-that came too early as well: where something is tracked, or not every frame is inferred, that is to track and to draw.
+in the middle of a frame. Only what needs a camera's frames in order is done by the worker whose frame is next, also for
+those that came too early: where something is tracked, or not every frame is inferred, that is tracking and drawing.
 The main thread waits for signals, shows outages, and watches the workers. Lines that go to a pipe, and the window of
 several cameras, have a thread of their own.
 

@@ -98,7 +98,7 @@ class Tracker:
         ids[owned] = tracks["id"][rows]
         new = ((owners < 0) & (scores >= max(min(usual, ENOUGH), self.start))).nonzero()[0]
         self._renew(boxes[new], scores[new], classes[new])
-        return Detections(detections.boxes, detections.scores, detections.classes, detections.labels, ids)
+        return detections.with_tracks(ids)
 
     def rest(self, time: float) -> None:
         """Note that until this time, in seconds, nothing has moved since the last frame, and so nothing was inferred.
@@ -147,6 +147,7 @@ class Tracker:
         boxes = self._tracks["box"]
         owners = np.full(len(found), -1)
         free = np.ones(len(boxes), bool)
+        left = min(len(boxes), len(found))
         strong = scores >= STRONG * self._usual
         near = buffered_iou(boxes, found, BUFFER)
         for some, measure, least in (
@@ -155,8 +156,10 @@ class Tracker:
             (strong, lambda rows, columns: buffered_iou(boxes[rows], found[columns], WIDE_BUFFER), WIDE_OVERLAP),
             (strong, lambda rows, columns: 1 - foot_distance(boxes[rows], found[columns]) / FARTHEST, 1e-6),
         ):
+            if not left:
+                break
             rows, columns = free.nonzero()[0], (some & (owners < 0)).nonzero()[0]
-            if not (rows.size and columns.size):
+            if not columns.size:
                 continue
             similarity = measure(rows, columns)
             if not self.mix_classes:
@@ -164,6 +167,7 @@ class Tracker:
             chosen, given = pairs(similarity, least)
             owners[columns[given]] = rows[chosen]
             free[rows[chosen]] = False
+            left -= chosen.size
         return owners
 
     def _take(self, rows: np.ndarray, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:

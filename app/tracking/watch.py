@@ -102,7 +102,7 @@ class Watch:
         found, scaled = frame.detections, self._scaled(frame)
         tracked = self.tracker.update(scaled, frame.time)
         if scaled is not found:
-            tracked = Detections(found.boxes, found.scores, found.classes, found.labels, tracked.tracks)
+            tracked = found.with_tracks(tracked.tracks)
         frame.detections = tracked
 
     def see(self, frame: Frame) -> None:

@@ -103,3 +103,10 @@ def test_empty():
 def test_shapes_that_disagree(boxes, scores, classes):
     with pytest.raises(ValueError, match=r"\(N, 4\)"):
         Detections(np.zeros(boxes), np.zeros(scores), np.zeros(classes))
+
+
+def test_with_other_tracks():
+    found = Detections(np.zeros((2, 4)), np.array([0.5, 0.9]), np.array([1, 2]), ("a", "b", "c"))
+    tracked = found.with_tracks(np.array([7, 8]))
+    assert [(one.label, one.score) for one in tracked] == [("c", pytest.approx(0.9)), ("b", 0.5)]
+    assert (tracked.tracks.tolist(), found.tracks.tolist()) == ([7, 8], [0, 0])

@@ -558,3 +558,44 @@ def test_latency_is_measured_up_to_the_slowest_sink(threaded):
     fields = timing.report()
     assert fields["latency_ms"]["p50"] == pytest.approx(300, rel=0.01)
     assert 248 < fields["stages_ms"]["sink"]["mean"] < 300, "what the slow one took is in it"
+
+
+# Where frames have to be finished in order
+
+
+@pytest.mark.parametrize("keep_outputs", [False, True])
+def test_frames_are_decoded_at_once_and_finished_in_order(keep_outputs):
+    """Decoded before the backend uses the outputs' memory again, so they are copied only for who reads them later."""
+    calls = []
+    out = Output(
+        [],
+        Timing(),
+        lambda one: calls.append(("decode", one.index)),
+        lambda one: calls.append(("finish", one.index)),
+        lossless=True,
+        in_order=True,
+        keep_outputs=keep_outputs,
+    )
+    given = [np.zeros(1)]
+    first, second = frame(0, outputs=given), frame(1, outputs=given)
+    out.put(second, 1)
+    assert calls == [("decode", 1)]
+    out.put(first, 0)
+    assert calls == [("decode", 1), ("decode", 0), ("finish", 0), ("finish", 1)]
+    assert (second.outputs[0] is given[0]) == (not keep_outputs)
+
+
+def test_a_thread_beside_the_workers_does_both_with_copies():
+    calls = []
+    with Output(
+        [],
+        Timing(),
+        lambda one: calls.append((threading.current_thread().name, float(one.outputs[0][0]))),
+        lambda one: calls.append((threading.current_thread().name, one.index)),
+        lossless=True,
+        threaded=True,
+    ) as out:
+        memory = np.ones(1)
+        out.put(frame(7, outputs=[memory]), 0)
+        memory[:] = 0
+    assert calls == [("output", 1.0), ("output", 7)]

@@ -12,6 +12,9 @@ def test_stages_of_a_frame():
         with times.stage("infer"):
             clock.sleep(seconds)
     assert times.seconds["infer"] == 0.25, "the last time, not the sum"
+    with times.stage("infer", second_part=True):
+        clock.sleep(0.5)
+    assert times.seconds["infer"] == 0.75
     assert times.seconds["draw"] == 0
 
 
