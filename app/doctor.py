@@ -14,10 +14,26 @@ import sys
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from app import __version__
-from app.checks import FAIL, PASS, SKIP, STATES, WARN, Result, cameras, failed, models, nvidia, software, speed, system
+from app.checks import (
+    FAIL,
+    PASS,
+    SKIP,
+    STATES,
+    WARN,
+    Result,
+    cameras,
+    failed,
+    live,
+    models,
+    nvidia,
+    software,
+    speed,
+    system,
+)
 from app.checks.machine import DEFAULT_MODEL, Machine
 from app.command import Parser, exit_code, leave, print_lines
 from app.errors import ModelError
+from app.web.arguments import place_text
 
 DESCRIPTION = "Check this machine, and print the command that fixes each problem."
 EXAMPLES = """examples:
@@ -77,6 +93,7 @@ def checks_for(machine: Machine) -> List[Check]:
         Check("disk", system.disk),
         Check("clock", system.clock),
         Check("service", system.service),
+        Check("live view", live.live_view),
         Check("display", system.display),
     ]
 
@@ -163,6 +180,14 @@ def make_parser() -> argparse.ArgumentParser:
         "--model", metavar="NAME", default=DEFAULT_MODEL, help="name in weights/, or ONNX file (default: %(default)s)"
     )
     parser.add_argument("--cam", metavar="SOURCE", help="also check this source, as app.detect takes it")
+    parser.add_argument(
+        "--serve",
+        type=place_text,
+        nargs="?",
+        const="",
+        metavar="[HOST:]PORT",
+        help="also check this place of the live view, as app.detect takes it (default: the service's)",
+    )
     parser.add_argument("--all", action="store_true", help="also print the checks that were skipped")
     parser.add_argument("--json", action="store_true", help="print all results as JSON")
     parser.add_argument("--version", action="version", version="nanoyolo " + __version__)
@@ -175,7 +200,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
     def work() -> None:
         args = make_parser().parse_args(argv)
-        results.extend(diagnose(args, Machine("/", args.model, args.cam)))
+        results.extend(diagnose(args, Machine("/", args.model, args.cam, args.serve)))
 
     code = exit_code(work)
     return code or (ModelError.exit_code if count(results)[FAIL] else 0)

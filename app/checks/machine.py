@@ -29,13 +29,18 @@ class Swap(NamedTuple):
 
 
 class Machine(Board):
-    """The machine whose file system is under `root`, a model by name or path, and a source or None."""
+    """The machine whose file system is under `root`, a model by name or path, a source or None, and where the live view
+    is to be, as `--serve` takes it, or None.
+    """
 
-    def __init__(self, root: str = "/", model: str = DEFAULT_MODEL, cam: Optional[str] = None) -> None:
+    def __init__(
+        self, root: str = "/", model: str = DEFAULT_MODEL, cam: Optional[str] = None, serve: Optional[str] = None
+    ) -> None:
         super().__init__(root)
         self.model_name = model
         self.model_path = os.path.abspath(find_model(model))
         self.cam = cam
+        self.serve = serve
         self.python: Tuple[int, ...] = sys.version_info[:3]
         self._answers: Dict[Any, Any] = {}
 

@@ -32,7 +32,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("live view")
     group.add_argument(
         "--serve",
-        type=_place,
+        type=place_text,
         nargs="?",
         const="",
         metavar="[HOST:]PORT",
@@ -56,7 +56,8 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _place(text: str) -> str:
+def place_text(text: str) -> str:
+    """A text that `read_place` takes, as the type of an option. Raises argparse.ArgumentTypeError."""
     try:
         read_place(text)
     except ValueError as error:

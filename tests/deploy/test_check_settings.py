@@ -92,6 +92,9 @@ def test_a_file_is_read_as_by_the_service(check):
         "error: front.toml: cam0: save: should be a whole path, as /var/lib/nanoyolo/a.mkv, is a.mkv\n",
     )
     assert check("size = 100") == (2, "", "error: size 100 is not a multiple of 32; nearest: 96 and 128\n")
+    assert check("", "NANOYOLO_SERVE=8080") == (0, "416x320\nserve http 127.0.0.1 8080\n", "")
+    served = 'serve = "0.0.0.0:8443"\nserve_tls = ["cert.pem", "key.pem"]'
+    assert check(served)[1].splitlines()[1:] == ["serve https 0.0.0.0 8443"]
     said = "error: model: this version has no none; send it too: push.sh --model none\n"
     assert check('model = "none"') == (4, "", said)
 

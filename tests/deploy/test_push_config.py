@@ -210,6 +210,45 @@ def test_push_sends_the_file_and_undoes_it(board, tmp_path, monkeypatch):
     assert out.splitlines()[-1].startswith(f"would install {config} as /etc/nanoyolo/nanoyolo.toml")
 
 
+SAYS = (
+    CHECK
+    + """
+for line in text.splitlines():
+    if line.startswith("serve ="):
+        print(line.replace(" =", ""))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "served, ufw, expected",
+    [
+        (
+            "http 127.0.0.1 8080",
+            "inactive",
+            ["on a@b only; from here: ssh -N -L 8080:localhost:8080 a@b, and open http:"],
+        ),
+        ("http 192.168.1.7 80", "inactive", ["http://192.168.1.7:80/, for those", "has to let in port 80/tcp"]),
+        ("https 0.0.0.0 8443", "active\\n8443/tcp  ALLOW", ["https://10.0.0.2:8443/,", "has to let in port 8443/tcp"]),
+        ("https :: 8443", "active\\n443/tcp  ALLOW", ["https://10.0.0.2:8443/,", "ssh a@b sudo ufw allow 8443/tcp"]),
+        ("http fd00::1 1", "active", ["http://[fd00::1]:1/,", "ssh a@b sudo ufw allow 1/tcp"]),
+    ],
+)
+def test_where_the_live_view_is(board, served, ufw, expected):
+    write(board.folder / "bin/hostname", "#!/bin/sh\necho 10.0.0.2 fd00::2\n", 0o755)
+    write(board.folder / "bin/ufw", f"#!/bin/sh\nprintf 'Status: {ufw}\\n'\n", 0o755)
+    code, _, err = board.push("one", f"serve = {served}\n", check=SAYS)
+    assert code == 0, err
+    said = err.splitlines()[-len(expected) :]
+    assert all(phrase in line for phrase, line in zip(expected, said)), err
+    assert "live view: " in said[0]
+
+
+def test_without_a_live_view_nothing_is_said_of_it(board):
+    assert "live view" not in board.push("one", "a = 1", check=SAYS)[2]
+    assert "live view" not in board.push("one", "serve = 8080", check=CHECK)[2]  # by a version without one
+
+
 @pytest.mark.parametrize("new, stays", [("a = 2", True), ("broken = 2", False)])
 def test_a_power_cut_during_the_switch(board, new, stays):
     """The next push first makes up its mind about the file, by whether the service starts with it."""

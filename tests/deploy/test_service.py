@@ -122,6 +122,9 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "loiter": ("60", 60),
     "events": ("-", None),
     "totals": ("/somewhere/totals.json", None),
+    "serve": ("0.0.0.0:8080", None),
+    "serve-host": ("cams.example.org", None),
+    "serve-tls": ("/somewhere/cert.pem  /somewhere/key.pem", ["/somewhere/cert.pem", "/somewhere/key.pem"]),
 }
 
 
@@ -256,6 +259,14 @@ def test_odd_names_and_folders(tmp_path):
     put(tmp_path / "newest", 1)
     assert prune(tmp_path, "64K")[0] == 0
     assert names(tmp_path) == ["newest"]
+
+
+def test_the_token_of_viewers_stays(tmp_path):
+    put(tmp_path / "token", 1000)
+    put(tmp_path / "yard/token", 900)  # an output of that name
+    put(tmp_path / "newest", 1)
+    assert prune(tmp_path, "1")[0] == 0
+    assert names(tmp_path) == ["newest", "token"]
 
 
 def test_links_are_not_followed(tmp_path):

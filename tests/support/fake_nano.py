@@ -103,8 +103,8 @@ ANSWERS = {
 class FakeNano(Machine):
     """The board under a folder. answers: of its Python, which is not there; a Failure is raised. asked: what was."""
 
-    def __init__(self, root, model, cam=None):
-        super().__init__(root, model, cam)
+    def __init__(self, root, model, cam=None, serve=None):
+        super().__init__(root, model, cam, serve)
         self.python = (3, 6, 9)
         self.answers = dict(ANSWERS)
 

@@ -3,8 +3,9 @@
     python deploy/jetson/on-board/check_settings.py /etc/nanoyolo/nanoyolo.toml /etc/nanoyolo/nanoyolo.env
 
 Standard output is then the input sizes of its cameras, for pictures of 4:3, as in 160x128 416x320, and where they do
-not use the default model, a second line `model PATH`, from the version's folder. Standard error has warnings, and in
-the last line what is wrong. There need not be a file of cameras. push-board.sh runs the version's copy. Python 3.6.
+not use the default model, a line `model PATH`, from the version's folder; and with a live view a line `serve http HOST
+PORT`. Standard error has warnings, and in the last line what is wrong. There need not be a file of cameras. push-board.sh
+runs the version's copy. Python 3.6.
 """
 
 import json
@@ -20,6 +21,7 @@ from app.checks.machine import DEFAULT_MODEL  # noqa: E402
 from app.errors import ModelError, NanoyoloError  # noqa: E402
 from app.inputsize import input_sides  # noqa: E402
 from app.modelcard import find_model, read_card  # noqa: E402
+from app.web.arguments import read_place  # noqa: E402
 
 RUN_DETECT = os.path.join(VERSION, "deploy", "jetson", "service", "run-detect")
 OUTPUTS = "/var/lib/nanoyolo"
@@ -89,6 +91,8 @@ def main(config, environment):
         return error.exit_code
     if name != DEFAULT_MODEL:
         print("model", os.path.relpath(model, VERSION))
+    if settings["run"].get("serve") is not None:
+        print("serve", "https" if settings["run"]["serve_tls"] else "http", *read_place(settings["run"]["serve"]))
     return 0
 
 

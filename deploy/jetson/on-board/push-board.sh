@@ -35,6 +35,8 @@ HERE=$(dirname "${BASH_SOURCE[0]-.}")
 . "$HERE/push/config.sh"
 # shellcheck source=SCRIPTDIR/push/switching.sh
 . "$HERE/push/switching.sh"
+# shellcheck source=SCRIPTDIR/push/viewing.sh
+. "$HERE/push/viewing.sh"
 
 say() {
     # With no reader left, it stops, unless it has started something that it must finish.
@@ -113,6 +115,7 @@ rollback() {
 }
 
 result() {  # OLD
+    tell_live_view
     echo "$BOARD runs $NAME; before it ran ${1:-nothing}" || true
 }
 
