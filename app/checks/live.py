@@ -62,9 +62,7 @@ def live_view(machine: Machine) -> Result:
     if trouble is not None:
         return failed(f"{served.token}: {trouble}", f"sudo rm {served.token}")
     if not served.tls and not _is_local(host):
-        return warned(
-            f"{where} {found}; all in the network can reach it, and listen, as it is not https", MAKE_CERTIFICATE
-        )
+        return warned(f"{where} {found}; as it is not https, all in the network can listen", MAKE_CERTIFICATE)
     return passed(f"{where} {found}, and needs the token")
 
 
@@ -78,9 +76,8 @@ def _served(machine: Machine) -> Optional[Served]:
     texts = [_read(machine.path(path)) for path in (SETTINGS, CAMERAS)]
 
     def setting(key: str) -> str:
-        found = (
-            re.search(_NOW.format(name), text, re.M) for text, name in zip(texts, ("NANOYOLO_" + key.upper(), key))
-        )
+        names = ("NANOYOLO_" + key.upper(), key)
+        found = [re.search(_NOW.format(name), text, re.M) for text, name in zip(texts, names)]
         return next((match.group(1).strip() for match in found if match and match.group(1).strip()), "")
 
     if not setting("serve"):

@@ -4,8 +4,8 @@
 
 Standard output is then the input sizes of its cameras, for pictures of 4:3, as in 160x128 416x320, and where they do
 not use the default model, a line `model PATH`, from the version's folder; and with a live view a line `serve http HOST
-PORT`. Standard error has warnings, and in the last line what is wrong. There need not be a file of cameras. push-board.sh
-runs the version's copy. Python 3.6.
+PORT`. Standard error has warnings, and in the last line what is wrong. There need not be a file of cameras.
+push-board.sh runs the version's copy. Python 3.6.
 """
 
 import json

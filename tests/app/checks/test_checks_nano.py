@@ -78,8 +78,8 @@ def test_a_healthy_one(nano):
         "/dev/video1 csi temperature throttling load memory swap disk clock service display"
     ).split()
     names += ["backend " + name for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino", "auto")]
-    names += ["power mode", "cpu clock", "gpu clock"]
-    skipped = ("backend tensorflow", "backend openvino", "/dev/video1")
+    names += ["power mode", "cpu clock", "gpu clock", "live view"]
+    skipped = ("backend tensorflow", "backend openvino", "/dev/video1", "live view")
     results = list(examine(nano, checks_for(nano)))
     assert {result.name: result.state for result in results} == {
         name: SKIP if name in skipped else PASS for name in names
@@ -205,7 +205,7 @@ def test_what_needs_numpy_waits_for_it(nano):
     nano.answers[software.NUMPY] = SIGILL
     waiting = [name for name, state in states(nano).items() if state == SKIP]
     backends = [f"backend {name}" for name in ("onnx", "tensorflow", "tensorrt", "opencv", "openvino")]
-    assert waiting == ["opencv", "tensorrt", *backends, "engine", "backend auto", "/dev/video1"]
+    assert waiting == ["opencv", "tensorrt", *backends, "engine", "backend auto", "/dev/video1", "live view"]
 
 
 @pytest.mark.parametrize("question, name", [(software.OPENCV, "opencv"), (nvidia.TENSORRT, "tensorrt")])
