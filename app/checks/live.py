@@ -103,6 +103,17 @@ def _is_local(host: str) -> bool:
         return host == "localhost"
 
 
+def _nearest(host: str) -> str:
+    """Where this machine reaches what listens there."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return "::1" if address.version == 6 else "127.0.0.1"
+
+
 def _token_trouble(path: str) -> Optional[str]:
     """What is wrong with the file of a token; None if nothing is, or if the program is still to make it."""
     try:
@@ -116,12 +127,12 @@ def _token_trouble(path: str) -> Optional[str]:
 
 def _answers(served: Served) -> bool:
     """Whether the program that has the port is a live view."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(served.place.host, served.place.host)
+    place = _nearest(served.place.host), served.place.port
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing secret is sent
     for wrap in (lambda sock: sock, context.wrap_socket):
         try:
-            with socket.create_connection((host, served.place.port), PATIENCE) as sock, wrap(sock) as channel:
+            with socket.create_connection(place, PATIENCE) as sock, wrap(sock) as channel:
                 channel.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
                 answer = channel.recv(ANSWER)
         except OSError:

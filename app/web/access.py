@@ -10,22 +10,14 @@ import time
 from collections import OrderedDict, deque
 from typing import Callable, Deque, FrozenSet, Optional, Sequence
 
+from app.web.login import login
 from app.web.request import METHODS, Refused, Request
-from app.web.response import HTML, Response, text
+from app.web.response import Response, text
 
 COOKIE_AGE = 30 * 86400  # seconds that a browser is let in without the link
 FAILURES = ((1.0, 1), (60.0, 5), (3600.0, 20))  # wrong tokens that are allowed within so many seconds
 MOST_ADDRESSES = 1024  # whose failures are counted
 _NAME = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
-
-LOGIN = b"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>nanoyolo</title></head>
-<body><main><h1>nanoyolo</h1>
-<p>Open the complete link that the program has printed, or type its token.</p>
-<form action="/"><label>Token <input name="token" type="password" autocomplete="current-password" required></label>
-<button>Show</button></form></main></body></html>
-"""
 
 
 def host_names() -> FrozenSet[str]:
@@ -90,7 +82,7 @@ class Access:
             return self._exchange(request, address)
         given = self._given(request)
         if given is None:
-            return _login(request)
+            return login(request)
         return None if self._is_right(given) else self._wrong(request, address)
 
     def _check_host(self, host: str) -> None:
@@ -131,22 +123,14 @@ class Access:
         return None
 
     def _is_right(self, given: str) -> bool:
-        assert self._token is not None
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+        token = self._token or ""
+        return bool(token) and hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
     def _wrong(self, request: Request, address: str) -> Response:
         wait = self._failures.add(address)
         if wait:
             return text(429, "too many wrong tokens", ("Retry-After", str(int(wait) + 1)))
-        return _login(request)
-
-
-def _login(request: Request) -> Response:
-    """For a browser a page with a form; for others the challenge that makes them send their user and password."""
-    if "text/html" in request.headers.get("accept", ""):
-        return Response(401, LOGIN, HTML, (("WWW-Authenticate", 'Bearer realm="nanoyolo"'),))
-    kind = "Bearer" if "sec-fetch-mode" in request.headers else "Basic"  # of the page itself: it would open a dialogue
-    return text(401, "this needs the token", ("WWW-Authenticate", f'{kind} realm="nanoyolo"'))
+        return login(request)
 
 
 def _password(value: str) -> str:

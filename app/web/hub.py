@@ -75,7 +75,7 @@ class View(Sink):
         self.picture: Optional[Picture] = None
         self.detections: Detections = NOTHING
         self.shown_at = 0.0
-        self._captured_at = 0.0
+        self._captured_at = hub.now()
         self._hub = hub
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
@@ -88,8 +88,8 @@ class View(Sink):
         self._hub.notify()
 
     def idle(self, canvas: np.ndarray, outage: str) -> None:
-        """A picture of the outage, of the age of the last frame."""
-        self.picture = self._hub.picture(self.name, canvas, self._captured_at or self._hub.now())
+        """A picture of the outage, of the age of the last frame, or of this sink before the first."""
+        self.picture = self._hub.picture(self.name, canvas, self._captured_at)
         self.detections = NOTHING
         self._hub.notify()
 

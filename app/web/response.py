@@ -28,7 +28,9 @@ SAFETY: Sequence[Header] = (
 
 
 class Response(NamedTuple):
-    """An answer. kind: of the body, as the Content-Type header says it. headers: further ones."""
+    """An answer. kind: of the body, as the Content-Type header says it. headers: further ones, or in the place of one of
+    SAFETY.
+    """
 
     status: int
     body: bytes = b""
@@ -47,7 +49,9 @@ def head(response: Response, *, keep: bool, length: bool = True) -> bytes:
     """
     status = HTTPStatus(response.status) if response.status != 421 else None  # came with Python 3.7
     rows = [f"HTTP/1.1 {response.status} {status.phrase if status else 'Misdirected Request'}"]
-    rows += [f"{name}: {value}" for name, value in (*SAFETY, *response.headers)]
+    own = {name for name, _ in response.headers}
+    rows += [f"{name}: {value}" for name, value in SAFETY if name not in own]
+    rows += [f"{name}: {value}" for name, value in response.headers]
     if response.status != 204:
         rows.append(f"Content-Type: {response.kind}")
         if length:

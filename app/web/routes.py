@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple, Union
 
 from app.board import Board
 from app.sinks.picture import Picture
@@ -67,8 +67,9 @@ class Site:
         return newest
 
 
-FILES = {"page.html": HTML, "page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
-FILES.update({"icon.svg": "image/svg+xml", "places.html": HTML, "places.js": FILES["page.js"]})
+CSS, SCRIPT, SVG = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
+FILES = {"page.html": HTML, "places.html": HTML, "page.css": CSS, "icon.svg": SVG}
+FILES.update({name: SCRIPT for name in ("page.js", "camera.js", "pull.js", "places.js")})
 
 
 def _read(name: str) -> bytes:
@@ -120,6 +121,13 @@ def _jpeg(site: Site, picture: Picture, width: Optional[int], *more: Header) -> 
     return Response(200, picture.jpeg(width), JPEG, (("X-Frame", str(picture.number)), ("X-Age-Ms", str(age)), *more))
 
 
+def _tiles(overview: Overview) -> Sequence[Header]:
+    """What the tiles of a picture of all cameras are: their names, and ages in milliseconds, empty where there is none."""
+    ages = overview.ages()
+    texts = ["" if age is None else str(age) for age in ages.values()]
+    return ("X-Cameras", ",".join(ages)), ("X-Ages-Ms", ",".join(texts))
+
+
 def _waiting(site: Site, request: Request, newest: Callable[[], Optional[Picture]], mosaic: bool = False) -> Answer:
     after, width = request.number("after"), request.number("width")
 
@@ -127,7 +135,7 @@ def _waiting(site: Site, request: Request, newest: Callable[[], Optional[Picture
         picture = newest()
         if picture is None or (after is not None and picture.number <= after < picture.number + FAR):
             return None
-        return _jpeg(site, picture, width, *([("X-Ages-Ms", site.overview.ages())] if mosaic else []))
+        return _jpeg(site, picture, width, *(_tiles(site.overview) if mosaic else ()))
 
     return Waiting(answer, mosaic)
 
@@ -155,6 +163,8 @@ ROUTES: Dict[str, Callable[..., Answer]] = {
     "/": _file("page.html"),
     "/page.css": _file("page.css"),
     "/page.js": _file("page.js"),
+    "/camera.js": _file("camera.js"),
+    "/pull.js": _file("pull.js"),
     "/icon.svg": _file("icon.svg"),
     "/places": _file("places.html"),
     "/places.js": _file("places.js"),

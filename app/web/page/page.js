@@ -1,268 +1,156 @@
-"use strict";
-// Pictures are pulled: a request is answered when there is a newer one, so what is shown can never lag further behind.
-// Two requests are under way in all, and none while the page is hidden.
+// The page: its cameras, the last events, and one camera large. Two requests for pictures are under way in all, and none
+// while the page is hidden.
+
+import { Card, make, rate, say, seen, showAge, well } from "./camera.js";
+import { get, paint, Puller } from "./pull.js";
 
 const REQUESTS = 2;
-const TILES = 2; // cameras that are pulled one by one; of more, one picture of all
-const OLD = 2000; // milliseconds after which a picture is marked
-const WIDTHS = [160, 240, 320, 480, 640, 960, 1280, 1920]; // those that the server makes
-const $ = (selector, parent = document) => parent.querySelector(selector);
+const SINGLE = 2; // cameras that are pulled one by one; of more, one picture of all, which is cut up here
+const EVENTS = 100;
+const $ = (selector) => document.querySelector(selector);
+const screenWidth = (canvas) => (canvas.clientWidth || 320) * (window.devicePixelRatio || 1);
 
-function make(name, className = "", text = "") {
-  const element = document.createElement(name);
-  if (className) element.className = className;
-  element.textContent = text;
-  return element;
+let state = null;
+let cards = new Map(); // by the camera's name
+let pullers = []; // for the cards
+let large = null; // the camera that is shown large: its name and puller
+let lastEvent = 0;
+let polling = false;
+
+// --- pictures
+
+function pullerOf(name, canvas, show) {
+  return new Puller(`/${name}/frame.jpg`, () => screenWidth(canvas), show);
 }
 
-async function get(url, signal) {
-  const answer = await fetch(url, { signal, cache: "no-store" });
-  if (answer.status === 401) { location.reload(); throw new Error("login"); }
-  return answer;
-}
-
-function pause(milliseconds, signal) {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+function makePullers() {
+  if (cards.size > SINGLE) {
+    const canvas = cards.values().next().value.canvas;
+    return [new Puller("/mosaic.jpg", () => screenWidth(canvas) * state.mosaic.columns, cutUp)];
+  }
+  return [...cards.values()].map((card) => {
+    const puller = pullerOf(card.name, card.canvas, (image) => card.paint(image, puller.takenAt));
+    return puller;
   });
 }
 
-// Shows one address, /door/frame.jpg or /mosaic.jpg, on a canvas.
-class Puller {
-  constructor(url, canvas) {
-    this.url = url;
-    this.canvas = canvas;
-    this.asked = this.shown = 0; // picture that was asked to be beaten, and that is on the canvas
-    this.tiles = []; // when the images of its tiles were taken
-    this.takenAt = null; // of that picture, on this page's clock
-    this.slow = 0; // how many of WIDTHS smaller than it could be
-    this.transfer = 0; // milliseconds that a picture is on its way
-    this.abort = null;
-  }
-
-  start(requests) {
-    this.stop();
-    this.abort = new AbortController();
-    this.asked = this.shown - 1;
-    for (let number = 0; number < requests; number += 1) this.pull(this.abort.signal);
-  }
-
-  stop() {
-    if (this.abort) this.abort.abort();
-    this.abort = null;
-  }
-
-  width() {
-    const wanted = (this.canvas.clientWidth || 320) * (window.devicePixelRatio || 1);
-    const fits = WIDTHS.findIndex((width) => width >= wanted);
-    return WIDTHS[Math.max(0, (fits < 0 ? WIDTHS.length - 1 : fits) - this.slow)];
-  }
-
-  async pull(signal) {
-    let first = this.shown === 0;
-    while (!signal.aborted) {
-      const after = first ? "" : "after=" + (this.asked = Math.max(this.asked + 1, this.shown)) + "&";
-      first = false;
-      try {
-        const answer = await get(`${this.url}?${after}width=${this.width()}`, signal);
-        if (answer.status === 200) await this.show(answer, signal);
-        else if (answer.status === 204) this.asked = this.shown - 1;
-        else await pause(1000, signal);
-      } catch (error) {
-        if (!signal.aborted) await pause(1000, signal);
-      }
-    }
-  }
-
-  async show(answer, signal) {
-    const began = performance.now();
-    const number = Number(answer.headers.get("X-Frame"));
-    const age = Number(answer.headers.get("X-Age-Ms"));
-    const blob = await answer.blob();
-    this.adapt(performance.now() - began);
-    const image = await createImageBitmap(blob);
-    if (signal.aborted || (number <= this.shown && this.shown - number < 16)) { image.close(); return; }
-    if (number < this.shown) this.asked = number - 1; // the program was started again
-    this.shown = number;
-    this.takenAt = began - age;
-    this.tiles = (answer.headers.get("X-Ages-Ms") || "").split(",").map((one) => (one === "" ? null : began - Number(one)));
-    if (this.canvas.width !== image.width || this.canvas.height !== image.height) {
-      this.canvas.width = image.width;
-      this.canvas.height = image.height;
-    }
-    this.canvas.getContext("2d").drawImage(image, 0, 0);
-    image.close();
-  }
-
-  // A link that needs long for a picture gets smaller ones.
-  adapt(milliseconds) {
-    this.transfer += (milliseconds - this.transfer) / 4;
-    if (this.transfer > 200 && this.slow < WIDTHS.length) { this.slow += 1; this.transfer = 60; }
-    else if (this.transfer < 15 && this.slow > 0) { this.slow -= 1; this.transfer = 60; }
-  }
-
-  // Of a tile of the picture of all cameras.
-  ageOf(tile) { return this.tiles[tile] === undefined || this.tiles[tile] === null ? null : performance.now() - this.tiles[tile]; }
-
-  age() { return this.takenAt === null ? null : performance.now() - this.takenAt; }
+// Of a picture of all cameras each gets its own part, without the bars round it.
+function cutUp(image, headers, now) {
+  const { columns, rows, cameras } = state.mosaic;
+  if (headers.get("X-Cameras") !== cameras.join(",")) return; // others since: the next state tells
+  const ages = headers.get("X-Ages-Ms").split(",");
+  const [width, height] = [image.width / columns, image.height / rows];
+  cameras.forEach((name, place) => {
+    const card = cards.get(name);
+    if (!card || ages[place] === "") return;
+    const [w, h] = (card.camera && card.camera.size) || [width, height];
+    const scale = Math.min(width / w, height / h);
+    const [left, top] = [(place % columns) * width, Math.floor(place / columns) * height];
+    card.paint(image, now - Number(ages[place]), left + (width - w * scale) / 2, top + (height - h * scale) / 2, w * scale, h * scale);
+  });
 }
 
-const cards = new Map(); // by the camera's name: its elements, and its Puller
-let overview = null;
-let large = null;
-let lastEvent = 0;
-
-function say(element, text, bad = null) {
-  if (element.textContent !== text) element.textContent = text;
-  if (bad !== null) { element.classList.toggle("bad", bad); element.classList.toggle("good", !bad); }
+function restart() {
+  for (const puller of pullers) puller.stop();
+  if (large) large.puller.stop();
+  if (document.hidden) return;
+  if (large) large.puller.start(REQUESTS);
+  else for (const puller of pullers) puller.start(REQUESTS / pullers.length);
 }
 
-function showAge(element, age) {
-  say(element, age === null ? "no picture" : `${(age / 1000).toFixed(1)} s old`, age === null || age > OLD);
-}
-
-function number(value, digits = 1) { return value === null || value === undefined ? "–" : value.toFixed(digits); }
-
-function counts(found) {
-  return Object.entries(found).map(([label, count]) => `${count} ${label}`).join(", ") || "nothing";
-}
-
-function card(name) {
-  const article = make("article", "camera");
-  const title = make("div");
-  const age = make("span", "age", "no picture");
-  const condition = make("span", "condition");
-  title.append(make("h3", "", name), condition, age);
-  const button = make("button", "picture");
-  button.setAttribute("aria-label", `${name}: show the picture large`);
-  button.addEventListener("click", () => openLarge(name));
-  const canvas = make("canvas");
-  button.append(canvas);
-  const figures = make("dl");
-  article.append(button, title, figures);
-  return { article, button, age, condition, figures, canvas, rows: new Map(), puller: new Puller(`/${name}/frame.jpg`, canvas) };
-}
-
-function row(one, key, text) {
-  if (!one.rows.has(key)) {
-    const value = make("dd");
-    one.figures.append(make("dt", "", key), value);
-    one.rows.set(key, value);
-  }
-  say(one.rows.get(key), text);
-}
-
-function fill(one, camera) {
-  const words = { live: "live", ended: "ended", starting: "starting", silent: "no new pictures", outage: "no picture", failed: "failed" };
-  say(one.condition, words[camera.condition], !["live", "ended", "starting"].includes(camera.condition));
-  const fps = camera.fps;
-  row(one, "Rate", `${number(fps.real)} of ${fps.configured === null ? "any" : number(fps.configured)} FPS` + (camera.live ? `, camera ${number(fps.capture)}` : ""));
-  row(one, "Latency", `${number(camera.latency_ms.p50, 0)} ms, 95 % within ${number(camera.latency_ms.p95, 0)} ms`);
-  row(one, "Dropped", `${camera.dropped} of ${camera.frames + camera.dropped}`);
-  row(one, "Seen now", counts(camera.seen));
-  for (const [line, directions] of Object.entries(camera.lines || {})) {
-    const parts = Object.entries(directions).map(([direction, found]) => `${direction} ${Object.values(found).reduce((sum, count) => sum + count, 0)}`);
-    row(one, `Line ${line}`, parts.join(", "));
-  }
-  for (const [zone, found] of Object.entries(camera.zones || {})) row(one, `Zone ${zone}`, `${found.inside} inside`);
-  if (camera.reason || one.rows.has("Reason")) row(one, "Reason", camera.reason || "–");
-}
-
-function showCameras(state) {
-  const names = Object.keys(state.cameras);
-  const before = [...cards.keys()];
-  if (names.join(" ") !== before.join(" ")) {
-    for (const one of cards.values()) one.puller.stop();
-    cards.clear();
-    $("#cameras").replaceChildren();
-    for (const name of names) {
-      const one = card(name);
-      cards.set(name, one);
-      $("#cameras").append(one.article);
-    }
-    const many = names.length > TILES;
-    for (const one of cards.values()) one.button.hidden = many;
-    $("#mosaic").hidden = !many;
-    if (many) layOut(state.mosaic);
-    restart();
-  }
-  for (const [name, camera] of Object.entries(state.cameras)) {
-    cards.get(name).tile = state.mosaic.cameras.indexOf(name);
-    fill(cards.get(name), camera);
-  }
-}
-
-// A button over each camera's part of the picture of all.
-function layOut(places) {
-  const tiles = $("#mosaic .tiles");
-  tiles.style.gridTemplateColumns = `repeat(${places.columns}, 1fr)`;
-  tiles.style.gridTemplateRows = `repeat(${places.rows}, 1fr)`;
-  tiles.replaceChildren(...places.cameras.map((name) => {
-    const button = make("button");
-    button.setAttribute("aria-label", `${name}: show the picture large`);
-    button.addEventListener("click", () => openLarge(name));
-    return button;
-  }));
-}
-
-function describe(event) {
-  const what = { appear: "appeared", vanish: "vanished", cross: `crossed ${event.line} (${event.direction})`, enter: `entered ${event.zone}`, leave: `left ${event.zone}`, loiter: `stays in ${event.zone}` }[event.type] || event.type;
-  return `${event.label} #${event.track} ${what}` + (event.seconds ? ` after ${event.seconds.toFixed(0)} s` : "");
-}
-
-function showEvents(found) {
-  if (found.last < lastEvent) $("#events").replaceChildren();
-  lastEvent = found.last;
-  for (const event of found.events) {
-    const item = make("li");
-    const image = make("img");
-    image.src = event.picture;
-    image.alt = `${event.camera}, when it happened`;
-    image.loading = "lazy";
-    const text = make("p", "", describe(event));
-    const when = make("time", "", `${event.camera}, ${new Date(event.time * 1000).toLocaleTimeString()}`);
-    when.dateTime = new Date(event.time * 1000).toISOString();
-    text.append(when);
-    item.append(image, text);
-    $("#events").prepend(item);
-  }
-  while ($("#events").childElementCount > 100) $("#events").lastElementChild.remove();
-  $("#no-events").hidden = $("#events").childElementCount > 0;
-}
+// --- one camera, large
 
 function openLarge(name) {
+  const canvas = $("#large canvas");
+  if (large) large.puller.stop();
   $("#large-title").textContent = name;
-  $("#large canvas").setAttribute("aria-label", `Live picture of ${name}`);
-  large = new Puller(`/${name}/frame.jpg`, $("#large canvas"));
-  $("#large").showModal();
+  canvas.setAttribute("aria-label", `Live picture of ${name}`);
+  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  large = { name, puller: pullerOf(name, canvas, (image) => paint(canvas, image)) };
+  if (!$("#large").open) $("#large").showModal();
+  tellLarge();
   restart();
 }
 
-// Two requests in all: for the large picture, for the picture of all cameras, or for one or two cameras.
-function restart() {
-  for (const one of cards.values()) one.puller.stop();
-  if (overview) overview.stop();
-  if (large) large.stop();
-  if (document.hidden) return;
-  if (large) large.start(REQUESTS);
-  else if (cards.size > TILES) {
-    overview = overview || new Puller("/mosaic.jpg", $("#mosaic canvas"));
-    overview.start(REQUESTS);
-  } else for (const one of cards.values()) one.puller.start(REQUESTS / cards.size);
+function tellLarge() {
+  const camera = large && state.cameras[large.name];
+  if (!camera) return;
+  say($("#large .seen"), `${rate(camera.fps)} FPS. Seen now: ${seen(camera)}.`);
+  showAge($("#large .age"), large.puller.age(), camera.condition === "ended");
 }
 
-let polling = false;
+function turn(step) {
+  const names = [...cards.keys()];
+  openLarge(names[(names.indexOf(large.name) + step + names.length) % names.length]);
+}
+
+// --- what the program says
+
+function showCameras() {
+  const names = Object.keys(state.cameras);
+  if (names.join() !== [...cards.keys()].join()) {
+    for (const puller of pullers) puller.stop();
+    cards = new Map(names.map((name) => [name, new Card(name, openLarge)]));
+    $("#cameras").replaceChildren(...[...cards.values()].map((card) => card.element));
+    $("#cameras").classList.toggle("many", names.length > SINGLE);
+    pullers = makePullers();
+    restart();
+  }
+  const shapes = Object.values(state.cameras).filter((camera) => camera.size).map((camera) => camera.size[0] / camera.size[1]);
+  if (shapes.length) $("#cameras").style.setProperty("--shape", Math.min(...shapes));
+  for (const [name, camera] of Object.entries(state.cameras)) cards.get(name).fill(camera);
+}
+
+function describe(event) {
+  const words = {
+    appear: "appeared", vanish: "vanished", cross: `crossed ${event.line}, ${event.direction}`, enter: `entered ${event.zone}`,
+    leave: `left ${event.zone}`, loiter: `stays in ${event.zone}`,
+  };
+  return `${event.label} #${event.track} ${words[event.type] || event.type}` + (event.seconds ? ` after ${event.seconds.toFixed(0)} s` : "");
+}
+
+function eventItem(event) {
+  const image = make("img");
+  image.src = event.picture;
+  image.alt = `${event.label}, when it happened`;
+  image.loading = "lazy";
+  const at = new Date(event.time * 1000);
+  const when = make("time", "", `${event.camera}, ${at.toLocaleTimeString()}`);
+  when.dateTime = at.toISOString();
+  return make("li", event.type, image, make("p", "", describe(event), when));
+}
+
+function showEvents(found) {
+  const list = $("#events");
+  if (found.last < lastEvent) list.replaceChildren(); // the program was started again
+  lastEvent = found.last;
+  for (const event of found.events) list.prepend(eventItem(event));
+  while (list.childElementCount > EVENTS) list.lastElementChild.remove();
+  $("#no-events").hidden = list.childElementCount > 0;
+}
+
+function duration(seconds) {
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : `${minutes} min`;
+}
+
+function showRun() {
+  const cameras = Object.values(state.cameras);
+  const good = cameras.filter(well).length;
+  const count = `${cameras.length} camera${cameras.length === 1 ? "" : "s"}`;
+  say($("#health"), good === cameras.length ? `${count}, all well` : `${cameras.length - good} of ${count} without pictures`, good < cameras.length);
+  document.title = good === cameras.length ? "nanoyolo" : `(!) nanoyolo`;
+  const viewers = state.viewers.page + state.viewers.stream;
+  say($("#run"), `nanoyolo ${state.program}, ${state.model || ""} on ${state.backend || ""}. Running for ${duration(state.uptime_s)}, ${viewers} viewer${viewers === 1 ? "" : "s"}.`);
+}
 
 async function poll() {
   if (document.hidden || polling) return;
   polling = true;
   try {
-    const state = await (await get("/api/state")).json();
-    say($("#run"), state.model ? `${state.model} on ${state.backend}` : "");
-    const poor = Object.values(state.cameras).filter((camera) => !["live", "ended"].includes(camera.condition)).length;
-    say($("#health"), poor ? `${poor} of ${Object.keys(state.cameras).length} cameras deliver no pictures` : "all cameras deliver", poor > 0);
-    showCameras(state);
+    state = await (await get("/api/state")).json();
+    showRun();
+    showCameras();
     if (state.last_event !== lastEvent) showEvents(await (await get(`/api/events?since=${lastEvent}`)).json());
   } catch (error) {
     say($("#health"), "the program does not answer", true);
@@ -271,12 +159,16 @@ async function poll() {
   }
 }
 
+$("#large").addEventListener("close", () => { if (large) large.puller.stop(); large = null; restart(); });
+$("#large").addEventListener("keydown", (event) => {
+  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (step && large && cards.size > 1) turn(step);
+});
+document.addEventListener("visibilitychange", () => { restart(); poll(); });
 setInterval(() => {
   if (document.hidden) return;
-  for (const one of cards.values()) showAge(one.age, cards.size > TILES && overview ? overview.ageOf(one.tile) : one.puller.age());
-  if (large) showAge($("#large .age"), large.age());
+  if (large) tellLarge();
+  else for (const card of cards.values()) card.grow();
 }, 200);
-$("#large").addEventListener("close", () => { if (large) large.stop(); large = null; restart(); });
-document.addEventListener("visibilitychange", () => { restart(); poll(); });
-poll();
 setInterval(poll, 1000);
+poll();

@@ -23,6 +23,8 @@ function draw() {
     place.corners.forEach(([x, y], index) => pen[index ? "lineTo" : "moveTo"](x * canvas.width, y * canvas.height));
     if (!place.open && place.kind !== "line") pen.closePath();
     pen.stroke();
+    pen.font = `${pen.lineWidth * 7}px sans-serif`;
+    if (place.name) pen.fillText(place.name, place.corners[0][0] * canvas.width + pen.lineWidth * 3, place.corners[0][1] * canvas.height - pen.lineWidth * 3);
     for (const [x, y] of place.corners) { pen.beginPath(); pen.arc(x * canvas.width, y * canvas.height, pen.lineWidth * 2, 0, 7); pen.fill(); }
   }
   $("#corners").textContent = corners.length ? `${corners.length} corners: ${text({ name: "", corners }).slice(1)}` : "No corners yet.";
@@ -86,4 +88,5 @@ $("#copy").addEventListener("click", async () => {
   const copied = navigator.clipboard ? await navigator.clipboard.writeText($("#toml").value).then(() => true, () => false) : document.execCommand("copy");
   $("#copied").textContent = copied ? "Copied." : "Select the text and copy it.";
 });
+$("form").addEventListener("submit", (event) => event.preventDefault());
 start();

@@ -6,7 +6,7 @@ from app.sinks.picture import Picture
 from app.sinks.recording import MatroskaSink
 from app.tracking.events import Event, Sighting
 from app.web import events as events_module
-from app.web.events import EventLog
+from app.web.events import EventLog, around
 from app.web.mosaic import PERIOD
 
 
@@ -91,6 +91,28 @@ def test_a_camera_that_is_opened_again_counts_on():
     assert list(cameras.hub.views) == ["yard"]
 
 
+@pytest.mark.parametrize(
+    "box, left, top, width, height",
+    [
+        pytest.param((100, 100, 200, 300), 0, 50, 400, 300, id="half as high again as the thing"),
+        pytest.param((200, 200, 400, 245), 150, 110, 300, 225, id="or half as wide again"),
+        pytest.param((310, 230, 330, 250), 192, 144, 256, 192, id="a small one with what is round it"),
+        pytest.param((600, 440, 640, 480), 384, 288, 256, 192, id="in a corner"),
+        pytest.param((0, 0, 640, 480), 0, 0, 640, 480, id="all of the image"),
+    ],
+)
+def test_what_the_picture_of_an_event_shows(box, left, top, width, height):
+    whole = np.arange(640 * 480, dtype=np.int64).reshape(480, 640)
+    part = around(whole, box)
+    assert part.shape == (height, width)
+    assert part[0, 0] == top * 640 + left
+
+
+def test_the_picture_of_an_event_in_an_upright_image():
+    assert around(image(480, 640), (0, 0, 480, 640)).shape == (640, 480, 3)
+    assert around(image(9, 1), (0, 0, 9, 1)).shape == (1, 1, 3)
+
+
 def test_events_have_numbers_and_small_pictures():
     log = EventLog(lambda: None, lambda: 1700000000.0)
     log.add("door", [event(), event("cross", line="gate", direction="in")], image(640, 480))
@@ -141,7 +163,7 @@ def test_the_mosaic_is_drawn_when_asked_and_not_too_often():
     assert overview.picture().number == 2
     cameras.clock.sleep(1)
     assert overview.picture().number == 2  # nothing new
-    assert overview.ages() == "1140,1140,"  # a tenth of a second, PERIOD and 1 s
+    assert overview.ages() == {"door": 1140, "yard": 1140, "gate": None}  # a tenth of a second, PERIOD and 1 s
     assert overview.places() == {"columns": 2, "rows": 2, "cameras": ["door", "yard", "gate"]}
 
 
