@@ -57,14 +57,14 @@ HOST_ONLY += [
 HOST_ONLY += ["tools/test_bench_classifier.py"]
 HOST_ONLY += ["tools/test_bench_loader.py", "tools/test_bench_training.py"]
 HOST_ONLY += ["tools/score/test_{}.py".format(name) for name in ("chance", "mistakes", "precision", "score")]
-HOST_ONLY += ["deploy"]
+HOST_ONLY += ["deploy", "app/web/browser"]
 ON_DEVICE = sys.version_info < (3, 9)
 collect_ignore = HOST_ONLY if ON_DEVICE else []
 # Whole files, and folders, of slow tests; single ones carry the mark themselves.
 SLOW = ["deploy", "app/sources/test_live.py", "app/test_reference.py", "tools/camera_servers"]
 SLOW += ["app/backends/test_backend_tensorrt.py", "tools/test_build_engine.py", "tools/bench/test_bench.py"]
 SLOW += ["app/checks/test_checks_{}.py".format(name) for name in ("gpu", "host", "nano", "process")]
-SLOW += ["tools/report/test_in_a_browser.py", "tools/search/test_search.py", "tools/soak/test_soak"]
+SLOW += ["app/web/browser", "tools/report/test_in_a_browser.py", "tools/search/test_search.py", "tools/soak/test_soak"]
 SLOW += ["tools/sweep/test_sweep.py", "tools/train/test_train.py"]
 # Long with the device's ONNX Runtime, and short on a host: on Python 3.6 for make verify.
 LONG_ON_DEVICE = (

@@ -16,9 +16,7 @@ with open(os.path.join(FOLDER, "login.html"), encoding="utf-8") as _file:
 # It has its style in it, since all that it could load would need the token; this hash lets that style through.
 _STYLE = re.search(r"<style>(.*)</style>", _PAGE, re.DOTALL)
 _HASH = base64.b64encode(hashlib.sha256((_STYLE.group(1) if _STYLE else "").encode()).digest()).decode()
-POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 def login(request: Request) -> Response:

@@ -26,7 +26,7 @@ class Overview:
         pictures = {name: view.picture for name, view in views.items()}
         if len(pictures) == 1:
             (only,) = pictures.values()
-            self._captured_at = {name: only.captured_at if only else None for name in pictures}
+            self._captured_at = dict.fromkeys(pictures, only.captured_at if only else None)
             return only
         numbers = {name: picture.number if picture else 0 for name, picture in pictures.items()}
         if numbers == self._shown or not any(numbers.values()) or self.pause() > 0:

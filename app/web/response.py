@@ -28,9 +28,7 @@ SAFETY: Sequence[Header] = (
 
 
 class Response(NamedTuple):
-    """An answer. kind: of the body, as the Content-Type header says it. headers: further ones, or in the place of one of
-    SAFETY.
-    """
+    """An answer. kind: of the body, as the Content-Type header says it. headers: further ones, or instead of SAFETY's."""
 
     status: int
     body: bytes = b""

@@ -69,7 +69,7 @@ class Site:
 
 CSS, SCRIPT, SVG = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
 FILES = {"page.html": HTML, "places.html": HTML, "page.css": CSS, "icon.svg": SVG}
-FILES.update({name: SCRIPT for name in ("page.js", "camera.js", "pull.js", "places.js")})
+FILES.update(dict.fromkeys(("page.js", "camera.js", "pull.js", "places.js"), SCRIPT))
 
 
 def _read(name: str) -> bytes:
@@ -122,7 +122,7 @@ def _jpeg(site: Site, picture: Picture, width: Optional[int], *more: Header) -> 
 
 
 def _tiles(overview: Overview) -> Sequence[Header]:
-    """What the tiles of a picture of all cameras are: their names, and ages in milliseconds, empty where there is none."""
+    """Of the tiles of a picture of all cameras: their names, and ages in milliseconds, empty where there is none."""
     ages = overview.ages()
     texts = ["" if age is None else str(age) for age in ages.values()]
     return ("X-Cameras", ",".join(ages)), ("X-Ages-Ms", ",".join(texts))

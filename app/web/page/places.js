@@ -58,8 +58,12 @@ function finish() {
 }
 
 async function load() {
-  const answer = await fetch(`/${$("#camera").value}/snapshot.jpg`, { cache: "no-store" });
-  if (!answer.ok) { $("#corners").textContent = "There is no picture yet."; return; }
+  const camera = $("#camera").value;
+  let answer;
+  do { // it waits for the first picture
+    answer = await fetch(`/${camera}/frame.jpg`, { cache: "no-store" });
+  } while (answer.status === 204 && camera === $("#camera").value);
+  if (answer.status !== 200 || camera !== $("#camera").value) return;
   picture = await createImageBitmap(await answer.blob());
   canvas.width = picture.width;
   canvas.height = picture.height;
