@@ -7,6 +7,8 @@ from typing import Tuple
 
 import numpy as np
 
+PACE = 0.8  # heights in a second that a thing may move in any direction: a walk is 1.4 m/s, people are 1.7 m tall
+
 
 def buffered_iou(tracks: np.ndarray, found: np.ndarray, buffer: float) -> np.ndarray:
     """IoU (N, M) of every box of (N, 4) with every one of (M, 4), each enlarged on all sides by `buffer` of its size.
@@ -24,14 +26,16 @@ def buffered_iou(tracks: np.ndarray, found: np.ndarray, buffer: float) -> np.nda
     return np.asarray(intersection / union)
 
 
-def foot_distance(tracks: np.ndarray, found: np.ndarray) -> np.ndarray:
+def foot_distance(tracks: np.ndarray, found: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Distance (N, M) of the bottom centres of tracks (N, 4) and detections (M, 4), in widths and heights of the track.
 
-    To it comes how much the heights differ, as the logarithm of their ratio.
+    These are enlarged on all sides by `reach` (N,) heights of it, which is how far it may have gone. To the distance
+    comes how much the heights differ, as the logarithm of their ratio.
     """
+    further = 2 * reach[:, None] * tracks[:, 3, None]
     tracks, found = tracks[:, None], found[None]
-    across = (found[..., 0] - tracks[..., 0]) / tracks[..., 2]
-    down = (found[..., 1] + found[..., 3] / 2 - tracks[..., 1] - tracks[..., 3] / 2) / tracks[..., 3]
+    across = (found[..., 0] - tracks[..., 0]) / (tracks[..., 2] + further)
+    down = (found[..., 1] + found[..., 3] / 2 - tracks[..., 1] - tracks[..., 3] / 2) / (tracks[..., 3] + further)
     taller = np.log(found[..., 3] / tracks[..., 3])
     return np.asarray(np.sqrt(across * across + down * down + taller * taller))
 

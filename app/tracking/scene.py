@@ -10,6 +10,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from app.detections import Detections
 from app.tracking.clock import Clock
 from app.tracking.events import Event, Sighting
+from app.tracking.lineage import LOST, Place, same
 from app.tracking.lines import Line
 from app.tracking.zones import Zone
 
@@ -27,13 +28,14 @@ class Inside(NamedTuple):
 
 
 class _Presence:
-    """One track. first, last: when it was seen, in seconds of the scene's clock."""
+    """One track. first, last: when it was seen, in seconds of the scene's clock. goes_on: whether as another track."""
 
-    __slots__ = ("seen", "first", "last")
+    __slots__ = ("seen", "first", "last", "goes_on")
 
     def __init__(self, seen: Sighting, time: float) -> None:
         self.seen = seen
         self.first = self.last = time
+        self.goes_on = False
 
 
 class Scene:
@@ -70,23 +72,26 @@ class Scene:
         self._clock = Clock()
         self._now = 0.0
         self._tracks: Dict[int, _Presence] = {}
+        self._unconfirmed: List[Place] = []  # of the frame before
 
     def update(self, detections: Detections, time: float) -> List[Event]:
-        """The events of a frame. time: its stamp, in seconds. Detections without a track are ignored."""
+        """The events of a frame. time: its stamp, in seconds. What has no track yet may be where one begins."""
         now = self._now = self._clock(time)
-        events = []
+        events: List[Event] = []
+        new: List[Place] = []
+        unconfirmed: List[Place] = []
         columns = (detections.tracks.tolist(), detections.names, detections.classes.tolist())
         for row in zip(*columns, detections.scores.tolist(), detections.boxes.tolist()):
             seen = Sighting(*row)
-            if seen.track <= 0:
-                continue
             known = self._tracks.get(seen.track)
             if known is None:
-                self._tracks[seen.track] = _Presence(seen, now)
-                events.append(Event("appear", time, seen, self.camera))
+                (new if seen.track > 0 else unconfirmed).append(Place(seen, now, self.anchor(seen.box)))
             else:
                 known.seen, known.last = seen, now
-            events += self._places(seen, time, now)
+                events += self._places(seen, time, now)
+        if new:
+            events += self._appear(new, time)
+        self._unconfirmed = unconfirmed
         for track, known in list(self._tracks.items()):
             if now - known.last > self._forget:
                 del self._tracks[track]
@@ -116,6 +121,7 @@ class Scene:
         """
         self.camera = before.camera
         self._clock, self._now, self._tracks = before._clock, before._now, before._tracks
+        self._unconfirmed = before._unconfirmed
         for zone in self.zones:
             for known in before.zones:
                 if known.name == zone.name:
@@ -125,14 +131,36 @@ class Scene:
                 if other.name == line.name:
                     line.continue_from(other)
 
+    def _appear(self, new: Sequence[Place], time: float) -> List[Event]:
+        """What new tracks do, whose ways over the lines begin where they were before."""
+        first = list(new)
+        for number, before in same(new, self._unconfirmed):
+            first[number] = self._unconfirmed[before]
+        lost = [Place(known.seen, known.last, self.anchor(known.seen.box)) for known in self._tracks.values()]
+        lost = [one for one in lost if self._now - one.time <= LOST and not self._tracks[one.seen.track].goes_on]
+        for number, before in same(first, lost):
+            self._tracks[lost[before].seen.track].goes_on = True
+            for line in self.lines:
+                line.pass_on(lost[before].seen.track, new[number].seen.track)
+        events = []
+        for (seen, now, _), before_it in zip(new, first):
+            self._tracks[seen.track] = _Presence(seen, now)
+            events.append(Event("appear", time, seen, self.camera))
+            if before_it.time < now:
+                events += self._cross(before_it.seen._replace(track=seen.track), time)
+            events += self._places(seen, time, now)
+        return events
+
+    def _cross(self, seen: Sighting, time: float) -> List[Event]:
+        """The lines that a track crosses on its way to where it is seen."""
+        anchor, height = self.anchor(seen.box), seen.box[3] - seen.box[1]
+        ways = [(line.name, line.update(seen.track, seen.label, anchor, height)) for line in self.lines]
+        return [Event("cross", time, seen, self.camera, line=name, direction=way) for name, way in ways if way]
+
     def _places(self, seen: Sighting, time: float, now: float) -> List[Event]:
         """What a track does to lines and zones."""
         anchor = self.anchor(seen.box)
-        events = []
-        for line in self.lines:
-            direction = line.update(seen.track, seen.label, anchor, seen.box[3] - seen.box[1])
-            if direction is not None:
-                events.append(Event("cross", time, seen, self.camera, line=line.name, direction=direction))
+        events = self._cross(seen, time)
         for zone in self.zones:
             for kind, seconds in zone.update(seen.track, anchor, now):
                 events.append(Event(kind, time, seen, self.camera, zone=zone.name, seconds=seconds))
@@ -140,12 +168,11 @@ class Scene:
 
     def _vanish(self, known: _Presence, time: float) -> List[Event]:
         seen = known.seen
-        events = []
+        ways = [(line.name, line.forget(seen.track, seen.label)) for line in self.lines]
+        events = [Event("cross", time, seen, self.camera, line=name, direction=way) for name, way in ways if way]
         for zone in self.zones:
             for kind, seconds in zone.forget(seen.track):
                 events.append(Event(kind, time, seen, self.camera, zone=zone.name, seconds=seconds))
-        for line in self.lines:
-            line.forget(seen.track)
         return events + [Event("vanish", time, seen, self.camera, seconds=known.last - known.first)]
 
     def anchor(self, box: Sequence[float]) -> Tuple[float, float]:

@@ -9,7 +9,7 @@ Detections are given to tracks in four rounds; what one leaves over goes to the 
 1. strong detections, by the overlap of slightly enlarged boxes, see `association.buffered_iou`;
 2. weak ones, which keep a track alive and start none (ByteTrack: Zhang et al., ECCV 2022), in the same way;
 3. strong ones, by the overlap of boxes that are enlarged more (C-BIoU: Yang et al., WACV 2023);
-4. strong ones, by the distance of their feet.
+4. strong ones, by the distance of their feet; what was seen only once may have any speed, and so have gone further.
 A detection that is left over and as strong as is usual starts a track, which is confirmed when it is found again in the
 next frame.
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from app.boxes import area, clip
 from app.detections import Detections
-from app.tracking.association import buffered_iou, foot_distance, pairs
+from app.tracking.association import PACE, buffered_iou, foot_distance, pairs
 from app.tracking.clock import Clock
 from app.tracking.state import TRACK, Track, advance, begin, correct, moved
 
@@ -154,7 +154,11 @@ class Tracker:
             (strong, lambda rows, columns: near[rows[:, None], columns], OVERLAP),
             (~strong & (scores >= WEAK), lambda rows, columns: near[rows[:, None], columns], WEAK_OVERLAP),
             (strong, lambda rows, columns: buffered_iou(boxes[rows], found[columns], WIDE_BUFFER), WIDE_OVERLAP),
-            (strong, lambda rows, columns: 1 - foot_distance(boxes[rows], found[columns]) / FARTHEST, 1e-6),
+            (
+                strong,
+                lambda rows, columns: 1 - foot_distance(boxes[rows], found[columns], self._reach(rows)) / FARTHEST,
+                1e-6,
+            ),
         ):
             if not left:
                 break
@@ -169,6 +173,11 @@ class Tracker:
             free[rows[chosen]] = False
             left -= chosen.size
         return owners
+
+    def _reach(self, rows: np.ndarray) -> np.ndarray:
+        """How far the tracks of these rows may be from where they are expected, in heights (K,)."""
+        tracks = self._tracks[rows]
+        return np.asarray(np.where(tracks["id"] > 0, 0, PACE * (self._now - tracks["seen"])))
 
     def _take(self, rows: np.ndarray, boxes: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> None:
         """Take detections (K, 4) into the tracks of these rows (K,), and confirm those that are new."""

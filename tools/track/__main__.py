@@ -23,7 +23,7 @@ from app.files import check_writable, make_folder, reject_overwrites, write_file
 from app.tracking.arguments import MOST_EVERY
 from app.tracking.places import Place, check_names, read_line
 from tools.track import rivals
-from tools.track.counting import count
+from tools.track.counting import count, count_paths
 from tools.track.inputs import Run, given
 from tools.track.less import detect_less, tracks_of
 from tools.track.less import report as less_report
@@ -72,11 +72,11 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
         if args.detect_every is not None or args.motion:
             less = detect_less(args.cam, one.detections, fps, args.detect_every or 1, args.motion)
             report["less"] = less_report(less, one.detections, one.truth, fps)
-            tracks = tracks_of(less.shown)
+            found, tracks = less.shown, tracks_of(less.shown)
         elif args.rival in rivals.RIVALS:
-            tracks = rivals.track(args.rival, one.detections, frames)
+            found = tracks = rivals.track(args.rival, one.detections, frames)
         else:
-            tracks = track(one.detections, frames, fps, size)
+            tracks, found = track(one.detections, frames, fps, size)
         report["frames"] += len(frames)
         report["tracks"] += len({track for found in tracks.values() for track in found.ids.tolist()})
         if args.tracks:
@@ -88,9 +88,9 @@ def run(args: argparse.Namespace, lines: Sequence[Place]) -> Dict[str, Any]:
             if args.rival:
                 counts[name] = {"tracks": rivals.count(tracks, frames, [place.line(large) for place in lines])}
             else:
-                counts[name] = {"tracks": count(tracks, frames, fps, lines, large)}
+                counts[name] = {"tracks": count(found, frames, fps, lines, large)}
             if one.truth is not None:
-                counts[name]["truth"] = count(one.truth, range(1, one.recording.frames + 1), fps, lines, large)
+                counts[name]["truth"] = count_paths(one.truth, range(1, one.recording.frames + 1), lines, large)
     if compared:
         scores = score(compared)
         report.update(scores.pop(""))

@@ -46,17 +46,26 @@ def detect(path: str, every: int, label: str, confidence: float, **options: Any)
         return Film(Recording(path, source.fps, count, size), detections, model)
 
 
-def track(detections: Frames, frames: Sequence[int], fps: float, size: Optional[Size]) -> Frames:
-    """The tracks of detections in these frames: what `Tracker.predict` shows in each.
+class Tracked(NamedTuple):
+    """What a tracker makes of detections, by frame. shown: the tracks, as `Tracker.predict` has them. found: the
+    detections with their tracks, 0 for what is not confirmed.
+    """
+
+    shown: Frames
+    found: Frames
+
+
+def track(detections: Frames, frames: Sequence[int], fps: float, size: Optional[Size]) -> Tracked:
+    """Track detections in these frames.
 
     frames: numbers, ascending; frame 1 is at 0 seconds. size: width and height of the picture, None if unknown.
     """
     tracker = Tracker()
-    tracks = {}
+    tracked = Tracked({}, {})
     for number in frames:
         time = (number - 1) / fps
         found = detections.get(number, NONE)
-        tracker.update(Detections(found.boxes, found.scores, np.zeros(len(found.ids), np.int32)), time)
-        shown = tracker.predict(time, size)
-        tracks[number] = Boxes(shown.tracks, shown.boxes.astype(float), shown.scores.astype(float))
-    return tracks
+        seen = tracker.update(Detections(found.boxes, found.scores, np.zeros(len(found.ids), np.int32)), time)
+        for frames_of, some in zip(tracked, (tracker.predict(time, size), seen)):
+            frames_of[number] = Boxes(some.tracks, some.boxes.astype(float), some.scores.astype(float))
+    return tracked
