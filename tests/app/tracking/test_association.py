@@ -28,10 +28,17 @@ def test_a_box_inside_another():
 
 
 def test_feet():
+    here = np.zeros(1)
     # One width to the right, half a height down, and as high.
-    assert foot_distance(boxes([0, 0, 10, 20]), boxes([10, 10, 30, 20])).item() == pytest.approx(np.hypot(1, 0.5))
+    assert foot_distance(boxes([0, 0, 10, 20]), boxes([10, 10, 30, 20]), here).item() == pytest.approx(np.hypot(1, 0.5))
     # On the same feet, and twice as high.
-    assert foot_distance(boxes([0, 0, 10, 20]), boxes([0, -10, 10, 40])).item() == pytest.approx(np.log(2))
+    assert foot_distance(boxes([0, 0, 10, 20]), boxes([0, -10, 10, 40]), here).item() == pytest.approx(np.log(2))
+
+
+def test_feet_of_what_may_have_gone_further():
+    # Half a height on all sides makes it 30 wide and 40 high.
+    found = foot_distance(boxes([0, 0, 10, 20]), boxes([30, 0, 10, 20], [0, 20, 10, 20]), np.array([0.5]))
+    assert found.tolist() == [[1, 0.5]]
 
 
 def test_pairs_of_the_most_similar_come_first():

@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+from support.crossing import crossings
 
 from app.tracking.lines import Line
 
@@ -85,15 +87,50 @@ def test_what_appears_beside_the_line_and_crosses_it(door):
 
 def test_a_forgotten_track_begins_anew(door):
     walk(door, (200, 150))
-    door.forget(1)
-    door.forget(1)
+    assert door.forget(1, "person") is None
+    assert door.forget(1, "person") is None
     assert walk(door, (200, 250)) == []
+
+
+def test_what_vanishes_right_behind_the_line_has_crossed_it(door):
+    assert walk(door, (200, 150), (200, 205)) == []
+    assert door.forget(1, "person") == "in"
+    assert walk(door, (200, 250), (200, 195), (200, 205), track=2) == []
+    assert door.forget(2, "person") is None, "it went back"
+    assert walk(door, (200, 195), (200, 205), track=3) == []
+    assert door.forget(3, "person") is None, "it was never off the line"
+    assert door.totals == {"in": {"person": 1}, "out": {}}
+
+
+def test_the_path_of_one_track_goes_on_as_that_of_another(door):
+    walk(door, (200, 150), (200, 205))
+    door.pass_on(1, 2)
+    door.pass_on(7, 8)
+    assert walk(door, (200, 250), track=2) == ["in"]
+    assert walk(door, (200, 250)) == [], "the first one begins anew"
 
 
 def test_a_small_box_has_a_dead_band_too(door):
     assert door.update(1, "cat", (200, 195), 4) is None
     assert door.update(1, "cat", (200, 201.9), 4) is None
     assert door.update(1, "cat", (200, 202), 4) == "in"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ways_at_random_as_plain_geometry_says(seed):
+    """Of lines at random, and things that wander about them: with steps of the dead band's size, and much larger."""
+    random = np.random.RandomState(seed)
+    total = 0
+    for track in range(60):
+        start, end = random.uniform(0, 100, (2, 2)).tolist()
+        line = Line("any", start, end)
+        steps = random.normal(0, (3, 30)[track % 2], (25, 2))
+        path = [(x, y, 20) for x, y in (50 + np.cumsum(steps, axis=0)).tolist()]
+        found = [line.update(track, "", place[:2], place[2]) for place in path] + [line.forget(track, "")]
+        expected = crossings(path, start, end)
+        assert [way for way in found if way] == [{1: "in", -1: "out"}[way] for way in expected]
+        total += len(expected)
+    assert total > 20
 
 
 @pytest.mark.parametrize("arguments", [((5, 5), (5, 5)), ((0, 0), (9, 9), ("in", "in"))])

@@ -56,6 +56,37 @@ def test_what_is_not_confirmed_is_nothing(scene):
     assert scene.lines[0].totals == {"in": {}, "out": {}}
 
 
+def test_the_way_begins_where_it_was_not_confirmed_yet(scene):
+    assert scene.update(frame((0, 0, 50, 80), (0, 0, 150, 80), (0, 1, 50, 81)), 0.0) == []
+    events = scene.update(frame((7, 0, 55, 120)), 1.0)
+    assert kinds(events) == ["appear", "cross", "enter"]
+    assert scene.update(frame((0, 0, 50, 80)), 2.0) == []
+    assert kinds(scene.update(frame((8, 0, 50, 200)), 3.0)) == ["appear", "enter"], "nobody walks so far in a second"
+
+
+def test_a_lost_track_goes_on_as_a_new_one_but_once(scene):
+    scene.update(frame((1, 0, 50, 80)), 0.0)
+    assert scene.update(frame(), 0.9) == []
+    found = scene.update(frame((3, 0, 90, 120), (2, 0, 50, 120)), 1.0)
+    assert [(event.seen.track) for event in found if event.type == "cross"] == [2], "the nearer one"
+    assert "cross" not in kinds(scene.update(frame((4, 0, 50, 120)), 1.5))
+
+
+def test_a_track_that_is_seen_goes_on_as_no_other(scene):
+    scene.update(frame((1, 0, 50, 80)), 0.0)
+    assert "cross" not in kinds(scene.update(frame((1, 0, 50, 80), (2, 0, 50, 120)), 1.0))
+    scene.update(frame(), 3.0)
+    assert "cross" not in kinds(scene.update(frame((3, 0, 50, 120)), 3.1)), "lost for too long"
+
+
+def test_what_vanishes_behind_a_line_has_crossed_it(scene):
+    scene.update(frame((1, 0, 50, 80)), 0.0)
+    assert scene.update(frame((1, 0, 50, 103)), 1.0)[0].type == "enter", "3 pixels beyond, the dead band has 6"
+    gone = scene.update(frame(), 7.0)
+    assert [(event.type, event.direction) for event in gone] == [("cross", "in"), ("leave", ""), ("vanish", "")]
+    assert scene.lines[0].totals["in"] == {"person": 1}
+
+
 def test_a_gap_is_bridged(scene):
     scene.update(frame((1, 0, 50, 20)), 0.0)
     for time in (1.0, 2.0, 3.0):
@@ -80,9 +111,9 @@ def test_a_clock_that_goes_back_ends_nothing(scene):
 
 
 def test_it_forgets():
-    scene = Scene([Line("door", (0, 100), (200, 100))], [Zone("yard", [(0, 0), (200, 0), (200, 300)])])
+    scene = Scene([Line("door", (0, 100), (900, 100))], [Zone("yard", [(0, 0), (900, 0), (900, 300), (0, 300)])])
     for number in range(1, 500):
-        scene.update(frame((number, 0, 150, 80)), number * 1.0)
+        scene.update(frame((number, 0, 150 * (1 + number % 4), 80)), number * 1.0)
     held = [scene._tracks, scene.lines[0]._paths, scene.zones[0]._stays]
     assert [len(one) for one in held] == [6, 6, 6]
 

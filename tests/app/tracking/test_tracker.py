@@ -33,6 +33,13 @@ def test_a_thing_is_confirmed_and_keeps_its_id():
     assert found == [[0]] * first + [[1]] * (20 - first)
 
 
+@pytest.mark.parametrize("step, same", [(0.7, True), (0.1, False)])
+def test_who_walks_is_confirmed_at_low_rates_too(step, same):
+    """55 pixels between two frames: a walk in 0.7 seconds for 100 of height, and in 0.1 somebody else."""
+    found = ids(Tracker(), walking(6, speed=55), step=step)
+    assert (found == [[0], [1], [1], [1], [1], [1]]) == same
+
+
 def test_two_that_pass_each_other():
     tracker = Tracker()
     steps = [[(100 + 10 * n, 200, 0.99), (400 - 10 * n, 230, 0.95)] for n in range(31)]
