@@ -21,7 +21,8 @@ and once more with a recording. Or, with --cam and one of
   --backends the loop on each backend and each backend alone, beside bare and naive
   --overlap  the loop with overlay and recording, on a fake network that waits without using the CPU, like a GPU's
   --pacing   a rate kept by deadlines, beside one set by a delay after each frame
-  --track    the loop with and without tracking, a line and a zone; and what these cost a frame with 20 things
+  --track    the loop with and without tracking, a line and a zone; what these cost a frame with 20 things; and what
+             the small grey picture, --motion in it, and 20 boxes that follow with --detect-every cost
 
 With --backends but no --cam, the network alone, on square input, in every installed backend and in Keras's predict().
 

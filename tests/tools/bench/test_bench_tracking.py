@@ -31,8 +31,11 @@ def test_the_loop_with_and_without_tracking(tmp_path, capsys):
     ratios = [f"{loop}/bare" for loop in loops]
     ratios += ["tracking, 1 worker/loop, 1 worker", "tracking, 2 workers/loop, 2 workers"]
     assert {name for name in figures if "/" in name} == set(ratios)
-    assert 0 < figures["tracker_ms"]["least"] <= figures["tracker_ms"]["median"] <= figures["tracker_ms"]["most"]
-    assert "tracker, line and zone, 20 things: " in capsys.readouterr().out
+    for name in ("tracker_ms", "grey_ms", "motion_ms", "follow_ms"):
+        assert 0 < figures[name]["least"] <= figures[name]["median"] <= figures[name]["most"]
+    shown = capsys.readouterr().out
+    assert "tracker, line and zone, 20 things: " in shown
+    assert "small grey picture: " in shown
 
 
 def test_it_needs_a_video(capsys):
