@@ -10,7 +10,7 @@ from app.config.file import RUN_KEYS
 from app.errors import NanoyoloError, say, warn
 from app.frame import Source
 from app.loop.channel import Channel
-from app.loop.opening import Camera, check_model, choose, make_channel, open_camera
+from app.loop.opening import Camera, Change, check_model, choose, make_channel, open_camera
 from app.loop.workers import choose_workers
 from app.modelcard import card_path, read_card
 from app.pipeline import Pipeline
@@ -18,7 +18,6 @@ from app.sinks.opening import Outputs, frames_of, protect_inputs
 from app.stop import Stop
 
 if TYPE_CHECKING:
-    from app.tracking.watch import Watch
     from app.web.server import LiveView
 
 
@@ -95,7 +94,7 @@ class Cameras:
         """
         try:
             settings = self._settings.reread()
-            opened, watches = self._open_changed(settings)
+            opened, changes = self._open_changed(settings)
         except NanoyoloError as error:
             warn(f"{error}; the settings stay as they were")
             return
@@ -115,16 +114,16 @@ class Cameras:
             self.pipeline.add(camera.channel)
         chosen = [name for name in wanted if self._open[name].options != wanted[name]]
         for name in chosen:
-            watch = self._open[name].channel.watch
-            if name in watches and watch is not None:
-                watch.change_to(watches[name])
+            if name in changes:
+                changes[name].make(self._open[name].channel)
             choose(self._open[name].channel, wanted[name])
             self._open[name] = self._open[name]._replace(options=wanted[name])
         self._outputs.release(settings.cameras)
         _tell("opened", [name for name in opened if name not in before])
         _tell("opened again", [name for name in opened if name in before])
-        _tell("changed what is reported", [name for name in chosen if name not in watches])
-        _tell("changed lines and zones", list(watches))
+        _tell("changed what is reported", [name for name in chosen if name not in changes])
+        _tell("changed lines and zones", [name for name, change in changes.items() if change.watch is not None])
+        _tell("changed masks", [name for name, change in changes.items() if change.masks is not None])
         _tell("closed", [name for name in before if name not in wanted])
         old, new = vars(self._settings.run), vars(settings.run)
         fixed = [key for key in RUN_KEYS if old[key] != new[key]]
@@ -132,8 +131,8 @@ class Cameras:
             warn(f"{', '.join(fixed)}: changed in the settings, and takes effect when the program is started again")
         self._settings = settings
 
-    def _open_changed(self, settings: Settings) -> "Tuple[Dict[str, Camera], Dict[str, Watch]]":
-        """Open what is new, and what has to be opened again. Also what the tracking of others changes to.
+    def _open_changed(self, settings: Settings) -> Tuple[Dict[str, Camera], Dict[str, Change]]:
+        """Open what is new, and what has to be opened again. Also what changes of others.
 
         Raises NanoyoloError.
         """
@@ -142,7 +141,7 @@ class Cameras:
         with ExitStack() as opened, ExitStack() as sinks:
             cameras: List[Tuple[argparse.Namespace, Source]] = []
             changed: Dict[str, Camera] = {}
-            watches: "Dict[str, Watch]" = {}
+            changes: Dict[str, Change] = {}
             for options in settings.cameras:
                 camera = self._open.get(options.name)
                 if camera is None or camera.must_reopen(options):
@@ -151,9 +150,9 @@ class Cameras:
                     channel = make_channel(options, source, self._backend, self._card, shape)
                     changed[options.name] = camera = Camera(options, source, channel)
                 else:
-                    watch = camera.watch_for(options)
-                    if watch is not None:
-                        watches[options.name] = watch
+                    change = camera.change_for(options)
+                    if change != Change(None, None):
+                        changes[options.name] = change
                 cameras.append((options, camera.source))
             protect_inputs(settings.run, cameras, self._models)
             for options, source, channel in changed.values():
@@ -162,7 +161,7 @@ class Cameras:
                     sinks.enter_context(sink)
             sinks.pop_all()  # the loop closes them
             self._closing.push(opened.pop_all())
-        return changed, watches
+        return changed, changes
 
     def _remove(self, name: str) -> None:
         camera = self._open.pop(name)

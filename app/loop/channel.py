@@ -56,7 +56,8 @@ class Channel:
         pacer: keeps it in another way than by deadlines. draw: whether to draw on the frames; by default only if a
         sink wants the image. observers: called with each frame in order, once its detections are known, before
         anything is drawn on its image; its raw outputs are still there. They run in the loop's time. watch: tracks
-        what was found. masks: where nothing is reported, and what is blacked out. sparing: decides what is inferred.
+        what was found. masks: where nothing is reported, and what is blacked out; others that have been
+        fitted may take their place during the run. sparing: decides what is inferred.
         """
         self.source = source
         self.detector = detector
@@ -190,9 +191,10 @@ class Channel:
         try:
             if self.watch is not None:
                 self.watch.fit(frame.size)
-            if self.masks is not None:
-                self.masks.fit(frame.size)
-                self.masks.blacken(frame.image)
+            masks = self.masks  # which may change
+            if masks is not None:
+                masks.fit(frame.size)
+                masks.blacken(frame.image)
         except UsageError as error:
             self.failure = self.failure or error
             frame.image[:] = 0
@@ -203,8 +205,9 @@ class Channel:
             return
         with frame.times.stage("postprocess"):
             self.detector.postprocess(frame)
-            if self.masks is not None:
-                frame.detections = self.masks.visible(frame)
+            masks = self.masks
+            if masks is not None:
+                frame.detections = masks.visible(frame)
         if not self.observers:
             frame.outputs = []
 

@@ -23,6 +23,20 @@ THRESHOLDS = ("conf", "nms", "agnostic_nms", "classes")  # options that change w
 PLACES = ("line", "line_names", "zone", "anchor", "inertia", "loiter", "mix_classes")  # those too, while it is tracked
 
 
+class Change(NamedTuple):
+    """What a camera that runs gets in the place of what it has. None: it keeps that."""
+
+    watch: "Optional[Watch]"
+    masks: "Optional[Masks]"
+
+    def make(self, channel: Channel) -> None:
+        """Make it, from the next frame on."""
+        if self.watch is not None and channel.watch is not None:
+            channel.watch.change_to(self.watch)
+        if self.masks is not None:
+            channel.masks = self.masks
+
+
 class Camera(NamedTuple):
     """A camera that is open."""
 
@@ -32,20 +46,24 @@ class Camera(NamedTuple):
 
     def must_reopen(self, options: argparse.Namespace) -> bool:
         """Whether to open it again for these options: because of one that cannot change, or because it has failed."""
-        old, new, watch = vars(self.options), vars(options), self.channel.watch
+        old, new, watch, masks = vars(self.options), vars(options), self.channel.watch, self.channel.masks
         kept = THRESHOLDS + (PLACES if watch is not None and watch.scene is not None else ())
+        kept += ("mask",) if masks is not None and masks.size is not None else ()
         return self.channel.failure is not None or any(old[key] != new[key] for key in old if key not in kept)
 
-    def watch_for(self, options: argparse.Namespace) -> "Optional[Watch]":
-        """What its tracking changes to for these options; None if it stays as it is. Raises UsageError and others, as
+    def change_for(self, options: argparse.Namespace) -> Change:
+        """What these options change, so that it need not be opened again. Raises UsageError and others, as
         `make_channel` does.
         """
-        old, new, watch = vars(self.options), vars(options), self.channel.watch
-        if watch is None or all(old[key] == new[key] for key in PLACES):
-            return None
-        found = _watch(options, self.source)
-        found.fit(watch.size)
-        return found
+        old, new, watch, masks = vars(self.options), vars(options), self.channel.watch, self.channel.masks
+        other_watch = other_masks = None
+        if watch is not None and any(old[key] != new[key] for key in PLACES):
+            other_watch = _watch(options, self.source)
+            other_watch.fit(watch.size)
+        if masks is not None and masks.size is not None and old["mask"] != new["mask"]:
+            other_masks = _masks(options)
+            other_masks.fit(masks.size)
+        return Change(other_watch, other_masks)
 
 
 def check_model(cameras: Sequence[argparse.Namespace], card: ModelCard) -> None:
@@ -143,4 +161,4 @@ def _masks(options: argparse.Namespace) -> "Masks":
     from app.tracking.masks import Masks
     from app.tracking.places import read_mask
 
-    return Masks([read_mask(text) for text in options.mask])
+    return Masks([read_mask(text) for text in options.mask or ()])

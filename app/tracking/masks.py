@@ -14,10 +14,14 @@ Shares = List[Tuple[float, float]]  # corners, as shares of the width and height
 
 
 class Masks:
-    """The masks of one camera. Several threads may use them, each with a frame of its own."""
+    """The masks of one camera. Several threads may use them, each with a frame of its own.
+
+    size: width and height of the first frame; None until `fit` was called.
+    """
 
     def __init__(self, masks: Sequence[Tuple[Place, str]]) -> None:
         """masks: as `places.read_mask` returns them."""
+        self.size: Optional[Size] = None
         self._masks = masks
         self._fitted: Optional[List[Tuple[Shares, str]]] = None
 
@@ -28,6 +32,7 @@ class Masks:
         """
         if self._fitted is None:
             polygons = [(place.polygon(size), kind) for place, kind in self._masks]
+            self.size = size
             self._fitted = [([(x / size[0], y / size[1]) for x, y in corners], kind) for corners, kind in polygons]
 
     def blacken(self, image: np.ndarray) -> None:

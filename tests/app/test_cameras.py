@@ -316,6 +316,28 @@ def test_lines_change_and_the_camera_is_not_opened_again(run, capsys):
     assert (report["tracks"], report["zones"]["yard"]["inside"]) == (1, 1)
 
 
+def test_masks_change_and_the_camera_is_not_opened_again(run, capsys):
+    def found():
+        return [one["label"] for one in run.lines()[-1]["detections"]]
+
+    run.write(front={"mask": ["all:0,0-64,0-64,48-0,48"]})
+    run.start()
+    run.wait(lambda: len(run.lines()) > 5)
+    assert found() == []
+    run.write(front={"mask": ["all:0,0-65,0-64,48-0,48"]})
+    run.reload()
+    assert "all: 65,0 is outside the picture, which is 64x48; the settings stay as they were" in capsys.readouterr().err
+    run.write(front={})
+    run.reload()
+    assert capsys.readouterr().err.endswith("changed masks: front\n")
+    run.wait(lambda: sorted(found()) == ["car", "person"])
+    run.write(front={"mask": ["all:0,0-64,0-64,48-0,48:black"]})
+    run.reload()
+    run.wait(lambda: found() == [])
+    run.end()
+    assert unbroken(run.lines())
+
+
 def test_a_new_camera_whose_line_does_not_fit_is_left_out(run, capsys):
     run.write(front={}, door={})
     run.start()
