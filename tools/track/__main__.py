@@ -2,7 +2,9 @@
 
 Detections, ground truth and tracks are text files of MOTChallenge, in which frames are numbered from 1. With --every N
 the tracker sees frames 1, 1+N, ..., and the truth is taken at the same frames. --sequences takes a folder of sequences,
-each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one.
+each with gt.txt, seqinfo.ini and det-NAME.txt, and gives the figures of each and of all as one. --fps replaces a
+seqinfo.ini that is missing. The folders may also be as MOTChallenge has them, with gt/gt.txt and, of --detector det,
+det/det.txt.
 
 With --detect-every N or --motion the frames of a film are inferred and shown as `app.detect` does with them. That
 is compared with detecting every frame: how many inferences are saved, how well the others are shown, who is lost.

@@ -30,7 +30,7 @@ def given(args: argparse.Namespace, report: Dict[str, Any]) -> List[Run]:
     """The sequences that the command line names. Notes in the report what they come from."""
     if args.sequences:
         report["source"] = {"sequences": args.sequences, "detector": args.detector}
-        return [_sequence(folder, args.detector) for folder in _folders(args.sequences, args.detector)]
+        return [_sequence(folder, args.detector, args.fps) for folder in _folders(args.sequences, args.detector)]
     truth = read_truth(args.truth) if args.truth else None
     if args.cam:
         film = detect(
@@ -61,16 +61,34 @@ def _folders(parent: str, detector: str) -> List[str]:
     if not os.path.isdir(parent):
         raise SourceError(f"{parent}: no such folder; --sequences needs a folder of sequences")
     folders = [os.path.join(parent, name) for name in sorted(os.listdir(parent))]
-    found = [folder for folder in folders if os.path.exists(os.path.join(folder, f"det-{detector}.txt"))]
+    found = [folder for folder in folders if _detections(folder, detector)]
     if not found:
         raise SourceError(f"{parent}: no folder in it has a det-{detector}.txt; name another --detector")
     return found
 
 
-def _sequence(folder: str, detector: str) -> Run:
-    recording = read_sequence(folder)
-    paths = [os.path.join(folder, name) for name in (f"det-{detector}.txt", "gt.txt")]
-    detections, truth = read_detections(paths[0]), read_truth(paths[1])
-    for path, frames in zip(paths, (detections, truth)):
-        check_frames(path, frames, recording.frames, "the sequence's seqinfo.ini")
+def _file(folder: str, *names: str) -> str:
+    """The first of these files that the folder of a sequence has; empty if it has none."""
+    paths = [os.path.join(folder, name) for name in names]
+    return next((path for path in paths if os.path.isfile(path)), "")
+
+
+def _detections(folder: str, detector: str) -> str:
+    """The file of detections: det-NAME.txt, or as MOTChallenge has it, whose one detector is called det."""
+    return _file(folder, f"det-{detector}.txt", *(["det/det.txt"] if detector == "det" else []))
+
+
+def _sequence(folder: str, detector: str, fps: Optional[float]) -> Run:
+    """One sequence. Without its seqinfo.ini it has as many frames as its files, if fps says how many a second."""
+    detections_path = _detections(folder, detector)
+    truth_path = _file(folder, "gt.txt", "gt/gt.txt") or os.path.join(folder, "gt.txt")
+    detections, truth = read_detections(detections_path), read_truth(truth_path)
+    if not os.path.exists(os.path.join(folder, "seqinfo.ini")):
+        if fps is None:
+            raise SourceError(f"{folder}: has no seqinfo.ini; say how many frames a second it has, as --fps 25")
+        recording = Recording("", None, max(last(detections), last(truth)), None)
+    else:
+        recording = read_sequence(folder)
+        for path, frames in ((detections_path, detections), (truth_path, truth)):
+            check_frames(path, frames, recording.frames, "the sequence's seqinfo.ini")
     return Run(recording._replace(name=os.path.basename(folder)), detections, truth)

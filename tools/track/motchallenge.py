@@ -41,8 +41,17 @@ class Recording(NamedTuple):
 
 
 def read_detections(path: str) -> Frames:
-    """Detections by frame. Raises SourceError."""
-    return _frames(_rows(path))
+    """Detections by frame, with scores from 0 to 1. Raises SourceError.
+
+    Those of a detector with another scale are divided by the highest one. Where all are -1, the detector has none.
+    """
+    rows = _rows(path)
+    most = rows[:, 6].max() if len(rows) else 1.0
+    if most <= 0:
+        rows[:, 6] = 1
+    elif most > 1:
+        rows[:, 6] = np.maximum(rows[:, 6] / most, 0)
+    return _frames(rows)
 
 
 def read_truth(path: str) -> Frames:
@@ -61,24 +70,26 @@ def read_truth(path: str) -> Frames:
 
 
 def read_sequence(folder: str) -> Recording:
-    """What a sequence's seqinfo.ini says. Raises SourceError."""
+    """What a sequence's seqinfo.ini says; of the picture's size it may say nothing. Raises SourceError."""
     path = os.path.join(folder, "seqinfo.ini")
-    parser = configparser.ConfigParser(interpolation=None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=("#", ";"))
     try:
-        with reading(path), open(path, encoding="utf-8") as file:
+        with reading(path), open(path, encoding="utf-8-sig") as file:
             parser.read_file(file)
         section = parser["Sequence"]
         name = section.get("name", os.path.basename(os.path.normpath(folder)))
-        size = int(section["imWidth"]), int(section["imHeight"])
-        found = Recording(name, float(section["frameRate"]), int(section["seqLength"]), size)
-        if not (found.fps and 0 < found.fps <= 1000 and 0 < found.frames <= MOST_FRAMES and min(size) > 0):
+        frames, *size = (float(section[key]) for key in ("seqLength", "imWidth", "imHeight") if key in section)
+        if len(size) == 1 or any(number % 1 or number < 1 for number in (frames, *size)):
+            raise ValueError("not a number of frames or pixels")
+        found = Recording(
+            name, float(section["frameRate"]), int(frames), (int(size[0]), int(size[1])) if size else None
+        )
+        if not (found.fps and 0 < found.fps <= 1000 and found.frames <= MOST_FRAMES):
             raise ValueError("out of range")
     except (configparser.Error, LookupError, ValueError) as error:
         if isinstance(error, SourceError):
             raise
-        raise SourceError(
-            f"{path}: is not a sequence's seqinfo.ini, or damaged; it needs frameRate, seqLength, imWidth, imHeight"
-        )
+        raise SourceError(f"{path}: is not a sequence's seqinfo.ini, or damaged; it needs frameRate and seqLength")
     return found
 
 

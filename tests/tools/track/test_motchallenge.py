@@ -31,6 +31,15 @@ def test_detections(tmp_path):
     assert last({}) == 0
 
 
+@pytest.mark.parametrize(
+    "given, read",
+    [((0.5, 0.25), [0.5, 0.25]), ((50, -1, 12.5), [1, 0, 0.25]), ((-1, -1), [1, 1]), ((1, 0), [1, 0])],
+)
+def test_scores_of_any_scale(tmp_path, given, read):
+    text = "".join(f"1,-1,0,0,5,5,{score},-1,-1,-1\n" for score in given)
+    assert read_detections(written(tmp_path, text))[1].scores.tolist() == read
+
+
 def test_truth_without_what_does_not_count(tmp_path):
     found = read_truth(written(tmp_path, "1,7,0,0,5,5,1,-1,-1,-1\n1,8,0,0,5,5,0,-1,-1,-1\n2,8,0,0,5,5,0,1,1,1\n"))
     assert {frame: one.ids.tolist() for frame, one in found.items()} == {1: [7]}
@@ -86,12 +95,40 @@ def test_sequence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[Sequence]\n", "frameRate=5", SEQINFO.format(length="many"), SEQINFO.format(length=0)]
+    "text",
+    [
+        "",
+        "[Sequence]\n",
+        "frameRate=5",
+        SEQINFO.format(length="many"),
+        SEQINFO.format(length=0),
+        SEQINFO.format(length=1.5),
+        "[Sequence]\nframeRate=5\nseqLength=30\nimWidth=640\n",
+        "[Sequence]\nframeRate=5\nimWidth=640\nimHeight=480\n",
+        "[Sequence]\nseqLength=30\n",
+    ],
 )
 def test_what_is_no_sequence(tmp_path, text):
     (tmp_path / "seqinfo.ini").write_text(text)
     with pytest.raises(SourceError, match="seqinfo.ini"):
         read_sequence(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text, size",
+    [
+        ("[Sequence]\nframeRate=10\nseqLength=30\n", None),
+        (
+            "\ufeff[Sequence]\r\nFRAMERATE = 10.0 ; a second\r\nseqlength=30.0\r\nimWidth=640\r\nimHeight=480",
+            (640, 480),
+        ),
+    ],
+)
+def test_other_forms_of_a_sequence(tmp_path, text, size):
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    (folder / "seqinfo.ini").write_bytes(text.encode())
+    assert read_sequence(str(folder)) == ("walk", 10.0, 30, size)
 
 
 def test_frames_of_another_film():

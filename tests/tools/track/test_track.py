@@ -75,6 +75,30 @@ def test_sequences(files):
     assert sorted(path.name for path in (files / "out").iterdir()) == ["a.txt", "b.txt"]
 
 
+def test_sequences_without_seqinfo(files, capsys):
+    folder = write_sequence(files / "mot" / "a", name="mine")
+    (folder / "seqinfo.ini").unlink()
+    code, message = error(capsys, "--sequences", "mot", "--detector", "mine")
+    assert code == 3
+    assert "has no seqinfo.ini" in message
+    assert "--fps 25" in message
+
+
+@pytest.mark.verify
+def test_sequences_in_other_forms(files):
+    """One without seqinfo.ini, and one as MOTChallenge has it."""
+    pytest.importorskip("motmetrics")
+    pytest.importorskip("trackeval")
+    for name in "ab":
+        write_sequence(files / "mot" / name, name="det")
+    (files / "mot/a/seqinfo.ini").unlink()
+    for old, new in (("det-det.txt", "det/det.txt"), ("gt.txt", "gt/gt.txt")):
+        (files / "mot/b" / new).parent.mkdir()
+        (files / "mot/b" / old).rename(files / "mot/b" / new)
+    found = report("--sequences", "mot", "--detector", "det", "--fps", "10")
+    assert (found["frames"], found["tracks"], found["precision"]) == (60, 4, 1)
+
+
 @pytest.mark.parametrize(
     "options, code, words",
     [
