@@ -28,7 +28,7 @@ SAFETY: Sequence[Header] = (
 
 
 class Response(NamedTuple):
-    """An answer. kind: of the body, as the Content-Type header says it. headers: further ones, or instead of SAFETY's."""
+    """An answer. kind: the Content-Type of its body. headers: further ones, or instead of SAFETY's."""
 
     status: int
     body: bytes = b""
