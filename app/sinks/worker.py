@@ -65,6 +65,7 @@ class SinkWorker:
         self._stopped = stopped
         self._reopen = False
         self._hangs = False  # whether the caller has waited in vain, at the end of the program
+        timing.sink_skipped(type(sink).__name__, 0)  # so that it is known before it happens
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
         self._thread.start()
 
@@ -78,7 +79,7 @@ class SinkWorker:
                 break
         for skipped in self._mail.put(message):
             if isinstance(skipped, Delivery):
-                self._timing.sink_skipped()
+                self._timing.sink_skipped(type(self._sink).__name__)
                 skipped.done()
 
     def reopen(self) -> None:

@@ -98,6 +98,7 @@ class Timing:
         self.dropped = 0  # captured, but never processed
         self.skipped = 0  # processed, but not inferred
         self.sink_dropped = 0  # processed, but skipped by a sink that was too slow; counted once per sink
+        self.dropped_by: Dict[str, int] = {}  # the same, by the name of the sink's class
         self._began = now()
         self._lock = threading.Lock()
         self._first = self._last = _Processed(self._began, 0, self._began)
@@ -150,10 +151,11 @@ class Timing:
             while at - self._delivered[0][0] > SCREEN_WINDOW and len(self._delivered) > 2:
                 self._delivered.popleft()
 
-    def sink_skipped(self) -> None:
-        """Count a frame that a slow sink did not take."""
+    def sink_skipped(self, sink: str, frames: int = 1) -> None:
+        """Count frames that a slow sink did not take. sink: the name of its class."""
         with self._lock:
-            self.sink_dropped += 1
+            self.sink_dropped += frames
+            self.dropped_by[sink] = self.dropped_by.get(sink, 0) + frames
 
     @property
     def real_fps(self) -> Optional[float]:

@@ -1,6 +1,7 @@
 """The metrics of a run in Prometheus' text format, 0.0.4."""
 
 import os
+import re
 from collections import Counter
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -92,7 +93,11 @@ def metrics(state: State, board: Board) -> str:
         "nanoyolo_sink_dropped_total",
         "counter",
         "Frames that a slow window or disk of a camera skipped.",
-        [(labels, channel.timing.sink_dropped) for labels, channel in by_camera],
+        [
+            ({**labels, "sink": sink.strip("_").replace("Sink", "").lower()}, count)
+            for labels, channel in by_camera
+            for sink, count in dict(channel.timing.dropped_by).items()
+        ],
     )
     viewers: List[Tuple[Labels, float]] = [({"kind": kind}, count) for kind, count in state.viewers().items()]
     page.family("nanoyolo_viewers", "gauge", "Who is looking.", viewers)
@@ -104,11 +109,13 @@ def metrics(state: State, board: Board) -> str:
 def _build(page: Exposition, channels: Dict[str, Channel]) -> None:
     for channel in list(channels.values())[:1]:
         detector = channel.detector
-        shape = detector.input_shape
+        shape, description = detector.input_shape, detector.backend.description
+        precision = re.search("[fF][pP](16|32)|bf16|int8", description)  # where it says so
         labels = {
             "version": __version__,
             "model": detector.card.name,
-            "backend": detector.backend.description,
+            "backend": description,
+            "precision": precision.group().lower() if precision else "",
             "input": f"{shape[1]}x{shape[0]}" if shape else "",
         }
         page.family("nanoyolo_build_info", "gauge", "What runs.", [(labels, 1)])

@@ -222,7 +222,7 @@ def test_status(options, start):
 def test_status_has_what_slow_sinks_skipped_where_they_did():
     timing = run_at(10, None)
     assert "skipped" not in " ".join(status(timing))
-    timing.sink_skipped()
+    timing.sink_skipped("WindowSink")
     assert "skipped 1 " in " ".join(status(timing))
 
 

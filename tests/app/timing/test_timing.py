@@ -139,8 +139,8 @@ def test_a_sink_that_hangs_delays_the_times_of_its_own_frames_only():
 
 def test_frames_that_slow_sinks_skipped_are_counted_apart():
     timing = timed([0.1] * 4)
-    timing.sink_skipped()
-    timing.sink_skipped()
+    timing.sink_skipped("WindowSink")
+    timing.sink_skipped("WindowSink")
     report = timing.report()
     assert (report["sink_dropped"], report["dropped"], report["frames"]) == (2, 0, 4)
 

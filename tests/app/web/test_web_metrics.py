@@ -10,7 +10,7 @@ from app.web.metrics import BUCKETS, Exposition, metrics
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\n"])*",?)+)\})? (-?[0-9.e+-]+)')
 # Those of the project's list, each with its labels; the machine's own are not there on every machine.
 EXPECTED = {
-    "nanoyolo_build_info": ("gauge", {"version", "model", "backend", "input"}),
+    "nanoyolo_build_info": ("gauge", {"version", "model", "backend", "precision", "input"}),
     "nanoyolo_frames_total": ("counter", {"camera", "outcome"}),
     "nanoyolo_stage_duration_seconds": ("histogram", {"camera", "stage"}),
     "nanoyolo_latency_seconds": ("histogram", {"camera"}),
@@ -21,7 +21,7 @@ EXPECTED = {
     "nanoyolo_camera_up": ("gauge", {"camera"}),
     "nanoyolo_camera_reconnects_total": ("counter", {"camera"}),
     "nanoyolo_last_frame_timestamp_seconds": ("gauge", {"camera"}),
-    "nanoyolo_sink_dropped_total": ("counter", {"camera"}),
+    "nanoyolo_sink_dropped_total": ("counter", {"camera", "sink"}),
     "nanoyolo_viewers": ("gauge", {"kind"}),
     "nanoyolo_jpegs_total": ("counter", set()),
 }
@@ -50,6 +50,9 @@ def found():
     watch = Watch([read_line("gate:0,10-60,10")], [read_zone("mat:0,0-60,0-60,40-0,40")])
     watch.fit((64, 48))
     watch.lines[0].totals["in"]["person"] = 4
+    cameras.channels["door"].timing.sink_skipped("WindowSink", 0)
+    cameras.channels["door"].timing.sink_skipped("MatroskaSink")
+    cameras.channels["door"].detector.backend.description = "tensorrt 8.2 NVIDIA Tegra X1 FP16"
     cameras.channels["door"].watch = watch
     for number in range(6):
         cameras.film("door", labels=["person"] * (number % 2) + ["dog"])
@@ -81,6 +84,10 @@ def test_values(found):
     assert value("nanoyolo_objects", camera="door", label="person") == 1
     assert value("nanoyolo_zone_objects", camera="door", zone="mat", label="dog") == 0
     assert value("nanoyolo_line_crossings_total", camera="door", line="gate", direction="in", label="person") == 4
+    assert value("nanoyolo_sink_dropped_total", camera="door", sink="window") == 0
+    assert value("nanoyolo_sink_dropped_total", camera="door", sink="matroska") == 1
+    (build,) = (dict(labels) for name, labels in samples if name == "nanoyolo_build_info")
+    assert (build["backend"], build["precision"]) == ("tensorrt 8.2 NVIDIA Tegra X1 FP16", "fp16")
     assert value("nanoyolo_camera_up", camera="door") == 1
     assert value("nanoyolo_camera_up", camera="yard") == 0
 
