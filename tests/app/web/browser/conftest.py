@@ -1,82 +1,25 @@
-"""The live view in a real, headless Chromium, which films itself: cameras here are threads that write images.
+"""The live view in a real, headless Chromium.
 
-make test-packages                             # chromium and chromedriver
-npm install --no-save axe-core                 # in the repository; without it the tests of accessibility are skipped
-python -m pytest -m verify tests/app/web/browser
+`make test-packages` installs it, with its driver. The tests of accessibility are skipped unless axe-core is in the
+repository's folder: npm install --no-save axe-core
 """
 
 import shutil
-import threading
 import time
 
 import pytest
-from support.live import Cameras
 
 from app.tracking.events import Event, Sighting
-from app.web.server import LiveView
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 PATIENCE = 60  # seconds
 SCREENS = {"desktop": (1280, 800), "phone": (390, 844)}
 THING = Sighting(7, "person", 0, 0.9, [100.0, 100.0, 160.0, 200.0])
-PLACES = {
-    "tracks": 3,
-    "lines": {"kerb": {"in": {"person": 2, "car": 1}, "out": {}}},
-    "zones": {"road": {"entered": {"person": 4}, "inside": 1, "mean_stay_s": 2.0}},
-}
-
-
-class Watch:
-    """What a camera tracks: always the same."""
-
-    lines, scene = (), None
-
-    def report(self):
-        return PLACES
-
-
-class Filming(Cameras):
-    """Cameras that deliver FPS images a second each, every one of another grey, until they are paused."""
-
-    FPS = 10
-
-    def __init__(self, *names):
-        super().__init__(*names)
-        self.clock.now = time.monotonic
-        for channel in self.channels.values():
-            channel.timing.now = time.monotonic
-            channel.watch = Watch()
-        self.size = (640, 480)
-        self.events = []
-        self.dead = set()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._film, daemon=True)
-
-    def serve(self, **options):
-        """A live view of these cameras, which film from now on."""
-        live = LiveView("127.0.0.1:0", self.run, announce=False, **options)
-        self.hub = live.hub
-        self.views = {name: live.sink(name) for name in self.channels}
-        self._thread.start()
-        return live
-
-    def _film(self):
-        number = 0
-        while not self._ended.wait(1 / self.FPS):
-            number += 1
-            events, self.events = self.events, []
-            for name in set(self.views) - self.dead:
-                self.film(name, number % 200 + 50, ["person", "dog", "dog"], events, self.size)
-                events = []
-
-    def close(self):
-        self._ended.set()
-        self._thread.join()
 
 
 class Page:
-    """What a browser shows. asked: the paths that it has asked for, since the last look."""
+    """What a browser shows."""
 
     def __init__(self, driver, url):
         self.driver = driver
@@ -137,24 +80,18 @@ def driver():
 
 
 @pytest.fixture
-def look(driver, tmp_path, monkeypatch):
+def look(driver, filmed):
     """Starts cameras and the view of them; the page in the browser, with `cameras` and `live`."""
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    opened = []
 
     def start(*names, **options):
-        cameras = Filming(*names)
-        live = cameras.serve(**options)
-        opened.extend((cameras, live))
+        live = filmed(*names, **options)
         driver.get_log("browser")
         page = Page(driver, live.url.rstrip("/"))
-        page.cameras, page.live = cameras, live
+        page.cameras, page.live = live.cameras, live
         return page
 
     yield start
     driver.get("about:blank")
-    for one in opened:
-        one.close()
 
 
 @pytest.fixture
