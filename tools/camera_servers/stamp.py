@@ -6,7 +6,7 @@ A number has 24 bits and wraps round. The row is as wide as the picture, and its
 stamp survives JPEG, H.264 and uniform scaling. Images are (h, w, 3) uint8; numpy only.
 """
 
-from typing import Optional
+from typing import Optional, Sequence
 
 import numpy as np
 
@@ -37,7 +37,12 @@ def read_stamp(image: np.ndarray) -> Optional[int]:
     # The middle half of each block, since neighbours bleed into its edges.
     rows = image[int(side / 4) : int(np.ceil(side * 3 / 4))].astype(np.float32).mean(axis=(0, 2))
     starts = np.arange(BLOCKS) * side + side / 4
-    levels = np.array([rows[int(start) : int(np.ceil(start + side / 2))].mean() for start in starts])
+    return stamp_of([rows[int(start) : int(np.ceil(start + side / 2))].mean() for start in starts])
+
+
+def stamp_of(brightness: Sequence[float]) -> Optional[int]:
+    """The number of a row of BLOCKS blocks, 0 to 255 each; None if it is none, or damaged."""
+    levels = np.asarray(brightness)
     contrast = levels[0] - levels[1]
     from_middle = (levels - (levels[0] + levels[1]) / 2) / max(contrast, 1)
     if contrast < LEAST_CONTRAST or np.abs(from_middle).min() < 0.2:  # grey: neither

@@ -50,8 +50,9 @@ class Filmed:
 class Program:
     """`python -m app.detect` with these arguments and `--jsonl -`. A context manager that kills it on exit."""
 
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "app.detect", "--no-show", "--offline", "--jsonl", "-", *arguments]
+    def __init__(self, *arguments: str, module: str = "app.detect") -> None:
+        """module: that takes the place of app.detect."""
+        command = [sys.executable, "-m", module, "--no-show", "--offline", "--jsonl", "-", *arguments]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._news = threading.Condition()
         self.lines = 0  # of all cameras

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 from support.program import CARD, CLIP
@@ -9,6 +10,7 @@ from support.program import CARD, CLIP
 from app.arguments import make_parser
 from tools.camera_servers.rtsp import available
 from tools.soak.__main__ import main
+from tools.soak.viewers.browser import why_not
 
 pytestmark = pytest.mark.skipif(
     not (os.path.exists(CLIP) and os.path.exists(CARD)), reason="the clip or the model is not here"
@@ -80,6 +82,30 @@ def test_faults_beside_a_steady_camera(tmp_path, monkeypatch):
         assert result[camera + ": frames processed twice"]["reached"], result
     assert result["all: errors"]["reached"], result
     assert "steady: frames lost while others failed" in result
+
+
+def test_viewers(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.soak.viewers.run.SETTLE", 0.1)
+    result = figures(tmp_path, "viewers", "--seconds", "1", "--only", "cost")
+    assert result["JPEGs while nobody looks"]["measured"] == "0"
+    assert "FPS" in result["rate alone, with four viewers"]["measured"]
+
+
+@pytest.mark.verify
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_viewers_in_a_browser(tmp_path, monkeypatch):
+    for name, seconds in {"SETTLE": 2.0, "ADAPT": 2.0}.items():
+        monkeypatch.setattr("tools.soak.viewers.run." + name, seconds)
+    result = figures(tmp_path, "viewers", "--seconds", "4", "--only", "painted", "slow", "eight")
+    assert re.match(r"[0-9]+ ms of [1-9][0-9]* pictures", result["capture to painted at the end, p95"]["measured"])
+    assert re.match(r"[0-9]+ ms", result["slow link: oldest seen at the end, p95"]["measured"])
+    assert result["cameras that move"]["reached"]
+
+
+@pytest.mark.skipif(why_not() is None, reason="here is a browser")
+def test_viewers_without_a_browser(capsys):
+    assert main(["viewers", "--seconds", "1", "--only", "painted"]) == 2
+    assert "need a browser" in capsys.readouterr().err
 
 
 def test_help_and_nonsense(capsys):
