@@ -9,9 +9,10 @@ connections: one that is slow, stalled or malicious is a buffer in a table, and 
 
 server.py, port.py   the thread, the port, TLS
 clients.py   all connections: how many there may be, and who is told of a picture
-connection.py, sender.py   one client: reads heads, writes answers, skips the frames that a stream has no room for
+connection.py   one client: its requests one after the other, and their answers
+inbox.py, sender.py   what it has sent; what it is sent, and the frames that are skipped since it has no room for them
 request.py, response.py   what a request's head says, strictly; an answer's head
-access.py, token.py   who is let in
+access.py, login.py, token.py   who is let in
 routes.py   every address that is served, in one table; state.py, metrics.py: what is behind them
 hub.py, events.py, mosaic.py   what there is to see
 page/   the page: HTML, CSS and JavaScript

@@ -4,13 +4,14 @@ While an answer is on its way, or waits for a picture, what the client sends is 
 """
 
 import asyncio
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 
+from app.web.inbox import Inbox
 from app.web.owner import Owner
-from app.web.request import LONGEST_HEAD, Refused, parse, take_head
+from app.web.request import Refused, parse
 from app.web.response import Response, head, text
 from app.web.routes import Stream, Waiting
-from app.web.sender import Sender, unsent
+from app.web.sender import Outflow, Sender
 
 HEAD_LIMIT = 10.0  # seconds to send the head of a request
 POLL_LIMIT = 10.0  # seconds that an answer may wait for a picture
@@ -27,18 +28,15 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, clients: Owner) -> None:
         self._clients = clients
-        self._received = b""
-        self._full = False  # as much has been received as is kept
         self._scheduled = False  # the next request will be looked at
-        self._written = 0  # bytes
         self._paused = False  # what is written has not been taken yet
         self._keep = True
         self._without_body = False
         self._waiting: Optional[Waiting] = None
         self._stream: Optional[Sender] = None
-        self._taken: Tuple[int, float] = (0, 0.0)  # bytes that the client has taken, and since when there are no more
-        self._left = 0  # bytes that it has not
         self._lingers = False
+        self._inbox: Any = None  # from here on of the transport
+        self._outflow: Any = None
         self.transport: Any = None
         self.busy = False
         self.since = 0.0
@@ -51,7 +49,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if peer else ""
         self.since = self._clients.now()
-        self._taken = 0, self.since
+        self._inbox, self._outflow = Inbox(transport), Outflow(transport, self._clients.now)
         self._clients.add(self)
 
     def connection_lost(self, reason: Optional[BaseException]) -> None:
@@ -82,20 +80,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingers or self.streaming:
             return  # nothing more is read from this one
-        self._received += data
+        self._inbox.add(data)
         if not (self.busy or self._scheduled):
             self._next()
-        self._read_on()
-
-    def _read_on(self) -> None:
-        """Read while there is room for a request. asyncio minds being told twice."""
-        full = len(self._received) > LONGEST_HEAD
-        if full != self._full and not self.transport.is_closing():
-            self._full = full
-            if full:
-                self.transport.pause_reading()
-            else:
-                self.transport.resume_reading()
+        self._inbox.read_on()
 
     def _next(self) -> None:
         """Answer the next request, if it is complete."""
@@ -103,10 +91,9 @@ class Connection(asyncio.Protocol):
         if self.busy:
             return
         try:
-            taken = take_head(self._received)
-            if taken is None:
+            first = self._inbox.take()
+            if first is None:
                 return
-            first, self._received = taken
             request = parse(first)
             self._keep = request.keep
             self._without_body = request.method == "HEAD"
@@ -136,8 +123,8 @@ class Connection(asyncio.Protocol):
     def _linger(self) -> None:
         """Close in a moment. At once, the answer would be lost where more comes in meanwhile."""
         self._lingers = self.busy = True
-        self._received = b""
-        self._read_on()
+        self._inbox.clear()
+        self._inbox.read_on()
         self.since = self._clients.now()
 
     def _send(self, response: Response) -> None:
@@ -153,16 +140,14 @@ class Connection(asyncio.Protocol):
             self._done()
 
     def _write(self, response: Response) -> None:
-        data = head(response, keep=self._keep) + (b"" if self._without_body else response.body)
-        self._written += len(data)
-        self.transport.write(data)
+        self._outflow.write(head(response, keep=self._keep) + (b"" if self._without_body else response.body))
 
     def _done(self) -> None:
         """The answer is on its way. If the next request is there already, it has to wait for other clients' first."""
         self.busy, self.since = False, self._clients.now()
         self._without_body = False
-        self._read_on()
-        if self._received and not self._scheduled:
+        self._inbox.read_on()
+        if self._inbox and not self._scheduled:
             self._scheduled = True
             self._clients.soon(self._next)
 
@@ -186,13 +171,13 @@ class Connection(asyncio.Protocol):
             self._send(text(503, "too many streams at once", ("Retry-After", "10")))
             return
         self._keep = False
-        self._received = b""
+        self._inbox.clear()
         first = Response(200, kind="multipart/x-mixed-replace; boundary=frame")
-        self.transport.write(head(first, keep=False, length=False))
+        self._outflow.write(head(first, keep=False, length=False))
         if self._without_body:
             self.transport.close()
             return
-        self._stream = Sender(self.transport, stream)
+        self._stream = Sender(self.transport, self._outflow, stream)
         self._clients.listen()
         self.look()
 
@@ -224,15 +209,12 @@ class Connection(asyncio.Protocol):
     @property
     def stalled_for(self) -> float:
         """Seconds for which the client has taken nothing of what was sent."""
-        return self._clients.now() - self._taken[1] if self._left else 0.0
+        return float(self._outflow.stalled_for)
 
     def check(self) -> None:
         """Give up what takes too long. Called twice a second."""
         now = self._clients.now()
-        self._left = unsent(self.transport)
-        taken = self._written + (self._stream.written if self._stream else 0) - self._left
-        if taken != self._taken[0] or not self._left:
-            self._taken = taken, now
+        self._outflow.look()
         if self.stalled_for > STALL_LIMIT:
             self.transport.abort()
         elif self._lingers:
@@ -242,7 +224,7 @@ class Connection(asyncio.Protocol):
             if now - self.since > POLL_LIMIT:
                 self._end_wait(Response(204))
         elif not self.busy and now - self.since > HEAD_LIMIT:
-            if self._received:
+            if self._inbox:
                 self.refuse(408, f"the head of a request should come within {HEAD_LIMIT:g} s")
             else:
                 self.transport.close()

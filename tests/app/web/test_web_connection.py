@@ -140,7 +140,7 @@ def test_what_comes_while_it_waits_is_kept_and_bounded(net):
         if transport.reading_paused:
             break
     assert transport.reading_paused
-    assert len(connection._received) < LONGEST_HEAD + 1001
+    assert len(connection._inbox._received) < LONGEST_HEAD + 1001
     net.cameras.film("door")
     net.clients.look()
     net.run_later()
