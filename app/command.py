@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 import threading
 from typing import Any, Callable, NoReturn, Sequence, Tuple
@@ -38,6 +39,27 @@ def number(kind: type, low: float, high: float, name: str) -> Any:
         return value
 
     return parse
+
+
+def duration(text: str) -> float:
+    """An argparse type: a time such as 90s, 10m or 1.5h, in seconds."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh])", text)
+    value = float(match.group(1)) * {"s": 1, "m": 60, "h": 3600}[match.group(2)] if match else 0.0
+    if not value:
+        raise argparse.ArgumentTypeError(f"a time should be as 90s, 10m or 2h, is {text}")
+    return value
+
+
+def byte_count(text: str) -> int:
+    """An argparse type: a size such as 500MB or 20GB, which count by 1000, or 8G or 8GiB, which count by 1024."""
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT])(B|iB)?", text)
+    value = 0
+    if match is not None:
+        step = 1000 if match.group(3) == "B" else 1024
+        value = int(float(match.group(1)) * step ** (1 + "KMGT".index(match.group(2))))
+    if not value:
+        raise argparse.ArgumentTypeError(f"a size should be as 500MB, 20GB or 8G, is {text}")
+    return value
 
 
 def size(name: str, least: Tuple[int, int], most: int) -> Any:

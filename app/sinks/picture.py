@@ -56,3 +56,8 @@ def shrink(image: np.ndarray, width: int) -> np.ndarray:
 def encode(image: np.ndarray) -> bytes:
     """An image (h, w, 3) uint8 BGR as a JPEG."""
     return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes())
+
+
+def jpeg_of(canvas: np.ndarray, shared: Optional[Picture]) -> bytes:
+    """An image (h, w, 3) uint8 BGR as a JPEG: the one that others use as well, if `shared` is of this image."""
+    return shared.jpeg() if shared is not None and shared.image is canvas else encode(canvas)

@@ -14,7 +14,7 @@ from app.frame import DEFAULT_FPS, Frame, Source
 from app.lock import open_locked
 from app.sinks import DISK_QUEUE, Sink
 from app.sinks.matroska import MatroskaWriter
-from app.sinks.picture import encode
+from app.sinks.picture import jpeg_of
 from app.sinks.playback import Times, fit, free_name
 from app.sinks.stills import ImageSink
 from app.sinks.video import CODECS, VideoSink
@@ -91,8 +91,7 @@ class MatroskaSink(Sink):
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         if self._frames and (canvas.shape[1], canvas.shape[0]) != self._size:
             canvas = fit(canvas, self._size)
-        shared = frame.picture
-        data = shared.jpeg() if shared is not None and shared.image is canvas else encode(canvas)
+        data = jpeg_of(canvas, frame.picture)
         with self._reporting():
             if self._writer is None:
                 self._open(frame, canvas)

@@ -4,12 +4,12 @@ import argparse
 from typing import Any, Sequence
 
 from app.classification.datasets import is_characters
-from app.command import Parser, number
+from app.command import Parser, duration, number
 from app.errors import UsageError
 from tools.train.networks import NETWORKS
 from tools.train.schedules import SCHEDULES
 from tools.train.snapshots import settle_cycles
-from tools.train.values import frozen, growing_steps, seconds
+from tools.train.values import frozen, growing_steps
 
 OPTIMISERS = ("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "nadam")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -72,7 +72,7 @@ SNAPSHOTS = (
 GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "how long": (
         ("--epochs", number(int, 1, 100000, "epochs"), None, "N", "passes over the training set", DEFAULT_EPOCHS),
-        ("--time-budget", seconds, None, "TIME", "train for 90s, 10m or 2h, with a schedule by the clock", "none"),
+        ("--time-budget", duration, None, "TIME", "train for 90s, 10m or 2h, with a schedule by the clock", "none"),
         ("--snapshots", number(int, 2, 1000, "snapshots"), None, "N", SNAPSHOTS, "none"),
         ("--batch", number(int, 1, 8192, "a batch"), 128, "N", "images per batch"),
         ("--limit", number(int, 100, 10**7, "images"), None, "N", "use only N images of the training set", "all"),

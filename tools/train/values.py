@@ -1,16 +1,6 @@
 """Values of the training command's options: argparse types for what is not a plain number."""
 
 import argparse
-import re
-
-
-def seconds(text: str) -> float:
-    """An argparse type: a time such as 90s, 10m or 1.5h, in seconds."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    value = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0.0
-    if not value:
-        raise argparse.ArgumentTypeError(f"a time should be as 90s, 10m or 2h, is {text}")
-    return value
 
 
 def frozen(text: str) -> float:

@@ -5,12 +5,11 @@ import os
 from typing import Any, Sequence
 
 from app.arguments import LARGEST_SIZE
-from app.command import Parser, number
+from app.command import Parser, duration, number
 from app.errors import UsageError
 from app.modelcard import find_model
 from tools.darknet_models import NAME
 from tools.train.schedules import SCHEDULES
-from tools.train.values import seconds
 
 DEFAULT_EPOCHS = 60
 DEFAULT_OUTPUT = "my-detector"
@@ -72,7 +71,7 @@ GROUPS: dict[str, tuple[tuple[Any, ...], ...]] = {
     ),
     "run": (
         ("--epochs", number(int, 1, 100000, "epochs"), None, "N", "passes over the pictures", DEFAULT_EPOCHS),
-        ("--time-budget", seconds, None, "TIME", BUDGET, "none"),
+        ("--time-budget", duration, None, "TIME", BUDGET, "none"),
         ("--output", str, DEFAULT_OUTPUT, "NAME", "the model: a name in weights/, or the path of an .onnx file"),
         ("--run", str, None, "DIR", "folder for log, curves and checkpoints", "runs/NAME"),
         ("--resume", str, None, "DIR", "continue this run with its own options", "a new run"),

@@ -6,7 +6,7 @@ from support import characters  # noqa: E402
 
 from app.errors import UsageError  # noqa: E402
 from tools.train.networks import NETWORKS  # noqa: E402
-from tools.train.options import make_parser, parse, seconds  # noqa: E402
+from tools.train.options import make_parser, parse  # noqa: E402
 from tools.train.rates import make_optimiser  # noqa: E402
 
 
@@ -103,8 +103,3 @@ def test_characters_are_not_mirrored_unless_told_so():
     assert not parse(["light2"]).flip
     assert not parse(["nano_resnet_s", "--data", "characters"]).flip
     assert parse(["light2", "--flip"]).flip
-
-
-@pytest.mark.parametrize("text, expected", [("90s", 90), ("10m", 600), ("1.5h", 5400)])
-def test_a_time_has_a_unit(text, expected):
-    assert seconds(text) == expected

@@ -1,0 +1,286 @@
+"""A folder of recordings that keeps to its limits: one file for each camera is being written, the oldest others go.
+
+Archives on one disk share its room: where it gets short, continuous recordings go before time-lapses, and these before
+the clips of events.
+"""
+
+import os
+import stat
+import threading
+import time
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from app.clips.manifest import Entry, Manifest
+from app.clips.retention import Limits, Room, most_of_a_file, room_at, too_old
+from app.errors import warn
+from app.files import make_folder, numbered
+from app.sinks.matroska import NO_SPACE, MatroskaWriter
+
+BLOCK_BYTES = 64  # that a file grows by at most for each frame, beside its JPEG
+HEADER_BYTES = 4096  # more than the beginning of a file, its index and its lines in the manifest
+CHECK_PERIOD = 60.0  # seconds between two looks at the ages of files
+RETRY = 5.0  # seconds after which a disk that fails, and is not full, is tried again
+
+_LOCK = threading.RLock()  # of all archives: one may delete files of another
+_OPEN: "Dict[str, Archive]" = {}  # by folder
+
+
+class NotWrittenError(Exception):
+    """A frame could not be written. The reason is a text for people; later frames may be."""
+
+
+class Archive:
+    """A folder, shared by the cameras that record there. Open it with `open_archive`, and `release` it.
+
+    taken: bytes of its files. deleted: files so far.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        limits: Limits,
+        rank: int = 0,
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        room: Callable[[str], Room] = room_at,
+    ) -> None:
+        """rank: archives of a lower one go first where the disk gets short. now: seconds since 1970. room: of the disk
+        of a folder. Raises OutputError.
+        """
+        make_folder(folder)
+        self.folder = folder
+        self.limits = limits
+        self.rank = rank
+        self.users = 0
+        self.deleted = 0
+        self.now, self.monotonic = now, monotonic
+        self._room = room
+        self._manifest = Manifest(folder)
+        self.taken = sum(entry.nbytes for entry in self._manifest.entries.values())
+        self._checked_at = float("-inf")
+        self._failed_at = float("-inf")
+
+    def create(self, camera: str, size: Tuple[int, int], fps: Optional[float] = None, age: float = 0.0) -> "Recording":
+        """Begin a file: CAMERA/DATE/TIME.mkv, in local time.
+
+        size: width and height in pixels. fps: of a constant rate, else None. age: seconds since its first frame was
+        captured. Raises NotWrittenError.
+        """
+        with _LOCK:
+            if self.monotonic() - self._failed_at < RETRY:
+                raise NotWrittenError(f"{self.folder}: cannot be written to")
+            self.check_ages()
+            self.make_room(HEADER_BYTES)
+            while True:
+                try:
+                    return self._create(camera, size, fps, self.now() - age)
+                except OSError as error:
+                    if error.errno not in NO_SPACE or not self.delete_any():
+                        raise self.failed(error) from error
+
+    def _create(self, camera: str, size: Tuple[int, int], fps: Optional[float], start: float) -> "Recording":
+        wanted = f"{camera}/{time.strftime('%Y-%m-%d/%H-%M-%S', time.localtime(start))}.mkv"
+        path = os.path.join(self.folder, wanted)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        name, number = wanted, 0
+        while True:
+            try:  # never a file that is there already, whoever made it
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                break
+            except FileExistsError:
+                number += 1
+                name = numbered(wanted, number)
+                path = os.path.join(self.folder, name)
+        file = os.fdopen(descriptor, "wb", buffering=0)
+        entry = None
+        try:
+            writer = MatroskaWriter(file, size[0], size[1], fps)
+            entry = self._manifest.begin(name, start)
+            others = sum(other.end is None for other in self._manifest.entries.values()) - 1
+            most = most_of_a_file(self.limits, self._room(self.folder), self.taken, others)
+        except BaseException:
+            file.close()
+            os.remove(path)
+            if entry is not None:
+                self._manifest.forget(entry, self.now())
+            raise
+        return Recording(self, entry, file, writer, size, most)
+
+    def make_room(self, need: int) -> None:
+        """Delete the oldest files until there is room for so many bytes. Raises NotWrittenError."""
+        with _LOCK:
+            while self.limits.nbytes is not None and self.taken + need > self.limits.nbytes and self.delete_oldest():
+                pass
+            while self._is_short(need):
+                if not self.delete_any():
+                    raise NotWrittenError(f"{self.folder}: the disk is as full as --keep-free allows")
+
+    def check_ages(self) -> None:
+        """Delete what is too old, at most once a minute."""
+        with _LOCK:
+            monotonic = self.monotonic()
+            if self.limits.days is None or monotonic - self._checked_at < CHECK_PERIOD:
+                return
+            self._checked_at = monotonic
+            for entry in too_old(self._manifest.entries.values(), self.limits.days, self.now(), monotonic):
+                self._delete(entry)
+
+    def delete_oldest(self) -> bool:
+        """Delete the finished file that was begun first; False where there is none."""
+        with _LOCK:
+            oldest = next((entry for entry in self._manifest.entries.values() if entry.end is not None), None)
+            if oldest is not None:
+                self._delete(oldest)
+            return oldest is not None
+
+    def delete_any(self) -> bool:
+        """Delete the oldest file of the archive on this disk that has to give way first; False where there is none."""
+        with _LOCK:
+            device = _device(self.folder)
+            others = [one for one in _OPEN.values() if one is not self and _device(one.folder) == device]
+            return any(one.delete_oldest() for one in sorted([self, *others], key=lambda one: one.rank))
+
+    def failed(self, error: OSError) -> NotWrittenError:
+        """Note that the disk did not take something; why, for people."""
+        if error.errno in NO_SPACE:
+            return NotWrittenError(f"{self.folder}: the disk is full, and there is nothing left to delete")
+        self._failed_at = self.monotonic()
+        return NotWrittenError(f"{self.folder}: cannot be written to: {error.strerror or error}")
+
+    def grew(self, entry: Entry, nbytes: int) -> None:
+        """Note how large a file is now."""
+        with _LOCK:
+            self.taken += nbytes - entry.nbytes
+            entry.nbytes = nbytes
+
+    def finished(self, entry: Entry) -> None:
+        """Note that a file is complete."""
+        with _LOCK:
+            self._manifest.end(entry, self.now(), self.monotonic())
+
+    def remove(self, entry: Entry) -> None:
+        """Remove a file in which there is nothing."""
+        with _LOCK:
+            self._delete(entry)
+            self.deleted -= 1
+
+    def release(self) -> None:
+        """One user fewer; the last one closes the archive."""
+        with _LOCK:
+            self.users -= 1
+            if self.users <= 0:
+                self._manifest.close()
+                _OPEN.pop(os.path.realpath(self.folder), None)
+
+    def _is_short(self, need: int) -> bool:
+        try:
+            room = self._room(self.folder)
+        except OSError:
+            return False  # the write itself will say what is wrong
+        return room.free - need < self.limits.free.of(room.size)
+
+    def _delete(self, entry: Entry) -> None:
+        path = os.path.join(self.folder, entry.name)
+        place = os.path.dirname(path)
+        self._manifest.forget(entry, self.now())
+        self.taken -= entry.nbytes
+        try:
+            # Through no link: what is there is no longer ours.
+            inside = os.path.join(os.path.realpath(self.folder), os.path.dirname(entry.name))
+            if os.path.realpath(place) == inside and stat.S_ISREG(os.lstat(path).st_mode):
+                os.remove(path)
+                self.deleted += 1
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            warn(f"{path}: cannot be deleted: {error.strerror}; it stays there, and is not counted any more")
+        try:
+            os.rmdir(place)
+        except OSError:
+            pass  # there are other files
+
+
+class Recording:
+    """A file that is being written. Frames survive the process as soon as they are written.
+
+    name: relative to the folder. size: width and height in pixels. frames: so far. is_full: whether the next one should
+    begin, so that old frames can be deleted in small parts.
+    """
+
+    def __init__(
+        self, archive: Archive, entry: Entry, file: Any, writer: MatroskaWriter, size: Tuple[int, int], most: int
+    ) -> None:
+        self.name = entry.name
+        self.size = size
+        self.frames = 0
+        self._archive = archive
+        self._entry = entry
+        self._file = file
+        self._writer = writer
+        self._most = most
+        self._broken = False
+        archive.grew(entry, os.fstat(file.fileno()).st_size)
+
+    @property
+    def is_full(self) -> bool:
+        return self._broken or self._entry.nbytes >= self._most
+
+    def write(self, jpeg: bytes, seconds: float) -> None:
+        """Append a frame, so many seconds after the first. Raises NotWrittenError: then the file is as it was."""
+        archive = self._archive
+        archive.make_room(len(jpeg) + BLOCK_BYTES)
+        while True:
+            try:
+                self._writer.write(jpeg, seconds)
+                break
+            except OSError as error:
+                full = error.errno in NO_SPACE
+                if not full or not archive.delete_any():
+                    self._broken = not full
+                    raise archive.failed(error) from error
+        self.frames += 1
+        archive.grew(self._entry, os.fstat(self._file.fileno()).st_size)
+
+    def close(self) -> None:
+        """Finish the file; without a frame there is none."""
+        try:
+            if self.frames and not self._broken:
+                self._writer.close()
+                self._archive.grew(self._entry, os.fstat(self._file.fileno()).st_size)
+        except OSError as error:
+            warn(f"{self._archive.folder}: {self.name}: not finished, but complete: {error.strerror}")
+        finally:
+            self._file.close()
+            if self.frames:
+                self._archive.finished(self._entry)
+            else:
+                self._archive.remove(self._entry)
+
+
+def _device(folder: str) -> Optional[int]:
+    try:
+        return os.stat(folder).st_dev
+    except OSError:
+        return None
+
+
+def open_archive(folder: str, limits: Limits, rank: int = 0, **given: Any) -> Archive:
+    """The archive of a folder: one object for all cameras of this program. given: see `Archive`.
+
+    The limits of whoever opens it last hold. Raises OutputError where it cannot be written, or another program has it.
+    """
+    with _LOCK:
+        make_folder(folder)
+        key = os.path.realpath(folder)
+        if key not in _OPEN:
+            _OPEN[key] = Archive(folder, limits, rank, **given)
+        archive = _OPEN[key]
+        archive.limits = limits
+        archive.users += 1
+        archive.check_ages()
+        try:
+            archive.make_room(0)
+        except NotWrittenError:
+            pass  # said with the first frame
+        return archive
