@@ -17,7 +17,8 @@ EXAMPLES = """examples:
 def make_parser() -> Parser:
     """The command line."""
     parser = Parser(prog="python -m app.clips", description=DESCRIPTION, epilog=EXAMPLES)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help="convert")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", help="convert")
+    commands.required = True  # Python 3.6 does not take it as an argument
     one = commands.add_parser("convert", description=DESCRIPTION, epilog=EXAMPLES)
     one.add_argument("files", nargs="+", metavar="FILE", help="a recording of this program, .mkv")
     one.add_argument("--to", metavar="DIR", help="folder of the new files (default: beside each)")

@@ -14,10 +14,11 @@ from app.clips.manifest import Entry, Manifest
 from app.clips.retention import Limits, Room, most_of_a_file, room_at, too_old
 from app.errors import warn
 from app.files import make_folder, numbered
-from app.sinks.matroska import NO_SPACE, MatroskaWriter
+from app.sinks.matroska import MAX_CUES, NO_SPACE, MatroskaWriter
 
 BLOCK_BYTES = 64  # that a file grows by at most for each frame, beside its JPEG
-HEADER_BYTES = 4096  # more than the beginning of a file, its index and its lines in the manifest
+HEADER_BYTES = 4096  # more than the beginning of a file and its lines in the manifest
+INDEX_BYTES = 32  # of its index, for each frame at most
 CHECK_PERIOD = 60.0  # seconds between two looks at the ages of files
 RETRY = 5.0  # seconds after which a disk that fails, and is not full, is tried again
 
@@ -246,6 +247,10 @@ class Recording:
         """Finish the file; without a frame there is none."""
         try:
             if self.frames and not self._broken:
+                try:
+                    self._archive.make_room(INDEX_BYTES * min(self.frames, MAX_CUES))
+                except NotWrittenError:
+                    pass  # the writer leaves out what has no room
                 self._writer.close()
                 self._archive.grew(self._entry, os.fstat(self._file.fileno()).st_size)
         except OSError as error:
