@@ -5,6 +5,7 @@ from typing import List, Union
 
 from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
+from app.clips.arguments import add_clips
 from app.command import Parser, number
 from app.inputsize import DEFAULT_SIZE
 from app.sources.pictures import MOST_PIXELS
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   python -m app.detect --cam door=0 --cam yard=rtsp://user@192.168.1.20/live --password-file yard.txt
   python -m app.detect --cam 0 --line door:10%,50%-90%,50% --events events.jsonl
   python -m app.detect --cam 0 --serve 0.0.0.0:8080
+  python -m app.detect --cam 0 --record --keep 20GB --keep-days 14
   python -m app.detect --config cameras.toml --check
 """
 
@@ -160,6 +162,7 @@ def make_parser() -> argparse.ArgumentParser:
     output.add_argument("--report", metavar="FILE", help="write the report as JSON")
 
     add_serving(parser)
+    add_clips(parser)
 
     settings = parser.add_argument_group("settings")
     settings.add_argument(

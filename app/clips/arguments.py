@@ -9,6 +9,7 @@ from app.command import byte_count, duration, number
 if TYPE_CHECKING:
     from app.clips.retention import Free
 
+STORE = "runs/store"  # where things are kept if nothing else is said
 SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 FACTOR = re.compile(r"([0-9]+)x")
 

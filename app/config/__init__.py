@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from app.address import STREAMS, redacted, scheme
 from app.arguments import make_parser
+from app.clips import check_limits
 from app.config.agreement import check_outputs, check_places
 from app.config.file import CAMERA_KEYS, CAMERA_NAME, PAIR, REPEATED, RUN_KEYS, ConfigFile, Table, Value, read_config
 from app.errors import UsageError, warn
@@ -21,7 +22,7 @@ from app.tracking.arguments import IMPLY
 
 LONGEST_PASSWORD = 1024  # bytes
 DEFAULT_SOURCE = "0"
-OUTPUTS = ("save", "jsonl", "events", "totals")  # whose {camera} is the camera's name
+OUTPUTS = ("save", "jsonl", "events", "totals", "record")  # whose {camera} is the camera's name
 
 # Scheme, user, and the rest of an address that has a user; the user with a password where there is one.
 _USER = re.compile(r"([^:/?#]+://)([^/?#@]+)(@.*)", re.DOTALL)
@@ -68,6 +69,7 @@ def read_settings(argv: Optional[Sequence[str]] = None) -> Settings:
         cameras.append(camera)
         places.append({key: _place(key, given, table) for key in OUTPUTS})
     check_outputs(cameras, places, run.report)
+    check_limits(cameras)
     run = argparse.Namespace(**{key: getattr(run, key) for key in (*RUN_KEYS, "config", "check", "list_backends")})
     return Settings(run, cameras, argv)
 

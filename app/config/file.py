@@ -23,6 +23,8 @@ RUN_KEYS = (
 CAMERA_KEYS = (
     *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
     *("size", "square", "conf", "nms", "agnostic_nms", "classes", "save", "jsonl"),
+    *("clips", "pre_roll", "post_roll", "keep_clips", "record", "segment", "keep", "keep_days", "keep_free"),
+    *("time_lapse", "keep_time_lapse"),
     *("detect_every", "motion"),
     *("track", "line", "line_names", "zone", "mask", "anchor", "inertia", "loiter", "mix_classes", "events", "totals"),
 )
@@ -34,6 +36,7 @@ SWITCHES = (
     "motion",
     "track",
     "mix_classes",
+    "clips",
     "offline",
     "show",
     "serve_token",

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
+from app.clips.arguments import STORE
 from app.errors import UsageError
 from app.files import check_writable, identity, reject_overwrites
 from app.frame import Source
@@ -53,17 +54,20 @@ class Outputs:
         tiles: bool = False,
         outages: Callable[[], Dict[str, str]] = dict,
         live: "Optional[Callable[[], LiveView]]" = None,
+        store: str = STORE,
     ) -> None:
         """show: whether to show a window; None if there is a display. timing: of all cameras. stop: ends the run.
 
         announcement: the line, if there is one. frames: how many will come in all, if that is known. tiles: whether the
         window is for several cameras. outages: see `SupervisorSink`. live: opens the live view, if there is
-        one. Raises OutputError for a window without a display, and what `live` raises.
+        one. store: the folder of what is recorded all the time, if nothing else is said. Raises OutputError for a
+        window without a display, and what `live` raises.
         """
         self._keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
         self._stop = stop
         self._all: List[Shared] = []
         self._lines: Dict[Lines, Shared] = {}
+        self._store = store
         self._grid: Optional[Grid] = None
         self._live: "Optional[LiveView]" = None
         self._show = show or (show is None and display_available())
@@ -101,12 +105,20 @@ class Outputs:
                 sinks.append(opened.enter_context(recording))
             if self._live is not None:
                 sinks.append(opened.enter_context(self._live.sink(options.name)))
+            if options.record is not None or options.time_lapse is not None:
+                sinks += [opened.enter_context(sink) for sink in self._recorders(options)]
             if self._grid is not None:
                 sinks.append(opened.enter_context(self._grid.tile(options.name)))
             elif self._show:
                 sinks.append(opened.enter_context(WindowSink("nanoyolo: " + source.name, self._stop)))
             opened.pop_all()  # all is well: they stay open
         return sinks
+
+    def _recorders(self, options: argparse.Namespace) -> List[Sink]:
+        from app.clips import open_recorders
+        from app.sinks.pictures import PictureSink
+
+        return [PictureSink(), *open_recorders(options, self._store, options.name)]
 
     def release(self, used: Sequence[argparse.Namespace]) -> None:
         """Close the files of JSON lines but for those that cameras with these options still use."""

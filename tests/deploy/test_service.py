@@ -125,6 +125,16 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "serve": ("0.0.0.0:8080", None),
     "serve-host": ("cams.example.org", None),
     "serve-tls": ("/somewhere/cert.pem  /somewhere/key.pem", ["/somewhere/cert.pem", "/somewhere/key.pem"]),
+    "pre-roll": ("2.5", 2.5),
+    "post-roll": ("3", 3),
+    "keep-clips": ("1GB", None),
+    "record": ("/somewhere/a b", None),
+    "segment": ("90s", None),
+    "keep": ("8G", None),
+    "keep-days": ("14", 14),
+    "keep-free": ("2GB", None),
+    "time-lapse": ("60x", None),
+    "keep-time-lapse": ("500MB", None),
 }
 
 
@@ -284,6 +294,19 @@ def test_links_are_not_followed(tmp_path):
     assert not (inside / "old").exists()
     (tmp_path / "link").symlink_to(inside)
     failed(prune(tmp_path / "link", "1"), "is a link", code=2)
+
+
+def test_what_keeps_to_limits_of_its_own_is_left_alone(tmp_path):
+    put(tmp_path / "recordings" / "manifest.jsonl", 900)
+    put(tmp_path / "recordings" / "yard" / "2026-11-29" / "14-00-00.mkv", 800)
+    put(tmp_path / "store" / "events.sqlite", 700)
+    put(tmp_path / "store" / "pictures" / "1.jpg", 600)
+    put(tmp_path / "events.sqlite-wal", 500)
+    kept = names(tmp_path)
+    put(tmp_path / "yard" / "old.mkv", 400)
+    put(tmp_path / "new.mkv", 1)
+    assert prune(tmp_path, "64K") == (0, "deleted the 1 oldest files; 0 MB are left of 64K\n", "")
+    assert names(tmp_path) == sorted([*kept, "new.mkv"])
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def read_environment(path):
 
 def wrong_outputs(settings):
     """What is wrong with the places of outputs, one line each: the service's working folder cannot be written to."""
-    keys = ("save", "jsonl", "events", "totals")
+    keys = ("save", "jsonl", "events", "totals", "record")
     outputs = [(name, key, camera.get(key)) for name, camera in settings["cameras"].items() for key in keys]
     outputs.append(("", "report", settings["run"]["report"]))
     return [

@@ -22,7 +22,7 @@ def unsupervised(monkeypatch):
 
 
 def options(name="cam0", **given):
-    keys = ("jsonl", "events", "totals", "save", "fps", "max_frames")
+    keys = ("jsonl", "events", "totals", "save", "fps", "max_frames", "record", "time_lapse")
     return argparse.Namespace(**dict(dict.fromkeys(keys), name=name, **given))
 
 
