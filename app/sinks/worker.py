@@ -64,6 +64,7 @@ class SinkWorker:
         self._failures = failures
         self._stopped = stopped
         self._reopen = False
+        self._told = False
         self._hangs = False  # whether the caller has waited in vain, at the end of the program
         timing.sink_skipped(type(sink).__name__, 0)  # so that it is known before it happens
         self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
@@ -81,6 +82,14 @@ class SinkWorker:
             if isinstance(skipped, Delivery):
                 self._timing.sink_skipped(type(self._sink).__name__)
                 skipped.done()
+                if skipped is not message:  # else the sink has ended
+                    self._tell_of_skipping()
+
+    def _tell_of_skipping(self) -> None:
+        """Say once that frames of a recording are lost; that a window skips some is as it should be."""
+        if self._sink.lossless and not self._told:
+            self._told = True
+            warn(f"{self._sink.name}: frames come faster than it takes them; some are left out, see sink_dropped")
 
     def reopen(self) -> None:
         """Reopen the sink before the next frame."""

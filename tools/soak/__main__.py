@@ -5,6 +5,8 @@
   overload   a camera three times as fast as the detector: how old are the pictures on the screen?
   viewers    pages in a browser, over a slow link, of many cameras: how old is what they see, and what do they cost?
   kill       kill -9 in the middle of a recording: what is lost?
+  disk       segments on a small disk that fills: what is kept, and what is not touched?
+  clips      events, and kill -9 in the middle of them: does each clip have what it should?
   files      thousands of damaged pictures, films and streams: is each read, or refused with the true reason?
 
 Each prints what was measured and what is required, and exits with 1 if a requirement is not met.
@@ -16,7 +18,7 @@ from typing import List, Optional, Sequence
 
 from app.command import Parser, exit_code, leave, number, print_lines
 from app.files import check_writable, reject_overwrites, write_file
-from tools.soak import faults, kill, memory, overload
+from tools.soak import clips, disk, faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
 from tools.soak.files import run as files
 from tools.soak.viewers import run as viewers
@@ -29,6 +31,8 @@ EXAMPLES = """examples:
   python -m tools.soak viewers --seconds 60
   python -m tools.soak viewers --only painted slow --seconds 1800
   python -m tools.soak kill --kills 50 --cam street.mp4 --cameras 3
+  python -m tools.soak disk --segments 1000
+  python -m tools.soak clips --events 200 --kills 50
   python -m tools.soak files --files 300
   python -m tools.soak files --only jpeg:12 --keep damaged
 """
@@ -39,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m tools.soak", description=__doc__, epilog=EXAMPLES)
     count = number(int, 1, 10**9, "a number")
     soaks = parser.add_subparsers(
-        dest="soak", metavar="TEST", required=True, help="faults, memory, overload, viewers, kill or files"
+        dest="soak", metavar="TEST", required=True, help="faults, memory, overload, viewers, kill, disk, clips or files"
     )
     for name, module, option, kind, default, what in (
         ("faults", faults, "--faults", count, 200, "number of faults, half of them for each camera"),
@@ -47,6 +51,8 @@ def make_parser() -> argparse.ArgumentParser:
         ("overload", overload, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to run"),
         ("viewers", viewers, "--seconds", number(float, 1, 10**6, "a time"), 60.0, "how long to measure each"),
         ("kill", kill, "--kills", count, 50, "number of recordings to kill"),
+        ("disk", disk, "--segments", count, 1000, "number of segments, once with a quota and once without"),
+        ("clips", clips, "--events", count, 200, "number of events"),
         ("files", files, "--files", count, 300, "number of files of each kind"),
     ):
         one = soaks.add_parser(name, description=module.__doc__, epilog=EXAMPLES)
@@ -58,6 +64,11 @@ def make_parser() -> argparse.ArgumentParser:
             cameras = number(int, 1, 16, "a number")
             one.add_argument(
                 "--cameras", type=cameras, default=1, metavar="N", help="film so many at once (default: 1)"
+            )
+        if name == "clips":
+            kills = number(int, 0, 10**6, "a number")
+            one.add_argument(
+                "--kills", type=kills, default=50, metavar="N", help="number of kills (default: %(default)s)"
             )
         if name in ("files", "faults", "viewers"):
             module.add_options(one)
