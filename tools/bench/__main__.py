@@ -23,6 +23,7 @@ from tools.bench.live_results import camera_lines, cameras_lines, memory_lines
 from tools.bench.loops import compare_backends, compare_loops, compare_overlap, compare_pacing
 from tools.bench.memory import compare_memory
 from tools.bench.networks import KERAS, compare_networks
+from tools.bench.recording import compare_recording, recording_lines
 from tools.bench.results import change_lines, machine_line, overlap_lines, pacing_lines, rate_lines
 from tools.bench.tracking import compare_tracking, tracking_lines
 from tools.bench.turns import Setting
@@ -99,8 +100,9 @@ def choose(args: argparse.Namespace) -> Way:
     if args.cam is None and args.backends is None:
         raise UsageError("choose what to measure: --cam FILE, --backends, or both; see --help")
     on_video = args.overlap or args.pacing or args.memory or args.camera or args.cameras or args.workers or args.track
+    on_video = on_video or args.events
     if on_video and (args.cam is None or args.backends is not None):
-        options = "--camera, --cameras, --memory, --overlap, --pacing, --track and --workers"
+        options = "--camera, --cameras, --events, --memory, --overlap, --pacing, --track and --workers"
         raise UsageError(f"{options} need a video, --cam FILE, and no --backends")
     if args.workers and (args.overlap or args.pacing):
         raise UsageError("--workers is not for --overlap and --pacing, which have one")
@@ -118,6 +120,8 @@ def choose(args: argparse.Namespace) -> Way:
         return Way("--cam --pacing", compare_pacing, pacing_lines)
     if args.track:
         return Way("--cam --track", compare_tracking, tracking_lines, ("workers",))
+    if args.events:
+        return Way("--cam --events", compare_recording, recording_lines, ("workers",))
     if args.memory:
         return Way("--cam --memory", compare_memory, memory_lines, ("workers", "cameras"))
     if args.cameras:

@@ -23,6 +23,7 @@ and once more with a recording. Or, with --cam and one of
   --pacing   a rate kept by deadlines, beside one set by a delay after each frame
   --track    the loop with and without tracking, a line and a zone; what these cost a frame with 20 things; and what
              the small grey picture, --motion in it, and 20 boxes that follow with --detect-every cost
+  --events   the loop with and without clips, continuous recording and a viewer
 
 With --backends but no --cam, the network alone, on square input, in every installed backend and in Keras's predict().
 
@@ -40,6 +41,7 @@ EXAMPLES = """examples:
   python -m tools.bench --cam street.mp4 --camera 10 --cameras 4 --sizes 160
   python -m tools.bench --cam street.mp4 --memory --sizes 416
   python -m tools.bench --cam street.mp4 --track
+  python -m tools.bench --cam street.mp4 --events --sizes 416
   python -m tools.bench --cam street.mp4 --backends onnx openvino:bf16
   python -m tools.bench --backends
 """
@@ -74,6 +76,7 @@ def make_parser() -> Parser:
     way.add_argument("--overlap", action="store_true", help="with --cam: the loop's share of a GPU's rate")
     way.add_argument("--pacing", action="store_true", help="with --cam: rates kept by delay and by deadlines")
     way.add_argument("--track", action="store_true", help="with --cam: what tracking costs")
+    way.add_argument("--events", action="store_true", help="with --cam: what clips, recording and a viewer cost")
     add(
         "--cameras",
         type=number(int, 2, MOST_CAMERAS, "a number"),

@@ -4,8 +4,8 @@ import os
 import statistics
 import tempfile
 import time
-from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Sequence
 
 import cv2
 import numpy as np
@@ -16,6 +16,7 @@ from app.errors import ModelError
 from app.loop.channel import Channel
 from app.modelcard import ModelCard
 from app.pipeline import Pipeline
+from app.sinks import Sink
 from app.sinks.recording import open_recording
 from app.sources import open_source
 from app.timing import STAGES, WARM_UP_FRAMES
@@ -40,10 +41,11 @@ class Loop:
         delay: bool = False,
         threads: int = 1,
         watch: Optional[Callable[[], Watch]] = None,
+        sinks: Optional[Callable[[str], ContextManager[List[Sink]]]] = None,
     ) -> None:
         """fps: the rate to keep; with `delay`, by a delay after each frame. threads: OpenCV's, 1 as in app.detect.
 
-        watch: makes what tracks in each turn.
+        watch: makes what tracks in each turn. sinks: opens the sinks of each turn, which may write into a folder.
         """
         self._threads = threads
         self._uri = uri
@@ -51,20 +53,22 @@ class Loop:
         self._delay = delay
         self._save = save
         self._watch = watch
+        self._sinks = sinks
         confidence = CONFIDENCE if watch is None else watch().detector_confidence
         self._detector = Detector(backend, card, size=size, confidence=confidence, iou=OVERLAP)
         self.stages_ms: Dict[str, List[float]] = {stage: [] for stage in STAGES}
 
     def __call__(self, frames: int) -> float:
         with opencv_threads(self._threads), open_source(self._uri, loop=True) as source:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
                 file = os.path.join(folder, "bench.mkv")
                 sinks = [open_recording(file, source)] if self._save else []
+                more = stack.enter_context(self._sinks(folder)) if self._sinks is not None else []
                 pacer = DelayPacer(self._fps) if self._delay and self._fps else None
                 channel = Channel(
                     source,
                     self._detector,
-                    sinks=sinks,
+                    sinks=[*sinks, *more],
                     fps=self._fps,
                     pacer=pacer,
                     max_frames=frames + WARM_UP_FRAMES,
