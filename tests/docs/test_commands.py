@@ -20,7 +20,7 @@ OPERATORS = {"&&", "||", ";", "|", "&"}
 NO_PARSER = {"tools.demo"}  # takes no arguments
 OTHERS = {"pip", "pytest", "venv"}  # modules of others, by `python -m`
 HELP = [
-    *(f"app.{command}" for command in ("detect", "draw", "evaluate", "classify", "doctor")),
+    *(f"app.{command}" for command in ("clips", "detect", "draw", "evaluate", "classify", "doctor")),
     *(f"tools.{path.stem}" for path in sorted((ROOT / "tools").glob("*.py")) if "\ndef main(" in path.read_text()),
     *(f"tools.{path.parent.name}" for path in sorted((ROOT / "tools").glob("*/__main__.py"))),
     *(f"tools.camera_servers.{server}" for server in ("mjpeg", "rtsp")),
