@@ -4,7 +4,7 @@
     clips     a film of each event
     segments  everything, in files of ten minutes; timelapse: one picture in so many
     reel      from one file into the next; losses: what could not be written
-    archive   a folder that keeps to its limits; manifest: which files are its own; retention: which of them go
+    archive   a folder that keeps to its limits; folder, manifest: which files are its own; retention: which go
     replay    the pictures of a recording; convert: for phones and browsers
 
 Each is a sink of one camera; what a camera wants is in its options, see `arguments`.
@@ -29,11 +29,13 @@ def open_clips(
     store_dir: str,
     camera: str,
     announce: "Callable[[str, str], None]" = lambda event, path: None,
+    removed: "Callable[[str], None]" = lambda path: None,
 ) -> "ClipSink":
     """What films the events of a camera; its `listen` is to be told of their changes.
 
-    announce: called, in the sink's thread, with the id of an event and the path of its clip relative to the store.
-    Raises OutputError where the folder cannot be written.
+    announce: called with the id of an event and the path of its clip, relative to the store. removed: called with that
+    of one which was deleted, because of the limits. Both in a thread of the sink's own. Raises OutputError where the
+    folder cannot be written.
     """
     from app.clips.clips import ClipSink
 
@@ -44,6 +46,7 @@ def open_clips(
         options.pre_roll,
         options.post_roll,
         lambda event, path: announce(event, f"{CLIPS}/{path}"),
+        lambda path: removed(f"{CLIPS}/{path}"),
     )
 
 

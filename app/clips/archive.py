@@ -5,12 +5,11 @@ the clips of events.
 """
 
 import os
-import stat
-import threading
 import time
 from typing import Any, Callable, Dict, Optional, Tuple
 
-from app.clips.manifest import Entry, Manifest
+from app.clips.folder import LOCK, Folder
+from app.clips.manifest import Entry
 from app.clips.retention import Limits, Room, most_of_a_file, room_at, too_old
 from app.errors import warn
 from app.files import make_folder, numbered
@@ -22,7 +21,6 @@ INDEX_BYTES = 32  # of its index, for each frame at most
 CHECK_PERIOD = 60.0  # seconds between two looks at the ages of files
 RETRY = 5.0  # seconds after which a disk that fails, and is not full, is tried again
 
-_LOCK = threading.RLock()  # of all archives: one may delete files of another
 _OPEN: "Dict[str, Archive]" = {}  # by folder
 
 
@@ -30,11 +28,8 @@ class NotWrittenError(Exception):
     """A frame could not be written. The reason is a text for people; later frames may be."""
 
 
-class Archive:
-    """A folder, shared by the cameras that record there. Open it with `open_archive`, and `release` it.
-
-    taken: bytes of its files. deleted: files so far.
-    """
+class Archive(Folder):
+    """A folder with limits, shared by the cameras that record there. Open it with `open_archive`, and `release` it."""
 
     def __init__(
         self,
@@ -49,16 +44,11 @@ class Archive:
         """rank: archives of a lower one go first where the disk gets short. now: seconds since 1970. room: of the disk
         of a folder. Raises OutputError.
         """
-        make_folder(folder)
-        self.folder = folder
+        super().__init__(folder, now, monotonic)
         self.limits = limits
         self.rank = rank
         self.users = 0
-        self.deleted = 0
-        self.now, self.monotonic = now, monotonic
         self._room = room
-        self._manifest = Manifest(folder)
-        self.taken = sum(entry.nbytes for entry in self._manifest.entries.values())
         self._checked_at = float("-inf")
         self._failed_at = float("-inf")
 
@@ -68,7 +58,7 @@ class Archive:
         size: width and height in pixels. fps: of a constant rate, else None. age: seconds since its first frame was
         captured. Raises NotWrittenError.
         """
-        with _LOCK:
+        with LOCK:
             if self.monotonic() - self._failed_at < RETRY:
                 raise NotWrittenError(f"{self.folder}: cannot be written to")
             self.check_ages()
@@ -97,20 +87,20 @@ class Archive:
         entry = None
         try:
             writer = MatroskaWriter(file, size[0], size[1], fps)
-            entry = self._manifest.begin(name, start)
-            others = sum(other.end is None for other in self._manifest.entries.values()) - 1
+            entry = self.manifest.begin(name, start)
+            others = sum(other.end is None for other in self.manifest.entries.values()) - 1
             most = most_of_a_file(self.limits, self._room(self.folder), self.taken, others)
         except BaseException:
             file.close()
             os.remove(path)
             if entry is not None:
-                self._manifest.forget(entry, self.now())
+                self.manifest.forget(entry, self.now())
             raise
         return Recording(self, entry, file, writer, size, most)
 
     def make_room(self, need: int) -> None:
         """Delete the oldest files until there is room for so many bytes. Raises NotWrittenError."""
-        with _LOCK:
+        with LOCK:
             while self.limits.nbytes is not None and self.taken + need > self.limits.nbytes and self.delete_oldest():
                 pass
             while self._is_short(need):
@@ -119,25 +109,17 @@ class Archive:
 
     def check_ages(self) -> None:
         """Delete what is too old, at most once a minute."""
-        with _LOCK:
+        with LOCK:
             monotonic = self.monotonic()
             if self.limits.days is None or monotonic - self._checked_at < CHECK_PERIOD:
                 return
             self._checked_at = monotonic
-            for entry in too_old(self._manifest.entries.values(), self.limits.days, self.now(), monotonic):
-                self._delete(entry)
-
-    def delete_oldest(self) -> bool:
-        """Delete the finished file that was begun first; False where there is none."""
-        with _LOCK:
-            oldest = next((entry for entry in self._manifest.entries.values() if entry.end is not None), None)
-            if oldest is not None:
-                self._delete(oldest)
-            return oldest is not None
+            for entry in too_old(self.manifest.entries.values(), self.limits.days, self.now(), monotonic):
+                self.delete(entry)
 
     def delete_any(self) -> bool:
         """Delete the oldest file of the archive on this disk that has to give way first; False where there is none."""
-        with _LOCK:
+        with LOCK:
             device = _device(self.folder)
             others = [one for one in _OPEN.values() if one is not self and _device(one.folder) == device]
             return any(one.delete_oldest() for one in sorted([self, *others], key=lambda one: one.rank))
@@ -149,29 +131,12 @@ class Archive:
         self._failed_at = self.monotonic()
         return NotWrittenError(f"{self.folder}: cannot be written to: {error.strerror or error}")
 
-    def grew(self, entry: Entry, nbytes: int) -> None:
-        """Note how large a file is now."""
-        with _LOCK:
-            self.taken += nbytes - entry.nbytes
-            entry.nbytes = nbytes
-
-    def finished(self, entry: Entry) -> None:
-        """Note that a file is complete."""
-        with _LOCK:
-            self._manifest.end(entry, self.now(), self.monotonic())
-
-    def remove(self, entry: Entry) -> None:
-        """Remove a file in which there is nothing."""
-        with _LOCK:
-            self._delete(entry)
-            self.deleted -= 1
-
     def release(self) -> None:
         """One user fewer; the last one closes the archive."""
-        with _LOCK:
+        with LOCK:
             self.users -= 1
             if self.users <= 0:
-                self._manifest.close()
+                self.manifest.close()
                 _OPEN.pop(os.path.realpath(self.folder), None)
 
     def _is_short(self, need: int) -> bool:
@@ -180,26 +145,6 @@ class Archive:
         except OSError:
             return False  # the write itself will say what is wrong
         return room.free - need < self.limits.free.of(room.size)
-
-    def _delete(self, entry: Entry) -> None:
-        path = os.path.join(self.folder, entry.name)
-        place = os.path.dirname(path)
-        self._manifest.forget(entry, self.now())
-        self.taken -= entry.nbytes
-        try:
-            # Through no link: what is there is no longer ours.
-            inside = os.path.join(os.path.realpath(self.folder), os.path.dirname(entry.name))
-            if os.path.realpath(place) == inside and stat.S_ISREG(os.lstat(path).st_mode):
-                os.remove(path)
-                self.deleted += 1
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            warn(f"{path}: cannot be deleted: {error.strerror}; it stays there, and is not counted any more")
-        try:
-            os.rmdir(place)
-        except OSError:
-            pass  # there are other files
 
 
 class Recording:
@@ -275,7 +220,7 @@ def open_archive(folder: str, limits: Limits, rank: int = 0, **given: Any) -> Ar
 
     The limits of whoever opens it last hold. Raises OutputError where it cannot be written, or another program has it.
     """
-    with _LOCK:
+    with LOCK:
         make_folder(folder)
         key = os.path.realpath(folder)
         if key not in _OPEN:

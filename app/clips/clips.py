@@ -55,14 +55,18 @@ class ClipSink(Sink):
         before: float,
         after: float,
         announce: Callable[[str, str], None] = lambda event, path: None,
+        removed: Callable[[str], None] = lambda path: None,
     ) -> None:
         """before, after: seconds of a clip. The archive is released with the sink.
 
         announce: called with the id of an event and its clip, relative to the archive's folder, as soon as there is
-        one; and again if its best picture is in a later file of a long event.
+        one; and again if its best picture is in a later file of a long event. removed: called with a clip that is gone,
+        because of the limits. Both in the sink's thread, and with nothing locked.
         """
         self.name = archive.folder
         self.announce = announce
+        self._removed = removed
+        self._archive = archive
         self._reel = Reel(archive, camera)
         self._ring = Ring(camera, before + LATE, RING_BYTES)
         self._before, self._after = before, after
@@ -92,6 +96,7 @@ class ClipSink(Sink):
         if not self._is_wanted(now):
             self._reel.end()
             self._new, self._from = [], float("inf")
+        self._tell_of_removed()
 
     def _take(self, change: Change, when: float) -> bool:
         """Take in a change that was told at a time of the ring; whether an event goes on that has a better picture."""
@@ -143,9 +148,18 @@ class ClipSink(Sink):
                 event.clip = recording.name
         self._new = []
 
+    def _tell_of_removed(self) -> None:
+        while True:
+            try:
+                name = self._archive.gone.popleft()
+            except IndexError:  # another camera's sink may have told
+                return
+            self._removed(name)
+
     def figures(self) -> Dict[str, int]:
         """See `Reel.figures`."""
         return self._reel.figures()
 
     def close(self) -> None:
         self._reel.close()
+        self._tell_of_removed()

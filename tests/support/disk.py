@@ -10,7 +10,8 @@ import pytest
 def small_disk(folder, size):
     """A new folder with as much room as `size` says, for example 8m; skips the test without the right to mount one."""
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if mounted.returncode:
         pytest.skip("needs the right to mount a disk")
     try:

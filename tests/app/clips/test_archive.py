@@ -356,6 +356,6 @@ def test_times_of_names_are_those_of_the_first_frame(tmp_path, disk):
     recording.close()
     archive.release()
     archive = disk.archive(tmp_path)
-    (entry,) = archive._manifest.entries.values()
+    (entry,) = archive.manifest.entries.values()
     assert entry.start == NOON - 5
     archive.release()

@@ -23,7 +23,15 @@ class Camera:
         self.disk = disk or Disk()
         self.archive = self.disk.archive(folder, limits)
         self.told = []
-        self.sink = ClipSink(self.archive, "yard", before, after, lambda event, path: self.told.append((event, path)))
+        self.removed = []
+        self.sink = ClipSink(
+            self.archive,
+            "yard",
+            before,
+            after,
+            lambda event, path: self.told.append((event, path)),
+            self.removed.append,
+        )
         self.starts = {}
         self.index = 0
 
@@ -236,6 +244,8 @@ def test_clips_have_a_limit_of_their_own(tmp_path):
     camera.sink.close()
     assert 0 < sum(path.stat().st_size for path in files(tmp_path)) <= 70 << 10
     assert len(camera.told) == 15
+    left = [str(path.relative_to(tmp_path)) for path in files(tmp_path)]
+    assert camera.removed == [path for _, path in camera.told if path not in left]
 
 
 def test_events_at_random(tmp_path):
