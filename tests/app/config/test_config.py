@@ -327,3 +327,23 @@ def test_outputs_of_tracking_that_meet(write):
     message = "--totals: a and b cannot both write t.json; change it to {camera}.json"
     assert refused(*TWO, "--totals", "t.json") == message
     assert refused("--events", "x", "--jsonl", "x") == "--jsonl x: would overwrite x; choose another name"
+
+
+def test_what_is_recorded(write):
+    words = write(
+        'record = ""\nkeep = "8G"\n[camera.front]\ncam = "0"\n[camera.yard]\ncam = "1"\nrecord = "/disk/{camera}"\n'
+        'keep = "1GB"\nkeep_days = 14\nclips = true\n'
+    )
+    settings = read_settings(words)
+    assert column(settings, "record") == {"front": "", "yard": "/disk/yard"}
+    assert column(settings, "keep") == {"front": "8G", "yard": "1GB"}
+    assert column(settings, "keep_days") == {"front": None, "yard": 14}
+    assert column(settings, "clips") == {"front": False, "yard": True}
+    assert column(read_settings([*words, "--keep-days", "3"]), "keep_days") == {"front": 3, "yard": 3}
+
+
+def test_limits_of_a_folder_that_cameras_share(write):
+    words = write('record = ""\n[camera.front]\ncam = "0"\n[camera.yard]\ncam = "1"\nkeep = "1GB"\n')
+    assert "front and yard share the folder recordings" in refused(*words)
+    words = write('record = true\n[camera.front]\ncam = "0"\n')
+    assert "front.toml:1: record: should not be true or false" in refused(*words)

@@ -186,7 +186,7 @@ def test_a_slow_sink_that_lossless_gets_every_frame_of_a_file(gate, threaded):
 
 
 @pytest.mark.parametrize("live, lossless", [(True, True), (False, False)], ids=["of a camera", "a window"])
-def test_what_need_not_keep_all_skips(gate, live, lossless):
+def test_what_need_not_keep_all_skips(gate, live, lossless, capsys):
     timing = Timing()
     slow = Recorder("slow", queue_size=1, lossless=lossless, before=gate)
     with start(slow, timing=timing, live=live) as out:
@@ -197,6 +197,8 @@ def test_what_need_not_keep_all_skips(gate, live, lossless):
         gate.opened.set()
     assert slow.events == [0, 9, "close"]
     assert timing.sink_dropped == 8
+    said = "warning: slow: frames come faster than it takes them; some are left out, see sink_dropped\n"
+    assert capsys.readouterr().err == (said if lossless else ""), "of a recording once, of a window never"
 
 
 # Errors

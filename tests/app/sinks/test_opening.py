@@ -23,7 +23,7 @@ def unsupervised(monkeypatch):
 
 def options(name="cam0", **given):
     keys = ("jsonl", "events", "totals", "save", "fps", "max_frames", "record", "time_lapse")
-    return argparse.Namespace(**dict(dict.fromkeys(keys), name=name, **given))
+    return argparse.Namespace(**{**dict.fromkeys(keys), "name": name, **given})
 
 
 def source(files=(), names=(), **fields):
@@ -259,3 +259,13 @@ def test_a_live_view_that_cannot_be_opened_closes_what_was(monkeypatch):
     with pytest.raises(OutputError, match="this port"):
         outputs(live=fail, announcement="a line")
     assert closed == [1]
+
+
+def test_recording_all_the_time(tmp_path):
+    wanted = {"pre_roll": 5, "post_roll": 5, "segment": "10m", "keep": "1GB", "keep_days": None, "keep_free": "0"}
+    with outputs(store=str(tmp_path)) as opened:
+        sinks = opened.open((options("front", record="", time_lapse="60x", keep_time_lapse="1GB", **wanted), source()))
+        put(sinks)
+        close(sinks)
+    found = sorted(path.relative_to(tmp_path).parts[:2] for path in tmp_path.rglob("*.mkv"))
+    assert found == [("recordings", "front"), ("time-lapse", "front")]

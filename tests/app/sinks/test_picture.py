@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.sinks.picture import WIDTHS, Picture, shrink
+from app.frame import Frame
+from app.sinks.picture import WIDTHS, Picture, jpeg_of, shrink
+from app.sinks.pictures import PictureSink
 
 
 def image(width=640, height=480):
@@ -59,3 +61,26 @@ def test_shrink_keeps_the_proportions_and_what_fits():
     small = image(100, 50)
     assert shrink(small, 160) is small
     assert list(WIDTHS) == sorted(WIDTHS)
+
+
+def test_a_frame_gets_a_picture_of_what_is_shown():
+    sink, frame = PictureSink(), Frame(image(64, 48), captured_at=3.5)
+    sink.write(frame, frame.image, frame.detections)
+    first = frame.picture
+    assert first.image is frame.image
+    assert first.captured_at == 3.5
+    sink.write(frame, frame.image, frame.detections)
+    assert frame.picture is first, "that of others stays"
+    other = image(64, 48)
+    sink.write(frame, other, frame.detections)
+    assert frame.picture.image is other
+
+
+def test_the_jpeg_is_shared_only_if_it_is_of_that_image():
+    made = []
+    shown = image(64, 48)
+    picture = Picture(shown, encoded=lambda: made.append(1))
+    assert jpeg_of(shown, picture) is picture.jpeg()
+    assert jpeg_of(shown.copy(), picture) == picture.jpeg()
+    assert jpeg_of(shown, None) == picture.jpeg()
+    assert len(made) == 1
