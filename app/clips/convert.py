@@ -16,6 +16,7 @@ from app.clips.replay import Film
 from app.errors import OutputError
 from app.files import check_writable, opencv_path, without_stderr
 from app.sources import gstreamer
+from app.sources.container import read_track
 
 MOST_FPS = 60.0
 BITS_PER_PIXEL = 0.12  # of H.264, at which a street's scene of 15 FPS shows no blocks
@@ -75,8 +76,11 @@ def _encode(film: Film, encoder: Encoder, path: str) -> bool:
                 writer.write(image[:height, :width])
                 count += 1
         writer.release()
-        if not count or not _plays(temporary):
+        kept = _frames(temporary)
+        if not kept:
             return False
+        if kept < count:  # OpenCV does not tell
+            raise OutputError(f"{path}: only {kept} of {count} frames could be written; is the disk full?")
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
         return True
@@ -114,11 +118,12 @@ def _images(film: Film, fps: float) -> Iterator[np.ndarray]:
         yield image
 
 
-def _plays(path: str) -> bool:
-    reader = cv2.VideoCapture(opencv_path(path))
-    plays = bool(reader.isOpened() and reader.read()[0])
-    reader.release()
-    return plays
+def _frames(path: str) -> int:
+    """How many frames a file has."""
+    track = read_track(path)
+    if track is None:
+        return 0
+    return sum(1 for _ in track.times or ()) if track.frames is None else track.frames
 
 
 def _vp8(path: str, fps: float, width: int, height: int) -> "cv2.VideoWriter":

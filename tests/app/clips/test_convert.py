@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 from support.recorded import frame
-from support.video import play
+from support.video import play, room_for
 
 from app.clips.__main__ import main
 from app.clips.convert import Encoder, convert, even, rate_of
@@ -82,6 +82,17 @@ def test_no_encoder_is_one_line_with_the_next_command(clip):
     with pytest.raises(OutputError, match=r"no encoder for phones.*ffmpeg -i .*clip.mkv .*clip.mp4"):
         convert(str(clip), kinds=[Encoder("none", ".webm", nothing_opens)])
     assert [one.name for one in clip.parent.iterdir()] == ["clip.mkv"]
+
+
+def test_a_disk_that_gets_full_leaves_nothing(tmp_path):
+    path, chance = tmp_path / "noise.mkv", np.random.RandomState(0)
+    with open(str(path), "wb", buffering=0) as file:
+        writer = MatroskaWriter(file, 160, 120)
+        for index in range(30):
+            writer.write(encode(chance.randint(0, 255, (120, 160, 3)).astype(np.uint8)), index / 10)
+    with room_for(40000), pytest.raises(OutputError, match="noise.webm: only .* of 30 frames could be written"):
+        convert(str(path))
+    assert [one.name for one in tmp_path.iterdir()] == ["noise.mkv"]
 
 
 def test_a_damaged_picture_is_the_one_before(clip):
