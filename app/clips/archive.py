@@ -4,6 +4,7 @@ Archives on one disk share its room: where it gets short, continuous recordings 
 the clips of events.
 """
 
+import contextlib
 import os
 import time
 from typing import Any, Callable, Dict, Optional, Tuple
@@ -198,14 +199,15 @@ class Recording:
                     pass  # the writer leaves out what has no room
                 self._writer.close()
                 self._archive.grew(self._entry, os.fstat(self._file.fileno()).st_size)
-        except OSError as error:
-            warn(f"{self._archive.folder}: {self.name}: not finished, but complete: {error.strerror}")
-        finally:
             self._file.close()
-            if self.frames:
-                self._archive.finished(self._entry)
-            else:
-                self._archive.remove(self._entry)
+        except OSError as error:
+            warn(f"{self._archive.folder}: {self.name}: its end is missing, and its frames are there: {error.strerror}")
+            with contextlib.suppress(OSError):
+                self._file.close()
+        if self.frames:
+            self._archive.finished(self._entry)
+        else:
+            self._archive.remove(self._entry)
 
 
 def _device(folder: str) -> Optional[int]:

@@ -325,6 +325,27 @@ def test_a_disk_that_fails_is_tried_again(tmp_path, disk, failing):
     assert times(tmp_path / recording.name) == [0]
 
 
+@pytest.mark.parametrize("broken", ["truncate", "close"])
+def test_a_disk_that_fails_at_the_end_costs_the_end(tmp_path, disk, broken, monkeypatch, capsys):
+    archive = disk.archive(tmp_path)
+    recording = archive.create("yard", (4, 4))
+    recording.write(b"\xff\xd8\xff", 0)
+
+    class Broken(Failing):
+        def fail(self, *_):
+            self._file.close()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    file = Broken(recording._file)
+    setattr(file, broken, file.fail)
+    recording._file = recording._writer._file = file
+    recording.close()
+    assert "its end is missing, and its frames are there: Input/output error" in capsys.readouterr().err
+    assert times(tmp_path / recording.name) == [0]
+    assert archive.delete_oldest(), "it is finished, and may go"
+    archive.release()
+
+
 def test_no_room_for_the_beginning(tmp_path, disk, failing):
     archive = disk.archive(tmp_path)
     failing.error = errno.ENOSPC
