@@ -2,16 +2,24 @@
 
 import argparse
 import re
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from app.command import byte_count, duration, number
-
-if TYPE_CHECKING:
-    from app.clips.retention import Free
 
 STORE = "runs/store"  # where things are kept if nothing else is said
 SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 FACTOR = re.compile(r"([0-9]+)x")
+
+
+class Free(NamedTuple):
+    """What is to be left of a disk. amount: bytes, or with `is_share` a share of its size."""
+
+    amount: float
+    is_share: bool = False
+
+    def of(self, size: int) -> int:
+        """In bytes, of a disk of this size."""
+        return int(self.amount * size if self.is_share else self.amount)
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -95,10 +103,8 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_free(text: str) -> "Free":
+def read_free(text: str) -> Free:
     """What is to be left of a disk: 5% or 2GB. Raises argparse.ArgumentTypeError."""
-    from app.clips.retention import Free
-
     match = SHARE.fullmatch(text)
     if match is not None and float(match.group(1)) < 100:
         return Free(float(match.group(1)) / 100, is_share=True)

@@ -3,23 +3,13 @@
 import os
 from typing import Iterable, NamedTuple, Optional, Tuple
 
+from app.clips.arguments import Free
 from app.clips.manifest import Entry
 
 CLOCK_SET = 1577836800.0  # 2020 began: earlier times are those of a board that did not know the time yet
 DAY = 86400.0
 PARTS = 4  # a file takes at most this part of what all may take, so that there is always one to delete
 LEAST_PART = 1 << 20  # bytes
-
-
-class Free(NamedTuple):
-    """What is to be left of a disk. amount: bytes, or with `is_share` a share of its size."""
-
-    amount: float
-    is_share: bool = False
-
-    def of(self, size: int) -> int:
-        """In bytes, of a disk of this size."""
-        return int(self.amount * size if self.is_share else self.amount)
 
 
 class Limits(NamedTuple):

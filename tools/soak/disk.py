@@ -14,8 +14,9 @@ import tempfile
 from typing import Dict, Iterator, List
 
 from app.clips.archive import open_archive
+from app.clips.arguments import Free
 from app.clips.replay import Film
-from app.clips.retention import Free, Limits
+from app.clips.retention import Limits
 from app.clips.segments import SegmentSink
 from app.errors import NanoyoloError, UsageError
 from tools.soak.figure import Figure

@@ -7,7 +7,8 @@ from support.recorded import NOON, Disk, files, times
 
 from app.clips import archive as archive_module
 from app.clips.archive import NotWrittenError, open_archive
-from app.clips.retention import DAY, Free, Limits
+from app.clips.arguments import Free
+from app.clips.retention import DAY, Limits
 from app.errors import OutputError
 from app.sinks.picture import encode
 

@@ -4,8 +4,7 @@ import pytest
 from support.recorded import files, frame, put
 
 from app.clips import check_limits, open_clips, open_recorders, wants_pictures
-from app.clips.arguments import add_clips, read_factor, read_free
-from app.clips.retention import Free
+from app.clips.arguments import Free, add_clips, read_factor, read_free
 from app.clips.segments import SegmentSink
 from app.clips.timelapse import TimeLapseSink
 from app.command import Parser, byte_count, duration

@@ -105,3 +105,11 @@ def test_what_is_wrong_is_one_line(tmp_path):
     code, _, err = detect(*command(tmp_path, "--keep", "20"))
     assert code == 2
     assert "a size should be as 500MB, 20GB or 8G" in err
+
+
+def test_nothing_of_it_is_imported_without_an_option():
+    code = "import sys, app.cameras, app.sinks.opening, app.detect; app.config.read_settings([])"
+    code += "; print(sorted(name for name in sys.modules if name.startswith('app.clips')))"
+    code_, out, err = finish(start(code=code))
+    assert code_ == 0, err
+    assert out == "['app.clips', 'app.clips.arguments']\n"

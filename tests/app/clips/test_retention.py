@@ -1,7 +1,8 @@
 import pytest
 
+from app.clips.arguments import Free
 from app.clips.manifest import Entry
-from app.clips.retention import DAY, LEAST_PART, Free, Limits, Room, most_of_a_file, room_at, too_old
+from app.clips.retention import DAY, LEAST_PART, Limits, Room, most_of_a_file, room_at, too_old
 
 NOW, MONOTONIC = 1795953600.0, 10 * DAY
 MB = 1 << 20
