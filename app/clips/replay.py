@@ -99,8 +99,12 @@ class StoredPicture:
 class Replay:
     """Plays a film from now on, for who asks again and again for the picture that is due."""
 
-    def __init__(self, film: Film, speed: float = 1.0, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, film: Film, speed: float = 1.0, now: Callable[[], float] = time.monotonic, *, begin: float = 0.0
+    ) -> None:
+        """begin: seconds from the film's start at which to start."""
         self.film = film
+        self._begin = begin
         self._speed = speed
         self._now = now
         self._start: Optional[float] = None
@@ -110,7 +114,7 @@ class Replay:
         """The picture that is due; the first call starts the film. The last one stays. Raises SourceError."""
         if self._start is None:
             self._start = self._now()
-        index = self.film.at((self._now() - self._start) * self._speed)
+        index = self.film.at(self._begin + (self._now() - self._start) * self._speed)
         if self._shown is None or self._shown.number != index + 1:
             self._shown = StoredPicture(index + 1, self.film.jpeg(index))
         return self._shown
@@ -118,7 +122,9 @@ class Replay:
     @property
     def ended(self) -> bool:
         """Whether the last picture is due."""
-        return self._start is not None and (self._now() - self._start) * self._speed >= self.film.times[-1]
+        if self._start is None:
+            return False
+        return self._begin + (self._now() - self._start) * self._speed >= self.film.times[-1]
 
 
 def _blocks(file: BinaryIO) -> Iterator[Tuple[int, int, int]]:

@@ -113,3 +113,16 @@ def test_a_replay_shows_each_picture_when_it_is_due(tmp_path):
             clock[0] += 0.1
         assert found[:10] == [1, 2, 3, 3, 3, 3, 3, 3, 5, 5]  # 0, 0.2, 0.4, ... seconds of the film
         assert found[19:] == [5, 6, 6, 6, 6, 6, 6]
+
+
+def test_a_replay_that_starts_in_the_middle(tmp_path):
+    clock = [50.0]
+    with Film(record(tmp_path / "a.mkv")) as film:
+        replay = Replay(film, now=lambda: clock[0], begin=1.55)
+        assert not replay.ended
+        assert replay.picture().number == 4
+        clock[0] += 0.1
+        assert replay.picture().number == 5
+        clock[0] += 2.4
+        assert replay.picture().number == 6
+        assert replay.ended
