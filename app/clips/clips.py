@@ -96,6 +96,7 @@ class ClipSink(Sink):
         if not self._is_wanted(now):
             self._reel.end()
             self._new, self._from = [], float("inf")
+        self._archive.check_ages()
         self._tell_of_removed()
 
     def _take(self, change: Change, when: float) -> bool:

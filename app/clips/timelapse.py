@@ -34,6 +34,7 @@ class TimeLapseSink(Sink):
         with the sink.
         """
         self.name = archive.folder
+        self._archive = archive
         self._reel = Reel(archive, camera, FPS)
         self._step = factor / FPS
         self._due = 0.0
@@ -52,6 +53,7 @@ class TimeLapseSink(Sink):
             self._day = self._today()
             self._reel.end()
         self._reel.write(Shot(now, jpeg_of(canvas, frame.picture), (canvas.shape[1], canvas.shape[0])))
+        self._archive.check_ages()
 
     def figures(self) -> Dict[str, int]:
         """See `Reel.figures`."""

@@ -248,6 +248,19 @@ def test_clips_have_a_limit_of_their_own(tmp_path):
     assert camera.removed == [path for _, path in camera.told if path not in left]
 
 
+def test_clips_get_too_old_also_where_nothing_happens_any_more(tmp_path):
+    camera = Camera(tmp_path, limits=Limits(None, 2.0))
+    camera.film(at(0, 9), [(5, "new", "a"), (6, "end", "a")])
+    camera.disk.sleep(1.9 * 86400)
+    camera.film(at(10, 11))
+    assert len(files(tmp_path)) == 1
+    camera.disk.sleep(0.2 * 86400)
+    camera.film(at(12, 13))
+    assert files(tmp_path) == []
+    assert camera.removed == [path for _, path in camera.told]
+    camera.sink.close()
+
+
 def test_events_at_random(tmp_path):
     """Each clip begins within a frame of what is wanted, or where the ring did, and ends within one."""
     chance = random.Random(0)
