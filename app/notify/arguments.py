@@ -1,11 +1,11 @@
-"""The options of `app.detect` that tell other programs of events. What they name is imported only where one is given."""
+"""The options of `app.detect` that tell others of events. What they name is imported only where they are given."""
 
 import argparse
 import os
 import re
 import shlex
 import shutil
-from typing import List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 
 from app.command import number
@@ -16,8 +16,10 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 PASSWORD_VARIABLE = "NANOYOLO_MQTT_PASSWORD"
 LONGEST_PASSWORD = 1024  # bytes
 MOST_JOBS = 16
-KEYS = ("mqtt", "mqtt_password_file", "mqtt_ca", "webhook", "webhook_secret_file", "webhook_public_only", "on_event")
-KEYS += ("on_event_jobs",)  # all are for the whole run
+KEYS = (  # all are for the whole run
+    *("mqtt", "mqtt_password_file", "mqtt_ca", "webhook", "webhook_secret_file", "webhook_public_only"),
+    *("on_event", "on_event_jobs"),
+)
 
 _PREFIX = re.compile(r"[^/+#\0$][^+#\0]*")
 
@@ -53,7 +55,9 @@ def read_broker(text: str) -> Broker:
         )
     prefix = unquote(parts.path).strip("/") or PREFIX
     if not _PREFIX.fullmatch(prefix) or "//" in prefix or len(prefix.encode()) > 200:
-        raise ValueError(f"has a prefix that topics cannot have: {prefix}; it takes no +, # or //, and no $ at its start")
+        raise ValueError(
+            f"has a prefix that topics cannot have: {prefix}; it takes no +, # or //, and no $ at its start"
+        )
     tls = parts.scheme == "mqtts"
     return Broker(parts.hostname, port or PORTS[parts.scheme], tls, unquote(parts.username or ""), prefix)
 
@@ -117,7 +121,7 @@ def check_url(text: str) -> str:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
-    if not valid or re.search(r"[\x00-\x20\x7f]", text):
+    if not valid or re.search(r"[^\x21-\x7e]", text):
         raise ValueError("should be an address, as https://example.org/hook")
     if parts.username is not None:
         raise ValueError("should have no user or password; whoever receives it checks its signature")
@@ -178,7 +182,7 @@ def _secret_lines(path: str, option: str, most: int) -> List[bytes]:
     return lines or [b""]
 
 
-def _checked(read):  # type: ignore[no-untyped-def]
+def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
     """An argparse type that leaves a text as it is, once it could be read."""
 
     def check(text: str) -> str:

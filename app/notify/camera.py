@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections import Counter, OrderedDict
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence, Set, Tuple
 
 import numpy as np
 

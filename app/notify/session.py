@@ -1,14 +1,14 @@
 """A session with a broker that outlives this process, as the broker's own part of it does.
 
-MQTT delivers a message of QoS 2 exactly once if both sides remember it by its number: the sender until PUBREC, from when
-on the broker has it, and then, without the message, until PUBCOMP. paho keeps this in memory only. Here the number of a
-message follows from its row in the outbox, and the caller notes on disk that PUBREC has come before PUBREL is sent: so
-a process that is killed, and started again, goes on where it was. This needs four names of paho 1.6.1 that are not
-public, `_mid_generate`, `_handle_pubrec`, `_out_messages` and `_sock`; the version is pinned.
+MQTT delivers a message of QoS 2 exactly once if both sides remember it by its number: the sender until PUBREC, with
+which the broker has it, and then, without the message, until PUBCOMP. paho keeps this in memory only. Here the number
+of a message follows from its row in the outbox, and the caller notes on disk that PUBREC has come before PUBREL is sent:
+so a process that is killed, and started again, goes on where it was. This needs some names of paho 1.6.1 that are not
+public; the version is pinned.
 """
 
 import struct
-from typing import Callable, Dict
+from typing import Callable
 
 import paho.mqtt.client as mqtt
 
@@ -91,14 +91,3 @@ class Session(mqtt.Client):  # type: ignore[misc]
         if number in self._out_messages:
             self._received(number)
         return super()._handle_pubrec()  # type: ignore[no-any-return]
-
-
-def refusals() -> Dict[int, str]:
-    """What a broker's answer to a connection means."""
-    return {
-        1: "speaks another version of MQTT",
-        2: "does not accept the name of this client",
-        3: "is not available",
-        4: "refuses the user or the password",
-        5: "does not let this user in; is there a password, and is it right?",
-    }

@@ -1,13 +1,13 @@
 """The names of topics. A level of a topic may have no `/`, `+` or `#`; these have letters, digits, `-` and `_` only.
 
-    nanoyolo/nano/status                      online or offline: the program
-    nanoyolo/nano/yard/status                 online or offline: the camera
-    nanoyolo/nano/yard/person                 how many are seen
-    nanoyolo/nano/yard/person/snapshot        a JPEG
-    nanoyolo/nano/yard/zones/drive/person     how many are in a zone
-    nanoyolo/nano/yard/lines/door/in          how many have crossed a line
-    nanoyolo/nano/yard/event                  what happens
-    nanoyolo/nano/yard/diagnostics            rates
+nanoyolo/nano/status                      online or offline: the program
+nanoyolo/nano/yard/status                 online or offline: the camera
+nanoyolo/nano/yard/person                 how many are seen
+nanoyolo/nano/yard/person/snapshot        a JPEG
+nanoyolo/nano/yard/zones/drive/person     how many are in a zone
+nanoyolo/nano/yard/lines/door/in          how many have crossed a line
+nanoyolo/nano/yard/event                  what happens
+nanoyolo/nano/yard/diagnostics            rates
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def label_levels(labels: Iterable[str]) -> Dict[str, str]:
 
 
 def host_level() -> str:
-    """This machine's name."""
+    """The name of this machine."""
     return level(socket.gethostname().split(".")[0] or "localhost")
 
 

@@ -8,7 +8,6 @@ import subprocess
 import threading
 
 import pytest
-
 from support.outboxes import wait_for
 
 PROGRAM = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
@@ -28,7 +27,7 @@ class Mosquitto:
             file.write("persistence true\npersistence_location %s/\nuser root\n" % self.folder)
             file.write(settings or "listener %d 127.0.0.1\nallow_anonymous true\n" % self.port)
             file.write("\nlog_type all\n")
-        self._log = open(os.path.join(self.folder, "mosquitto.log"), "ab")
+        self._log = open(os.path.join(self.folder, "mosquitto.log"), "ab")  # noqa: SIM115
         self.process = None
         self.start()
 
