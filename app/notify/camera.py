@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from app.tracking.watch import Watch
 
 SNAPSHOT_PERIOD = 2.0  # seconds between two pictures of a label
+# Seconds between two descriptions for Home Assistant: of two at once, 2025.4 has left out some of the second's entities.
+DESCRIBE_PERIOD = 5.0
 MOST_PICTURES = 4  # that wait to be encoded: images, which are large
 
 
@@ -68,8 +70,8 @@ class CameraState(Sink):
         self._described: Optional[Tuple[object, ...]] = None  # what the last description depends on
         self._rate = Rate(self._now())
         self._lock = threading.Lock()
+        self._described_at = -DESCRIBE_PERIOD
         self._say("offline")
-        self._describe()
 
     def write(self, frame: Frame, canvas: np.ndarray, detections: Detections) -> None:
         now = self._now()
@@ -84,7 +86,7 @@ class CameraState(Sink):
         )
         self._labels += [label for label in found if label not in self._labels]
         self._count(found, self._inside(), now)
-        self._describe()
+        self._describe(now)
         self._keep_picture(frame, canvas, now)
         rates = self._rate.see(frame.captured_at, now)
         if rates:
@@ -173,17 +175,15 @@ class CameraState(Sink):
             topic = topics.label(one) if kind == "label" else getattr(topics, kind)(one, other)
             self._retained.set(topic, b"%d" % count)
 
-    def _describe(self) -> None:
-        """Tell Home Assistant, where there is something new. Labels have their topics with the first frame."""
-        scene = None if self._watch is None else self._watch.scene
-        known = (len(self._labels), self._model_labels is None, scene)
-        if known == self._described:
+    def _describe(self, now: float) -> None:
+        """Tell Home Assistant, where there is something new."""
+        known = (len(self._labels), None if self._watch is None else self._watch.scene)
+        if known == self._described or now - self._described_at < DESCRIBE_PERIOD:
             return
-        self._described = known
+        self._described, self._described_at = known, now
         report = self._report()
         lines = tuple((line, tuple(directions)) for line, directions in report.get("lines", {}).items())
-        labels: Sequence[str] = () if self._model_labels is None else tuple(self._labels)
-        contents = Contents(labels, tuple(report.get("zones", ())), lines)
+        contents = Contents(tuple(self._labels), tuple(report.get("zones", ())), lines)
         message = discovery.message(self._device, self._host_status, self.topics, contents)
         self._retained.set(discovery.topic(self._device), message)
 

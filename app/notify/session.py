@@ -2,9 +2,9 @@
 
 MQTT delivers a message of QoS 2 exactly once if both sides remember it by its number: the sender until PUBREC, with
 which the broker has it, and then, without the message, until PUBCOMP. paho keeps this in memory only. Here the number
-of a message follows from its row in the outbox, and the caller notes on disk that PUBREC has come before PUBREL is sent:
-so a process that is killed, and started again, goes on where it was. This needs some names of paho 1.6.1 that are not
-public; the version is pinned.
+of a message follows from its row in the outbox, and the caller notes on disk that PUBREC has come before PUBREL is
+sent: so a process that is killed, and started again, goes on where it was. This needs some names of paho 1.6.1 that are
+not public; the version is pinned.
 """
 
 import struct
