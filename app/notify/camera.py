@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from app.tracking.watch import Watch
 
 SNAPSHOT_PERIOD = 2.0  # seconds between two pictures of a label
-# Seconds between two descriptions for Home Assistant: of two at once, 2025.4 has left out some of the second's entities.
+# Seconds between two descriptions for Home Assistant: of two at once, 2025.4 left out some entities of the second one.
 DESCRIBE_PERIOD = 5.0
 MOST_PICTURES = 4  # that wait to be encoded: images, which are large
 

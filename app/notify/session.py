@@ -43,20 +43,19 @@ class Session(mqtt.Client):  # type: ignore[misc]
         return super().reconnect()  # type: ignore[no-any-return]
 
     def send(self, number: int, topic: str, payload: bytes) -> None:
-        """Publish a message of QoS 2. Raises RuntimeError where there is no connection."""
+        """Publish a message of QoS 2: now, or where the connection is lost with the next one."""
         self._number = number
         try:
-            info = self.publish(topic, payload, qos=2)
+            self.publish(topic, payload, qos=2)
         finally:
             self._number = 0
-        if number not in self._out_messages:
-            raise RuntimeError(mqtt.error_string(info.rc))
 
     def resume(self, number: int, topic: str, payload: bytes) -> None:
         """Before the connection: take up a message that the broker has had in an earlier process."""
         if number not in self._out_messages:
             message = mqtt.MQTTMessage(number, topic.encode())
-            message.payload, message.qos, message.state = payload, 2, mqtt.mqtt_ms_wait_for_pubcomp
+            message.payload, message.qos, message.properties = payload, 2, None
+            message.state = mqtt.mqtt_ms_wait_for_pubcomp
             self._out_messages[number] = message
 
     def holds(self, number: int) -> bool:

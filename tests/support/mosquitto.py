@@ -5,7 +5,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 
 import pytest
 from support.outboxes import wait_for
@@ -15,7 +14,7 @@ needs_mosquitto = pytest.mark.skipif(PROGRAM is None, reason="needs mosquitto: m
 
 
 class Mosquitto:
-    """A context manager. With persistence, in a folder."""
+    """A context manager. With persistence, in a folder. settings: with {port} and {folder}."""
 
     def __init__(self, folder, settings=""):
         self.folder = str(folder)
@@ -25,7 +24,8 @@ class Mosquitto:
         self._config = os.path.join(self.folder, "mosquitto.conf")
         with open(self._config, "w") as file:
             file.write("persistence true\npersistence_location %s/\nuser root\n" % self.folder)
-            file.write(settings or "listener %d 127.0.0.1\nallow_anonymous true\n" % self.port)
+            settings = settings or "listener {port} 127.0.0.1\nallow_anonymous true\n"
+            file.write(settings.format(port=self.port, folder=self.folder))
             file.write("\nlog_type all\n")
         self._log = open(os.path.join(self.folder, "mosquitto.log"), "ab")  # noqa: SIM115
         self.process = None
@@ -70,23 +70,24 @@ class Listener:
         import paho.mqtt.client as mqtt
 
         self.messages = []  # (topic, payload, retained)
-        self.sessions = 0
+        self.subscriptions = 0
         self._topic = topic
-        self._subscribed = threading.Event()
         self._client = mqtt.Client(name, clean_session=clean)
         if user:
             self._client.username_pw_set(user, password)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._on_connect
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.connect_async("127.0.0.1", port, 5)
         self._client.loop_start()
-        assert self._subscribed.wait(30), "cannot subscribe"
+        wait_for(lambda: self.subscriptions)
 
     def _on_connect(self, client, data, flags, result):
-        self.sessions += 1
         client.subscribe(self._topic, 2)
+
+    def _on_subscribe(self, client, data, number, granted):
+        self.subscriptions += 1
 
     def _on_message(self, client, data, message):
         self.messages.append((message.topic, bytes(message.payload), bool(message.retain)))

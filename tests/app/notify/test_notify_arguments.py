@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from app.command import Parser
 from app.errors import UsageError
 from app.notify.arguments import (
     Broker,
@@ -16,7 +17,6 @@ from app.notify.arguments import (
     read_password,
     read_secrets,
 )
-from app.command import Parser
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -39,7 +39,7 @@ def test_a_broker(text, broker):
      "mqtt://nano/$SYS", "mqtt://nano/a//b", "mqtt://nano?x=1"],
 )  # fmt: skip
 def test_not_a_broker(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="should be mqtt://|has a prefix"):
         read_broker(text)
 
 
@@ -53,9 +53,11 @@ def test_a_broker_is_named_without_its_user():
     assert read_broker("mqtts://ada@nano").name == "mqtts://nano:8883"
 
 
-@pytest.mark.parametrize("text", ["ftp://a", "http://", "https://a b", "https://u:p@a", "https://a:99999", "http://\u00e4"])
+@pytest.mark.parametrize(
+    "text", ["ftp://a", "http://", "https://a b", "https://u:p@a", "https://a:99999", "http://\u00e4"]
+)
 def test_not_a_webhook(text):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="should "):
         check_url(text)
 
 
@@ -63,7 +65,9 @@ def test_a_command_is_split_as_a_shell_does_it():
     assert read_command("sh -c 'echo \"$HOME\"'") == ["sh", "-c", 'echo "$HOME"']
 
 
-@pytest.mark.parametrize(("text", "reason"), [("", "names no"), ("sh 'x", "quotation"), ("no-such-program", "no program")])
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "names no"), ("sh 'x", "quotation"), ("no-such-program", "no program")]
+)
 def test_not_a_command(text, reason):
     with pytest.raises(ValueError, match=reason):
         read_command(text)

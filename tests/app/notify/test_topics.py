@@ -34,7 +34,8 @@ def test_two_labels_never_have_one_level_and_none_has_that_of_something_else(lab
 def test_labels_that_would_be_one_level_are_told_apart():
     levels = label_levels(["a b", "a_b", "event", "zones"])
     assert levels["a b"] != levels["a_b"]
-    assert levels["event"].startswith("event-") and levels["zones"].startswith("zones-")
+    assert levels["event"].startswith("event-")
+    assert levels["zones"].startswith("zones-")
 
 
 def test_the_order_of_labels_does_not_matter():
