@@ -46,7 +46,7 @@ def is_public(address: str) -> bool:
             inner.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
         if not all(is_public(str(one)) for one in inner if one is not None):
             return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback)
+    return ip.is_global and not (ip.is_multicast or ip.is_unspecified or ip.is_loopback)
 
 
 class Post:
