@@ -1,4 +1,4 @@
-"""Addresses of this program's own pages, which go into messages in place of pictures."""
+"""Addresses in the live view, which go into messages in place of pictures."""
 
 import argparse
 import ipaddress
@@ -7,7 +7,7 @@ from typing import Any, Dict
 
 from app.web.arguments import read_place
 
-FILES = "store/"  # below the live view's address: the files of the store, by their paths in it
+EVENTS = "api/events/"  # below the live view's address: an event's picture and clip, by its id
 
 
 def page_address(run: argparse.Namespace) -> str:
@@ -29,6 +29,7 @@ def page_address(run: argparse.Namespace) -> str:
 
 
 def links(page: str, change: Any) -> Dict[str, str]:
-    """Where the picture and the clip of a change are, as far as there are any."""
-    paths = {"picture_url": change.incident.picture, "clip_url": change.incident.clip}
-    return {key: page + FILES + path for key, path in paths.items() if page and path}
+    """Where the picture and the clip of a change are, as far as there are any. page: as from `page_address`."""
+    incident = change.incident
+    found = {"picture_url": incident.picture and ".jpg", "clip_url": incident.clip and ".mjpg"}
+    return {key: page + EVENTS + incident.id + suffix for key, suffix in found.items() if page and suffix}

@@ -38,8 +38,10 @@ def test_the_address_where_it_listens_everywhere(monkeypatch):
 
 
 def test_links_instead_of_pictures():
-    one = change(picture="pictures/a.jpg")
-    assert links("http://nano/", one) == {"picture_url": "http://nano/store/pictures/a.jpg"}
+    one = change(id="100.000-aaaaaa", picture="pictures/a.jpg")
+    assert links("http://nano/", one) == {"picture_url": "http://nano/api/events/100.000-aaaaaa.jpg"}
+    two = change(id="100.000-aaaaaa", clip="clips/a.mkv")
+    assert links("http://nano/", two) == {"clip_url": "http://nano/api/events/100.000-aaaaaa.mjpg"}
     assert links("", one) == {}
 
 
