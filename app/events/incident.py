@@ -23,7 +23,7 @@ _RANDOM = random.SystemRandom()  # processes that start at once, as after a fork
 class Incident(NamedTuple):
     """One thing that was seen, from its first sighting to its last.
 
-    id: see `new_id`. camera: empty where there is only one. track: of the tracker, unique within a run.
+    id: see `new_id`. camera: its name. track: of the tracker, unique within a run.
     start, end: of its sightings, in seconds since 1970; end is None while it is there. score: the best one.
     box: x1, y1, x2, y2 in pixels of the frame with the best picture. zones: those entered so far, in order.
     lines: those crossed so far, as "door/in", in order. kind: the last thing that happened, one of KINDS.
