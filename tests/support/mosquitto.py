@@ -79,7 +79,7 @@ class Listener:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
-        self._client.connect_async("127.0.0.1", port, 5)
+        self._client.connect_async("127.0.0.1", port, 60)
         self._client.loop_start()
         wait_for(lambda: self.subscriptions)
 
