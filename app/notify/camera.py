@@ -31,7 +31,7 @@ MOST_PICTURES = 4  # that wait to be encoded: images, which are large
 class CameraState(Sink):
     """The sink of one camera: it leaves in `retained` what the broker should have.
 
-    topics: its topics.
+    topics: its topics. replaced: whether another one for this camera has taken its place, before this one was closed.
     """
 
     name = "the broker"
@@ -56,6 +56,7 @@ class CameraState(Sink):
         identifier = "nanoyolo_" + level(root.rpartition("/")[2]) + "_" + self.topics.level
         self._device = Device(identifier, name or ONLY_CAMERA, model, page)
         self._host_status = root + "/status"
+        self.replaced = False
         self._retained = retained
         self._watch = watch
         self._now = now
@@ -98,7 +99,12 @@ class CameraState(Sink):
             self._count(Counter(), {}, self._now())
 
     def close(self) -> None:
-        self._say("offline")
+        """Leave nothing behind that looks as if it were true. What has crossed a line has."""
+        if not self.replaced:
+            self._say("offline")
+            for key, count in list(self._values.items()):
+                if count and key[0] != "line":
+                    self._set(*key, 0)
 
     def changed(self, change: Change, frame: Frame) -> None:
         """Take note of a change of an event, in the camera's thread: its label has a new picture, that of this frame

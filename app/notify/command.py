@@ -12,12 +12,11 @@ import subprocess
 import time
 from typing import Any, List, NamedTuple, Optional
 
-from app.notify.courier import Courier
+from app.notify.courier import LAST_MOMENT, Courier
 
 LOOKED_AT = 64  # messages
 LIMIT = 30.0  # seconds that a program may run
 TICK = 0.1  # seconds between two looks at programs that run
-LAST_MOMENT = 0.2  # seconds before the end of which what still runs is killed
 
 
 class Job(NamedTuple):
@@ -107,8 +106,8 @@ class CommandCourier(Courier):
         self.complain(f"{why}; this is said once, and counted in the report")
 
     def finish(self, outbox: Any) -> None:
-        """Let those that run end, then kill them: they run again with the next start."""
-        while self._running and time.monotonic() < self.deadline - LAST_MOMENT:
+        """Let those that run end, then kill them: they run again with the next start. No other is begun."""
+        while self._running and time.monotonic() < self.deadline - 2 * LAST_MOMENT:
             self._collect(outbox)
             if self._running:
                 self._wait()

@@ -9,6 +9,7 @@ from app.errors import NanoyoloError, say, warn
 
 TROUBLE_PAUSE = 1.0  # seconds until the next try, where the store is in trouble
 CLOSE_LIMIT = 0.8  # seconds that all of them together have for what is still to be sent when the program ends
+LAST_MOMENT = 0.2  # of these, in which only what hangs is ended
 
 
 class Courier:
@@ -49,11 +50,14 @@ class Courier:
         """Begin to close."""
         self.deadline = deadline
         self._ending.set()
-        self.interrupt()
 
     def join(self) -> None:
         """Wait for the end, until the deadline. A thread that hangs, as in a search for a host, is left behind."""
-        if self._thread.ident is not None:
+        if self._thread.ident is None:
+            return
+        self._thread.join(max(0.0, self.deadline - LAST_MOMENT - time.monotonic()))
+        if self._thread.is_alive():
+            self.interrupt()
             self._thread.join(max(0.0, self.deadline - time.monotonic()))
 
     def figures(self) -> Dict[str, int]:

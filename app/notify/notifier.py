@@ -79,6 +79,8 @@ class Notifier:
             model=self._model,
             page=self._page,
         )
+        if camera in self._cameras:
+            self._cameras[camera].replaced = True
         self._cameras = {**self._cameras, camera: state}
         return state
 

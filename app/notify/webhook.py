@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Optional, Sequence
 from urllib.parse import urlsplit
 
-from app.notify.courier import Courier
+from app.notify.courier import LAST_MOMENT, Courier
 from app.notify.post import Answer, Post, Refused
 from app.notify.signature import headers
 
@@ -55,6 +55,7 @@ class WebhookCourier(Courier):
         self._links = links
         self._now = now
         self._post: Optional[Post] = None
+        self._interrupted = False
         self._failures = 0  # in a row
         self._due = 0.0
 
@@ -89,17 +90,25 @@ class WebhookCourier(Courier):
         data = {**change.as_json(), **self._links(change)}
         return json.dumps({"type": "event." + change.type, "timestamp": stamp, "data": data}).encode()
 
+    def finish(self, outbox: Any) -> None:
+        """Send what can still be sent."""
+        while not self._interrupted and not self.gone and time.monotonic() < self.deadline - LAST_MOMENT:
+            message = self.choose(outbox.pending(LOOKED_AT))
+            if message is None:
+                return
+            self._attempt(outbox, message)
+
     def _attempt(self, outbox: Any, message: Any) -> None:
         change, body = message.change, self.body(message.change)
         identifier = f"{change.incident.id}-{change.number}"
         self._post = Post(self._url, public_only=self._public_only)
-        if self.ending:
+        if self._interrupted:
             return
         try:
             answer = self._post.send(body, headers(self._keys, identifier, int(self._now()), body))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if self.ending:
-                return  # it was interrupted, and is sent with the next start
+            if self._interrupted:
+                return  # it is sent with the next start
             self._failed(outbox, message, _reason(error), None)
             return
         if 200 <= answer.status < 300:
@@ -143,6 +152,7 @@ class WebhookCourier(Courier):
         self.given_up += 1
 
     def interrupt(self) -> None:
+        self._interrupted = True
         post = self._post
         if post is not None:
             post.interrupt()

@@ -61,6 +61,27 @@ def test_a_camera_is_online_with_its_first_frame_and_offline_in_an_outage():
     assert camera.read("status") == b"offline"
 
 
+def test_a_camera_that_is_closed_leaves_no_count_behind():
+    watch = Watch([read_line("door:32,0-32,48")], [read_zone("left:0,0-30,0-30,48-0,48")])
+    camera = Camera(watch)
+    for left in [0] * 8 + [8, 16, 24, 32, 40, 48]:
+        camera.show((0, left), (1, 5))
+    assert camera.read("person") == camera.read(BASE + "/zones/left/traffic_light") == b"1"
+    camera.state.close()
+    assert [camera.read(BASE + name) for name in ("/status", "/person", "/zones/left/traffic_light")] == [
+        b"offline", b"0", b"0",
+    ]  # fmt: skip
+    assert sorted(camera.read(BASE + "/lines/door/" + name) for name in ("in", "out")) == [b"0", b"1"]
+
+
+def test_a_camera_that_is_open_again_is_not_told_to_be_closed():
+    camera = Camera()
+    camera.show((0, 0))
+    camera.state.replaced = True
+    camera.state.close()
+    assert (camera.read("status"), camera.read("person")) == (b"online", b"1")
+
+
 def test_counts_zero_included():
     camera = Camera(labels=["dog"])
     camera.show((0, 0), (0, 30), (1, 50))

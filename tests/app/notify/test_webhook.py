@@ -206,6 +206,20 @@ def test_a_server_that_is_bad_for_a_while(monkeypatch):
 
 
 @pytest.mark.slow
+def test_what_can_still_be_sent_at_the_end_is():
+    store = FakeStore()
+    with Hooks() as hooks:
+        courier = WebhookCourier(0, store, hooks.url)
+        courier.deliver = lambda outbox: outbox.wait(0.01)
+        courier.start()
+        for one in changes(3):
+            store.outbox("webhook:0").put(one)
+        courier.end(time.monotonic() + 30)
+        courier.join()
+        assert courier.sent == len(hooks.requests) == 9
+
+
+@pytest.mark.slow
 def test_a_server_that_never_answers_does_not_delay_the_end():
     store = FakeStore()
     with Hooks() as hooks:
@@ -215,6 +229,7 @@ def test_a_server_that_never_answers_does_not_delay_the_end():
         courier.start()
         wait_for(lambda: hooks.requests)
         courier.end(time.monotonic() + 0.8)
+        courier.join()
         courier._thread.join(60)
         assert not courier._thread.is_alive()
     assert list(store.outbox("webhook:0").rows) == [1]  # for the next start
