@@ -1,0 +1,204 @@
+"""Publishes to a broker: events from the outbox, exactly once; state, of which only the newest counts.
+
+Events have QoS 2 and a session that both sides keep, see session.py: a broker that was frozen may read what was sent
+over a connection that has been given up, and again over the next one, but knows it by its number. State has QoS 1 and
+is retained; with every connection all of it is published again.
+"""
+
+import json
+import time
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+
+from app.notify import discovery
+from app.notify.arguments import PREFIX, Broker
+from app.notify.camera import CameraState
+from app.notify.connection import TICK, Connection
+from app.notify.courier import Courier
+from app.notify.retained import Retained
+from app.notify.session import Session, number_of
+from app.notify.topics import CameraTopics, host_level, level
+
+WINDOW = 8  # events under way; mosquitto takes 20 of a client
+STATES = 8  # values under way
+SWEEP = 3.0  # seconds for the broker to tell what it keeps from an earlier run
+RECEIVED = 1  # "attempts" of a message in the outbox that the broker has, but has not completed
+LAST_WORDS = 0.3  # seconds of the time to close that are for saying that the program is offline
+KEPT = ("/+/+", "/+/zones/+/+", "/+/lines/+/+")  # below the machine's topic: what an earlier run may have left
+
+
+class MqttCourier(Courier):
+    """The thread that talks with the broker.
+
+    root: the topic of this machine. connects: how often there was a connection.
+    """
+
+    def __init__(
+        self,
+        store: Any,
+        broker: Broker,
+        password: str,
+        retained: Retained,
+        cameras: Callable[[], Sequence[CameraState]],
+        *,
+        ca: Optional[str] = None,
+    ) -> None:
+        """retained: what the broker should keep. cameras: those that there are now. ca: see `Connection`.
+
+        Raises UsageError.
+        """
+        super().__init__("mqtt", store, broker.name)
+        self.root = f"{broker.prefix}/{host_level()}"
+        self.connects = 0
+        self._retained = retained
+        self._status = self.root + "/status"
+        self._cameras = cameras
+        self._outbox: Any = None
+        self._rows: Dict[int, int] = {}  # of the events under way, by number
+        self._busy: Dict[int, str] = {}  # topics of the values under way
+        self._subscriptions: List[str] = [discovery.STATUS, *(self.root + topic for topic in KEPT)]
+        self._sweep_ends: Optional[float] = None
+        self._strangers: Set[str] = set()  # topics that the broker keeps, of no camera that there is
+        name = "nanoyolo-" + host_level()
+        if broker.prefix != PREFIX:  # another program may run here with the usual one
+            name += "-" + level(broker.prefix)
+        self._connection = Connection(
+            broker, name, password, status=self._status, received=self._on_received, forgotten=self._on_forgotten, ca=ca
+        )
+        self._session = session = self._connection.session
+        session.on_publish, session.on_message = self._on_publish, self._on_message
+        session.on_subscribe = self._on_subscribe
+        retained.set(self._status, b"online")
+
+    def figures(self) -> Dict[str, int]:
+        return {**super().figures(), "connected": int(self._connection.connected), "connects": self.connects}
+
+    def deliver(self, outbox: Any) -> None:
+        self._outbox = outbox
+        connection = self._connection
+        if not connection.connected and connection.wait:
+            self._ending.wait(min(TICK, connection.wait))
+            return
+        try:
+            if connection.connected or self._connect():
+                self._exchange()
+        except OSError as error:
+            connection.why = (error.strerror or str(error)).lower()
+            self._drop()
+        except BaseException:
+            self._drop()  # nothing is known of what is under way
+            raise
+
+    def _connect(self) -> bool:
+        for message in self._outbox.pending(WINDOW):
+            if message.attempts >= RECEIVED:
+                number = number_of(message.row)
+                self._rows[number] = message.row
+                self._session.resume(number, self._topic(message.change), self._payload(message.change))
+        if not self._connection.connect(lambda: self.ending):
+            if not self.ending:
+                self._drop()
+            return False
+        self.all_well()
+        self.connects += 1
+        self.retried += len(self._rows)
+        self._session.subscribe([(topic, 0) for topic in self._subscriptions])
+        self._retained.repeat()
+        return True
+
+    def _drop(self) -> None:
+        self._connection.drop()
+        self._busy.clear()
+        self.complain(f"{self._connection.why}; events wait on disk")
+
+    def _exchange(self) -> None:
+        """Send what may be sent, and read what has come, in up to a tenth of a second."""
+        for camera in self._cameras():
+            for topic, picture in camera.pictures().items():
+                self._retained.set(topic, picture.jpeg(), qos=0)
+        self._publish_events()
+        self._publish_states()
+        if self._rows or self._busy or self._session.want_write():
+            self._connection.exchange(TICK)
+        else:
+            self._outbox.wait(TICK)
+            self._connection.exchange(0.0)
+        if self._sweep_ends is not None and time.monotonic() >= self._sweep_ends:
+            self._end_sweep()
+        if not self._connection.is_open:
+            self._drop()
+
+    def _publish_events(self) -> None:
+        """Events in order; those under way are still in the outbox, so there are never more than `WINDOW`."""
+        for message in self._outbox.pending(WINDOW):
+            number = number_of(message.row)
+            if self._rows.get(number) == message.row:
+                continue
+            if number in self._rows or not self._connection.is_open:
+                break
+            self._rows[number] = message.row
+            self._session.send(number, self._topic(message.change), self._payload(message.change))
+
+    def _publish_states(self) -> None:
+        for topic, value in self._retained.take(STATES - len(self._busy), self._busy.values(), (1,)).items():
+            self._busy[self._session.publish(topic, value.payload, qos=1, retain=True).mid] = topic
+        if not self._session.want_write():  # pictures are large, and the connection may be slow
+            for topic, value in self._retained.take(1, (), (0,)).items():
+                self._session.publish(topic, value.payload, qos=0, retain=True)
+
+    def _topic(self, change: Any) -> str:
+        return CameraTopics(self.root, change.incident.camera).event
+
+    def _payload(self, change: Any) -> bytes:
+        """The same bytes for the same change, always: a broker compares what it gets twice."""
+        return json.dumps(change.as_json(), sort_keys=True, separators=(",", ":")).encode()
+
+    def _on_forgotten(self) -> None:
+        for row in self._rows.values():
+            self._outbox.postpone(row, 0.0, 0)
+
+    def _on_received(self, number: int) -> None:
+        self._outbox.postpone(self._rows[number], 0.0, RECEIVED)
+
+    def _on_publish(self, session: Session, data: Any, number: int) -> None:
+        self._busy.pop(number, None)
+        if number in self._rows:
+            self._outbox.done(self._rows[number])
+            del self._rows[number]
+            self.sent += 1
+
+    def _on_subscribe(self, session: Session, data: Any, number: int, granted: Sequence[int]) -> None:
+        self._sweep_ends = time.monotonic() + SWEEP
+        refused = [topic for topic, code in zip(self._subscriptions, granted) if code > 2]
+        if refused:
+            self.complain(f"this user may not read {', '.join(refused)}; counts of an earlier run may be left there")
+
+    def _on_message(self, session: Session, data: Any, message: Any) -> None:
+        if message.topic == discovery.STATUS:
+            if message.payload == b"online" and not message.retain:  # Home Assistant has started
+                self._retained.repeat()
+        elif message.retain and message.payload and not self._retained.has(message.topic):
+            name = message.topic[len(self.root) + 1 :].split("/")[0]
+            for camera in self._cameras():
+                if camera.topics.level == name:
+                    camera.earlier(message.topic)
+                    return
+            self._strangers.add(message.topic)
+
+    def _end_sweep(self) -> None:
+        """All is known that an earlier run has left. Its cameras that are no more are offline, and count nothing."""
+        self._sweep_ends = None
+        self._session.unsubscribe(self._subscriptions[1:])
+        for topic in self._strangers:
+            if not self._retained.has(topic):
+                self._retained.set(topic, b"offline" if topic.endswith("/status") else b"")
+        self._strangers.clear()
+
+    def finish(self, outbox: Any) -> None:
+        """Send what is still in the outbox, and say that the program is offline."""
+        connection = self._connection
+        while connection.connected and time.monotonic() < self.deadline - LAST_WORDS and outbox.pending(1):
+            self._exchange()
+        self._retained.set(self._status, b"offline")
+        while connection.connected and time.monotonic() < self.deadline and (self._retained.waits or self._busy):
+            self._exchange()
+        connection.close(self.deadline)
