@@ -7,7 +7,9 @@ from app import __version__
 from app.backends import BACKENDS, DEVICES, PRECISIONS
 from app.clips.arguments import add_clips
 from app.command import Parser, number
+from app.events.arguments import add_events
 from app.inputsize import DEFAULT_SIZE
+from app.notify.arguments import add_notifying
 from app.sources.pictures import MOST_PIXELS
 from app.tracking.arguments import add_tracking
 from app.web.arguments import add_serving
@@ -24,6 +26,7 @@ EXAMPLES = """examples:
   python -m app.detect --cam photos/ --conf 0.5 --classes person,dog --save annotated/
   python -m app.detect --cam door=0 --cam yard=rtsp://user@192.168.1.20/live --password-file yard.txt
   python -m app.detect --cam 0 --line door:10%,50%-90%,50% --events events.jsonl
+  python -m app.detect --cam 0 --store runs/store --event-classes person --quiet-hours 8:00-18:00
   python -m app.detect --cam 0 --serve 0.0.0.0:8080
   python -m app.detect --cam 0 --record --keep 20GB --keep-days 14
   python -m app.detect --config cameras.toml --check
@@ -161,6 +164,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     output.add_argument("--report", metavar="FILE", help="write the report as JSON")
 
+    add_events(parser)
+    add_notifying(parser)
     add_serving(parser)
     add_clips(parser)
 

@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from app.backends import open_backend
 from app.config import Settings
@@ -18,6 +18,7 @@ from app.sinks.opening import Outputs, frames_of, protect_inputs
 from app.stop import Stop
 
 if TYPE_CHECKING:
+    from app.events.opening import Events
     from app.web.server import LiveView
 
 
@@ -34,6 +35,7 @@ class Cameras:
         self._models = [model, card_path(model)]
         self._card = read_card(model)
         self._named = False
+        self._events: "Optional[Events]" = None
         check_model(settings.cameras, self._card)
         with ExitStack() as opened:
             sources = [opened.enter_context(open_camera(options)) for options in settings.cameras]
@@ -50,6 +52,10 @@ class Cameras:
             }
             self._name(len(cameras) > 1)
             self.pipeline = Pipeline([camera.channel for camera in self._open.values()], stop=stop, choice=choice)
+            if run.store is not None:
+                from app.events.opening import Events
+
+                self._events = opened.enter_context(Events(run, settings.cameras))
             counts = [frames_of(camera) for camera in cameras]
             announcement = f"{self._card.name} on {self._backend.description}"
             self._outputs = opened.enter_context(
@@ -62,10 +68,13 @@ class Cameras:
                     tiles=len(cameras) > 1 or run.config is not None,  # in which there may be more cameras some day
                     outages=self._outages,
                     live=None if run.serve is None else self._serve,
+                    events=self._events,
+                    **({} if run.store is None else {"store": run.store}),
                 )
             )
             for camera in self._open.values():
-                camera.channel.sinks = self._outputs.open((camera.options, camera.source))
+                channel = camera.channel
+                channel.sinks = self._outputs.open((camera.options, camera.source), watch=channel.watch)
             self._closing = opened.pop_all()
 
     def _serve(self) -> "LiveView":
@@ -78,13 +87,17 @@ class Cameras:
         run = self._settings.run
         names = run.serve_host.split(",") if run.serve_host else ()
         return LiveView(
-            run.serve, Run(channels, self.pipeline.report), token=run.serve_token, names=names, tls=run.serve_tls
+            run.serve, Run(channels, self.report, self._events), token=run.serve_token, names=names, tls=run.serve_tls
         )
 
     def run(self) -> None:
         """Run until the sources end, or a stop is requested. Closes the outputs."""
         with self._outputs:
             self.pipeline.run(self.reload)
+
+    def report(self) -> Dict[str, Any]:
+        """The report of the run, ready for JSON; docs/output.md lists its fields."""
+        return {**self.pipeline.report(), **(self._events.figures() if self._events is not None else {})}
 
     def reload(self) -> None:
         """Read the settings again, and open, close and change the cameras that are not as they say.
@@ -156,7 +169,7 @@ class Cameras:
                 cameras.append((options, camera.source))
             protect_inputs(settings.run, cameras, self._models)
             for options, source, channel in changed.values():
-                channel.sinks = self._outputs.open((options, source), keep=True)
+                channel.sinks = self._outputs.open((options, source), keep=True, watch=channel.watch)
                 for sink in channel.sinks:
                     sinks.enter_context(sink)
             sinks.pop_all()  # the loop closes them

@@ -53,7 +53,7 @@ def detect(settings: Settings) -> None:
             cameras.run()
         finally:
             if cameras.pipeline.timing.frames or stop.requested:
-                fields = cameras.pipeline.report()
+                fields = cameras.report()
                 if run.report is not None:
                     write_file(run.report, (json.dumps(fields, indent=2) + "\n").encode())
                 say(summary(fields))

@@ -15,9 +15,11 @@ from urllib.parse import quote
 from app.address import STREAMS, redacted, scheme
 from app.arguments import make_parser
 from app.clips import check_limits
-from app.config.agreement import check_outputs, check_places
+from app.config.agreement import check_events, check_outputs, check_places
 from app.config.file import CAMERA_KEYS, CAMERA_NAME, PAIR, REPEATED, RUN_KEYS, ConfigFile, Table, Value, read_config
 from app.errors import UsageError, warn
+from app.events.arguments import CAMERAS_IMPLY, STORE
+from app.events.arguments import IMPLY as STORE_IMPLY
 from app.tracking.arguments import IMPLY
 
 LONGEST_PASSWORD = 1024  # bytes
@@ -26,6 +28,7 @@ OUTPUTS = ("save", "jsonl", "events", "totals", "record")  # whose {camera} is t
 
 # Scheme, user, and the rest of an address that has a user; the user with a password where there is one.
 _USER = re.compile(r"([^:/?#]+://)([^/?#@]+)(@.*)", re.DOTALL)
+_HOST, _WORD = re.compile(r"([^:/]+://[^/?]*).+", re.DOTALL), re.compile(r"(\S+\s).+", re.DOTALL)
 _ARGPARSE = re.compile(r"argument \S+: (.*); see --help$", re.DOTALL)
 
 
@@ -66,12 +69,21 @@ def read_settings(argv: Optional[Sequence[str]] = None) -> Settings:
         if any(getattr(camera, key) for key in IMPLY):
             camera.track = True
         check_places(camera, _place("line", given, table))
+        check_events(camera, {key: _place(key, given, table) for key in ("event_classes", "event_zones")})
         cameras.append(camera)
         places.append({key: _place(key, given, table) for key in OUTPUTS})
     check_outputs(cameras, places, run.report)
+    if any(getattr(run, key, None) for key in STORE_IMPLY) or any(map(_wants_store, cameras)):
+        run.store = run.store or STORE
+        for camera in cameras:
+            camera.track = True
     check_limits(cameras)
     run = argparse.Namespace(**{key: getattr(run, key) for key in (*RUN_KEYS, "config", "check", "list_backends")})
     return Settings(run, cameras, argv)
+
+
+def _wants_store(camera: argparse.Namespace) -> bool:
+    return any(getattr(camera, key, None) for key in CAMERAS_IMPLY)
 
 
 def check_text(settings: Settings) -> str:
@@ -81,6 +93,8 @@ def check_text(settings: Settings) -> str:
         cameras[camera.name] = {key: getattr(camera, key) for key in CAMERA_KEYS}
         cameras[camera.name]["cam"] = redacted(camera.cam)
     run = {key: getattr(settings.run, key) for key in ("config", *RUN_KEYS)}
+    for key, keep in (("webhook", _HOST), ("on_event", _WORD)):  # what follows is often secret
+        run[key] = run[key] and [keep.sub(r"\1...", text) for text in run[key]]
     return json.dumps({"run": run, "cameras": cameras}, indent=2)
 
 

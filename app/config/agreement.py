@@ -24,6 +24,25 @@ def check_places(camera: argparse.Namespace, place: str) -> None:
         raise UsageError(f"{place}: {error}") from error
 
 
+def check_events(camera: argparse.Namespace, places: Dict[str, str]) -> None:
+    """Raise UsageError for what can never make an event of a camera.
+
+    places: how a message about `event_classes` and `event_zones` starts.
+    """
+    for label in camera.event_classes or ():
+        if camera.classes and label not in camera.classes:
+            raise UsageError(f"{places['event_classes']}: --classes leaves {label} out")
+    if camera.event_zones:
+        from app.tracking.places import read_line, read_zone
+
+        names = [read_zone(text).name for text in camera.zone or ()]
+        names += [read_line(text).name for text in camera.line or ()]
+        for name in camera.event_zones:
+            if name not in names:
+                known = f"there are {', '.join(names)}" if names else "there is none; add one with --zone or --line"
+                raise UsageError(f"{places['event_zones']}: {camera.name} has no zone or line {name}; {known}")
+
+
 def check_outputs(
     cameras: Sequence[argparse.Namespace], places: Sequence[Dict[str, str]], report: Optional[str]
 ) -> None:

@@ -19,6 +19,9 @@ from app.errors import UsageError
 RUN_KEYS = (
     *("model", "backend", "device", "precision", "workers", "offline", "show", "report"),
     *("serve", "serve_token", "serve_host", "serve_tls"),
+    *("store", "keep_events"),
+    *("mqtt", "mqtt_password_file", "mqtt_ca", "webhook", "webhook_secret_file", "webhook_public_only"),
+    *("on_event", "on_event_jobs"),
 )
 CAMERA_KEYS = (
     *("cam", "password_file", "width", "height", "fps", "wait", "retry", "max_megapixels", "loop", "max_frames"),
@@ -27,6 +30,7 @@ CAMERA_KEYS = (
     *("time_lapse", "keep_time_lapse"),
     *("detect_every", "motion"),
     *("track", "line", "line_names", "zone", "mask", "anchor", "inertia", "loiter", "mix_classes", "events", "totals"),
+    *("event_classes", "event_zones", "event_score", "quiet_hours", "cool_down"),
 )
 SWITCHES = (
     "wait",
@@ -40,9 +44,12 @@ SWITCHES = (
     "offline",
     "show",
     "serve_token",
+    "webhook_public_only",
 )  # true or false
+LISTS = {"classes": "labels", "event_classes": "labels", "event_zones": "names"}  # or one text, separated by commas
 PAIR = "serve_tls"  # an option that is followed by two files
 REPEATED = {"line": "door:100,200-400,200", "zone": "yard:10,10-90,10-90,90", "mask": "sky:0,0-640,0-640,90"}
+REPEATED.update(webhook="https://example.org/hook", on_event="notify-send person")
 CAMERA_NAME = re.compile("[a-z][a-z0-9_-]*$")
 
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\}|)")
@@ -139,10 +146,10 @@ def _value(key: str, value: Any, place: str) -> Value:
         if not (isinstance(value, list) and len(value) == 2 and all(isinstance(path, str) for path in value)):
             raise UsageError(f'{place}: should be a certificate and its key, as ["cert.pem", "key.pem"]')
         return Value([_expand(path, place) for path in value], place, any(map(_has_variable, value)))
-    if key == "classes" and isinstance(value, list) and all(isinstance(label, str) for label in value):
+    if key in LISTS and isinstance(value, list) and all(isinstance(name, str) for name in value):
         value = ",".join(value)
     if not isinstance(value, (str, int, float)):
-        wanted = 'a list of labels, as ["person", "dog"]' if key == "classes" else "one text or number"
+        wanted = f'a list of {LISTS[key]}, as ["person", "dog"]' if key in LISTS else "one text or number"
         raise UsageError(f"{place}: should be {wanted}")
     text = str(value)
     return Value(_expand(text, place), place, _has_variable(text))

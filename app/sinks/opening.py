@@ -23,6 +23,8 @@ from app.sinks.window import WindowSink, display_available
 from app.timing.total import Total
 
 if TYPE_CHECKING:  # imported only where there is one
+    from app.events.opening import Events
+    from app.tracking.watch import Watch
     from app.web.server import LiveView
 
 Camera = Tuple[argparse.Namespace, Source]  # its options, and what they open
@@ -40,7 +42,7 @@ class Outputs:
     """A context manager that opens the sinks of cameras, and owns those that the cameras share.
 
     These are one line at the start, the supervisor's messages, files of JSON lines, a progress bar, a window with a
-    tile for each camera, and the live view.
+    tile for each camera, the live view, and what keeps and tells events.
     """
 
     def __init__(
@@ -54,14 +56,15 @@ class Outputs:
         tiles: bool = False,
         outages: Callable[[], Dict[str, str]] = dict,
         live: "Optional[Callable[[], LiveView]]" = None,
+        events: "Optional[Events]" = None,
         store: str = STORE,
     ) -> None:
         """show: whether to show a window; None if there is a display. timing: of all cameras. stop: ends the run.
 
         announcement: the line, if there is one. frames: how many will come in all, if that is known. tiles: whether the
-        window is for several cameras. outages: see `SupervisorSink`. live: opens the live view, if there is
-        one. store: the folder of what is recorded all the time, if nothing else is said. Raises OutputError for a
-        window without a display, and what `live` raises.
+        window is for several cameras. outages: see `SupervisorSink`. live: opens the live view, if there is one.
+        events: what keeps and tells them, which is closed with this. store: the folder of what is recorded all the
+        time, if nothing else is said. Raises OutputError for a window without a display, and what `live` raises.
         """
         self._keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
         self._stop = stop
@@ -70,6 +73,7 @@ class Outputs:
         self._store = store
         self._grid: Optional[Grid] = None
         self._live: "Optional[LiveView]" = None
+        self._events = events
         self._show = show or (show is None and display_available())
         if announcement:
             self._all.append(Shared(Announcement(announcement)))
@@ -86,11 +90,12 @@ class Outputs:
                 self.close()
                 raise
 
-    def open(self, camera: Camera, *, keep: bool = False) -> List[Sink]:
+    def open(self, camera: Camera, *, keep: bool = False, watch: "Optional[Watch]" = None) -> List[Sink]:
         """The sinks of one camera. Nothing is written yet.
 
         keep: as where the program is supervised, add to files of JSON lines, and record under names that are free.
-        Raises UsageError where a recording does not fit its source, OutputError where an output cannot be written.
+        watch: what is tracked of the camera. Raises UsageError where a recording does not fit its source, OutputError
+        where an output cannot be written.
         """
         options, source = camera
         keep = keep or self._keep
@@ -105,6 +110,8 @@ class Outputs:
                 sinks.append(opened.enter_context(recording))
             if self._live is not None:
                 sinks.append(opened.enter_context(self._live.sink(options.name)))
+            if self._events is not None:  # after the live view, with which it shares pictures
+                sinks += [opened.enter_context(sink) for sink in self._events.sinks(options, watch)]
             if options.record is not None or options.time_lapse is not None:
                 sinks += [opened.enter_context(sink) for sink in self._recorders(options)]
             if self._grid is not None:
@@ -138,6 +145,8 @@ class Outputs:
                 closing.enter_context(self._grid)
             if self._live is not None:
                 closing.enter_context(self._live)
+            if self._events is not None:
+                closing.enter_context(self._events)
 
     def __enter__(self) -> "Outputs":
         return self

@@ -17,6 +17,7 @@ def summary(fields: Dict[str, Any]) -> str:
             f"ms per frame: {stages}; latency p50 {_number(latency['p50'])}, p95 {_number(latency['p95'])}",
             f"{_plural(found['count'], 'detection')}: {labels or 'none'}",
             *_tracked(fields),
+            *_told(fields),
             f"{fields['model']}{_size(fields)} on {fields['backend']}",
         )
     )
@@ -44,6 +45,23 @@ def _tracked(fields: Dict[str, Any]) -> List[str]:
         for zone, stays in camera.get("zones", {}).items():
             parts.append(f"{name} {zone}: {sum(stays['entered'].values())} entered".strip())
     return ["; ".join(parts)]
+
+
+def _told(fields: Dict[str, Any]) -> List[str]:
+    """How many events there were, and what became of the messages about them, in one line; none without a store."""
+    if "events" not in fields:
+        return []
+    events = fields["events"]
+    parts = [_plural(events["count"], "event")]
+    if events["held_back"]:
+        parts.append(f"{events['held_back']} held back")
+    if "clips" in fields:
+        parts.append(_plural(fields["clips"]["files"], "clip"))
+    for destination, counts in fields.get("messages", {}).items():
+        more = "".join(f", {counts[key]} {key.replace('_', ' ')}" for key in ("retried", "given_up") if counts[key])
+        parts.append(f"{destination}: {counts['sent']} sent{more}")
+    lost = events["lost_changes"] + events["lost_pictures"]
+    return ["; ".join(parts + ([f"{lost} lost, as the disk failed"] if lost else []))]
 
 
 def _size(fields: Dict[str, Any]) -> str:

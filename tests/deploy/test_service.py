@@ -121,6 +121,20 @@ SAMPLES = {  # of each option, a value that is not the default, and what the par
     "inertia": ("1.5", 1.5),
     "loiter": ("60", 60),
     "events": ("-", None),
+    "store": ("/somewhere/a store", None),
+    "event-classes": ("traffic light,dog", ["traffic light", "dog"]),
+    "event-zones": ("yard,door", ["yard", "door"]),
+    "event-score": ("0.6", 0.6),
+    "quiet-hours": ("22:00-6:00", None),
+    "cool-down": ("60", 60),
+    "keep-events": ("1000", 1000),
+    "mqtt": ("mqtts://ada@broker.local/home", None),
+    "mqtt-password-file": ("/etc/nanoyolo/a b", None),
+    "mqtt-ca": ("/etc/nanoyolo/ca.pem", None),
+    "webhook": ("https://example.org/hook?a=b&c", ["https://example.org/hook?a=b&c"]),
+    "webhook-secret-file": ("/etc/nanoyolo/secret", None),
+    "on-event": ("sh -c 'cat > \"/tmp/a b\"'", ["sh -c 'cat > \"/tmp/a b\"'"]),
+    "on-event-jobs": ("3", 3),
     "totals": ("/somewhere/totals.json", None),
     "serve": ("0.0.0.0:8080", None),
     "serve-host": ("cams.example.org", None),
@@ -175,6 +189,14 @@ def test_outputs_are_in_the_services_folder(python):
     assert found["save"] == "/var/lib/nanoyolo/a.mkv"
     assert found["jsonl"] == "/var/lib/nanoyolo/b/c.jsonl"
     assert found["report"] == "/d.json"
+
+
+def test_a_store_that_another_setting_needs_is_in_the_services_folder(python):
+    found, _ = parsed({"NANOYOLO_QUIET_HOURS": "22:00-6:00", "NANOYOLO_EVENT_ZONES": "yard"}, python)
+    assert found["store"] == "/var/lib/nanoyolo/store"
+    assert (
+        parsed({"NANOYOLO_COOL_DOWN": "60", "NANOYOLO_STORE": "mine"}, python)[0]["store"] == "/var/lib/nanoyolo/mine"
+    )
 
 
 def test_a_setting_of_another_version_is_said_and_ignored(python):

@@ -52,7 +52,7 @@ def wrong_outputs(settings):
     """What is wrong with the places of outputs, one line each: the service's working folder cannot be written to."""
     keys = ("save", "jsonl", "events", "totals", "record")
     outputs = [(name, key, camera.get(key)) for name, camera in settings["cameras"].items() for key in keys]
-    outputs.append(("", "report", settings["run"]["report"]))
+    outputs += [("", key, settings["run"].get(key)) for key in ("report", "store")]
     return [
         f"{name}{': ' if name else ''}{key}: should be a whole path, as {OUTPUTS}/{path}, is {path}"
         for name, key, path in outputs

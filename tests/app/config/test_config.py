@@ -231,14 +231,16 @@ def test_outputs_that_meet(write):
 
 def test_check_shows_the_settings_and_no_password(write, monkeypatch):
     monkeypatch.setenv("WORD", "hunter2")
-    write("secret", name="word.txt")
+    write("geheim", name="word.txt")
     words = write(
         '[camera.a]\ncam = "rtsp://ada:${WORD}@h/live"\n[camera.b]\ncam = "rtsp://bob@h/x?token=hunter2"\n'
         'password_file = "word.txt"\n[camera.c]\ncam = "gst://rtspsrc user-pw=hunter2 ! appsink"'
     )
-    text = check_text(read_settings([*words, "--size", "96"]))
+    told = ["--webhook", "https://example.org/hooks/hunter2", "--on-event", "sh -c 'echo hunter2'"]
+    text = check_text(read_settings([*words, "--size", "96", *told]))
     assert "hunter2" not in text
-    assert "secret" not in text
+    assert "geheim" not in text
+    assert '"https://example.org..."' in text
     found = json.loads(text)
     assert found["run"]["config"] == "front.toml"
     assert [found["cameras"][name]["cam"] for name in "abc"] == [
