@@ -5,10 +5,11 @@ from typing import Any, Callable, Dict, List
 
 from app.errors import warn
 from app.web.access import Access
+from app.web.answers import Answer
 from app.web.connection import Connection
 from app.web.owner import Owner
 from app.web.request import Request
-from app.web.routes import Answer, Site
+from app.web.routes import Site
 
 MOST = 64  # connections
 MOST_STREAMS = 8
@@ -70,14 +71,19 @@ class Clients(Owner):
 
     def listen(self) -> None:
         self._site.hub.wanted = any(one.listening for one in self._open)
+        self._look_again(0.0)
 
     def look(self) -> None:
         """A picture has come: send it to those who wait for it."""
         for one in [one for one in self._open if one.listening]:
             one.look()
         pause = max(0.0, self._site.overview.pause()) if any(one.waits_for_mosaic for one in self._open) else 0.0
-        if not pause and any(one.held_up for one in self._open):
-            pause = AGAIN
+        self._look_again(pause)
+
+    def _look_again(self, pause: float) -> None:
+        """After a pause, or sooner where a client has to be looked after without a new picture."""
+        if any(one.plays or (one.held_up and not pause) for one in self._open):
+            pause = min(pause or AGAIN, AGAIN)
         if pause and not self._timer:
             self._timer = True
             self._later(pause, self._look_later)

@@ -6,11 +6,11 @@ While an answer is on its way, or waits for a picture, what the client sends is 
 import asyncio
 from typing import Any, Optional
 
+from app.web.answers import Stream, Waiting
 from app.web.inbox import Inbox
 from app.web.owner import Owner
 from app.web.request import Refused, parse
 from app.web.response import Response, head, text
-from app.web.routes import Stream, Waiting
 from app.web.sender import Outflow, Sender
 
 HEAD_LIMIT = 10.0  # seconds to send the head of a request
@@ -54,6 +54,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, reason: Optional[BaseException]) -> None:
         self.busy = True  # with nothing that is still to come
+        if self._stream is not None:
+            self._stream.close()
         self._waiting = self._stream = None
         self._clients.remove(self)
 
@@ -66,6 +68,11 @@ class Connection(asyncio.Protocol):
     def held_up(self) -> bool:
         """Whether the client of a stream has not taken the last picture yet."""
         return self._stream is not None and self._stream.held_up
+
+    @property
+    def plays(self) -> bool:
+        """Whether it gets a clip, and so is to be looked after whenever the next picture may be due."""
+        return self._stream is not None and self._stream.plays
 
     @property
     def listening(self) -> bool:
@@ -192,7 +199,10 @@ class Connection(asyncio.Protocol):
 
     def _look(self) -> bool:
         if self._stream is not None:
-            return self._stream.push(self._paused)
+            pushed = self._stream.push(self._paused)
+            if self._stream.ended:
+                self.transport.close()  # once it is sent
+            return pushed
         if self._waiting is None:
             return False
         response = self._waiting.answer()

@@ -65,13 +65,13 @@ class EventLog:
         """The number of the newest event, 0 if there is none."""
         return self._last
 
-    def since(self, number: int) -> Tuple[int, List[Record]]:
-        """The number of the newest event, and those that came after an event, in order: all, if it is not known, as
-        after a new start.
+    def since(self, number: int) -> Tuple[int, List[Dict[str, Any]]]:
+        """The number of the newest event, and those that came after an event, in order, ready for JSON: all, if it is
+        not known, as after a new start.
         """
         with self._lock:
             records, last = list(self._records), self._last
-        return last, [record for record in records if record.number > number or number > last]
+        return last, [record.as_json() for record in records if record.number > number or number > last]
 
     def find(self, number: int) -> Optional[Record]:
         """The event of this number; None if it is no longer kept."""

@@ -23,11 +23,13 @@ class Hub:
     encoded: how many JPEGs were made. wanted: whether somebody waits for an image: then `arrived` is called.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, *, stored: bool = False) -> None:
+        """stored: whether events are kept elsewhere, and so not here."""
         self.now = now
         self.views: Dict[str, View] = {}  # never changed, only replaced
         self.encoded = 0
         self.events = EventLog(self.count)
+        self.stored = stored
         self.wanted = False
         self.arrived: Callable[[], None] = do_nothing
         self._numbers: Dict[str, int] = {}  # of the newest image of each camera, also of those that were closed
@@ -83,7 +85,7 @@ class View(Sink):
         self.picture = frame.picture = self._hub.picture(self.name, canvas, frame.captured_at)
         self.detections = detections
         self.shown_at = time.time()
-        if frame.events:
+        if frame.events and not self._hub.stored:
             self._hub.events.add(self.name, frame.events, canvas)
         self._hub.notify()
 

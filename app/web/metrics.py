@@ -3,49 +3,17 @@
 import os
 import re
 from collections import Counter
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 
 from app import __version__
 from app.board import Board
 from app.loop.channel import Channel
 from app.timing import STAGES
-from app.timing.histogram import Histogram
+from app.web.exposition import Exposition, Labels
 from app.web.state import State, condition
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
-FOREVER = 1e6  # seconds
-
-Labels = Dict[str, str]
-
-
-class Exposition:
-    """Collects families of samples, each with its help and type, as the format wants them."""
-
-    def __init__(self) -> None:
-        self._lines: List[str] = []
-
-    def family(self, name: str, kind: str, about: str, samples: Sequence[Tuple[Labels, float]]) -> None:
-        """Add a gauge or a counter, unless there are no samples."""
-        if samples:
-            self._lines += [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-            self._lines += [_sample(name, labels, value) for labels, value in samples]
-
-    def histograms(self, name: str, about: str, found: Sequence[Tuple[Labels, Histogram]]) -> None:
-        """Add distributions of durations."""
-        if not found:
-            return
-        self._lines += [f"# HELP {name} {about}", f"# TYPE {name} histogram"]
-        for labels, histogram in found:
-            *counts, total = histogram.at_most((*BUCKETS, FOREVER))
-            for bound, count in zip(map("{:g}".format, BUCKETS), counts):
-                self._lines.append(_sample(name + "_bucket", {**labels, "le": bound}, count))
-            self._lines.append(_sample(name + "_bucket", {**labels, "le": "+Inf"}, total))
-            self._lines.append(_sample(name + "_sum", labels, histogram.total))
-            self._lines.append(_sample(name + "_count", labels, total))
-
-    def text(self) -> str:
-        """All of it."""
-        return "\n".join([*self._lines, ""])
+if TYPE_CHECKING:
+    from app.events.opening import Events
 
 
 def metrics(state: State, board: Board) -> str:
@@ -102,6 +70,8 @@ def metrics(state: State, board: Board) -> str:
     viewers: List[Tuple[Labels, float]] = [({"kind": kind}, count) for kind, count in state.viewers().items()]
     page.family("nanoyolo_viewers", "gauge", "Who is looking.", viewers)
     page.family("nanoyolo_jpegs_total", "counter", "JPEGs that were encoded.", [({}, state.hub.encoded)])
+    if state.run.events is not None:
+        _told(page, state.run.events)
     _machine(page, board)
     return page.text()
 
@@ -149,6 +119,42 @@ def _found(page: Exposition, state: State, by_camera: Sequence[Tuple[Labels, Cha
     page.family("nanoyolo_line_crossings_total", "counter", "What has crossed a line.", crossed)
 
 
+def _told(page: Exposition, events: "Events") -> None:
+    """Events, and what was told of them."""
+    begun: List[Tuple[Labels, float]] = [
+        ({"camera": camera, "label": label}, count) for (camera, label), count in sorted(events.begun().items())
+    ]
+    figures = events.figures()
+    page.family("nanoyolo_events_total", "counter", "Events that began.", begun)
+    page.family(
+        "nanoyolo_events_held_back_total",
+        "counter",
+        "Things that made no event because of a cool-down.",
+        [({}, figures["events"]["held_back"])],
+    )
+    page.family(
+        "nanoyolo_event_losses_total",
+        "counter",
+        "What could not be brought to the disk.",
+        [({"kind": kind}, figures["events"]["lost_" + kind]) for kind in ("changes", "pictures")],
+    )
+    messages = figures.get("messages", {})
+    for outcome, name, about in (
+        ("sent", "nanoyolo_messages_sent_total", "Messages that were delivered."),
+        ("retried", "nanoyolo_message_retries_total", "Attempts to deliver a message again."),
+        ("given_up", "nanoyolo_messages_given_up_total", "Messages that were given up."),
+    ):
+        found: List[Tuple[Labels, float]] = [
+            ({"destination": destination}, counts[outcome]) for destination, counts in messages.items()
+        ]
+        page.family(name, "counter", about, found)
+    clips = figures.get("clips")
+    if clips is not None:
+        page.family("nanoyolo_clips_total", "counter", "Files of clips that were begun.", [({}, clips["files"])])
+        page.family("nanoyolo_clip_frames_lost_total", "counter", "Frames that clips lack.", [({}, clips["left_out"])])
+        page.family("nanoyolo_clips_bytes", "gauge", "What all clips take.", [({}, clips["bytes"])])
+
+
 def _machine(page: Exposition, board: Board) -> None:
     temperature, power = board.temperature(), board.power()
     if temperature is not None:
@@ -178,12 +184,3 @@ def _process() -> Dict[str, Tuple[str, str, float]]:
         "process_open_fds": ("gauge", "Open files.", files),
         "process_start_time_seconds": ("gauge", "When it started.", booted + int(fields[19]) / ticks),
     }
-
-
-def _sample(name: str, labels: Labels, value: float) -> str:
-    parts = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-    return f"{name}{{{parts}}} {float(value):.12g}" if parts else f"{name} {float(value):.12g}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -2,8 +2,8 @@
 
 from typing import Any, Callable
 
+from app.web.answers import Answer
 from app.web.request import Request
-from app.web.routes import Answer
 
 
 class Owner:

@@ -1,40 +1,21 @@
 """Every address that is served, in one table. What is not in it does not exist: no path leads to a file."""
 
 import json
-import os
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Pattern, Sequence, Tuple
 
 from app.board import Board
 from app.sinks.picture import Picture
+from app.web.answers import Answer, Stream, Waiting
 from app.web.hub import Hub
 from app.web.metrics import metrics
 from app.web.mosaic import Overview
+from app.web.pages import FILES, read_files
 from app.web.request import Refused, Request
-from app.web.response import HTML, JPEG, JSON, METRICS, Header, Response, text
+from app.web.response import JPEG, JSON, METRICS, Header, Response, text
 from app.web.state import State
 
-FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 FAR = 16  # a viewer may ask for so many pictures after the newest; more, and it means those before a new start
-
-
-class Waiting(NamedTuple):
-    """An answer that may have to wait for a picture. answer: it, or None as long as there is none. mosaic: whether it
-    is one of all cameras, which is not drawn as often as they come.
-    """
-
-    answer: Callable[[], Optional[Response]]
-    mosaic: bool = False
-
-
-class Stream(NamedTuple):
-    """An answer that goes on: pictures as they come. picture: the newest. width: of the JPEGs, None for their own."""
-
-    picture: Callable[[], Optional[Picture]]
-    width: Optional[int]
-
-
-Answer = Union[Response, Waiting, Stream]
 
 
 class Site:
@@ -45,7 +26,7 @@ class Site:
         self.overview = overview
         self.state = state
         self.board = board or Board()
-        self.files = {name: _read(name) for name in FILES}
+        self.files = read_files()
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request that is let in. Raises Refused."""
@@ -65,16 +46,6 @@ class Site:
             return view.picture if view else None
 
         return newest
-
-
-CSS, SCRIPT, SVG = "text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml"
-FILES = {"page.html": HTML, "places.html": HTML, "page.css": CSS, "icon.svg": SVG}
-FILES.update(dict.fromkeys(("page.js", "camera.js", "pull.js", "places.js"), SCRIPT))
-
-
-def _read(name: str) -> bytes:
-    with open(os.path.join(FOLDER, name), "rb") as file:
-        return file.read()
 
 
 def _file(name: str) -> Callable[..., Answer]:
@@ -114,6 +85,20 @@ def _event_picture(site: Site, request: Request, number: str) -> Answer:
     if record is None:
         raise Refused(404, "this event is no longer kept")
     return Response(200, record.picture.jpeg(), JPEG)
+
+
+def _stored_picture(site: Site, request: Request, event: str) -> Answer:
+    data = site.state.stored.picture(event) if site.state.stored is not None else None
+    if data is None:
+        raise Refused(404, "there is no picture of this event")
+    return Response(200, data, JPEG)
+
+
+def _stored_clip(site: Site, request: Request, event: str) -> Answer:
+    clip = site.state.stored.clip(event) if site.state.stored is not None else None
+    if clip is None:
+        raise Refused(404, "there is no clip of this event")
+    return Stream(clip.picture, None, clip)
 
 
 def _jpeg(site: Site, picture: Picture, width: Optional[int], *more: Header) -> Response:
@@ -164,6 +149,7 @@ ROUTES: Dict[str, Callable[..., Answer]] = {
     "/page.css": _file("page.css"),
     "/page.js": _file("page.js"),
     "/camera.js": _file("camera.js"),
+    "/events.js": _file("events.js"),
     "/pull.js": _file("pull.js"),
     "/icon.svg": _file("icon.svg"),
     "/places": _file("places.html"),
@@ -174,13 +160,19 @@ ROUTES: Dict[str, Callable[..., Answer]] = {
     "/api/report": _report,
     "/api/events": _events,
     "/api/events/{number}.jpg": _event_picture,
+    "/api/events/{event}.jpg": _stored_picture,
+    "/api/events/{event}.mjpg": _stored_clip,
     "/mosaic.jpg": _mosaic,
     "/{camera}/frame.jpg": _frame,
     "/{camera}/snapshot.jpg": _snapshot,
     "/{camera}/stream.mjpg": _stream,
 }
 
-_PARTS = {"{number}": "(?P<number>[0-9]{1,15})", "{camera}": "(?P<camera>[a-z][a-z0-9_-]*)"}
+_PARTS = {
+    "{number}": "(?P<number>[0-9]{1,15})",
+    "{event}": r"(?P<event>[0-9]{1,12}\.[0-9]{3}-[a-z0-9]{6})",
+    "{camera}": "(?P<camera>[a-z][a-z0-9_-]*)",
+}
 
 
 def _compiled(route: str) -> Pattern:

@@ -8,7 +8,7 @@ import sys
 import termios
 from typing import Any, Callable
 
-from app.web.routes import Stream
+from app.web.answers import Stream
 
 PART = b"\r\n--frame\r\n"
 OVERHEAD = 4 << 10  # bytes that TLS and the head of an answer may add to a picture
@@ -56,6 +56,22 @@ class Sender:
         self._size = OVERHEAD  # of the last picture, on its way
         self.held_up = False
         outflow.write(PART[2:])
+
+    @property
+    def plays(self) -> bool:
+        """Whether its pictures are not live, so that nothing tells when the next one is due."""
+        return self._stream.clip is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last picture was sent."""
+        clip = self._stream.clip
+        return clip is not None and clip.ended() and not self.held_up
+
+    def close(self) -> None:
+        """Nobody looks any more."""
+        if self._stream.clip is not None:
+            self._stream.clip.close()
 
     def push(self, paused: bool) -> bool:
         """Send the newest picture unless it was sent, or has to wait; whether it was. paused: whether the transport

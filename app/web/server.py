@@ -50,7 +50,7 @@ class LiveView:
             address, self.port = self._listener.getsockname()[:2]
             local = ipaddress.ip_address(address).is_loopback
             self.token = None if local and not token else read_token()
-            self.hub = Hub()
+            self.hub = Hub(stored=run.events is not None)
             overview = Overview(self.hub)
             state = State(self.hub, overview, run, lambda: self._clients.viewers())
             access = Access(self.token, port=self.port, names=names, secure=tls is not None)

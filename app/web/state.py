@@ -2,33 +2,45 @@
 
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Optional, Tuple
 
 from app import __version__
 from app.loop.channel import Channel
 from app.web.hub import Hub
 from app.web.mosaic import Overview
 
+if TYPE_CHECKING:
+    from app.events.opening import Events
+    from app.web.stored import StoredEvents
+
 VERSION = 1  # of these answers: a field may be added, none is removed or changes its meaning without a new number
 
 
 class Run(NamedTuple):
-    """What the server knows of the run. channels: of the cameras, by name. report: see `Pipeline.report`."""
+    """What the server knows of the run. channels: of the cameras, by name. report: see `Cameras.report`. events: what
+    keeps them, None where nothing does.
+    """
 
     channels: Callable[[], Dict[str, Channel]]
     report: Callable[[], Dict[str, Any]]
+    events: "Optional[Events]" = None
 
 
 class State:
     """Reads the run when it is asked. Nothing here has a password in it, and nothing here changes anything."""
 
     def __init__(self, hub: Hub, overview: Overview, run: Run, viewers: Callable[[], Dict[str, int]]) -> None:
-        """viewers: how many there are, by kind."""
+        """viewers: how many there are, by kind. stored: the events of the run's store, None where it has none."""
         self.hub = hub
         self.run = run
         self.viewers = viewers
         self._overview = overview
         self._began = hub.now()
+        self.stored: "Optional[StoredEvents]" = None
+        if run.events is not None:
+            from app.web.stored import StoredEvents  # here, since most runs have no store
+
+            self.stored = StoredEvents(run.events.store)
 
     def state(self) -> Dict[str, Any]:
         """Cameras, rates, and what is seen."""
@@ -41,7 +53,7 @@ class State:
             uptime_s=round(self.hub.now() - self._began, 1),
             viewers=self.viewers(),
             jpegs=self.hub.encoded,
-            last_event=self.hub.events.last,
+            last_event=(self.stored or self.hub.events).last,
             mosaic=self._overview.places(),
             cameras={name: self._camera(name, channel) for name, channel in channels.items()},
         )
@@ -49,8 +61,8 @@ class State:
 
     def events(self, since: int) -> Dict[str, Any]:
         """The events after one, oldest first."""
-        last, records = self.hub.events.since(since)
-        return {"version": VERSION, "last": last, "events": [record.as_json() for record in records]}
+        last, found = (self.stored or self.hub.events).since(since)
+        return {"version": VERSION, "last": last, "events": found}
 
     def report(self) -> Dict[str, Any]:
         """The report of the run so far."""

@@ -28,8 +28,9 @@ class Filming(Cameras):
 
     FPS = 10
 
-    def __init__(self, *names):
-        super().__init__(*names)
+    def __init__(self, *names, stored=None):
+        """stored: has the store of the run."""
+        super().__init__(*names, events=stored)
         self.clock.now = time.monotonic
         for channel in self.channels.values():
             channel.timing.now = time.monotonic

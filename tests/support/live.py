@@ -36,14 +36,15 @@ class QuietBoard:
 class Cameras:
     """Named cameras with the hub that they write to. clock: of the hub and of the rates."""
 
-    def __init__(self, *names):
+    def __init__(self, *names, events=None):
+        """events: has the store of the run."""
         self.clock = FakeClock()
-        self.hub = Hub(self.clock.now)
+        self.hub = Hub(self.clock.now, stored=events is not None)
         self.channels = {name: self._channel(name) for name in names}
         self.views = {name: self.hub.open(name) for name in names}
         self.overview = Overview(self.hub)
         self.viewers = {"page": 0, "stream": 0}
-        self.run = Run(lambda: self.channels, lambda: {"kind": "detect", "frames": 3})
+        self.run = Run(lambda: self.channels, lambda: {"kind": "detect", "frames": 3}, events)
         self.state = State(self.hub, self.overview, self.run, lambda: self.viewers)
         self.site = Site(self.hub, self.overview, self.state, QuietBoard())
 
@@ -137,7 +138,7 @@ class Net:
         connection.connection_made(transport)
         if data:
             connection.data_received(data)
-            self.run_later()
+            self.run_later(once=any(one.plays for one in self.clients._open))
         return connection, transport
 
     def ask(self, path, headers=b"", method=b"GET"):
@@ -145,12 +146,14 @@ class Net:
         _, transport = self.connect(method + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n")
         return answer(transport.sent)
 
-    def run_later(self):
-        """Call what is to be called, and what those want to be called."""
+    def run_later(self, *, once=False):
+        """Call what is to be called, and unless `once` what those want to be called, which never ends for a clip."""
         while self.later:
             calls, self.later = self.later, []
             for _, call in calls:
                 call()
+            if once:
+                return
 
 
 def answer(sent):

@@ -103,7 +103,7 @@ BODIES += [
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"a" * 20000,
 ]
-ADDRESSES = [route.format(camera="door", number="1").encode() for route in ROUTES]
+ADDRESSES = [route.format(camera="door", number="1", event="1700000000.000-abcdef").encode() for route in ROUTES]
 
 
 def request(dice):

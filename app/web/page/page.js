@@ -2,11 +2,11 @@
 // while the page is hidden.
 
 import { Card, make, rate, say, seen, showAge, well } from "./camera.js";
+import { showEvents } from "./events.js";
 import { get, paint, Puller } from "./pull.js";
 
 const REQUESTS = 2;
 const SINGLE = 2; // cameras that are pulled one by one; of more, one picture of all, which is cut up here
-const EVENTS = 100;
 const $ = (selector) => document.querySelector(selector);
 const screenWidth = (canvas) => (canvas.clientWidth || 320) * (window.devicePixelRatio || 1);
 
@@ -101,34 +101,6 @@ function showCameras() {
   for (const [name, camera] of Object.entries(state.cameras)) cards.get(name).fill(camera);
 }
 
-function describe(event) {
-  const words = {
-    appear: "appeared", vanish: "vanished", cross: `crossed ${event.line}, ${event.direction}`, enter: `entered ${event.zone}`,
-    leave: `left ${event.zone}`, loiter: `stays in ${event.zone}`,
-  };
-  return `${event.label} #${event.track} ${words[event.type] || event.type}` + (event.seconds ? ` after ${event.seconds.toFixed(0)} s` : "");
-}
-
-function eventItem(event) {
-  const image = make("img");
-  image.src = event.picture;
-  image.alt = `${event.label}, when it happened`;
-  image.loading = "lazy";
-  const at = new Date(event.time * 1000);
-  const when = make("time", "", `${event.camera}, ${at.toLocaleTimeString()}`);
-  when.dateTime = at.toISOString();
-  return make("li", event.type, image, make("p", "", describe(event), when));
-}
-
-function showEvents(found) {
-  const list = $("#events");
-  if (found.last < lastEvent) list.replaceChildren(); // the program was started again
-  lastEvent = found.last;
-  for (const event of found.events) list.prepend(eventItem(event));
-  while (list.childElementCount > EVENTS) list.lastElementChild.remove();
-  $("#no-events").hidden = list.childElementCount > 0;
-}
-
 function duration(seconds) {
   const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
   return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : `${minutes} min`;
@@ -151,7 +123,11 @@ async function poll() {
     state = await (await get("/api/state")).json();
     showRun();
     showCameras();
-    if (state.last_event !== lastEvent) showEvents(await (await get(`/api/events?since=${lastEvent}`)).json());
+    if (state.last_event !== lastEvent) {
+      const found = await (await get(`/api/events?since=${lastEvent}`)).json();
+      showEvents(found, found.last < lastEvent); // of a run or a store before this one
+      lastEvent = found.last;
+    }
   } catch (error) {
     say($("#health"), "the program does not answer", true);
   } finally {

@@ -8,8 +8,8 @@ def filmed(tmp_path, monkeypatch):
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     opened = []
 
-    def start(*names, **options):
-        cameras = Filming(*names)
+    def start(*names, stored=None, **options):
+        cameras = Filming(*names, stored=stored)
         live = cameras.serve(**options)
         live.cameras = cameras
         opened.extend((cameras, live))

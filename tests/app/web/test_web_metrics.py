@@ -5,7 +5,8 @@ from support.live import Cameras, QuietBoard
 
 from app.tracking.places import read_line, read_zone
 from app.tracking.watch import Watch
-from app.web.metrics import BUCKETS, Exposition, metrics
+from app.web.exposition import BUCKETS, Exposition
+from app.web.metrics import metrics
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\n"])*",?)+)\})? (-?[0-9.e+-]+)')
 # Those of the project's list, each with its labels; the machine's own are not there on every machine.
@@ -133,3 +134,33 @@ def test_the_machine():
     text = metrics(Cameras("door").state, Board())
     assert 'nanoyolo_temperature_celsius{zone="hottest"} 48.5\n' in text
     assert 'nanoyolo_power_watts{rail="input"} 7.25\n' in text
+
+
+class Told:
+    """What a run with a store says of its events."""
+
+    store = None
+
+    def begun(self):
+        return {("door", "person"): 3, ("door", "dog"): 1}
+
+    def figures(self):
+        events = {"count": 4, "held_back": 2, "lost_changes": 0, "lost_pictures": 5}
+        messages = {"mqtt": {"sent": 7, "retried": 1, "given_up": 0}}
+        return {"events": events, "messages": messages, "clips": {"files": 3, "left_out": 0, "bytes": 1000}}
+
+
+def test_events_and_what_was_told_of_them():
+    text = metrics(Cameras("door", events=Told()).state, QuietBoard())
+    for line in (
+        'nanoyolo_events_total{camera="door",label="person"} 3',
+        "nanoyolo_events_held_back_total 2",
+        'nanoyolo_event_losses_total{kind="pictures"} 5',
+        'nanoyolo_messages_sent_total{destination="mqtt"} 7',
+        'nanoyolo_message_retries_total{destination="mqtt"} 1',
+        'nanoyolo_messages_given_up_total{destination="mqtt"} 0',
+        "nanoyolo_clips_total 3",
+        "nanoyolo_clips_bytes 1000",
+    ):
+        assert line + "\n" in text
+    assert "nanoyolo_events" not in metrics(Cameras("door").state, QuietBoard())

@@ -52,6 +52,7 @@ class Page:
     def moves(self, selector):
         """Wait until a canvas has shown three different pictures."""
         grey = "[...document.querySelector(arguments[0]).getContext('2d').getImageData(50, 50, 1, 1).data].join()"
+        self.until("document.querySelector(arguments[0])", selector)
         seen = set()
         deadline = time.monotonic() + PATIENCE
         while len(seen) < 3:
