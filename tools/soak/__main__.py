@@ -4,6 +4,7 @@
   memory     an hour of frames in a few minutes: does memory grow?
   overload   a camera three times as fast as the detector: how old are the pictures on the screen?
   viewers    pages in a browser, over a slow link, of many cameras: how old is what they see, and what do they cost?
+  events     events while broker and webhook fail, and the program is killed: is each told once?
   kill       kill -9 in the middle of a recording: what is lost?
   disk       segments on a small disk that fills: what is kept, and what is not touched?
   clips      events, and kill -9 in the middle of them: does each clip have what it should?
@@ -18,7 +19,7 @@ from typing import List, Optional, Sequence
 
 from app.command import Parser, exit_code, leave, number, print_lines
 from app.files import check_writable, reject_overwrites, write_file
-from tools.soak import clips, disk, faults, kill, memory, overload
+from tools.soak import clips, disk, events, faults, kill, memory, overload
 from tools.soak.figure import Figure, as_text
 from tools.soak.files import run as files
 from tools.soak.viewers import run as viewers
@@ -30,6 +31,8 @@ EXAMPLES = """examples:
   python -m tools.soak overload --seconds 60
   python -m tools.soak viewers --seconds 60
   python -m tools.soak viewers --only painted slow --seconds 1800
+  python -m tools.soak events --events 200
+  python -m tools.soak events --events 500 --kills 50
   python -m tools.soak kill --kills 50 --cam street.mp4 --cameras 3
   python -m tools.soak disk --segments 1000
   python -m tools.soak clips --events 200 --kills 50
@@ -50,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("memory", memory, "--frames", count, 100000, "number of frames to process"),
         ("overload", overload, "--seconds", number(float, 5, 10**6, "a time"), 60.0, "how long to run"),
         ("viewers", viewers, "--seconds", number(float, 1, 10**6, "a time"), 60.0, "how long to measure each"),
+        ("events", events, "--events", count, 200, "number of events"),
         ("kill", kill, "--kills", count, 50, "number of recordings to kill"),
         ("disk", disk, "--segments", count, 1000, "number of segments, once with a quota and once without"),
         ("clips", clips, "--events", count, 200, "number of events"),
@@ -70,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
             one.add_argument(
                 "--kills", type=kills, default=50, metavar="N", help="number of kills (default: %(default)s)"
             )
-        if name in ("files", "faults", "viewers"):
+        if name in ("files", "faults", "viewers", "events"):
             module.add_options(one)
         one.add_argument("--report", metavar="FILE", help="write the figures as JSON (default: print them only)")
         one.set_defaults(run=module.soak)
@@ -84,7 +88,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     def work() -> None:
         args = make_parser().parse_args(argv)
         if args.report is not None:
-            reject_overwrites([("--report", args.report)], [args.cam] if "cam" in args else [])
+            reject_overwrites([("--report", args.report)], [args.cam] if getattr(args, "cam", None) else [])
             check_writable(args.report)
         figures.extend(args.run(args))
         if args.report is not None:
