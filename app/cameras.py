@@ -8,6 +8,7 @@ from app.backends import open_backend
 from app.config import Settings
 from app.config.file import RUN_KEYS
 from app.errors import NanoyoloError, say, warn
+from app.events.arguments import STORE
 from app.frame import Source
 from app.loop.channel import Channel
 from app.loop.opening import Camera, Change, check_model, choose, make_channel, open_camera
@@ -18,6 +19,7 @@ from app.sinks.opening import Outputs, frames_of, protect_inputs
 from app.stop import Stop
 
 if TYPE_CHECKING:
+    from app.clips.figures import Recorder
     from app.events.opening import Events
     from app.web.server import LiveView
 
@@ -36,6 +38,7 @@ class Cameras:
         self._card = read_card(model)
         self._named = False
         self._events: "Optional[Events]" = None
+        self._recorders: "List[Recorder]" = []
         check_model(settings.cameras, self._card)
         with ExitStack() as opened:
             sources = [opened.enter_context(open_camera(options)) for options in settings.cameras]
@@ -69,7 +72,8 @@ class Cameras:
                     outages=self._outages,
                     live=None if run.serve is None else self._serve,
                     events=self._events,
-                    **({} if run.store is None else {"store": run.store}),
+                    store=run.store or STORE,
+                    recorders=self._recorders,
                 )
             )
             for camera in self._open.values():
@@ -78,17 +82,13 @@ class Cameras:
             self._closing = opened.pop_all()
 
     def _serve(self) -> "LiveView":
-        from app.web.server import LiveView
+        from app.web.opening import open_live_view
         from app.web.state import Run
 
         def channels() -> Dict[str, Channel]:
             return {name: camera.channel for name, camera in list(self._open.items())}
 
-        run = self._settings.run
-        names = run.serve_host.split(",") if run.serve_host else ()
-        return LiveView(
-            run.serve, Run(channels, self.report, self._events), token=run.serve_token, names=names, tls=run.serve_tls
-        )
+        return open_live_view(self._settings.run, Run(channels, self.report, self._events, self._figures))
 
     def run(self) -> None:
         """Run until the sources end, or a stop is requested. Closes the outputs."""
@@ -97,7 +97,16 @@ class Cameras:
 
     def report(self) -> Dict[str, Any]:
         """The report of the run, ready for JSON; docs/output.md lists its fields."""
-        return {**self.pipeline.report(), **(self._events.figures() if self._events is not None else {})}
+        return {**self.pipeline.report(), **self._figures()}
+
+    def _figures(self) -> Dict[str, Any]:
+        """The report's part about events, messages and recordings."""
+        fields = {} if self._events is None else self._events.figures()
+        if self._recorders:
+            from app.clips.figures import together
+
+            fields["recordings"] = together(self._recorders)
+        return fields
 
     def reload(self) -> None:
         """Read the settings again, and open, close and change the cameras that are not as they say.

@@ -19,7 +19,7 @@ from app.errors import UsageError
 if TYPE_CHECKING:
     from app.clips.archive import Archive
     from app.clips.clips import ClipSink
-    from app.sinks import Sink
+    from app.clips.figures import Recorder
 
 CLIPS, RECORDINGS, TIME_LAPSE = "clips", "recordings", "time-lapse"  # folders of a store
 
@@ -50,12 +50,12 @@ def open_clips(
     )
 
 
-def open_recorders(options: argparse.Namespace, store_dir: str, camera: str) -> "List[Sink]":
+def open_recorders(options: argparse.Namespace, store_dir: str, camera: str) -> "List[Recorder]":
     """What records a camera all the time, or as a time-lapse. Raises OutputError where a folder cannot be written."""
     from app.clips.arguments import read_factor
     from app.command import duration
 
-    sinks: "List[Sink]" = []
+    sinks: "List[Recorder]" = []
     if options.record is not None:
         from app.clips.segments import SegmentSink
 

@@ -163,4 +163,5 @@ class ClipSink(Sink):
 
     def close(self) -> None:
         self._reel.close()
+        self._ring.clear()
         self._tell_of_removed()

@@ -44,6 +44,11 @@ class Ring:
         """The shots from this time on, the oldest first."""
         return [shot for shot in self._shots if shot.seconds >= seconds]
 
+    def clear(self) -> None:
+        """Forget all: who asks for figures later holds this still."""
+        self._shots.clear()
+        self.nbytes = 0
+
     def _forget(self) -> None:
         self.nbytes -= len(self._shots.popleft().jpeg)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from app.tracking.watch import Watch
 
 OUTCOMES = ("sent", "retried", "given_up")  # of messages
-SUMS = ("files", "frames", "left_out")  # figures of clips that each camera has; the others are those of all
 
 
 class Events:
@@ -85,8 +84,9 @@ class Events:
             }
         }
         if self._clips:
-            figures = [clips.figures() for clips in self._clips]
-            fields["clips"] = dict(figures[-1], **{key: sum(one[key] for one in figures) for key in SUMS})
+            from app.clips.figures import together
+
+            fields["clips"] = together(self._clips)
         if self._notifier is not None:
             counts = self._notifier.figures()
             too_many = self.store.news.given_up

@@ -23,6 +23,7 @@ from app.sinks.window import WindowSink, display_available
 from app.timing.total import Total
 
 if TYPE_CHECKING:  # imported only where there is one
+    from app.clips.figures import Recorder
     from app.events.opening import Events
     from app.tracking.watch import Watch
     from app.web.server import LiveView
@@ -58,19 +59,22 @@ class Outputs:
         live: "Optional[Callable[[], LiveView]]" = None,
         events: "Optional[Events]" = None,
         store: str = STORE,
+        recorders: "Optional[List[Recorder]]" = None,
     ) -> None:
         """show: whether to show a window; None if there is a display. timing: of all cameras. stop: ends the run.
 
         announcement: the line, if there is one. frames: how many will come in all, if that is known. tiles: whether the
         window is for several cameras. outages: see `SupervisorSink`. live: opens the live view, if there is one.
         events: what keeps and tells them, which is closed with this. store: the folder of what is recorded all the
-        time, if nothing else is said. Raises OutputError for a window without a display, and what `live` raises.
+        time, if nothing else is said; recorders: a list that gets what records. Raises OutputError for a window without
+        a display, and what `live` raises.
         """
         self._keep = is_supervised()  # and so restarted when it ends, which must not overwrite what was written before
         self._stop = stop
         self._all: List[Shared] = []
         self._lines: Dict[Lines, Shared] = {}
         self._store = store
+        self._recorders: "List[Recorder]" = [] if recorders is None else recorders
         self._grid: Optional[Grid] = None
         self._live: "Optional[LiveView]" = None
         self._events = events
@@ -113,7 +117,7 @@ class Outputs:
             if self._events is not None:  # after the live view, with which it shares pictures
                 sinks += [opened.enter_context(sink) for sink in self._events.sinks(options, watch)]
             if options.record is not None or options.time_lapse is not None:
-                sinks += [opened.enter_context(sink) for sink in self._recorders(options)]
+                sinks += [opened.enter_context(sink) for sink in self._open_recorders(options)]
             if self._grid is not None:
                 sinks.append(opened.enter_context(self._grid.tile(options.name)))
             elif self._show:
@@ -121,11 +125,13 @@ class Outputs:
             opened.pop_all()  # all is well: they stay open
         return sinks
 
-    def _recorders(self, options: argparse.Namespace) -> List[Sink]:
+    def _open_recorders(self, options: argparse.Namespace) -> List[Sink]:
         from app.clips import open_recorders
         from app.sinks.pictures import PictureSink
 
-        return [PictureSink(), *open_recorders(options, self._store, options.name)]
+        opened = open_recorders(options, self._store, options.name)
+        self._recorders += opened
+        return [PictureSink(), *opened]
 
     def release(self, used: Sequence[argparse.Namespace]) -> None:
         """Close the files of JSON lines but for those that cameras with these options still use."""

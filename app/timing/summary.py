@@ -48,9 +48,10 @@ def _tracked(fields: Dict[str, Any]) -> List[str]:
 
 
 def _told(fields: Dict[str, Any]) -> List[str]:
-    """How many events there were, and what became of the messages about them, in one line; none without a store."""
+    """How many events there were, and what became of the messages about them, and what was recorded, in one line."""
+    recorded = [f"{_plural(fields['recordings']['files'], 'file')} recorded"] if "recordings" in fields else []
     if "events" not in fields:
-        return []
+        return recorded
     events = fields["events"]
     parts = [_plural(events["count"], "event")]
     if events["held_back"]:
@@ -61,7 +62,7 @@ def _told(fields: Dict[str, Any]) -> List[str]:
         more = "".join(f", {counts[key]} {key.replace('_', ' ')}" for key in ("retried", "given_up") if counts[key])
         parts.append(f"{destination}: {counts['sent']} sent{more}")
     lost = events["lost_changes"] + events["lost_pictures"]
-    return ["; ".join(parts + ([f"{lost} lost, as the disk failed"] if lost else []))]
+    return ["; ".join(parts + recorded + ([f"{lost} lost, as the disk failed"] if lost else []))]
 
 
 def _size(fields: Dict[str, Any]) -> str:

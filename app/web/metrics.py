@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from app import __version__
 from app.board import Board
@@ -11,9 +11,6 @@ from app.loop.channel import Channel
 from app.timing import STAGES
 from app.web.exposition import Exposition, Labels
 from app.web.state import State, condition
-
-if TYPE_CHECKING:
-    from app.events.opening import Events
 
 
 def metrics(state: State, board: Board) -> str:
@@ -70,8 +67,7 @@ def metrics(state: State, board: Board) -> str:
     viewers: List[Tuple[Labels, float]] = [({"kind": kind}, count) for kind, count in state.viewers().items()]
     page.family("nanoyolo_viewers", "gauge", "Who is looking.", viewers)
     page.family("nanoyolo_jpegs_total", "counter", "JPEGs that were encoded.", [({}, state.hub.encoded)])
-    if state.run.events is not None:
-        _told(page, state.run.events)
+    _told(page, state)
     _machine(page, board)
     return page.text()
 
@@ -119,25 +115,20 @@ def _found(page: Exposition, state: State, by_camera: Sequence[Tuple[Labels, Cha
     page.family("nanoyolo_line_crossings_total", "counter", "What has crossed a line.", crossed)
 
 
-def _told(page: Exposition, events: "Events") -> None:
-    """Events, and what was told of them."""
-    begun: List[Tuple[Labels, float]] = [
-        ({"camera": camera, "label": label}, count) for (camera, label), count in sorted(events.begun().items())
-    ]
-    figures = events.figures()
-    page.family("nanoyolo_events_total", "counter", "Events that began.", begun)
-    page.family(
-        "nanoyolo_events_held_back_total",
-        "counter",
-        "Things that made no event because of a cool-down.",
-        [({}, figures["events"]["held_back"])],
-    )
-    page.family(
-        "nanoyolo_event_losses_total",
-        "counter",
-        "What could not be brought to the disk.",
-        [({"kind": kind}, figures["events"]["lost_" + kind]) for kind in ("changes", "pictures")],
-    )
+def _told(page: Exposition, state: State) -> None:
+    """Events, what was told of them, and what was recorded."""
+    figures, events = state.run.figures(), state.run.events
+    if events is not None:
+        begun: List[Tuple[Labels, float]] = [
+            ({"camera": camera, "label": label}, count) for (camera, label), count in sorted(events.begun().items())
+        ]
+        page.family("nanoyolo_events_total", "counter", "Events that began.", begun)
+        for key, about in (
+            ("held_back", "Things that made no event because of a cool-down."),
+            ("lost_changes", "Changes of events that could not be brought to the disk."),
+            ("lost_pictures", "Pictures of events that could not."),
+        ):
+            page.family(f"nanoyolo_events_{key}_total", "counter", about, [({}, figures["events"][key])])
     messages = figures.get("messages", {})
     for outcome, name, about in (
         ("sent", "nanoyolo_messages_sent_total", "Messages that were delivered."),
@@ -148,11 +139,15 @@ def _told(page: Exposition, events: "Events") -> None:
             ({"destination": destination}, counts[outcome]) for destination, counts in messages.items()
         ]
         page.family(name, "counter", about, found)
-    clips = figures.get("clips")
-    if clips is not None:
-        page.family("nanoyolo_clips_total", "counter", "Files of clips that were begun.", [({}, clips["files"])])
-        page.family("nanoyolo_clip_frames_lost_total", "counter", "Frames that clips lack.", [({}, clips["left_out"])])
-        page.family("nanoyolo_clips_bytes", "gauge", "What all clips take.", [({}, clips["bytes"])])
+    recorded: List[Tuple[Labels, Dict[str, int]]] = [
+        ({"kind": kind}, figures[kind]) for kind in ("clips", "recordings") if kind in figures
+    ]
+    for name, type_, key, about in (
+        ("nanoyolo_recording_files_total", "counter", "files", "Files that were begun."),
+        ("nanoyolo_recording_frames_lost_total", "counter", "left_out", "Frames that recordings lack."),
+        ("nanoyolo_recording_bytes", "gauge", "bytes", "What all files of a kind take."),
+    ):
+        page.family(name, type_, about, [(labels, counts[key]) for labels, counts in recorded])
 
 
 def _machine(page: Exposition, board: Board) -> None:

@@ -18,12 +18,13 @@ VERSION = 1  # of these answers: a field may be added, none is removed or change
 
 class Run(NamedTuple):
     """What the server knows of the run. channels: of the cameras, by name. report: see `Cameras.report`. events: what
-    keeps them, None where nothing does.
+    keeps them, None where nothing does. figures: the report's part about events, messages and recordings.
     """
 
     channels: Callable[[], Dict[str, Channel]]
     report: Callable[[], Dict[str, Any]]
     events: "Optional[Events]" = None
+    figures: Callable[[], Dict[str, Any]] = dict
 
 
 class State:

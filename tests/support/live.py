@@ -44,9 +44,13 @@ class Cameras:
         self.views = {name: self.hub.open(name) for name in names}
         self.overview = Overview(self.hub)
         self.viewers = {"page": 0, "stream": 0}
-        self.run = Run(lambda: self.channels, lambda: {"kind": "detect", "frames": 3}, events)
+        self.run = Run(lambda: self.channels, lambda: {"kind": "detect", "frames": 3}, events, self._figures)
         self.state = State(self.hub, self.overview, self.run, lambda: self.viewers)
         self.site = Site(self.hub, self.overview, self.state, QuietBoard())
+
+    def _figures(self):
+        figures = getattr(self.run.events, "figures", None)
+        return figures() if figures is not None else {}
 
     def _channel(self, name):
         source = Source()

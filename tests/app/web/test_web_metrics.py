@@ -155,12 +155,13 @@ def test_events_and_what_was_told_of_them():
     for line in (
         'nanoyolo_events_total{camera="door",label="person"} 3',
         "nanoyolo_events_held_back_total 2",
-        'nanoyolo_event_losses_total{kind="pictures"} 5',
+        "nanoyolo_events_lost_changes_total 0",
+        "nanoyolo_events_lost_pictures_total 5",
         'nanoyolo_messages_sent_total{destination="mqtt"} 7',
         'nanoyolo_message_retries_total{destination="mqtt"} 1',
         'nanoyolo_messages_given_up_total{destination="mqtt"} 0',
-        "nanoyolo_clips_total 3",
-        "nanoyolo_clips_bytes 1000",
+        'nanoyolo_recording_files_total{kind="clips"} 3',
+        'nanoyolo_recording_bytes{kind="clips"} 1000',
     ):
         assert line + "\n" in text
     assert "nanoyolo_events" not in metrics(Cameras("door").state, QuietBoard())
