@@ -13,6 +13,7 @@ pytest.importorskip("paho.mqtt.client")
 from support.mosquitto import Listener, Mosquitto, needs_mosquitto  # noqa: E402
 from support.outboxes import FakeStore, change, changes, wait_for  # noqa: E402
 
+from app.errors import OutputError  # noqa: E402
 from app.notify import connection  # noqa: E402
 from app.notify.arguments import read_broker  # noqa: E402
 from app.notify.mqtt import MqttCourier  # noqa: E402
@@ -194,7 +195,6 @@ def test_home_assistant_that_starts_is_told_everything(broker):
     with Publisher(address(broker)) as publisher, Listener(broker.port, "nanoyolo/#", clean=True) as listener:
         publisher.retained.set(publisher.root + "/yard/person", b"1")
         wait_for(lambda: listener.last(publisher.root + "/yard/person"))
-        wait_for(lambda: publisher.courier._sweep_ends is None and publisher.connected())
         before = len(listener.messages)
         listener.publish("homeassistant/status", b"online", qos=1)
         wait_for(lambda: len(listener.messages) >= before + 2)
@@ -258,6 +258,22 @@ def certificate(folder, name, alternative):
          str(folder / (name + ".pem"))],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def test_a_disk_that_is_full_loses_and_repeats_nothing(broker, monkeypatch, capfd):
+    monkeypatch.setattr(connection, "PAUSES", (0.1, 0.5))
+    wanted = changes(20)
+    with Listener(broker.port, "nanoyolo/#") as listener, Publisher(address(broker)) as publisher:
+        wait_for(publisher.connected)
+        for one in wanted:
+            publisher.outbox.put(one)
+            if one.number in (10, 30):
+                publisher.outbox.failing = OutputError("events.sqlite: no space left")
+                wait_for(lambda: publisher.courier._said)
+                publisher.outbox.failing = None
+        assert_exactly_once(listener, wanted)
+        wait_for(lambda: not publisher.outbox.rows)
+    assert "the store of events is in trouble: events.sqlite: no space left" in capfd.readouterr().err
 
 
 def test_a_frozen_broker_does_not_delay_the_end(broker):
