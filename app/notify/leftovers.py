@@ -17,19 +17,26 @@ class Leftovers:
     topics: those to subscribe to, for a while.
     """
 
-    def __init__(self, root: str, retained: Retained, cameras: Callable[[], Sequence[CameraState]]) -> None:
-        """root: the topic of this machine. cameras: those that there are now."""
+    def __init__(
+        self,
+        root: str,
+        retained: Retained,
+        cameras: Callable[[], Sequence[CameraState]],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """root: the topic of this machine. cameras: those that there are now. now: the monotonic clock."""
         self.topics = [root + below for below in BELOW]
         self._start = len(root) + 1
         self._retained = retained
         self._cameras = cameras
+        self._now = now
         self._until: Optional[float] = None
         self._strangers: Set[str] = set()  # of no camera that there is
         self._found = 0
 
     def begin(self) -> None:
         """The broker begins to tell what it keeps."""
-        self._until = time.monotonic() + WAIT
+        self._until = self._now() + WAIT
 
     def take(self, topic: str) -> None:
         """It keeps a value there."""
@@ -45,7 +52,7 @@ class Leftovers:
 
     def settle(self) -> bool:
         """Whether it is time to unsubscribe: all is known. Cameras that are no more are offline, and count nothing."""
-        if self._until is None or time.monotonic() < self._until:
+        if self._until is None or self._now() < self._until:
             return False
         self._until = None
         for topic in self._strangers:
