@@ -129,12 +129,12 @@ class MqttCourier(Courier):
             self._drop()
 
     def _publish_events(self) -> None:
-        """Events in order; those under way are still in the outbox, so there are never more than `WINDOW`."""
+        """Events in order; those under way are still in the outbox, unless too many waited there."""
         for message in self._outbox.pending(WINDOW):
             number = number_of(message.row)
             if self._rows.get(number) == message.row:
                 continue
-            if number in self._rows or not self._connection.is_open:
+            if number in self._rows or len(self._rows) >= WINDOW or not self._connection.is_open:
                 break
             self._rows[number] = message.row
             self._session.send(number, self._topic(message.change), self._payload(message.change))
