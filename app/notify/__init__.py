@@ -4,10 +4,11 @@
     CameraState.write       ->    (not for state)     ->    MqttCourier: state and events
     events                  ->    outbox, on disk     ->    MqttCourier, WebhookCourier, CommandCourier
 
-courier.py     what the threads have in common
-mqtt.py, session.py, retained.py   the broker; camera.py, counts.py, topics.py, discovery.py: what it is told, and where
-webhook.py, post.py, signature.py  webhooks; links.py: addresses in them
-command.py     programs
+courier.py   what the threads have in common
+mqtt.py, connection.py, session.py, retained.py, leftovers.py   the broker
+camera.py, counts.py, topics.py, discovery.py   what it is told, and where
+webhook.py, post.py, signature.py, links.py   webhooks
+command.py   programs
 """
 
 import argparse

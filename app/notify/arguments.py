@@ -16,10 +16,7 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 PASSWORD_VARIABLE = "NANOYOLO_MQTT_PASSWORD"
 LONGEST_PASSWORD = 1024  # bytes
 MOST_JOBS = 16
-KEYS = (  # all are for the whole run
-    *("mqtt", "mqtt_password_file", "mqtt_ca", "webhook", "webhook_secret_file", "webhook_public_only"),
-    *("on_event", "on_event_jobs"),
-)
+
 
 _PREFIX = re.compile(r"[^/+#\0$][^+#\0]*")
 
@@ -42,6 +39,7 @@ class Broker(NamedTuple):
 def read_broker(text: str) -> Broker:
     """The broker of mqtt[s]://[user@]host[:port][/prefix]. Raises ValueError, which names no password."""
     try:
+        text.encode()  # what was typed may not be UTF-8
         parts = urlsplit(text)
         port = parts.port
     except ValueError:

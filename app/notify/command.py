@@ -12,6 +12,7 @@ import subprocess
 import time
 from typing import Any, List, NamedTuple, Optional
 
+from app.notify.arguments import PASSWORD_VARIABLE
 from app.notify.courier import LAST_MOMENT, Courier
 
 LOOKED_AT = 64  # messages
@@ -64,6 +65,7 @@ class CommandCourier(Courier):
                 self._words,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,  # ours may be JSON lines
+                env={name: value for name, value in os.environ.items() if name != PASSWORD_VARIABLE},
                 start_new_session=True,  # so that Ctrl-C is not for it, and all that it starts can be killed with it
             )
         except OSError as error:

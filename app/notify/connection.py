@@ -59,7 +59,7 @@ class Connection:
             except OSError as error:
                 raise UsageError(f"--mqtt-ca: {ca} cannot be read: {error.strerror or error}") from error
         if broker.user:
-            session.username_pw_set(broker.user, password or None)
+            session.username_pw_set(broker.user, password.encode(errors="surrogateescape") or None)
         session.will_set(status, b"offline", qos=1, retain=True)
         session.on_connect, session.on_disconnect = self._on_connect, self._on_disconnect
         session.connect_async(broker.host, broker.port, KEEPALIVE)

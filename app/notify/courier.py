@@ -96,5 +96,5 @@ class Courier:
         try:
             if outbox is not None:
                 self.finish(outbox)
-        except (NanoyoloError, sqlite3.Error, OSError) as error:
+        except Exception as error:  # also a bug: the program ends
             self.complain(f"did not end well: {error}")

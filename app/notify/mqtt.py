@@ -7,23 +7,23 @@ is retained; with every connection all of it is published again.
 
 import json
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Optional, Sequence
 
+from app.errors import NanoyoloError
 from app.notify import discovery
 from app.notify.arguments import PREFIX, Broker
 from app.notify.camera import CameraState
 from app.notify.connection import TICK, Connection
 from app.notify.courier import Courier
+from app.notify.leftovers import Leftovers
 from app.notify.retained import Retained
 from app.notify.session import Session, number_of
 from app.notify.topics import CameraTopics, host_level, level
 
 WINDOW = 8  # events under way; mosquitto takes 20 of a client
 STATES = 8  # values under way
-SWEEP = 3.0  # seconds for the broker to tell what it keeps from an earlier run
 RECEIVED = 1  # "attempts" of a message in the outbox that the broker has, but has not completed
 LAST_WORDS = 0.3  # seconds of the time to close that are for saying that the program is offline
-KEPT = ("/+/+", "/+/zones/+/+", "/+/lines/+/+")  # below the machine's topic: what an earlier run may have left
 
 
 class MqttCourier(Courier):
@@ -55,9 +55,8 @@ class MqttCourier(Courier):
         self._outbox: Any = None
         self._rows: Dict[int, int] = {}  # of the events under way, by number
         self._busy: Dict[int, str] = {}  # topics of the values under way
-        self._subscriptions: List[str] = [discovery.STATUS, *(self.root + topic for topic in KEPT)]
-        self._sweep_ends: Optional[float] = None
-        self._strangers: Set[str] = set()  # topics that the broker keeps, of no camera that there is
+        self._leftovers = Leftovers(self.root, retained, cameras)
+        self._subscriptions = [discovery.STATUS, *self._leftovers.topics]
         name = "nanoyolo-" + host_level()
         if broker.prefix != PREFIX:  # another program may run here with the usual one
             name += "-" + level(broker.prefix)
@@ -81,12 +80,11 @@ class MqttCourier(Courier):
         try:
             if connection.connected or self._connect():
                 self._exchange()
-        except OSError as error:
-            connection.why = (error.strerror or str(error)).lower()
-            self._drop()
-        except BaseException:
-            self._drop()  # nothing is known of what is under way
-            raise
+        except BaseException as error:
+            self._forget()  # nothing is known of what is under way
+            if isinstance(error, NanoyoloError) or not isinstance(error, OSError):
+                raise  # it is the store's, or a bug
+            self.complain(f"{(error.strerror or str(error)).lower()}; events wait on disk")
 
     def _connect(self) -> bool:
         for message in self._outbox.pending(WINDOW):
@@ -105,9 +103,12 @@ class MqttCourier(Courier):
         self._retained.repeat()
         return True
 
-    def _drop(self) -> None:
+    def _forget(self) -> None:
         self._connection.drop()
         self._busy.clear()
+
+    def _drop(self) -> None:
+        self._forget()
         self.complain(f"{self._connection.why}; events wait on disk")
 
     def _exchange(self) -> None:
@@ -122,18 +123,18 @@ class MqttCourier(Courier):
         else:
             self._outbox.wait(TICK)
             self._connection.exchange(0.0)
-        if self._sweep_ends is not None and time.monotonic() >= self._sweep_ends:
-            self._end_sweep()
+        if self._leftovers.settle():
+            self._session.unsubscribe(self._leftovers.topics)
         if not self._connection.is_open:
             self._drop()
 
     def _publish_events(self) -> None:
-        """Events in order; those under way are still in the outbox, so there are never more than `WINDOW`."""
+        """Events in order; those under way are still in the outbox, unless too many waited there."""
         for message in self._outbox.pending(WINDOW):
             number = number_of(message.row)
             if self._rows.get(number) == message.row:
                 continue
-            if number in self._rows or not self._connection.is_open:
+            if number in self._rows or len(self._rows) >= WINDOW or not self._connection.is_open:
                 break
             self._rows[number] = message.row
             self._session.send(number, self._topic(message.change), self._payload(message.change))
@@ -167,7 +168,7 @@ class MqttCourier(Courier):
             self.sent += 1
 
     def _on_subscribe(self, session: Session, data: Any, number: int, granted: Sequence[int]) -> None:
-        self._sweep_ends = time.monotonic() + SWEEP
+        self._leftovers.begin()
         refused = [topic for topic, code in zip(self._subscriptions, granted) if code > 2]
         if refused:
             self.complain(f"this user may not read {', '.join(refused)}; counts of an earlier run may be left there")
@@ -176,22 +177,8 @@ class MqttCourier(Courier):
         if message.topic == discovery.STATUS:
             if message.payload == b"online" and not message.retain:  # Home Assistant has started
                 self._retained.repeat()
-        elif message.retain and message.payload and not self._retained.has(message.topic):
-            name = message.topic[len(self.root) + 1 :].split("/")[0]
-            for camera in self._cameras():
-                if camera.topics.level == name:
-                    camera.earlier(message.topic)
-                    return
-            self._strangers.add(message.topic)
-
-    def _end_sweep(self) -> None:
-        """All is known that an earlier run has left. Its cameras that are no more are offline, and count nothing."""
-        self._sweep_ends = None
-        self._session.unsubscribe(self._subscriptions[1:])
-        for topic in self._strangers:
-            if not self._retained.has(topic):
-                self._retained.set(topic, b"offline" if topic.endswith("/status") else b"")
-        self._strangers.clear()
+        elif message.retain and message.payload:
+            self._leftovers.take(message.topic)
 
     def finish(self, outbox: Any) -> None:
         """Send what is still in the outbox, and say that the program is offline."""

@@ -68,6 +68,17 @@ def test_no_shell_looks_at_the_words(tmp_path):
     assert json.loads((tmp_path / "got").read_text()) == ["$HOME", ";", "`ls`"]
 
 
+def test_the_password_for_the_broker_is_not_handed_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("NANOYOLO_MQTT_PASSWORD", "hunter2")
+    monkeypatch.setenv("OTHER", "x")
+    with Run(script(tmp_path, "open(sys.argv[1] + '/got', 'w').write(json.dumps(dict(os.environ)))")) as run:
+        run.outbox.put(change())
+        wait_for(lambda: not run.outbox.rows)
+    got = (tmp_path / "got").read_text()
+    assert json.loads(got)["OTHER"] == "x"
+    assert "hunter2" not in got
+
+
 @pytest.mark.parametrize(
     ("code", "said"), [("sys.exit(3)", "ended with 3"), ("os.kill(os.getpid(), 9)", "by signal 9")]
 )

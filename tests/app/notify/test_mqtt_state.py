@@ -1,22 +1,16 @@
-"""Against a real broker: stopped, frozen, killed and started again, and one that says no."""
+"""State and its last will at a real broker, and brokers that say no."""
 
-import json
-import signal
 import subprocess
-import time
-from collections import Counter
 
 import pytest
 
 pytest.importorskip("paho.mqtt.client")
 
 from support.mosquitto import Listener, Mosquitto, needs_mosquitto  # noqa: E402
-from support.outboxes import FakeStore, change, changes, wait_for  # noqa: E402
+from support.outboxes import change, changes, wait_for  # noqa: E402
+from support.publisher import Publisher, address, assert_exactly_once  # noqa: E402
 
 from app.notify import connection  # noqa: E402
-from app.notify.arguments import read_broker  # noqa: E402
-from app.notify.mqtt import MqttCourier  # noqa: E402
-from app.notify.retained import Retained  # noqa: E402
 
 pytestmark = [pytest.mark.slow, needs_mosquitto]
 
@@ -25,54 +19,6 @@ pytestmark = [pytest.mark.slow, needs_mosquitto]
 def broker(tmp_path):
     with Mosquitto(tmp_path) as running:
         yield running
-
-
-class Publisher:
-    """A courier with a store that outlives it, as the one on disk does."""
-
-    def __init__(self, address, store=None, password="", cameras=(), **options):
-        self.store = store or FakeStore()
-        self.outbox = self.store.outbox("mqtt")
-        self.retained = Retained()
-        self.courier = MqttCourier(
-            self.store, read_broker(address), password, self.retained, lambda: cameras, **options
-        )
-        self.root = self.courier.root
-        self.courier.start()
-
-    def connected(self):
-        return bool(self.courier.figures()["connected"])
-
-    def close(self):
-        self.courier.end(time.monotonic() + 20)
-        self.courier.join()
-
-    def abandon(self):
-        """As after kill -9: no farewell, and the broker notices a socket that is closed."""
-        self.courier.finish = lambda outbox: self.courier._connection.session.leave()
-        self.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-
-def address(broker):
-    return "mqtt://127.0.0.1:%d" % broker.port
-
-
-def events_of(listener):
-    return [json.loads(payload.decode()) for topic, payload, _ in listener.messages if topic.endswith("/event")]
-
-
-def assert_exactly_once(listener, wanted):
-    """Every change once, and those of an event in order."""
-    wait_for(lambda: len(events_of(listener)) >= len(wanted))
-    found = [(event["id"], event["type"]) for event in events_of(listener)]
-    assert Counter(found) == Counter((one.incident.id, one.type) for one in wanted)
-    assert sorted(found, key=lambda pair: pair[0]) == [(one.incident.id, one.type) for one in wanted]
 
 
 def test_events_and_state_in_a_quiet_hour(broker):
@@ -100,80 +46,6 @@ def test_events_and_state_in_a_quiet_hour(broker):
     }
 
 
-@pytest.mark.parametrize("fault", ["stop", "freeze"])
-def test_each_event_comes_once_whatever_the_broker_does(broker, monkeypatch, fault):
-    """Frozen for longer than a connection is waited for: then the broker finds it all in two connections."""
-    monkeypatch.setattr(connection, "KEEPALIVE", 1)
-    monkeypatch.setattr(connection, "PAUSES", (0.1, 0.5))
-    wanted = changes(60)
-    waiting = list(wanted)
-    with Listener(broker.port, "nanoyolo/#") as listener, Publisher(address(broker)) as publisher:
-        wait_for(publisher.connected)
-        while waiting:
-            for _ in range(5):
-                publisher.outbox.put(waiting.pop(0))
-            publisher.retained.set(publisher.root + "/yard/person", b"%d" % len(waiting))
-            if len(waiting) in (150, 100, 50):
-                upset(broker, publisher, fault, waiting)
-        assert_exactly_once(listener, wanted)
-        wait_for(lambda: not publisher.outbox.rows)
-        wait_for(lambda: listener.last(publisher.root + "/yard/person") == b"0")
-        assert publisher.courier.connects >= 4
-
-
-def upset(broker, publisher, fault, waiting):
-    """Stop or freeze the broker while events are under way, and wait until there is another connection."""
-    connects = publisher.courier.connects
-    if fault == "stop":
-        broker.stop()
-    else:
-        broker.freeze()
-    for _ in range(5):
-        publisher.outbox.put(waiting.pop(0))
-    if fault == "stop":
-        broker.start()
-    else:
-        wait_for(lambda: not publisher.connected())
-        broker.thaw()
-    wait_for(lambda: publisher.courier.connects > connects)
-
-
-def test_each_event_comes_once_when_the_program_is_killed_at_any_step(broker):
-    """A new process, whose only memory is the outbox, goes on. 15 times, at steps as they come."""
-    wanted, store = changes(50), FakeStore()
-    for one in wanted:
-        store.outbox("mqtt").put(one)
-    with Listener(broker.port, "nanoyolo/#") as listener:
-        for sent in range(15):
-            publisher = Publisher(address(broker), store)
-            wait_for(lambda: publisher.courier.sent >= 2 or not publisher.outbox.rows)  # noqa: B023
-            time.sleep(0.001 * sent)
-            publisher.outbox.failing = OSError("the process is dead")  # nothing is noted any more
-            publisher.abandon()
-            publisher.outbox.failing = None
-        with Publisher(address(broker), store) as publisher:
-            assert_exactly_once(listener, wanted)
-            wait_for(lambda: not publisher.outbox.rows)
-
-
-def test_a_killed_broker_gets_what_it_has_not_acknowledged(broker, monkeypatch):
-    monkeypatch.setattr(connection, "PAUSES", (0.1, 0.5))
-    wanted = changes(30)
-    with Listener(broker.port, "nanoyolo/#") as listener, Publisher(address(broker)) as publisher:
-        wait_for(publisher.connected)
-        for one in wanted[:45]:
-            publisher.outbox.put(one)
-        broker.stop(signal.SIGKILL)
-        subscriptions = listener.subscriptions
-        broker.start()
-        wait_for(lambda: listener.subscriptions > subscriptions)  # it has forgotten this one, too
-        for one in wanted[45:]:
-            publisher.outbox.put(one)
-        wait_for(lambda: not publisher.outbox.rows)
-        found = {(one.incident.id, one.type) for one in wanted[45:]}
-        wait_for(lambda: found <= {(event["id"], event["type"]) for event in events_of(listener)})
-
-
 def test_a_killed_program_is_offline_and_a_new_one_leaves_nothing_stale(broker):
     with Listener(broker.port) as listener:
         first = Publisher(address(broker))
@@ -194,7 +66,6 @@ def test_home_assistant_that_starts_is_told_everything(broker):
     with Publisher(address(broker)) as publisher, Listener(broker.port, "nanoyolo/#", clean=True) as listener:
         publisher.retained.set(publisher.root + "/yard/person", b"1")
         wait_for(lambda: listener.last(publisher.root + "/yard/person"))
-        wait_for(lambda: publisher.courier._sweep_ends is None and publisher.connected())
         before = len(listener.messages)
         listener.publish("homeassistant/status", b"online", qos=1)
         wait_for(lambda: len(listener.messages) >= before + 2)
@@ -258,15 +129,3 @@ def certificate(folder, name, alternative):
          str(folder / (name + ".pem"))],
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-
-
-def test_a_frozen_broker_does_not_delay_the_end(broker):
-    publisher = Publisher(address(broker))
-    wait_for(publisher.connected)
-    broker.freeze()
-    for one in changes(5):
-        publisher.outbox.put(one)
-    publisher.courier.end(time.monotonic() + 0.8)
-    publisher.courier._thread.join(60)
-    assert not publisher.courier._thread.is_alive()
-    assert publisher.outbox.rows  # for the next start
