@@ -57,6 +57,8 @@ class WebhookCourier(Courier):
         self._post: Optional[Post] = None
         self._interrupted = False
         self._failures = 0  # in a row
+        self._is_new, self._probes = True, False
+        self._was_down = False
         self._due = 0.0
 
     def deliver(self, outbox: Any) -> None:
@@ -65,7 +67,13 @@ class WebhookCourier(Courier):
                 self._give_up(outbox, message.row)
             outbox.wait(TICK)
             return
-        message = self.choose(outbox.pending(LOOKED_AT))
+        waiting = outbox.pending(LOOKED_AT)
+        message = self.choose(waiting)
+        self._probes = message is None and self._is_new and bool(waiting)
+        if self._is_new:
+            self._is_new, self._was_down = False, any(one.attempts for one in waiting)
+        if self._probes:  # after a start, whether the server works by now; that it does not counts for no message
+            message = waiting[0]
         if message is None:
             outbox.wait(TICK)
         else:
@@ -124,7 +132,8 @@ class WebhookCourier(Courier):
         outbox.done(message.row)
         self.sent += 1
         self.all_well()
-        if self._failures >= 2:  # the server was down, so what has failed meanwhile need not wait any longer
+        if self._was_down:  # so what has failed meanwhile need not wait any longer
+            self._was_down = False
             for waiting in outbox.pending(LOOKED_AT):
                 if waiting.due > self._now():
                     outbox.postpone(waiting.row, 0.0, waiting.attempts)
@@ -133,11 +142,15 @@ class WebhookCourier(Courier):
     def _failed(self, outbox: Any, message: Any, why: str, answer: Optional[Answer]) -> None:
         attempts, now = message.attempts + 1, self._now()
         self._failures += 1
+        self._was_down = self._was_down or self._failures >= 2
         pause = PAUSES[min(self._failures, len(PAUSES) - 1)] * random.uniform(*JITTER)
         wanted = answer.retry_after if answer is not None and answer.status in (429, 503) else None
         if wanted is not None:
             pause = max(pause, min(wanted, PAUSES[-1]))
         self._due = now + pause
+        if self._probes:
+            self.complain(f"{why}; what is for it waits on disk")
+            return
         if attempts > len(SCHEDULE):
             self.complain(f"{why}; a message was given up after {attempts} attempts")
             self._give_up(outbox, message.row)

@@ -179,6 +179,7 @@ class Connection(asyncio.Protocol):
             return
         self._keep = False
         self._inbox.clear()
+        self._inbox.read_on()  # which is how the end of the client is noticed
         first = Response(200, kind="multipart/x-mixed-replace; boundary=frame")
         self._outflow.write(head(first, keep=False, length=False))
         if self._without_body:

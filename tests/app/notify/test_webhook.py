@@ -147,6 +147,28 @@ def test_after_an_outage_nothing_waits_for_its_schedule(monkeypatch):
     assert courier.courier.sent == 30
 
 
+def test_after_a_start_nothing_waits_for_a_server_that_works_by_now(monkeypatch):
+    courier = Courier(monkeypatch)
+    for one in changes(3):
+        courier.outbox.put(one)
+    for row in list(courier.outbox.rows):
+        courier.outbox.postpone(row, courier.clock.time + 300, 4)
+    courier.run(0)
+    assert not courier.outbox.rows
+    assert courier.courier.sent == 9
+
+
+def test_after_a_start_a_server_that_is_still_down_costs_no_attempt(monkeypatch):
+    courier = Courier(monkeypatch, 500)
+    courier.outbox.put(change())
+    courier.outbox.postpone(1, courier.clock.time + 300, 4)
+    courier.run(200)
+    assert len(courier.posted) == 1
+    assert courier.outbox.pending(1)[0].attempts == 4
+    courier.run(200)
+    assert not courier.outbox.rows
+
+
 def test_a_clock_that_is_set_back_does_not_stop_it(monkeypatch):
     courier = Courier(monkeypatch, 500, 500)
     courier.outbox.put(change())
