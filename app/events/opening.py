@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.notify.notifier import Notifier
     from app.tracking.watch import Watch
 
-OUTCOMES = ("sent", "retried", "given_up")  # of messages
+OUTCOMES = ("sent", "retried", "given_up", "connected", "connects")  # of messages; the last two of MQTT only
 
 
 class Events:
@@ -91,12 +91,11 @@ class Events:
             counts = self._notifier.figures()
             too_many = self.store.news.given_up
             fields["messages"] = {
-                name: {
-                    key: counts[f"{name}_{key}"] + (too_many.get(name, 0) if key == "given_up" else 0)
-                    for key in OUTCOMES
-                }
+                name: {key: counts[f"{name}_{key}"] for key in OUTCOMES if f"{name}_{key}" in counts}
                 for name in self._destinations
             }
+            for name, found in fields["messages"].items():
+                found["given_up"] += too_many.get(name, 0)
         return fields
 
     def begun(self) -> "Counter[Any]":

@@ -12,13 +12,14 @@ command.py   programs
 """
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from app.events.store import Store
     from app.notify.notifier import Notifier
 
 
-def open_notify(run: argparse.Namespace, store: Any) -> "Notifier":
+def open_notify(run: argparse.Namespace, store: "Store") -> "Notifier":
     """Start what the options of a run ask for. store: has `outbox(destination)`.
 
     Raises UsageError and OutputError.

@@ -10,10 +10,14 @@ import shlex
 import signal
 import subprocess
 import time
-from typing import Any, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, List, NamedTuple, Optional
 
 from app.notify.arguments import PASSWORD_VARIABLE
 from app.notify.courier import LAST_MOMENT, Courier
+
+if TYPE_CHECKING:
+    from app.events.outbox import Message, Outbox
+    from app.events.store import Store
 
 LOOKED_AT = 64  # messages
 LIMIT = 30.0  # seconds that a program may run
@@ -35,7 +39,7 @@ class CommandCourier(Courier):
     Of one event no two run at the same time, so that they keep their order.
     """
 
-    def __init__(self, number: int, store: Any, text: str, *, jobs: int = 1, folder: str = "") -> None:
+    def __init__(self, number: int, store: "Store", text: str, *, jobs: int = 1, folder: str = "") -> None:
         """text: program and arguments. jobs: how many may run. folder: the store, where pictures are."""
         self._words = shlex.split(text)
         super().__init__(f"command:{number}", store, f"--on-event {os.path.basename(self._words[0])}")
@@ -43,7 +47,7 @@ class CommandCourier(Courier):
         self._folder = folder
         self._running: List[Job] = []
 
-    def deliver(self, outbox: Any) -> None:
+    def deliver(self, outbox: "Outbox") -> None:
         self._collect(outbox)
         rows, events = {job.row for job in self._running}, {job.event for job in self._running}
         for message in outbox.pending(LOOKED_AT):
@@ -58,7 +62,7 @@ class CommandCourier(Courier):
         else:
             outbox.wait(TICK)
 
-    def _start(self, outbox: Any, message: Any) -> None:
+    def _start(self, outbox: "Outbox", message: "Message") -> None:
         fields = json.dumps({**message.change.as_json(), "store": self._folder}).encode() + b"\n"
         try:
             process = subprocess.Popen(
@@ -86,7 +90,7 @@ class CommandCourier(Courier):
         except subprocess.TimeoutExpired:
             pass
 
-    def _collect(self, outbox: Any) -> None:
+    def _collect(self, outbox: "Outbox") -> None:
         """Note which have ended, and kill those that take too long."""
         for job in list(self._running):
             code: Optional[int] = job.process.poll()
@@ -102,12 +106,12 @@ class CommandCourier(Courier):
                 outbox.done(job.row)
                 self.sent += 1
 
-    def _failed(self, outbox: Any, row: int, why: str) -> None:
+    def _failed(self, outbox: "Outbox", row: int, why: str) -> None:
         outbox.give_up(row)
         self.given_up += 1
         self.complain(f"{why}; this is said once, and counted in the report")
 
-    def finish(self, outbox: Any) -> None:
+    def finish(self, outbox: "Outbox") -> None:
         """Let those that run end, then kill them: they run again with the next start. No other is begun."""
         while self._running and time.monotonic() < self.deadline - 2 * LAST_MOMENT:
             self._collect(outbox)

@@ -3,9 +3,13 @@
 import sqlite3
 import threading
 import time
-from typing import Any, Dict, Set
+from typing import TYPE_CHECKING, Dict, Set
 
 from app.errors import NanoyoloError, say, warn
+
+if TYPE_CHECKING:
+    from app.events.outbox import Outbox
+    from app.events.store import Store
 
 TROUBLE_PAUSE = 1.0  # seconds until the next try, where the store is in trouble
 CLOSE_LIMIT = 0.8  # seconds that all of them together have for what is still to be sent when the program ends
@@ -18,7 +22,7 @@ class Courier:
     sent, retried, given_up: how many messages so far.
     """
 
-    def __init__(self, destination: str, store: Any, name: str) -> None:
+    def __init__(self, destination: str, store: "Store", name: str) -> None:
         """store: has `outbox(destination)`. name: for people."""
         self.destination = destination
         self.name = name
@@ -33,14 +37,14 @@ class Courier:
         """Begin."""
         self._thread.start()
 
-    def deliver(self, outbox: Any) -> None:
+    def deliver(self, outbox: "Outbox") -> None:
         """Deliver what is in the outbox, and wait for more, for a moment. Called again and again.
 
         May raise NanoyoloError and sqlite3.Error.
         """
         raise NotImplementedError
 
-    def finish(self, outbox: Any) -> None:
+    def finish(self, outbox: "Outbox") -> None:
         """Do what is to be done at the end, until `deadline`."""
 
     def interrupt(self) -> None:

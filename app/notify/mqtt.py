@@ -7,7 +7,7 @@ is retained; with every connection all of it is published again.
 
 import json
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence
 
 from app.errors import NanoyoloError
 from app.notify import discovery
@@ -19,6 +19,10 @@ from app.notify.leftovers import Leftovers
 from app.notify.retained import Retained
 from app.notify.session import Session, number_of
 from app.notify.topics import CameraTopics, host_level, level
+
+if TYPE_CHECKING:
+    from app.events.outbox import Outbox
+    from app.events.store import Store
 
 WINDOW = 8  # events under way; mosquitto takes 20 of a client
 STATES = 8  # values under way
@@ -32,9 +36,11 @@ class MqttCourier(Courier):
     root: the topic of this machine. connects: how often there was a connection.
     """
 
+    _outbox: "Outbox"  # since the first `deliver`
+
     def __init__(
         self,
-        store: Any,
+        store: "Store",
         broker: Broker,
         password: str,
         retained: Retained,
@@ -52,7 +58,6 @@ class MqttCourier(Courier):
         self._retained = retained
         self._status = self.root + "/status"
         self._cameras = cameras
-        self._outbox: Any = None
         self._rows: Dict[int, int] = {}  # of the events under way, by number
         self._busy: Dict[int, str] = {}  # topics of the values under way
         self._leftovers = Leftovers(self.root, retained, cameras)
@@ -71,7 +76,7 @@ class MqttCourier(Courier):
     def figures(self) -> Dict[str, int]:
         return {**super().figures(), "connected": int(self._connection.connected), "connects": self.connects}
 
-    def deliver(self, outbox: Any) -> None:
+    def deliver(self, outbox: "Outbox") -> None:
         self._outbox = outbox
         connection = self._connection
         if not connection.connected and connection.wait:
@@ -180,7 +185,7 @@ class MqttCourier(Courier):
         elif message.retain and message.payload:
             self._leftovers.take(message.topic)
 
-    def finish(self, outbox: Any) -> None:
+    def finish(self, outbox: "Outbox") -> None:
         """Send what is still in the outbox, and say that the program is offline."""
         connection = self._connection
         while connection.connected and time.monotonic() < self.deadline - LAST_WORDS and outbox.pending(1):

@@ -18,6 +18,7 @@ from app.notify.retained import Retained
 from app.sinks import Sink
 
 if TYPE_CHECKING:
+    from app.events.store import Store
     from app.notify.mqtt import MqttCourier
     from app.tracking.watch import Watch
 
@@ -27,7 +28,7 @@ PAHO = "paho-mqtt==1.6.1"
 class Notifier:
     """A context manager that owns the threads. Events come from the store; `sink` gives a camera's state."""
 
-    def __init__(self, run: argparse.Namespace, store: Any) -> None:
+    def __init__(self, run: argparse.Namespace, store: "Store") -> None:
         """Raises UsageError for files that cannot be read, OutputError without paho where that is needed."""
         self._page = page_address(run)
         self._model = os.path.basename(run.model)
@@ -51,7 +52,7 @@ class Notifier:
         for courier in self._couriers:
             courier.start()
 
-    def _open_mqtt(self, run: argparse.Namespace, store: Any) -> "MqttCourier":
+    def _open_mqtt(self, run: argparse.Namespace, store: "Store") -> "MqttCourier":
         try:
             from app.notify.mqtt import MqttCourier
         except ImportError as error:

@@ -13,12 +13,16 @@ import socket
 import ssl
 import time
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Sequence
 from urllib.parse import urlsplit
 
 from app.notify.courier import LAST_MOMENT, Courier
 from app.notify.post import Answer, Post, Refused
 from app.notify.signature import headers
+
+if TYPE_CHECKING:
+    from app.events.outbox import Message, Outbox
+    from app.events.store import Store
 
 # Seconds after each failed attempt; after the last one the message is given up.
 SCHEDULE = (5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0, 50400.0, 72000.0, 86400.0)
@@ -36,7 +40,7 @@ class WebhookCourier(Courier):
     def __init__(
         self,
         number: int,
-        store: Any,
+        store: "Store",
         url: str,
         keys: Sequence[bytes] = (),
         *,
@@ -61,7 +65,7 @@ class WebhookCourier(Courier):
         self._was_down = False
         self._due = 0.0
 
-    def deliver(self, outbox: Any) -> None:
+    def deliver(self, outbox: "Outbox") -> None:
         if self.gone:
             for message in outbox.pending(LOOKED_AT):
                 self._give_up(outbox, message.row)
@@ -98,7 +102,7 @@ class WebhookCourier(Courier):
         data = {**change.as_json(), **self._links(change)}
         return json.dumps({"type": "event." + change.type, "timestamp": stamp, "data": data}).encode()
 
-    def finish(self, outbox: Any) -> None:
+    def finish(self, outbox: "Outbox") -> None:
         """Send what can still be sent."""
         while not self._interrupted and not self.gone and time.monotonic() < self.deadline - LAST_MOMENT:
             message = self.choose(outbox.pending(LOOKED_AT))
@@ -106,7 +110,7 @@ class WebhookCourier(Courier):
                 return
             self._attempt(outbox, message)
 
-    def _attempt(self, outbox: Any, message: Any) -> None:
+    def _attempt(self, outbox: "Outbox", message: "Message") -> None:
         change, body = message.change, self.body(message.change)
         identifier = f"{change.incident.id}-{change.number}"
         self._post = Post(self._url, public_only=self._public_only)
@@ -128,7 +132,7 @@ class WebhookCourier(Courier):
         else:
             self._failed(outbox, message, f"answers with {answer.status}", answer)
 
-    def _succeeded(self, outbox: Any, message: Any) -> None:
+    def _succeeded(self, outbox: "Outbox", message: "Message") -> None:
         outbox.done(message.row)
         self.sent += 1
         self.all_well()
@@ -139,7 +143,7 @@ class WebhookCourier(Courier):
                     outbox.postpone(waiting.row, 0.0, waiting.attempts)
         self._failures, self._due = 0, 0.0
 
-    def _failed(self, outbox: Any, message: Any, why: str, answer: Optional[Answer]) -> None:
+    def _failed(self, outbox: "Outbox", message: "Message", why: str, answer: Optional[Answer]) -> None:
         attempts, now = message.attempts + 1, self._now()
         self._failures += 1
         self._was_down = self._was_down or self._failures >= 2
@@ -160,7 +164,7 @@ class WebhookCourier(Courier):
         delay = max(SCHEDULE[attempts - 1], wanted or 0.0) * random.uniform(*JITTER)
         outbox.postpone(message.row, now + delay, attempts)
 
-    def _give_up(self, outbox: Any, row: int) -> None:
+    def _give_up(self, outbox: "Outbox", row: int) -> None:
         outbox.give_up(row)
         self.given_up += 1
 

@@ -139,6 +139,10 @@ def _told(page: Exposition, state: State) -> None:
             ({"destination": destination}, counts[outcome]) for destination, counts in messages.items()
         ]
         page.family(name, "counter", about, found)
+    connected: List[Tuple[Labels, float]] = [
+        ({}, counts["connected"]) for counts in messages.values() if "connected" in counts
+    ]
+    page.family("nanoyolo_mqtt_connected", "gauge", "Whether there is a connection to the broker.", connected)
     recorded: List[Tuple[Labels, Dict[str, int]]] = [
         ({"kind": kind}, figures[kind]) for kind in ("clips", "recordings") if kind in figures
     ]
