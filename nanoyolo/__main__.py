@@ -13,6 +13,7 @@ COMMANDS = {
     "draw": ("app.draw", "click lines, zones and masks on a picture"),
     "evaluate": ("app.evaluate", "evaluate a classifier"),
     "doctor": ("app.doctor", "check this machine, and print the command that fixes each problem"),
+    "events": ("app.events", "list and export the events that a run has kept"),
     "clips": ("app.clips", "turn clips and recordings into films for phones and browsers"),
     "fetch": ("tools.fetch", "download models, clips and data sets"),
     "adopt": ("tools.adopt", "take over a detector that another program has exported as ONNX"),

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
-from typing import Iterator, List
+from typing import Iterator
 from urllib.parse import quote
 
 from app.errors import OutputError, SourceError, warn
@@ -50,7 +50,6 @@ class Database:
         self._read_only = read_only
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._open: List[sqlite3.Connection] = []
         self._closed = False
         if read_only:
             self._check_readable()
@@ -68,8 +67,6 @@ class Database:
                 found = sqlite3.connect(uri, uri=True, timeout=BUSY, check_same_thread=False)
             else:
                 found = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
-            with self._lock:
-                self._open.append(found)
             self._local.connection, self._local.replaced = found, self.replaced
             if not self._read_only:
                 found.execute("PRAGMA journal_mode = WAL")  # stays as it was where the file system cannot share memory
@@ -101,19 +98,17 @@ class Database:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Close all connections. Closing twice is allowed."""
+        """Close the connection of this thread, and let nobody use another. Closing twice is allowed.
+
+        Those of other threads close when these end: one that hangs on a bad disk may be in it, and would crash.
+        """
         self._closed = True
         self._disconnect()
 
     def _disconnect(self) -> None:
-        with self._lock:
-            opened, self._open = self._open, []
-        for connection in opened:
-            try:
-                connection.close()
-            except sqlite3.Error:
-                pass  # a thread that was abandoned is still in it
-        self.replaced += 1  # so that nobody uses a closed one
+        connection, self._local.connection = getattr(self._local, "connection", None), None
+        if connection is not None:
+            connection.close()
 
     def _failed(self, error: sqlite3.Error) -> OSError:
         if self._read_only:
@@ -123,7 +118,6 @@ class Database:
                 first = self._local.replaced == self.replaced  # else another thread has done it already
                 if first:
                     self._set_aside("damaged")
-                    self._open = []  # other threads may be in them, and let go of them with their next use
                     self.replaced += 1
             if first:
                 self._begin()

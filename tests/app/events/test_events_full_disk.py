@@ -1,0 +1,54 @@
+"""Events on a disk that fills up: what happens meanwhile waits in memory."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+from support.disk import fill, small_disk
+
+from app.events import recorder as recorder_module
+from app.events.incident import Change, Incident
+from app.events.reader import Filter
+from app.events.recorder import Recorder
+from app.events.store import Store
+from app.sinks.picture import Picture
+
+pytestmark = pytest.mark.slow
+
+LIMIT = 60  # seconds
+
+
+def wait_until(condition):
+    end = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def changes(number):
+    incident = Incident(f"{number:013d}-aaaaaa", "yard", number, "person", 0, 100.0 + number)
+    return [Change("new", incident, 100.0), Change("end", incident._replace(end=200.0 + number), 200.0)]
+
+
+def test_nothing_is_lost_when_the_disk_is_full_for_a_while(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(recorder_module, "AGAIN", 0.05)
+    image = np.random.RandomState(0).randint(0, 255, (240, 320, 3), np.uint8)
+    with small_disk(tmp_path / "disk", "2m") as disk:
+        with Store(str(disk / "store")) as store:
+            recorder = Recorder(store, ["mqtt"])
+            recorder.put(changes(0), {})
+            wait_until(lambda: recorder.recorded == 2)
+            fill(disk / "filler")
+            for number in range(1, 300):
+                recorder.put(changes(number), {changes(number)[0].incident.id: Picture(image)})
+            wait_until(lambda: "events wait in memory" in capsys.readouterr().err)
+            os.remove(str(disk / "filler"))
+            wait_until(lambda: recorder.recorded == 600)
+            recorder.close()
+            found = list(store.all(Filter()))
+            assert [one.track for one in found] == list(range(300))
+            assert all(one.end is not None for one in found)
+            assert store.outbox("mqtt").count() == 600
+        assert "events are recorded again" in capsys.readouterr().err
+        assert recorder.lost == 0
