@@ -8,7 +8,7 @@ from app.command import number
 STORE = "runs/store"  # where events are kept if nothing else is said
 IMPLY = ("store", "mqtt", "webhook", "on_event")  # options of a run that need a store, and so bring it
 CAMERAS_IMPLY = ("clips", "event_classes", "event_zones", "event_score", "quiet_hours", "cool_down")  # of a camera
-MOST_EVENTS = 100000
+MOST_EVENTS = 20000
 
 
 def add_events(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ entered or left, a line that was crossed, a better picture. Pure: no clock, no f
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from app.events.incident import Change, Incident, new_id
+from app.events.pictures import path_of
 from app.events.rules import Rules
 from app.events.wall import Moment
 from app.tracking.events import Event, Sighting
@@ -167,7 +168,7 @@ class Keeper:
     def _new(self, thing: Thing) -> Incident:
         seen, start = thing.seen, thing.began.wall
         identity = new_id(start)
-        picture = f"pictures/{identity}.jpg"
+        picture = path_of(identity)
         thing.incident = Incident(identity, self._camera, seen.track, seen.label, seen.class_id, start, picture=picture)
         return thing.incident
 

@@ -1,15 +1,14 @@
 """Brings the changes of all cameras into the store, in a thread of its own: the disk may be slow, full or broken."""
 
-import os
 import threading
 import time
 from collections import Counter, OrderedDict, deque
 from typing import Callable, Deque, Dict, Mapping, Optional, Sequence, Set, Tuple
 
 from app.errors import NanoyoloError, OutputError, say, warn
-from app.events.incident import Change, Incident
-from app.events.store import PICTURES, Store
-from app.files import remove_file, write_file
+from app.events.incident import Change
+from app.events.pictures import Pictures, path_of
+from app.events.store import Store
 from app.sinks.picture import Picture
 from app.threads import QUEUE_BYTES, yield_to_inference
 
@@ -51,6 +50,7 @@ class Recorder:
         self._seen: Dict[str, float] = {}
         self._pictures: "OrderedDict[str, Picture]" = OrderedDict()  # by the incident's id: the newest
         self._unsaved: Set[str] = set()  # incidents whose picture could not be written
+        self._files = Pictures(store.folder)
         self._news = threading.Condition()
         self._ended = False
         self._deadline = float("inf")
@@ -134,7 +134,11 @@ class Recorder:
                 kept = self.store.record([self._with_picture(one) for one in changes], self._destinations, seen)
                 self.recorded += len(kept)
                 self.begun.update((one.incident.camera, one.incident.label) for one in kept if one.type == "new")
+            while self._files.removed:
+                self.store.update(self._files.removed[-1], picture="")
+                self._files.removed.pop()
         except OutputError:
+            self._files.make_room()
             with self._news:
                 self._seen = {**seen, **self._seen}
             raise
@@ -148,14 +152,14 @@ class Recorder:
     def _save(self, identity: str, picture: Picture) -> None:
         """Write a picture. Where that fails, the event has none: what happened is more important."""
         try:
-            write_file(os.path.join(self.store.folder, PICTURES, identity + ".jpg"), picture.jpeg())
+            self._files.save(identity, picture.jpeg())
         except OutputError as error:
             self._unsaved.add(identity)
             self._lose_picture(str(error))
         else:
             if identity in self._unsaved:
                 self._unsaved.discard(identity)
-                self.store.update(identity, picture=f"{PICTURES}/{identity}.jpg")
+                self.store.update(identity, picture=path_of(identity))
 
     def _with_picture(self, change: Change) -> Change:
         """The change without the path of a picture that could not be written."""
@@ -170,14 +174,7 @@ class Recorder:
         self._tidied_at = time.monotonic()
         before = 0.0 if self._keep_days is None else self._now() - self._keep_days * DAY
         for incident in self.store.forget(before=before, most=self._keep_rows):
-            self._remove_picture(incident)
-
-    def _remove_picture(self, incident: Incident) -> None:
-        if incident.picture == f"{PICTURES}/{incident.id}.jpg":  # and nothing that a changed file may say
-            try:
-                remove_file(os.path.join(self.store.folder, incident.picture))
-            except OutputError as error:
-                warn(str(error))
+            self._files.remove(incident.id)
 
     def _said(self, fails: bool, reason: str) -> bool:
         """Say once that the disk fails, and once that it does no more."""

@@ -9,11 +9,11 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 from app.errors import warn
 from app.events.incident import Change, Incident
 from app.events.outbox import MOST, News, Outbox
+from app.events.pictures import FOLDER
 from app.events.reader import COLUMNS, Reader, incident_of
 from app.files import make_folder
 from app.lock import lock_folder
 
-PICTURES = "pictures"  # the folder of them
 MOST_EARLY = 1000  # paths that are kept for incidents which are not here yet
 
 
@@ -24,7 +24,7 @@ class Store(Reader):
 
     def __init__(self, folder: str) -> None:
         """Raises OutputError where the folder cannot be written, or another program writes to it."""
-        make_folder(os.path.join(folder, PICTURES))
+        make_folder(os.path.join(folder, FOLDER))
         self._folder_lock: Optional[int] = lock_folder(folder, "give this one its own with --store")
         self._early: Dict[str, Dict[str, Any]] = {}  # paths by id, where the incident is still on its way here
         self.news = News()

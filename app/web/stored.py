@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from app.errors import OutputError
 from app.events.incident import Incident
+from app.events.pictures import path_of
 from app.events.reader import Reader
 from app.web.replay import ClipStream
 
@@ -48,7 +49,7 @@ class StoredEvents:
         if incident is None or not incident.picture:
             return None
         try:
-            with open(os.path.join(self._store.folder, "pictures", identity + ".jpg"), "rb") as file:
+            with open(os.path.join(self._store.folder, path_of(identity)), "rb") as file:
                 return file.read(MOST_BYTES)
         except OSError:
             return None

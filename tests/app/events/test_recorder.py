@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from app.errors import OutputError
+from app.events import pictures as pictures_module
 from app.events import recorder as recorder_module
 from app.events.incident import Change, Incident
 from app.events.reader import Filter
@@ -151,13 +152,13 @@ def test_an_event_whose_picture_cannot_be_written_has_none_until_there_is_one(st
     def fail(path, data):
         raise OutputError(f"{path}: the disk is full")
 
-    works = recorder_module.write_file
-    monkeypatch.setattr(recorder_module, "write_file", fail)
+    works = pictures_module.write_file
+    monkeypatch.setattr(pictures_module, "write_file", fail)
     recorder = Recorder(store, ["mqtt"])
     recorder.put([change("new")], {"a": Picture(IMAGE)})
     wait_until(lambda: recorder.recorded == 1)
     assert store.find("a").picture == ""
-    monkeypatch.setattr(recorder_module, "write_file", works)
+    monkeypatch.setattr(pictures_module, "write_file", works)
     recorder.put([change("end", end=120.0)], {"a": Picture(IMAGE)})
     recorder.close()
     assert store.find("a").picture == "pictures/a.jpg"
