@@ -5,11 +5,12 @@
     pipeline.run()
     print(pipeline.report())
 
-`loop/workers.py` says which thread does what, `loop/scheduler.py` which camera's frame is next, and `loop/output.py`
-what happens to it after inference.
+`loop/workers.py` says which thread does what, `loop/scheduler.py` which camera's frame is next, `loop/steps.py` what is
+done with it, and `loop/output.py` when and where, after inference.
 """
 
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
@@ -17,7 +18,7 @@ import cv2
 from app import __version__
 from app.errors import ModelError, UsageError, warn
 from app.frame import Frame, nothing
-from app.loop import work
+from app.loop import steps, work
 from app.loop.channel import Channel
 from app.loop.report import report
 from app.loop.scheduler import Job, Scheduler
@@ -125,7 +126,7 @@ class Pipeline:
         shape = None
         for channel, frame in self._scheduler.first_frames(FIRST_WAIT):
             if frame.tensor is None:
-                channel.preprocess(frame)
+                steps.preprocess(channel, frame)
             try:
                 channel.detector.warm_up(frame)
                 shape = frame.input_shape
@@ -138,7 +139,7 @@ class Pipeline:
             if shape is None:
                 raise ModelError("; ".join(dict.fromkeys(str(reason) for _, _, reason in refused)))
             channel.detector.fit_into(shape, reason)
-            channel.preprocess(frame)
+            steps.preprocess(channel, frame)
 
     def _watch(self, on_hangup: Callable[[], None]) -> None:
         """What the main thread does ten times a second."""
@@ -185,7 +186,8 @@ class Pipeline:
         self._running.append(channel)
         # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
         alone = self.backend.workers == 1
-        prepare = channel.preprocess if beside and channel.sparing is None else None  # else most would be for nothing
+        ahead = beside and channel.sparing is None  # else most would be for nothing
+        prepare = partial(steps.preprocess, channel) if ahead else None
         self._scheduler.add(channel, prepare, low_priority=alone)
 
     def report(self) -> Dict[str, Any]:

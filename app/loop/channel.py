@@ -1,12 +1,14 @@
 """One camera's way through a run."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
 
 from app.detector import Detector
-from app.errors import NanoyoloError, UsageError
+from app.errors import NanoyoloError
 from app.frame import DEFAULT_FPS, Frame, Source
+from app.loop import steps
 from app.loop.output import Output
-from app.overlay import StatusLine, draw
+from app.overlay import StatusLine
 from app.sinks import Sink
 from app.threads import QUEUE_BYTES
 from app.timing import Timing
@@ -28,7 +30,8 @@ class Channel:
 
     timing, tally: the camera's rates and what was found in it so far; sinks may show them. sinks: set before the run.
     watch, masks: what is tracked, and where nothing is reported, if that was asked for. sparing: which frames are
-    inferred, None for all. turn_at: when the last frame was handed out that could be. output: during the run.
+    inferred, None for all. turn_at: when the last frame was handed out that could be. output: during the run. scenery,
+    status: draw on its frames; the first only where something is tracked.
     under_way: frames that a worker has in hand. failure: why there are no more frames, if something broke or does not
     fit the frames, and told: whether that was said.
     """
@@ -81,8 +84,8 @@ class Channel:
         self._nbytes = 0  # of the last frame
         self._last_at = float("-inf")
         self._first: Optional[Frame] = None
-        self._scenery: "Optional[Scenery]" = None
-        self._status = StatusLine(self.timing, lambda: detector.backend.workers)
+        self.scenery: "Optional[Scenery]" = None
+        self.status = StatusLine(self.timing, lambda: detector.backend.workers)
 
     @property
     def draws(self) -> bool:
@@ -158,12 +161,12 @@ class Channel:
         if self.watch is not None and self.draws:
             from app.tracking.drawing import Scenery
 
-            self._scenery = Scenery(self.watch)
+            self.scenery = Scenery(self.watch)
         self.output = Output(
             self.sinks,
             self.timing,
-            self.decode,
-            self.finish,
+            partial(steps.decode, self),
+            partial(steps.finish, self),
             lossless=not self.source.live,
             threaded=beside,
             in_order=bool(self.observers) or self.watch is not None or self.sparing is not None,
@@ -173,75 +176,7 @@ class Channel:
             done=done,
         )
 
-    def preprocess(self, frame: Frame) -> None:
-        """Make the network's input of a frame."""
-        with frame.times.stage("preprocess"):
-            self.fit(frame)
-            self.detector.preprocess(frame)
-
     def continue_from(self, before: "Optional[Watch]") -> None:
         """Take over the totals that this camera had before it was opened again. before: what tracked, and has ended."""
         if self.watch is not None and before is not None:
             self.watch.continue_from(before)
-
-    def fit(self, frame: Frame) -> None:
-        """Lay what is named by coordinates over the frame. If it does not fit, that is a failure, and nothing is seen:
-        it may be a mask that should hide something.
-        """
-        try:
-            if self.watch is not None:
-                self.watch.fit(frame.size)
-            masks = self.masks  # which may change
-            if masks is not None:
-                masks.fit(frame.size)
-                masks.blacken(frame.image)
-        except UsageError as error:
-            self.failure = self.failure or error
-            frame.image[:] = 0
-
-    def decode(self, frame: Frame) -> None:
-        """Turn the outputs of a frame, if it was inferred, into its detections. Frames may come in any order."""
-        if not frame.times.inferred:
-            return
-        with frame.times.stage("postprocess"):
-            self.detector.postprocess(frame)
-            masks = self.masks
-            if masks is not None:
-                frame.detections = masks.visible(frame)
-        if not self.observers:
-            frame.outputs = []
-
-    def finish(self, frame: Frame) -> None:
-        """What is left to do with a frame between `decode` and the sinks."""
-        if self.watch is not None or self.sparing is not None:
-            with frame.times.stage("postprocess", second_part=True):
-                self._follow(frame)
-        for observe in self.observers:
-            observe(frame)
-        frame.outputs = []
-        if self.draws:
-            with frame.times.stage("draw"):
-                if self._scenery is not None:
-                    self._scenery.draw(frame)
-                draw(frame.image, frame.detections)
-                if self.timing.frames:
-                    self._status.draw(frame.image)
-
-    def _follow(self, frame: Frame) -> None:
-        """Give a frame's detections their tracks, or those of an earlier frame, and take in what came too late."""
-        sparing, inferred = self.sparing, frame.times.inferred
-        for record in sparing.take_late(frame) if sparing is not None else ():
-            self._take(record)
-        if inferred:
-            self._take(frame)
-        elif sparing is not None:
-            sparing.show(frame)
-        if self.watch is not None:
-            self.watch.see(frame)
-
-    def _take(self, frame: Frame) -> None:
-        """Take what was found in a frame that was inferred."""
-        if self.watch is not None:
-            self.watch.track(frame, frame.plan.still_until if frame.plan is not None else None)
-        if self.sparing is not None:
-            self.sparing.know(frame)

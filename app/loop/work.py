@@ -1,6 +1,7 @@
 """What a worker does with a frame that it was given."""
 
 from app.frame import Frame
+from app.loop import steps
 from app.loop.channel import Channel
 
 
@@ -8,7 +9,7 @@ def infer(channel: Channel, number: int, frame: Frame) -> None:
     """Preprocess and infer a frame, and hand it on. number: of the frame among those of its channel."""
     detector, sparing = channel.detector, channel.sparing
     if frame.tensor is None:
-        channel.preprocess(frame)
+        steps.preprocess(channel, frame)
     detector.warm_up(frame)
     if sparing is None or not sparing.auto:
         with frame.times.stage("infer"):
@@ -23,13 +24,13 @@ def infer(channel: Channel, number: int, frame: Frame) -> None:
         frame.outputs, frame.times.seconds["infer"] = record.outputs, record.times.seconds["infer"]
         channel.output.put(frame, number)
     else:
-        channel.decode(record)
+        steps.decode(channel, record)
         sparing.late(record)
 
 
 def show(channel: Channel, number: int, frame: Frame) -> None:
     """Hand on a frame that is not inferred."""
-    channel.fit(frame)
+    steps.fit(channel, frame)
     _show_earlier(channel, number)
     channel.output.put(frame, number)
 

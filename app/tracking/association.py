@@ -8,6 +8,23 @@ from typing import Tuple
 import numpy as np
 
 PACE = 0.8  # heights in a second that a thing may move in any direction: a walk is 1.4 m/s, people are 1.7 m tall
+FARTHEST_OUT = 1e6  # pixels; a corner is taken to be no further out
+
+
+def from_corners(corners: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) of x1, y1, x2, y2, as they are here, with sides above 0."""
+    corners = corners.astype(np.float64)
+    if not (np.abs(corners) <= FARTHEST_OUT).all():
+        # A network that overflows says nan or inf of a box, which would spoil all similarities.
+        corners = np.clip(np.nan_to_num(corners), -FARTHEST_OUT, FARTHEST_OUT)
+    sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
+    return np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)
+
+
+def to_corners(boxes: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) as x1, y1, x2, y2."""
+    half = boxes[:, 2:] / 2
+    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
 
 
 def buffered_iou(tracks: np.ndarray, found: np.ndarray, buffer: float) -> np.ndarray:

@@ -67,6 +67,7 @@ class Scenery:
         if size != self._size or frame.time < self._now:  # another picture, or a film that starts again
             self._tails.clear()
         self._size, self._now = size, frame.time
+        by_class: Dict[int, List[np.ndarray]] = {}
         for track, box, number in zip(found.tracks.tolist(), found.boxes.tolist(), found.classes.tolist()):
             if track:
                 tail = self._tails.get(track)
@@ -77,8 +78,9 @@ class Scenery:
                 while frame.time - tail.times[0] > TAIL:
                     tail.times.popleft()
                     del tail.points[:2]
-                points = np.array(tail.points, np.int32).reshape(-1, 2)
-                cv2.polylines(image, [points], False, class_colour(number), style.thickness)
+                by_class.setdefault(number, []).append(np.array(tail.points, np.int32).reshape(-1, 2))
+        for number, tails in by_class.items():
+            cv2.polylines(image, tails, False, class_colour(number), style.thickness)
         for track in [track for track, tail in self._tails.items() if frame.time - tail.times[-1] > TAIL]:
             del self._tails[track]
 

@@ -6,7 +6,7 @@
 type        when                                                    with
 appear      a track is confirmed
 vanish      it has not been seen for some seconds                   seconds (from the first time seen to the last)
-cross       it has settled on the other side of a line              line, direction
+cross       it has settled on the other side, or vanished there     line, direction
 enter       it has been in a zone for the zone's inertia            zone
 loiter      it has stayed there for the zone's limit, once a stay   zone, seconds (so far)
 leave       it has been outside for the inertia, or has vanished    zone, seconds (of the stay)

@@ -23,7 +23,7 @@ import numpy as np
 
 from app.boxes import area, clip
 from app.detections import Detections
-from app.tracking.association import PACE, buffered_iou, foot_distance, pairs
+from app.tracking.association import PACE, buffered_iou, foot_distance, from_corners, pairs, to_corners
 from app.tracking.clock import Clock
 from app.tracking.state import TRACK, Track, advance, begin, correct, moved
 
@@ -38,7 +38,6 @@ LATEST = 0.05  # weight of the latest detection in the usual score
 OVERLAP, WEAK_OVERLAP, BUFFER = 0.25, 0.3, 0.25  # rounds 1 and 2: the least overlap, and how much boxes are enlarged
 WIDE_OVERLAP, WIDE_BUFFER = 0.3, 0.5  # round 3
 FARTHEST = 0.5  # round 4: widths and heights
-FARTHEST_OUT = 1e6  # pixels; a corner is taken to be no further out
 HELD = 0.3  # share of its age for which a track is shown while it is missed, at most
 
 
@@ -81,12 +80,7 @@ class Tracker:
         self._tracks, self._labels = tracks, detections.labels
         self._stamp, self._now = time, now
 
-        corners = detections.boxes[:MOST].astype(np.float64)
-        if not (np.abs(corners) <= FARTHEST_OUT).all():
-            # A network that overflows says nan or inf of a box, which would spoil all similarities.
-            corners = np.clip(np.nan_to_num(corners), -FARTHEST_OUT, FARTHEST_OUT)
-        sides = np.maximum(corners[:, 2:] - corners[:, :2], 1e-3)
-        boxes = np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, sides], axis=1)
+        boxes = from_corners(detections.boxes[:MOST])
         scores, classes = detections.scores[:MOST].astype(np.float64), detections.classes[:MOST]
 
         usual = self._usual
@@ -121,7 +115,7 @@ class Tracker:
         tracks = self._tracks
         held = np.minimum(HELD * (tracks["seen"] - tracks["born"]), self.hold)
         tracks = tracks[(tracks["id"] > 0) & (tracks["seen"] + held >= self._now)]
-        boxes = _corners(moved(tracks, ahead)).astype(np.float32)
+        boxes = to_corners(moved(tracks, ahead)).astype(np.float32)
         if size is not None:
             boxes = clip(boxes, *size)
             inside = area(boxes) > 0
@@ -135,7 +129,7 @@ class Tracker:
             tracks["id"].tolist(),
             tracks["class"].tolist(),
             tracks["score"].tolist(),
-            map(tuple, _corners(tracks["box"]).tolist()),
+            map(tuple, to_corners(tracks["box"]).tolist()),
             map(tuple, tracks["speed"][:, :2].tolist()),
             (self._now - tracks["born"]).tolist(),
             (self._now - tracks["seen"]).tolist(),
@@ -204,9 +198,3 @@ class Tracker:
             new["born"] = new["seen"] = self._now
             tracks = np.concatenate([tracks, new])
         self._tracks = tracks
-
-
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    """Boxes as x1, y1, x2, y2."""
-    half = boxes[:, 2:] / 2
-    return np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)

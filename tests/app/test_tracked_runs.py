@@ -17,7 +17,7 @@ from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.errors import UsageError
 from app.frame import Frame
-from app.loop import opening
+from app.loop import opening, steps
 from app.loop.channel import Channel
 from app.pipeline import Pipeline
 from app.sinks import Sink
@@ -136,7 +136,7 @@ def test_what_does_not_fit_ends_the_run_before_the_first_frame_is_written(given,
 def test_a_camera_that_comes_later_and_does_not_fit_is_left_out_and_shows_nothing():
     channel = Channel(open_source(FILM), Script(), masks=Masks([read_mask("sky:0,0-201,0-50,50:black")]))
     frame = Frame(np.full((200, 200, 3), 255, np.uint8))
-    channel.preprocess(frame)
+    steps.preprocess(channel, frame)
     assert not frame.image.any()
     assert channel.ended
     assert isinstance(channel.failure, UsageError)

@@ -33,11 +33,11 @@ class Filming(Cameras):
         super().__init__(*names, events=stored)
         self.clock.now = time.monotonic
         for channel in self.channels.values():
-            channel.timing.now = time.monotonic
-            channel.watch = Watch()
+            self._prepare(channel)
         self.size = (640, 480)
         self.events = []
         self.dead = set()
+        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._film, daemon=True)
 
@@ -49,14 +49,31 @@ class Filming(Cameras):
         self._thread.start()
         return live
 
+    @staticmethod
+    def _prepare(channel):
+        channel.timing.now = time.monotonic
+        channel.watch = Watch()
+
+    def change(self, *names):
+        """From now on these are the cameras, as after a reload: those that stay go on."""
+        with self._lock:
+            for name in set(self.channels) - set(names):
+                self.views.pop(name).close()
+            channels = {name: self.channels.get(name) or self._channel(name) for name in names}
+            for name in set(names) - set(self.channels):
+                self._prepare(channels[name])
+            self.channels = channels
+            self.views = {name: self.views.get(name) or self.hub.open(name) for name in names}
+
     def _film(self):
         number = 0
         while not self._ended.wait(1 / self.FPS):
             number += 1
             events, self.events = self.events, []
-            for name in set(self.views) - self.dead:
-                self.film(name, number % 200 + 50, ["person", "dog", "dog"], events, self.size)
-                events = []
+            with self._lock:
+                for name in set(self.views) - self.dead:
+                    self.film(name, number % 200 + 50, ["person", "dog", "dog"], events, self.size)
+                    events = []
 
     def close(self):
         self._ended.set()

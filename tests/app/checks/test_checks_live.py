@@ -2,12 +2,14 @@
 
 import os
 import socket
+import subprocess
 from contextlib import closing
 
 import pytest
 from support.fake_nano import write_files
 from support.live import Cameras
 
+from app import doctor
 from app.checks import FAIL, PASS, SKIP, WARN, live
 from app.checks.live import live_view
 from app.checks.machine import Machine
@@ -144,3 +146,17 @@ def test_a_port_that_is_our_own(token):
             look(str(served.port)).message
             == f"127.0.0.1:{served.port} is served by nanoyolo, and for this machine only"
         )
+
+
+@pytest.mark.slow
+def test_a_port_that_is_our_own_with_tls(tmp_path):
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
+    subprocess.run(words.split(), cwd=str(tmp_path), check=True, stderr=subprocess.DEVNULL)
+    certificate = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    with LiveView("127.0.0.1:0", Cameras("door").run, tls=certificate, announce=False) as served:
+        assert "is served by nanoyolo" in look(str(served.port)).message
+
+
+def test_a_place_that_is_none(capsys):
+    assert doctor.main(["--serve", "everywhere"]) == 2
+    assert "should be [HOST:]PORT" in capsys.readouterr().err

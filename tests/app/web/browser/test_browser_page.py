@@ -47,6 +47,18 @@ def test_a_tile_is_cut_out_without_bars_and_without_its_neighbours(look):
     assert max(found) - min(found) < 8, "all of it is of the grey of its image"
 
 
+def test_cameras_come_and_go_with_a_reload(look):
+    page = look("door", "yard")
+    page.open()
+    page.moves(".camera canvas")
+    for names in (["door", "yard", "gate"], ["gate"], ["gate", "door"]):
+        page.cameras.change(*names)
+        page.until(CARDS + ".join() === arguments[0]", ",".join(names))
+        for number in range(len(names)):
+            page.moves(f".camera:nth-child({number + 1}) canvas")
+    assert page.said() == []
+
+
 def test_what_it_says(look, event):
     page = look("door", "yard")
     page.open()
