@@ -4,6 +4,7 @@ A test without a mark is in every tier. `slow` are those that start a process, w
 without that mark a test that does so fails. The marks are in pyproject.toml, what each tier runs is in the Makefile.
 """
 
+import functools
 import gc
 import os
 import platform
@@ -76,33 +77,39 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.register_profile("verify", deadline=None, max_examples=2000)
 settings.load_profile("tests")
 
-EVENTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "a long sleep")
 LONGEST_SLEEP = 0.05  # seconds
 
 
 class Quick:
     """While a test without a mark runs, starting a process or a long sleep raises in its thread, and the test fails.
 
-    Only in its thread: in another, OpenVINO forks to send statistics.
+    Only in its thread: in another, OpenVINO forks to send statistics. The functions are replaced. An audit hook would
+    see more, but Python 3.11 also calls it while it installs coverage's trace function in a new thread, and if another
+    thread begins in just that moment, it dies.
     """
 
     def __init__(self):
         self.running = False
         self.found = []
-        self._sleep = time.sleep  # raises no event before Python 3.13
 
-    def sleep(self, seconds):
-        if seconds > LONGEST_SLEEP:
-            self.audit("a long sleep", (seconds,))
-        self._sleep(seconds)
+    def replace(self):
+        """Replace the functions, for good."""
+        subprocess.Popen.__init__ = self.guarded("subprocess.Popen", subprocess.Popen.__init__)
+        for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system"):
+            setattr(os, name, self.guarded("os." + name, getattr(os, name)))
+        time.sleep = self.guarded("a long sleep", time.sleep, lambda seconds: seconds > LONGEST_SLEEP)
 
-    def audit(self, event, args):
-        """A hook for sys.addaudithook."""
-        if not self.running or threading.current_thread() is not threading.main_thread():
-            return
-        if event in EVENTS:
-            self.found.append("{} {!r}".format(event, args[:2]))
-            raise AssertionError("{} in a test that is not marked slow".format(self.found[-1]))
+    def guarded(self, name, function, counts=lambda *args: True):
+        """A function in the place of another. counts: whether a call with these arguments is not quick."""
+
+        @functools.wraps(function)
+        def call(*args, **options):
+            if self.running and threading.current_thread() is threading.main_thread() and counts(*args):
+                self.found.append("{} {!r}".format(name, args[-1:]))
+                raise AssertionError("{} in a test that is not marked slow".format(self.found[-1]))
+            return function(*args, **options)
+
+        return call
 
     def start(self, item):
         self.found = []
@@ -125,11 +132,10 @@ class Quick:
 
 
 def pytest_configure(config):
-    if hasattr(sys, "addaudithook"):  # Python 3.8
+    if not ON_DEVICE:
         platform.processor()  # starts uname, and remembers its answer: TensorFlow asks when it is imported
         quick = Quick()
-        sys.addaudithook(quick.audit)
-        time.sleep = quick.sleep
+        quick.replace()
         config.pluginmanager.register(quick)
 
 

@@ -93,6 +93,7 @@ export class Card {
     if (!this.camera) return;
     const ended = this.camera.condition === "ended";
     const old = showAge(this.age, this.takenAt === null ? null : performance.now() - this.takenAt, ended);
-    this.element.classList.toggle("stale", (old && this.camera.condition !== "starting") || !well(this.camera));
+    const early = this.takenAt === null && this.camera.condition === "starting";
+    this.element.classList.toggle("stale", (old && !early) || !well(this.camera));
   }
 }

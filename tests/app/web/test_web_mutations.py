@@ -121,7 +121,7 @@ def test_a_server_outlives_them(cameras, tmp_path, monkeypatch, capsys, token):
             assert all(map(is_expected, found)), (number, found)
             if token:
                 assert set(found) <= {400, 401, 403, 404, 405, 408, 413, 414, 421, 429, 431, 501, 505}, (number, found)
-        assert threading.active_count() == threads
+        assert threading.active_count() <= threads
         last = told(live.port, b"GET /page.css HTTP/1.0\r\nHost: localhost\r\n\r\n")
         assert statuses(last) == [401 if token else 200]
     assert capsys.readouterr().err == ""

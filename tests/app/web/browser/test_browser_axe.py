@@ -33,6 +33,7 @@ def violations():
 def test_the_pages(look, event, violations, screen, scheme):
     page = look("door", "yard", "gate")
     page.open("/", screen, scheme)
+    page.moves(".camera:nth-child(3) canvas")
     page.cameras.events = [event("appear"), event("enter", zone="road")]
     page.cameras.dead.add("gate")
     page.until("document.querySelectorAll('#events li').length")
