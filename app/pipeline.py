@@ -182,7 +182,13 @@ class Pipeline:
 
     def _open(self, channel: Channel) -> None:
         beside = not self.backend.fills_cpu
-        channel.open_output(lambda: self._stop.requested, lambda: self._scheduler.done(channel), beside=beside)
+        channel.open_output(
+            partial(steps.decode, channel),
+            partial(steps.finish, channel),
+            stopped=lambda: self._stop.requested,
+            done=lambda: self._scheduler.done(channel),
+            beside=beside,
+        )
         self._running.append(channel)
         # Workers that use all cores one after the other leave gaps in which to decode; one per core leaves none.
         alone = self.backend.workers == 1

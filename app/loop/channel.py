@@ -1,12 +1,10 @@
 """One camera's way through a run."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
 
 from app.detector import Detector
 from app.errors import NanoyoloError
 from app.frame import DEFAULT_FPS, Frame, Source
-from app.loop import steps
 from app.loop.output import Output
 from app.overlay import StatusLine
 from app.sinks import Sink
@@ -156,7 +154,15 @@ class Channel:
         self._handed_out += 1
         return self._handed_out - 1
 
-    def open_output(self, stopped: Callable[[], bool], done: Callable[[], None], *, beside: bool) -> None:
+    def open_output(
+        self,
+        decode: Callable[[Frame], None],
+        finish: Callable[[Frame], None],
+        *,
+        stopped: Callable[[], bool],
+        done: Callable[[], None],
+        beside: bool,
+    ) -> None:
         """Open its output, for the run. beside: whether a thread is to finish the frames; the others: see `Output`."""
         if self.watch is not None and self.draws:
             from app.tracking.drawing import Scenery
@@ -165,8 +171,8 @@ class Channel:
         self.output = Output(
             self.sinks,
             self.timing,
-            partial(steps.decode, self),
-            partial(steps.finish, self),
+            decode,
+            finish,
             lossless=not self.source.live,
             threaded=beside,
             in_order=bool(self.observers) or self.watch is not None or self.sparing is not None,

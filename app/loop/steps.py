@@ -1,16 +1,12 @@
 """What is done with a frame of a channel: on the network's both sides, in this order."""
 
-from typing import TYPE_CHECKING
-
 from app.errors import UsageError
 from app.frame import Frame
+from app.loop.channel import Channel
 from app.overlay import draw
 
-if TYPE_CHECKING:
-    from app.loop.channel import Channel
 
-
-def fit(channel: "Channel", frame: Frame) -> None:
+def fit(channel: Channel, frame: Frame) -> None:
     """Lay what is named by coordinates over a frame. If it does not fit, that is a failure, and nothing is seen: it may
     be a mask that should hide something.
     """
@@ -26,14 +22,14 @@ def fit(channel: "Channel", frame: Frame) -> None:
         frame.image[:] = 0
 
 
-def preprocess(channel: "Channel", frame: Frame) -> None:
+def preprocess(channel: Channel, frame: Frame) -> None:
     """Make the network's input of a frame."""
     with frame.times.stage("preprocess"):
         fit(channel, frame)
         channel.detector.preprocess(frame)
 
 
-def decode(channel: "Channel", frame: Frame) -> None:
+def decode(channel: Channel, frame: Frame) -> None:
     """Turn the outputs of a frame, if it was inferred, into its detections. Frames may come in any order."""
     if not frame.times.inferred:
         return
@@ -46,7 +42,7 @@ def decode(channel: "Channel", frame: Frame) -> None:
         frame.outputs = []
 
 
-def finish(channel: "Channel", frame: Frame) -> None:
+def finish(channel: Channel, frame: Frame) -> None:
     """What is left to do with a frame before the sinks get it. Where something is tracked, or not every frame is
     inferred, call it with each in order.
     """
@@ -65,7 +61,7 @@ def finish(channel: "Channel", frame: Frame) -> None:
                 channel.status.draw(frame.image)
 
 
-def _follow(channel: "Channel", frame: Frame) -> None:
+def _follow(channel: Channel, frame: Frame) -> None:
     """Give a frame's detections their tracks, or those of an earlier frame, and take in what came too late."""
     sparing, inferred = channel.sparing, frame.times.inferred
     for record in sparing.take_late(frame) if sparing is not None else ():
@@ -78,7 +74,7 @@ def _follow(channel: "Channel", frame: Frame) -> None:
         channel.watch.see(frame)
 
 
-def _take(channel: "Channel", frame: Frame) -> None:
+def _take(channel: Channel, frame: Frame) -> None:
     """Take what was found in a frame that was inferred."""
     if channel.watch is not None:
         channel.watch.track(frame, frame.plan.still_until if frame.plan is not None else None)

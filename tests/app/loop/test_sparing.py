@@ -1,5 +1,7 @@
 """Which frames are inferred and what the others show. A thing moves 2 pixels a frame over a background."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from support.heads import CARD
 from app.backends.fake import FakeBackend
 from app.detections import Detections
 from app.frame import Frame, Source
-from app.loop import work
+from app.loop import steps, work
 from app.loop.channel import Channel
 from app.loop.sparing import Sparing
 from app.sinks import Sink
@@ -88,7 +90,8 @@ class Run:
         self.sink, self.finder = Seen(), Finder()
         sparing = Sparing(every, live=True, motion=options.pop("motion", False))
         self.channel = Channel(Silent(), self.finder, sinks=[self.sink], sparing=sparing, **options)
-        self.channel.open_output(lambda: False, lambda: None, beside=False)
+        decode, finish = (partial(step, self.channel) for step in (steps.decode, steps.finish))
+        self.channel.open_output(decode, finish, stopped=lambda: False, done=lambda: None, beside=False)
 
     def hand(self, one, free=True):
         number = self.channel.hand_out(0.0, one, free)
