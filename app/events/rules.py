@@ -61,7 +61,7 @@ def rules_of(options: argparse.Namespace) -> Rules:
     return Rules(
         options.event_classes or (),
         options.event_zones or (),
-        options.event_score,
+        max(options.event_score, options.conf),  # a track may be followed, and even begin, with less
         read_hours(options.quiet_hours) if options.quiet_hours else (),
         options.cool_down,
     )

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from app.events.rules import Rules, read_hours
+from app.config import read_settings
+from app.events.rules import Rules, read_hours, rules_of
 
 
 def at(text):
@@ -45,3 +46,10 @@ def test_a_rule_of_places_wants_one_of_them():
     assert not rules.want("person", 1.0, [])
     assert not rules.want("person", 1.0, ["lawn"])
     assert rules.want("person", 1.0, ["lawn", "door"])
+
+
+@pytest.mark.parametrize(("words", "score"), [([], 0.25), (["--conf", "0.5"], 0.5), (["--event-score", "0.6"], 0.6)])
+def test_what_is_too_weak_to_be_reported_makes_no_event(words, score):
+    (options,) = read_settings(words).cameras
+    assert rules_of(options).want("person", score, [])
+    assert not rules_of(options).want("person", score - 0.01, [])
