@@ -30,13 +30,18 @@ class Reader:
         self.folder = folder
         self._database = Database(os.path.join(folder, NAME), read_only=read_only)
 
+    def get(self, identity: str) -> Optional[Incident]:
+        """The event of exactly this id; None if there is none. Quick, however many there are."""
+        found = self._select(f"SELECT {COLUMNS} FROM incidents WHERE id = ?", (identity,))
+        return found[0][0] if found else None
+
     def find(self, identity: str) -> Optional[Incident]:
         """The event of this id, or the only one whose id begins or ends so; None if there is none."""
-        query = f"SELECT {COLUMNS} FROM incidents WHERE id = ? OR id LIKE ? OR id LIKE ? LIMIT 2"
-        text = identity.replace("%", "").replace("_", "")
-        rows = self._select(query, (identity, text + "%", "%-" + text)) if text else []
-        exact = [row for row in rows if row[0].id == identity]
-        found = exact or rows
+        incident, text = self.get(identity), identity.replace("%", "").replace("_", "")
+        if incident is not None or not text:
+            return incident
+        query = f"SELECT {COLUMNS} FROM incidents WHERE id LIKE ? OR id LIKE ? LIMIT 2"
+        found = self._select(query, (text + "%", "%-" + text))
         return found[0][0] if len(found) == 1 else None
 
     def since(self, number: int, most: int) -> List[Tuple[int, Incident]]:

@@ -68,10 +68,9 @@ class StoredEvents:
     def _find(self, identity: str) -> Optional[Incident]:
         """The event of this very id."""
         try:
-            incident = self._store.find(identity)
+            return self._store.get(identity)
         except OutputError:
             return None
-        return incident if incident is not None and incident.id == identity else None
 
 
 def _began(path: str, otherwise: float) -> float:

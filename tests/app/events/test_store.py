@@ -161,6 +161,18 @@ def test_an_event_is_found_by_a_part_of_its_id(store):
     assert [store.find(name) for name in ("1700000000", "q", "", "_")] == 4 * [None]
 
 
+def test_by_its_whole_id_an_event_is_found_without_a_look_at_all(store):
+    store.record([change for name in ("a", "a1", "a2") for change in life(name)])
+    asked = []
+    with store._database.reading() as connection:
+        connection.set_trace_callback(asked.append)
+    assert store.find("a").id == store.get("a").id == "a"
+    assert store.get("a1x") is None
+    plans = [row[3] for one in asked for row in connection.execute("EXPLAIN QUERY PLAN " + one).fetchall()]
+    assert len(plans) == 3
+    assert all("USING INDEX" in plan for plan in plans), plans
+
+
 def test_a_bound_on_what_is_kept(store):
     store.record(life("open", 1.0))
     for number in range(6):
