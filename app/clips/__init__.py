@@ -74,29 +74,23 @@ def open_recorders(options: argparse.Namespace, store_dir: str, camera: str) -> 
     return sinks
 
 
-def wants_pictures(options: argparse.Namespace) -> bool:
-    """Whether JPEGs of a camera's frames will be needed, which are to be shared."""
-    return bool(options.clips or options.record is not None or options.time_lapse is not None)
-
-
 def check_limits(cameras: Sequence[argparse.Namespace]) -> None:
     """Raise UsageError if cameras that record into one folder do not agree on what it may take."""
-    seen: Dict[str, Tuple[str, Sequence[object]]] = {}
+    seen: Dict[Tuple[str, str], Tuple[str, Sequence[object]]] = {}
     for camera in cameras:
-        wanted = {
-            CLIPS: ("keep_clips",) if camera.clips else (),
-            TIME_LAPSE: ("keep_time_lapse",) if camera.time_lapse is not None else (),
-            camera.record or RECORDINGS: ("keep",) if camera.record is not None else (),
-        }
-        for folder, keys in wanted.items():
-            if keys:
-                values = [getattr(camera, key) for key in (*keys, "keep_days", "keep_free")]
-                name, other = seen.setdefault(folder, (camera.name, values))
+        for key, folder, is_wanted in (
+            ("keep_clips", CLIPS, camera.clips),
+            ("keep_time_lapse", TIME_LAPSE, camera.time_lapse is not None),
+            ("keep", camera.record or RECORDINGS, camera.record is not None),
+        ):
+            if is_wanted:
+                keys = (key, "keep_days", "keep_free")
+                values = [getattr(camera, one) for one in keys]
+                name, other = seen.setdefault((key, folder), (camera.name, values))
                 if values != other:
-                    limits = ", ".join((*keys, "keep_days", "keep_free"))
                     raise UsageError(
                         f"{name} and {camera.name} share the folder {folder}, but give it different limits; set "
-                        f"{limits} for all cameras"
+                        f"{', '.join(keys)} for all cameras"
                     )
 
 

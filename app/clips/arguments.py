@@ -6,7 +6,6 @@ from typing import Any, Callable, NamedTuple
 
 from app.command import byte_count, duration, number
 
-STORE = "runs/store"  # where things are kept if nothing else is said
 SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 FACTOR = re.compile(r"([0-9]+)x")
 

@@ -7,8 +7,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
-from app.clips.arguments import STORE
 from app.errors import UsageError
+from app.events.arguments import STORE
 from app.files import check_writable, identity, reject_overwrites
 from app.frame import Source
 from app.lock import check_unlocked

@@ -3,7 +3,7 @@ import argparse
 import pytest
 from support.recorded import files, frame, put
 
-from app.clips import check_limits, open_clips, open_recorders, wants_pictures
+from app.clips import check_limits, open_clips, open_recorders
 from app.clips.arguments import Free, add_clips, read_factor, read_free
 from app.clips.segments import SegmentSink
 from app.clips.timelapse import TimeLapseSink
@@ -95,8 +95,6 @@ def test_the_options_stay_the_texts_that_were_given():
 def test_what_is_not_asked_for_is_not_opened(tmp_path):
     assert open_recorders(options(), str(tmp_path), "yard") == []
     assert not list(tmp_path.iterdir())
-    assert not wants_pictures(options())
-    assert all(wants_pictures(options(*words)) for words in (["--clips"], ["--record"], ["--time-lapse", "60x"]))
 
 
 def test_where_what_is_recorded(tmp_path):
@@ -125,6 +123,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 def test_cameras_that_share_a_folder_share_its_limits(tmp_path):
     check_limits([options("--record"), options("--record", name="door"), options("--keep", "1GB", name="gate")])
     check_limits([options("--record", "a"), options("--record", "b", "--keep", "1GB", name="door")])
+    check_limits([options("--clips"), options("--record", "clips", name="door")])  # not the store's folder of this name
     with pytest.raises(UsageError, match="yard and door share the folder recordings.*set keep, keep_days, keep_free"):
         check_limits([options("--record"), options("--record", "--keep", "1GB", name="door")])
     with pytest.raises(UsageError, match="set keep_clips, keep_days, keep_free for all"):
