@@ -34,9 +34,11 @@ class Events:
         self._clips: "List[ClipSink]" = []
         self._notifier: "Optional[Notifier]" = None
         self._destinations: List[str] = []
+        self._waiting: Dict[str, int] = {}  # messages, by destination, when they were last counted
         with ExitStack() as opened:
             self.store = Store(run.store)
             opened.callback(self.store.close)
+            opened.callback(self._count_waiting)
             if run.mqtt or run.webhook or run.on_event:
                 from app.notify import open_notify
                 from app.notify.arguments import destinations
@@ -89,13 +91,14 @@ class Events:
             fields["clips"] = together(self._clips)
         if self._notifier is not None:
             counts = self._notifier.figures()
-            too_many = self.store.news.given_up
+            too_many, waiting = self.store.news.given_up, self._count_waiting()
             fields["messages"] = {
                 name: {key: counts[f"{name}_{key}"] for key in OUTCOMES if f"{name}_{key}" in counts}
                 for name in self._destinations
             }
             for name, found in fields["messages"].items():
                 found["given_up"] += too_many.get(name, 0)
+                found["waiting"] = waiting.get(name, 0)
         return fields
 
     def begun(self) -> "Counter[Any]":
@@ -105,6 +108,14 @@ class Events:
     def close(self) -> None:
         """Write and send what waits, within seconds, once the sinks are closed. Closing twice is allowed."""
         self._opened.close()
+
+    def _count_waiting(self) -> Dict[str, int]:
+        """How many messages wait for each destination; once the store is closed, how many did then."""
+        try:
+            self._waiting = {name: self.store.outbox(name).count() for name in self._destinations}
+        except OutputError:
+            pass  # whoever writes to it says so
+        return self._waiting
 
     def _announce(self, identity: str, clip: str) -> None:
         """An event has a clip. Called in the thread that films it, which goes on whatever the store does."""

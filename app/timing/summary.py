@@ -60,9 +60,12 @@ def _told(fields: Dict[str, Any]) -> List[str]:
         parts.append(_plural(fields["clips"]["files"], "clip"))
     for destination, counts in fields.get("messages", {}).items():
         more = "".join(f", {counts[key]} {key.replace('_', ' ')}" for key in ("retried", "given_up") if counts[key])
+        if counts["waiting"]:
+            more += f", {counts['waiting']} wait for the next start"
         parts.append(f"{destination}: {counts['sent']} sent{more}")
-    lost = events["lost_changes"] + events["lost_pictures"]
-    return ["; ".join(parts + recorded + ([f"{lost} lost, as the disk failed"] if lost else []))]
+    lost = [(events["lost_changes"], "change"), (events["lost_pictures"], "picture")]
+    words = " and ".join(_plural(count, what) for count, what in lost if count)
+    return ["; ".join(parts + recorded + ([f"{words} lost, as the disk failed"] if words else []))]
 
 
 def _size(fields: Dict[str, Any]) -> str:

@@ -130,15 +130,16 @@ def _told(page: Exposition, state: State) -> None:
         ):
             page.family(f"nanoyolo_events_{key}_total", "counter", about, [({}, figures["events"][key])])
     messages = figures.get("messages", {})
-    for outcome, name, about in (
-        ("sent", "nanoyolo_messages_sent_total", "Messages that were delivered."),
-        ("retried", "nanoyolo_message_retries_total", "Attempts to deliver a message again."),
-        ("given_up", "nanoyolo_messages_given_up_total", "Messages that were given up."),
+    for outcome, name, type_, about in (
+        ("sent", "nanoyolo_messages_sent_total", "counter", "Messages that were delivered."),
+        ("retried", "nanoyolo_message_retries_total", "counter", "Attempts to deliver a message again."),
+        ("given_up", "nanoyolo_messages_given_up_total", "counter", "Messages that were given up."),
+        ("waiting", "nanoyolo_messages_waiting", "gauge", "Messages that are still to be delivered."),
     ):
         found: List[Tuple[Labels, float]] = [
             ({"destination": destination}, counts[outcome]) for destination, counts in messages.items()
         ]
-        page.family(name, "counter", about, found)
+        page.family(name, type_, about, found)
     connected: List[Tuple[Labels, float]] = [
         ({}, counts["connected"]) for counts in messages.values() if "connected" in counts
     ]

@@ -74,9 +74,12 @@ def test_events_and_what_was_told_of_them_are_one_line():
     events = {"count": 1, "held_back": 0, "lost_changes": 0, "lost_pictures": 0}
     assert summary(run(events=events)).splitlines()[3] == "1 event"
     events = {"count": 5, "held_back": 2, "lost_changes": 1, "lost_pictures": 2}
-    messages = {"mqtt": {"sent": 9, "retried": 0, "given_up": 0}, "webhook:0": {"sent": 3, "retried": 4, "given_up": 1}}
+    messages = {
+        "mqtt": {"sent": 9, "retried": 0, "given_up": 0, "waiting": 0},
+        "webhook:0": {"sent": 3, "retried": 4, "given_up": 1, "waiting": 7},
+    }
     fields = run(events=events, messages=messages, clips={"files": 3})
     assert summary(fields).splitlines()[3] == (
-        "5 events; 2 held back; 3 clips; mqtt: 9 sent; webhook:0: 3 sent, 4 retried, 1 given up; "
-        "3 lost, as the disk failed"
+        "5 events; 2 held back; 3 clips; mqtt: 9 sent; webhook:0: 3 sent, 4 retried, 1 given up, "
+        "7 wait for the next start; 1 change and 2 pictures lost, as the disk failed"
     )

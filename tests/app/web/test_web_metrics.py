@@ -146,7 +146,7 @@ class Told:
 
     def figures(self):
         events = {"count": 4, "held_back": 2, "lost_changes": 0, "lost_pictures": 5}
-        messages = {"mqtt": {"sent": 7, "retried": 1, "given_up": 0, "connected": 1}}
+        messages = {"mqtt": {"sent": 7, "retried": 1, "given_up": 0, "waiting": 2, "connected": 1}}
         return {"events": events, "messages": messages, "clips": {"files": 3, "left_out": 0, "bytes": 1000}}
 
 
@@ -160,6 +160,7 @@ def test_events_and_what_was_told_of_them():
         'nanoyolo_messages_sent_total{destination="mqtt"} 7',
         'nanoyolo_message_retries_total{destination="mqtt"} 1',
         'nanoyolo_messages_given_up_total{destination="mqtt"} 0',
+        'nanoyolo_messages_waiting{destination="mqtt"} 2',
         "nanoyolo_mqtt_connected 1",
         'nanoyolo_recording_files_total{kind="clips"} 3',
         'nanoyolo_recording_bytes{kind="clips"} 1000',
