@@ -113,10 +113,10 @@ class CommandCourier(Courier):
 
     def finish(self, outbox: "Outbox") -> None:
         """Let those that run end, then kill them: they run again with the next start. No other is begun."""
+        self._collect(outbox)
         while self._running and time.monotonic() < self.deadline - 2 * LAST_MOMENT:
+            self._wait()
             self._collect(outbox)
-            if self._running:
-                self._wait()
         for job in self._running:
             _kill(job.process)
         self._running = []

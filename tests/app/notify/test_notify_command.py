@@ -163,3 +163,15 @@ def test_at_the_end_what_runs_is_killed_and_runs_again(tmp_path):
         assert not run.courier._thread.is_alive()
     assert list(run.outbox.rows) == [1]
     assert not children()
+
+
+def test_what_has_ended_by_the_end_does_not_run_again():
+    store = FakeStore()
+    courier, outbox = CommandCourier(0, store, "true"), store.outbox("command:0")
+    outbox.put(change())
+    courier._start(outbox, outbox.pending(1)[0])
+    courier._running[0].process.wait()
+    courier.end(time.monotonic())  # there is no time left
+    courier.finish(outbox)
+    assert not outbox.rows
+    assert courier.sent == 1
