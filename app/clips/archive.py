@@ -74,6 +74,8 @@ class Archive(Folder):
     def _create(self, camera: str, size: Tuple[int, int], fps: Optional[float], start: float) -> "Recording":
         wanted = f"{camera}/{time.strftime('%Y-%m-%d/%H-%M-%S', time.localtime(start))}.mkv"
         path = os.path.join(self.folder, wanted)
+        if not self.holds(wanted):  # there `remove` deletes nothing, so that the disk would fill
+            raise NotWrittenError(f"{self.folder}: {camera} in it is a link; make the whole folder one")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         name, number = wanted, 0
         while True:

@@ -54,6 +54,11 @@ class Folder:
             self.deleted += self.remove(entry)
             self.gone.append(entry.name)
 
+    def holds(self, name: str) -> bool:
+        """Whether the place of a file is in this folder, and not behind a link in it."""
+        place = os.path.dirname(name)
+        return os.path.realpath(os.path.join(self.folder, place)) == os.path.join(os.path.realpath(self.folder), place)
+
     def remove(self, entry: Entry) -> bool:
         """Remove a file of this folder; whether it was there. Through no link: what is there is no longer ours."""
         path = os.path.join(self.folder, entry.name)
@@ -62,8 +67,7 @@ class Folder:
             self.manifest.forget(entry, self.now())
             self.taken -= entry.nbytes
             try:
-                inside = os.path.join(os.path.realpath(self.folder), os.path.dirname(entry.name))
-                if os.path.realpath(place) == inside and stat.S_ISREG(os.lstat(path).st_mode):
+                if self.holds(entry.name) and stat.S_ISREG(os.lstat(path).st_mode):
                     os.remove(path)
                     found = True
             except FileNotFoundError:

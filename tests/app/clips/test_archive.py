@@ -145,6 +145,18 @@ def test_links_are_not_followed(tmp_path, disk):
     assert precious.exists()
 
 
+def test_nothing_is_written_where_it_could_not_be_deleted(tmp_path, disk):
+    folder, outside = tmp_path / "a", tmp_path / "outside"
+    archive = disk.archive(folder, Limits(8 * KB))
+    outside.mkdir()
+    (folder / "yard").symlink_to(outside)
+    with pytest.raises(NotWrittenError, match="yard in it is a link"):
+        record(archive, 1, camera="yard")
+    assert not list(outside.iterdir())
+    record(archive, 1, camera="door")
+    archive.release()
+
+
 def test_one_that_somebody_else_has_deleted(tmp_path, disk):
     archive = disk.archive(tmp_path, Limits(4 * KB))
     (tmp_path / record(archive, 1)).unlink()
