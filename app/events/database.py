@@ -151,6 +151,7 @@ class Database:
                     return "damaged"  # it is no store at all
                 connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             connection.execute("SELECT number FROM counter").fetchone()[0]
+            connection.executescript("BEGIN; UPDATE counter SET number = number; ROLLBACK;")  # or it can only be read
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 return "damaged"

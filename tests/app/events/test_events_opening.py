@@ -93,9 +93,9 @@ def test_who_is_told_gets_all_before_it_is_closed(tmp_path, monkeypatch):
     assert notifier.changes == [("new", 4), ("end", 4)]
     assert notifier.closed
     assert notifier.left == 2, "what the recorder had to write was there"
-    assert events.figures()["messages"] == {
-        "mqtt": {"sent": 3, "retried": 0, "given_up": 1, "waiting": 2}
-    }, "also once the store is closed"
+    assert events.figures()["messages"] == {"mqtt": {"sent": 3, "retried": 0, "given_up": 1, "waiting": 2}}, (
+        "also once the store is closed"
+    )
 
 
 def test_an_event_with_a_clip(tmp_path):

@@ -165,12 +165,24 @@ def test_by_its_whole_id_an_event_is_found_without_a_look_at_all(store):
     store.record([change for name in ("a", "a1", "a2") for change in life(name)])
     asked = []
     with store._database.reading() as connection:
-        connection.set_trace_callback(asked.append)
+        connection.set_trace_callback(lambda text: asked.append(text))  # 3.6 takes no method of a list
     assert store.find("a").id == store.get("a").id == "a"
     assert store.get("a1x") is None
     plans = [row[3] for one in asked for row in connection.execute("EXPLAIN QUERY PLAN " + one).fetchall()]
     assert len(plans) == 3
     assert all("USING INDEX" in plan for plan in plans), plans
+
+
+def test_a_store_that_can_only_be_read(tmp_path, monkeypatch):
+    Store(str(tmp_path)).close()
+    connect = sqlite3.connect
+
+    def read_only(path, **options):
+        return connect(f"file:{path}?mode=ro", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with pytest.raises(OutputError, match="cannot be written: attempt to write a readonly database"):
+        Store(str(tmp_path))
 
 
 def test_a_bound_on_what_is_kept(store):
