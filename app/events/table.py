@@ -29,7 +29,7 @@ def table(incidents: Sequence[Incident]) -> List[str]:
                 clock if day == before else f"{day} {clock}",
                 "goes on" if one.end is None else duration(one.end - one.start),
                 one.camera,
-                one.label,
+                _printable(one.label),
                 f"{one.score:.2f}",
                 places,
                 one.id,
@@ -54,7 +54,7 @@ def details(incident: Incident, folder: str) -> List[str]:
     rows = [
         ("id", incident.id),
         ("camera", incident.camera),
-        ("what", f"{incident.label} (track {incident.track})"),
+        ("what", f"{_printable(incident.label)} (track {incident.track})"),
         ("began", local(incident.start)),
         ("ended", end + lasted),
         ("score", f"{incident.score:.3f}"),
@@ -105,6 +105,11 @@ def duration(seconds: float) -> str:
 def local(seconds: float) -> str:
     """A time in seconds since 1970 in this machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _printable(text: str) -> str:
+    """A model's label may be any text: one that would break a line, or change the terminal, is escaped."""
+    return text if text.isprintable() else ascii(text)
 
 
 def _row(cells: Sequence[Any]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from app.events.__main__ import main, read_time
 from app.events.incident import Change, Incident
 from app.events.store import Store
-from app.events.table import duration
+from app.events.table import duration, table
 
 NOON = time.mktime((2026, 11, 29, 12, 0, 0, 0, 0, -1))
 
@@ -43,6 +43,13 @@ def test_a_table(folder, capsys):
         "           12:01:00  3:05 min  door    dog, big   0.50                   2-bbbbbb",
         "2026-11-30 12:00:00   goes on  yard    person     0.91  lawn, door/in    3-aaaaab",
     ]
+
+
+def test_a_label_that_would_break_a_line_is_escaped():
+    lines = table([Incident("a", "yard", 1, "two\nlines\x1b[31m", 0, 100.0), Incident("b", "yard", 2, "人", 0, 100.0)])
+    assert len(lines) == 3
+    assert "'two\\nlines\\x1b[31m'" in lines[1]
+    assert "人" in lines[2]
 
 
 @pytest.mark.parametrize(
