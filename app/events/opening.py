@@ -45,6 +45,9 @@ class Events:
 
                 self._destinations = destinations(run)
                 self._notifier = opened.enter_context(open_notify(run, self.store))
+            for name in sorted(set(self._count_waiting()) - set(self._destinations)):
+                left = self._waiting[name]
+                warn(f"{name}: no option asks for it; what an earlier run has left for it stays in the store: {left}")
             days = [camera.keep_days for camera in cameras]
             self._recorder = Recorder(
                 self.store,
@@ -112,7 +115,7 @@ class Events:
     def _count_waiting(self) -> Dict[str, int]:
         """How many messages wait for each destination; once the store is closed, how many did then."""
         try:
-            self._waiting = {name: self.store.outbox(name).count() for name in self._destinations}
+            self._waiting = self.store.waiting()
         except OutputError:
             pass  # whoever writes to it says so
         return self._waiting

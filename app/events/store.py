@@ -59,6 +59,11 @@ class Store(Reader):
         """What is to be told to a destination."""
         return Outbox(self._database, destination, self.news)
 
+    def waiting(self) -> Dict[str, int]:
+        """How many messages wait, by destination, also those of destinations that an earlier run had."""
+        with self._database.reading() as connection:
+            return dict(connection.execute("SELECT destination, count(*) FROM outbox GROUP BY destination").fetchall())
+
     def update(self, identity: str, *, picture: Optional[str] = None, clip: Optional[str] = None) -> None:
         """Note where an event's picture or clip is, relative to the store; empty if it is gone. Tells nobody.
 

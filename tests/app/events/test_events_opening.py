@@ -7,8 +7,10 @@ from app import notify
 from app.config import read_settings
 from app.detections import Detections
 from app.errors import OutputError, UsageError
+from app.events.incident import Change, Incident
 from app.events.opening import Events
 from app.events.reader import Filter, Reader
+from app.events.store import Store
 from app.frame import Frame
 from app.sinks import Sink
 
@@ -120,6 +122,19 @@ def test_what_cannot_be_opened_leaves_the_store_free(tmp_path):
     with pytest.raises(OutputError, match="another program"):
         open_events(tmp_path)
     events.close()
+
+
+def test_what_waits_for_an_option_that_is_no_more_is_told(tmp_path, capsys):
+    change = Change("new", Incident("a", "yard", 1, "person", 0, 100.0), 100.0)
+    with Store(str(tmp_path)) as store:
+        store.record([change], ["mqtt", "webhook:0"])
+    events, _ = open_events(tmp_path)
+    events.close()
+    err = capsys.readouterr().err
+    assert "warning: mqtt: no option asks for it; what an earlier run has left for it stays in the store: 1\n" in err
+    assert "warning: webhook:0: no option" in err
+    with Store(str(tmp_path)) as store:
+        assert store.waiting() == {"mqtt": 1, "webhook:0": 1}
 
 
 @pytest.mark.parametrize(
