@@ -45,12 +45,11 @@ class Outbox:
     """The messages for one destination. Every method may be called from any thread, and raises OutputError where the
     store cannot be read or written; then nothing has changed.
 
-    destination: "mqtt", "webhook:0", ... given_up: how many were, as nobody took them.
+    destination: "mqtt", "webhook:0", ...
     """
 
     def __init__(self, database: Database, destination: str, news: News) -> None:
         self.destination = destination
-        self._given_up = 0
         self._database = database
         self._news = news
         self._known = -1
@@ -81,14 +80,8 @@ class Outbox:
             connection.execute("UPDATE outbox SET due = ?, attempts = ? WHERE row = ?", (due, attempts, row))
 
     def give_up(self, row: int) -> None:
-        """Forget it, and count it as lost."""
+        """Forget it, though it was not delivered; who calls counts it."""
         self.done(row)
-        self._given_up += 1
-
-    @property
-    def given_up(self) -> int:
-        """How many were given up, also those that were too many to keep."""
-        return self._given_up + self._news.given_up.get(self.destination, 0)
 
     def wait(self, seconds: float) -> bool:
         """Wait until a message was added since the last call, the store is closed, or the time is over.

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from typing import Collection, Dict, List, NamedTuple
+from typing import Collection, Dict, NamedTuple
 
 
 class Value(NamedTuple):
@@ -54,8 +54,3 @@ class Retained:
     def waits(self) -> bool:
         """Whether there is anything to publish."""
         return bool(self._waiting)
-
-    def topics(self) -> List[str]:
-        """All topics."""
-        with self._lock:
-            return list(self._values)

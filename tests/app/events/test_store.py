@@ -59,12 +59,8 @@ def test_a_message_for_each_destination_in_order(store):
     box.give_up(messages[2].row)
     (left,) = box.pending(10)
     assert (left.row, left.attempts, left.due) == (messages[1].row, 2, 900.5)
-    assert (box.given_up, box.count(), store.outbox("webhook:0").count(), store.outbox("none").pending(1)) == (
-        1,
-        1,
-        1,
-        [],
-    )
+    assert (box.count(), store.outbox("webhook:0").count(), store.outbox("none").pending(1)) == (1, 1, [])
+    assert store.waiting() == {"mqtt": 1, "webhook:0": 1}
 
 
 def test_rows_of_an_outbox_are_never_used_again(store):
@@ -81,7 +77,7 @@ def test_too_many_messages_are_given_up_and_counted(store, monkeypatch, capsys):
         store.record(life(name), ["mqtt", "webhook:0"])
     box = store.outbox("mqtt")
     assert [message.change.incident.id for message in box.pending(9)] == ["c", "d", "e"]
-    assert box.given_up == 2
+    assert store.news.given_up == {"mqtt": 2, "webhook:0": 2}
     assert capsys.readouterr().err.count("warning: mqtt: 3 messages wait already") == 1
 
 
