@@ -45,7 +45,7 @@ class Outbox:
     """The messages for one destination. Every method may be called from any thread, and raises OutputError where the
     store cannot be read or written; then nothing has changed.
 
-    destination: "mqtt", "webhook:0", ...
+    destination: "mqtt", "webhook:example.org-1f3a5c", ...
     """
 
     def __init__(self, database: Database, destination: str, news: News) -> None:

@@ -1,11 +1,12 @@
 """The options of `app.detect` that tell others of events. What they name is imported only where they are given."""
 
 import argparse
+import hashlib
 import os
 import re
 import shlex
 import shutil
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional
 from urllib.parse import unquote, urlsplit
 
 from app.command import number
@@ -108,8 +109,22 @@ def add_notifying(parser: argparse.ArgumentParser) -> None:
 def destinations(run: argparse.Namespace) -> List[str]:
     """Where a run's changes of events go, as the store's outbox names it."""
     found = ["mqtt"] if run.mqtt else []
-    found += [f"webhook:{index}" for index in range(len(run.webhook or ()))]
-    return found + [f"command:{index}" for index in range(len(run.on_event or ()))]
+    return found + list(webhooks(run)) + list(commands(run))
+
+
+def webhooks(run: argparse.Namespace) -> Dict[str, str]:
+    """The webhooks' addresses, by destination."""
+    return {_destination("webhook", urlsplit(url).hostname or "", url): url for url in run.webhook or ()}
+
+
+def commands(run: argparse.Namespace) -> Dict[str, str]:
+    """The commands, by destination."""
+    return {_destination("command", os.path.basename(read_command(text)[0]), text): text for text in run.on_event or ()}
+
+
+def _destination(kind: str, name: str, whole: str) -> str:
+    """A name for people that another address or command never has: what waits for one may not be for the other."""
+    return f"{kind}:{name}-{hashlib.sha256(whole.encode()).hexdigest()[:6]}"
 
 
 def check_url(text: str) -> str:

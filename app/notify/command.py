@@ -39,10 +39,12 @@ class CommandCourier(Courier):
     Of one event no two run at the same time, so that they keep their order.
     """
 
-    def __init__(self, number: int, store: "Store", text: str, *, jobs: int = 1, folder: str = "") -> None:
-        """text: program and arguments. jobs: how many may run. folder: the store, where pictures are."""
+    def __init__(self, destination: str, store: "Store", text: str, *, jobs: int = 1, folder: str = "") -> None:
+        """destination: its name in the store. text: program and arguments. jobs: how many may run. folder: the store,
+        where pictures are.
+        """
         self._words = shlex.split(text)
-        super().__init__(f"command:{number}", store, f"--on-event {os.path.basename(self._words[0])}")
+        super().__init__(destination, store, f"--on-event {os.path.basename(self._words[0])}")
         self._most = jobs
         self._folder = folder
         self._running: List[Job] = []

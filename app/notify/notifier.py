@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 from app.errors import OutputError
 from app.events.incident import Change
 from app.frame import Frame
-from app.notify.arguments import read_broker, read_password, read_secrets
+from app.notify.arguments import commands, read_broker, read_password, read_secrets, webhooks
 from app.notify.camera import CameraState
 from app.notify.command import CommandCourier
 from app.notify.courier import CLOSE_LIMIT, Courier
@@ -42,13 +42,13 @@ class Notifier:
             from app.notify.webhook import WebhookCourier
 
             keys = read_secrets(run.webhook_secret_file)
-            for number, url in enumerate(run.webhook):
+            for destination, url in webhooks(run).items():
                 only = run.webhook_public_only
                 to_files = functools.partial(links, self._page)
-                self._couriers.append(WebhookCourier(number, store, url, keys, public_only=only, links=to_files))
+                self._couriers.append(WebhookCourier(destination, store, url, keys, public_only=only, links=to_files))
         folder = os.path.abspath(run.store)
-        for number, text in enumerate(run.on_event or ()):
-            self._couriers.append(CommandCourier(number, store, text, jobs=run.on_event_jobs, folder=folder))
+        for destination, text in commands(run).items():
+            self._couriers.append(CommandCourier(destination, store, text, jobs=run.on_event_jobs, folder=folder))
         for courier in self._couriers:
             courier.start()
 
@@ -92,7 +92,7 @@ class Notifier:
             state.changed(change, frame)
 
     def figures(self) -> Dict[str, int]:
-        """Messages sent, retried and given up, by destination: {"mqtt_sent": 17, "webhook:0_retried": 2, ...}."""
+        """Messages sent, retried and given up, by destination: {"mqtt_sent": 17, "mqtt_retried": 2, ...}."""
         found = {}
         for courier in self._couriers:
             for name, count in courier.figures().items():

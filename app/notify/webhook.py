@@ -39,7 +39,7 @@ class WebhookCourier(Courier):
 
     def __init__(
         self,
-        number: int,
+        destination: str,
         store: "Store",
         url: str,
         keys: Sequence[bytes] = (),
@@ -48,10 +48,13 @@ class WebhookCourier(Courier):
         links: Callable[[Any], Dict[str, str]] = lambda change: {},
         now: Callable[[], float] = time.time,
     ) -> None:
-        """number: which of all. keys: see `read_secrets`. links: of a change, addresses for people. now: since 1970."""
+        """destination: its name in the store. keys: see `read_secrets`. links: of a change, addresses for people.
+
+        now: seconds since 1970.
+        """
         parts = urlsplit(url)
         # What follows the host is often secret.
-        super().__init__(f"webhook:{number}", store, f"webhook {parts.scheme}://{parts.netloc}/...")
+        super().__init__(destination, store, f"webhook {parts.scheme}://{parts.netloc}/...")
         self.gone = False
         self._url = url
         self._keys = keys

@@ -21,7 +21,7 @@ def run(name, *args, folder, **fields):
     """Run one with a "new" and an "end"; both succeed."""
     store = FakeStore()
     text = " ".join("'%s'" % word for word in (sys.executable, os.path.join(ROOT, "examples", name), *args))
-    courier = CommandCourier(0, store, text, folder=str(folder))
+    courier = CommandCourier("command:0", store, text, folder=str(folder))
     for number, type in enumerate(("new", "end"), 1):
         store.outbox("command:0").put(change(number, type, label="Fußgänger", zones=("drive",), **fields))
     courier.start()

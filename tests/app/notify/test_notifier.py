@@ -86,8 +86,8 @@ def test_several_at_once(tmp_path):
         store.outbox(name).put(change())
     with open_notify(run, store) as notifier:
         assert notifier.sink("yard").name == "the broker"
-        wait_for(lambda: notifier.figures()["command:0_sent"] == 1)
-        wait_for(lambda: notifier.figures()["webhook:0_retried"] == 1)
+        wait_for(lambda: notifier.figures()[names[2] + "_sent"] == 1)
+        wait_for(lambda: notifier.figures()[names[1] + "_retried"] == 1)
     assert notifier.figures()["mqtt_sent"] == 0
     assert [len(store.outbox(name).rows) for name in names] == [1, 1, 0]
     assert json.loads((tmp_path / "got").read_text())["store"].endswith("runs/store")

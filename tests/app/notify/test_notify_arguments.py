@@ -123,8 +123,18 @@ def parsed(*words):
 
 def test_destinations_are_as_the_store_names_them():
     run = parsed("--mqtt", "mqtt://a", "--webhook", "http://a", "--webhook", "http://b", "--on-event", sys.executable)
-    assert destinations(run) == ["mqtt", "webhook:0", "webhook:1", "command:0"]
+    first, *others = destinations(run)
+    assert first == "mqtt"
+    program = os.path.basename(sys.executable)
+    assert [name[:-6] for name in others] == ["webhook:a-", "webhook:b-", f"command:{program}-"]
     assert destinations(parsed()) == []
+
+
+def test_what_waits_for_one_address_never_goes_to_another():
+    before = destinations(parsed("--webhook", "http://a/1", "--webhook", "http://a/2"))
+    after = destinations(parsed("--webhook", "http://a/2", "--webhook", "http://a/2", "--webhook", "http://a/3"))
+    assert set(before) & set(after) == {before[1]}
+    assert len(after) == 2
 
 
 def test_what_is_wrong_is_one_line_with_the_option():

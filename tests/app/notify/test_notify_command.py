@@ -27,7 +27,7 @@ class Run:
     def __init__(self, text, **options):
         self.store = FakeStore()
         self.outbox = self.store.outbox("command:0")
-        self.courier = CommandCourier(0, self.store, text, **options)
+        self.courier = CommandCourier("command:0", self.store, text, **options)
 
     def __enter__(self):
         self.courier.start()
@@ -167,7 +167,7 @@ def test_at_the_end_what_runs_is_killed_and_runs_again(tmp_path):
 
 def test_what_has_ended_by_the_end_does_not_run_again():
     store = FakeStore()
-    courier, outbox = CommandCourier(0, store, "true"), store.outbox("command:0")
+    courier, outbox = CommandCourier("command:0", store, "true"), store.outbox("command:0")
     outbox.put(change())
     courier._start(outbox, outbox.pending(1)[0])
     courier._running[0].process.wait()

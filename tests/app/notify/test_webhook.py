@@ -23,7 +23,7 @@ class Courier:
         self.clock = FakeClock()
         self.outbox = FakeStore().outbox("webhook:0")
         self.outbox.wait = lambda seconds: None
-        self.courier = WebhookCourier(0, None, URL, now=self.clock.now)
+        self.courier = WebhookCourier("webhook:0", None, URL, now=self.clock.now)
         courier = self
 
         class Post:
@@ -53,7 +53,9 @@ class Courier:
 
 
 def test_the_body():
-    courier = WebhookCourier(0, None, URL, links=lambda change: {"picture_url": "http://nano.local:8080/p.jpg"})
+    courier = WebhookCourier(
+        "webhook:0", None, URL, links=lambda change: {"picture_url": "http://nano.local:8080/p.jpg"}
+    )
     fields = json.loads(courier.body(change()).decode())
     assert fields["type"] == "event.new"
     assert fields["timestamp"] == "1970-01-01T00:01:41.000Z"

@@ -28,7 +28,7 @@ def test_a_server_that_is_bad_for_a_while(monkeypatch):
     with Hooks() as hooks:
         hooks.answers = [chance.choice([(200, {}), (500, {}), (302, {}), lambda handler: None]) for _ in range(60)]
         answers = list(hooks.answers)
-        courier = WebhookCourier(0, store, hooks.url + "/hook", [read_secret(secret.encode())])
+        courier = WebhookCourier("webhook:0", store, hooks.url + "/hook", [read_secret(secret.encode())])
         outbox = store.outbox("webhook:0")
         courier.start()
         for one in wanted:
@@ -50,7 +50,7 @@ def test_a_server_that_is_bad_for_a_while(monkeypatch):
 def test_what_can_still_be_sent_at_the_end_is():
     store = FakeStore()
     with Hooks() as hooks:
-        courier = WebhookCourier(0, store, hooks.url)
+        courier = WebhookCourier("webhook:0", store, hooks.url)
         courier.deliver = lambda outbox: outbox.wait(0.01)
         courier.start()
         for one in changes(3):
@@ -64,7 +64,7 @@ def test_a_server_that_never_answers_does_not_delay_the_end():
     store = FakeStore()
     with Hooks() as hooks:
         hooks.answers = [hooks.never]
-        courier = WebhookCourier(0, store, hooks.url)
+        courier = WebhookCourier("webhook:0", store, hooks.url)
         store.outbox("webhook:0").put(change())
         courier.start()
         wait_for(lambda: hooks.requests)
