@@ -157,7 +157,7 @@ def test_it_is_started_again_however_it_ends(board, signal):
 def test_wrong_settings_are_said_and_tried_again_for_ever(board):
     board.configure("RestartSec=100ms", SIZE="abc")
     assert "Job for nanoyolo.service failed" in board.run("systemctl", "start", UNIT, check=False)
-    error = "error: argument --size: a size should be a number, not abc"
+    error = "error: argument --size: a size should be from 1 to 4096, is abc"
     assert error in board.journal()
     board.wait(lambda: int(board.show("NRestarts")) > 1, "it is no longer tried")
     # More often, and sooner, than systemd's limit of starts would let it.
