@@ -89,6 +89,21 @@ def test_state_after_an_outage_is_the_newest(broker, monkeypatch):
         assert set(values) <= {b"1", b"999"}
 
 
+def test_a_broker_that_has_lost_everything_is_told_everything(broker, tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "PAUSES", (0.1, 0.5))
+    with Publisher(address(broker)) as publisher:
+        topic = publisher.root + "/yard/person"
+        publisher.retained.set(topic, b"0")
+        with Listener(broker.port, name="before", clean=True) as listener:
+            wait_for(lambda: listener.last(topic) == b"0")
+        broker.stop()
+        (tmp_path / "mosquitto.db").unlink()
+        broker.start()
+        with Listener(broker.port, name="after", clean=True) as listener:
+            wait_for(lambda: listener.last(topic) == b"0")
+            wait_for(lambda: listener.last(publisher.root + "/status") == b"online")
+
+
 def test_a_password_that_is_refused(tmp_path, capfd):
     port_line = "listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {folder}/users\n"
     subprocess.check_call(["mosquitto_passwd", "-b", "-c", str(tmp_path / "users"), "ada", "hunter2"])
