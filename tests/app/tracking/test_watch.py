@@ -181,6 +181,17 @@ def test_other_lines_and_zones_from_the_next_frame_on(tmp_path):
     assert json.loads((tmp_path / "totals.json").read_text())["lines"] == report["lines"]
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_whether_classes_mix_also_changes(mixed):
+    watch = Watch([LINE], mix_classes=not mixed)
+    go(watch, walk(2))
+    other = Watch([LINE], mix_classes=mixed)
+    other.fit(watch.size)
+    watch.change_to(other)
+    go(watch, walk(3)[2:])
+    assert watch.tracker.mix_classes is mixed
+
+
 def test_a_thousand_boxes_and_none_for_an_hour():
     watch = Watch([LINE], [ZONE])
     rows = [(10 + x * 9, 45 + y * 9) for x in range(40) for y in range(25)]

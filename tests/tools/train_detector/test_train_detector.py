@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -17,8 +18,10 @@ from support.small_detector import write_network  # noqa: E402
 
 from app.modelcard import read_card  # noqa: E402
 from tools import score  # noqa: E402, F401
+from tools.darknet_models import configured  # noqa: E402
 from tools.score.__main__ import main as score_main  # noqa: E402
 from tools.train_detector.__main__ import main  # noqa: E402
+from tools.train_detector.export import card_of  # noqa: E402
 
 pytestmark = pytest.mark.slow
 EPOCHS = 3
@@ -66,6 +69,13 @@ def test_the_card_describes_the_model_and_its_training(trained):
     assert fields["training"]["command"].startswith("python -m tools.train_detector --images")
     assert fields["accuracy"]["images"] == 6
     assert fields["source"]["cfg"]["file"] == "small.cfg"
+
+
+def test_the_card_has_the_size_of_the_training_and_not_that_of_the_configuration(data, trained):
+    made_of = configured(str(data[0] / "small.cfg"), None)
+    detector = SimpleNamespace(made_of=made_of, network=made_of.network)
+    card = card_of(detector, ["green", "red"], str(trained[0].parent / "mine.onnx"), 96)
+    assert (card["input"]["size"], card["labels"]) == ([96, 96], ("green", "red"))
 
 
 def test_ends_with_the_line_that_starts_the_camera(trained):
