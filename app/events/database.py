@@ -85,6 +85,7 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction: all of it is kept, or nothing. Raises OutputError."""
         try:
+            self._begin_if_deleted()
             connection = self.connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -123,6 +124,21 @@ class Database:
                 self._begin()
             return OutputError(f"{self.path}: was damaged")
         return OutputError(f"{self.path}: cannot be written: {error}")
+
+    def _begin_if_deleted(self) -> None:
+        """Somebody may clear the folder during a run. What is written to a file without a name would be lost."""
+        if os.path.exists(self.path):
+            return
+        with self._lock:
+            if os.path.exists(self.path):  # another thread was here first
+                return
+            self.replaced += 1
+            try:
+                os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+            except OSError as error:
+                raise OutputError(f"{self.path}: was deleted, and cannot be made: {error.strerror}") from error
+            self._begin()
+        warn(f"{self.path}: was deleted; a new one begins, without what was in it")
 
     def _begin(self) -> None:
         """Make sure that there is a file of this version. Raises OutputError."""

@@ -1,6 +1,7 @@
 """What a store keeps, and what it never does: lose an event, double one, or fail for a file that is damaged."""
 
 import os
+import shutil
 import sqlite3
 import threading
 
@@ -288,6 +289,26 @@ def test_a_file_that_is_damaged_while_it_is_used_is_replaced(tmp_path, capsys):
         assert store.outbox("mqtt").count() == 2
     assert len(aside(tmp_path, "damaged-")) >= 1
     assert capsys.readouterr().err.count("is damaged") == 1
+
+
+def test_a_store_that_is_deleted_while_it_is_used_begins_anew(tmp_path, capsys):
+    folder = tmp_path / "store"
+    with Store(str(folder)) as store:
+        store.record(life("a"), ["mqtt"])
+        box = store.outbox("mqtt")
+        shutil.rmtree(str(folder))
+        store.record(life("b", end=105.0), ["mqtt"])
+        assert [message.change.incident.id for message in box.pending(10)] == ["b", "b"]
+        threads = [threading.Thread(target=store.record, args=[life("c", end=105.0)]) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with Reader(str(folder)) as reader:
+        assert sorted(found.id for found in reader.all(Filter())) == ["b", "c"]
+    assert (
+        capsys.readouterr().err == f"warning: {folder / NAME}: was deleted; a new one begins, without what was in it\n"
+    )
 
 
 def test_a_store_that_is_closed_says_so(tmp_path):
