@@ -84,7 +84,7 @@ class FakeStore:
             outbox.put(change)
 
 
-def wait_for(condition, patience=60):
+def wait_for(condition, patience=300):
     """Wait until a condition holds; fails after a long time."""
     end = time.monotonic() + patience
     while not condition():

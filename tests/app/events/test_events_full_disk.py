@@ -17,7 +17,7 @@ from app.sinks.picture import Picture
 
 pytestmark = pytest.mark.slow
 
-LIMIT = 60  # seconds
+LIMIT = 300  # seconds
 
 
 def wait_until(condition):

@@ -16,7 +16,7 @@ from app.events.recorder import Recorder
 from app.events.store import Store
 from app.sinks.picture import Picture
 
-LIMIT = 60  # seconds
+LIMIT = 300  # seconds
 IMAGE = np.zeros((8, 8, 3), np.uint8)
 
 

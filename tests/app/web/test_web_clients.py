@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.verify]
 
-PATIENCE = 60  # seconds
+PATIENCE = 300  # seconds
 
 
 def needs(*programs):

@@ -17,7 +17,7 @@ from support.program import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.verify]
 
-PATIENCE = 60  # seconds
+PATIENCE = 300  # seconds
 
 
 def until(condition):
