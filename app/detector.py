@@ -253,10 +253,10 @@ def load_detector(
         raise
 
 
-def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
+def class_numbers(classes: Sequence[str], labels: Sequence[str], what: str = "classes") -> List[int]:
     """Positions of class names among a model's labels; see `app.labels` for the spellings that are accepted.
 
-    Raises UsageError for a name that is not one of them, or that could be several.
+    what: the option that names them. Raises UsageError for a name that is not one of them, or that could be several.
     """
     numbers = []
     for name in [classes] if isinstance(classes, str) else classes:
@@ -265,9 +265,9 @@ def class_numbers(classes: Sequence[str], labels: Sequence[str]) -> List[int]:
             spellings = {spelling: label for label in reversed(labels) for spelling in (standard(label), label)}
             close = dict.fromkeys(spellings[one] for one in difflib.get_close_matches(name, spellings))
             hint = f"did you mean {' or '.join(close)}?" if close else "the model's card lists its labels"
-            raise UsageError(f"classes: the model has no label {name!r}; {hint}")
+            raise UsageError(f"{what}: the model has no label {name!r}; {hint}")
         if len(found) > 1:
             several = " or ".join(labels[number] for number in found)
-            raise UsageError(f"classes: {name!r} could be {several}; write it as the model's card does")
+            raise UsageError(f"{what}: {name!r} could be {several}; write it as the model's card does")
         numbers.append(found[0])
     return numbers

@@ -70,7 +70,8 @@ def check_model(cameras: Sequence[argparse.Namespace], card: ModelCard) -> None:
     """Raise UsageError for labels that the model has not, and sizes that it cannot take: before a camera is opened."""
     for options in cameras:
         try:
-            class_numbers([*(options.classes or []), *(options.event_classes or [])], card.labels)
+            class_numbers(options.classes or [], card.labels)
+            class_numbers(options.event_classes or [], card.labels, "event_classes")
             input_size(card, options.size)
         except UsageError as error:
             if len(cameras) == 1:

@@ -139,6 +139,11 @@ def test_the_hint_knows_the_other_spelling():
         class_numbers(["coucch"], ["person", "sofa"])
 
 
+def test_the_option_that_names_a_label_is_said():
+    with pytest.raises(UsageError, match="^event_classes: the model has no label 'cow'"):
+        class_numbers(["cow"], ("person",), "event_classes")
+
+
 def test_detections_have_their_labels():
     (person, dog) = detector_for(two_classes_in_one_place()).detect(frame(640, 480))
     assert (person.label, dog.label) == ("person", "dog")

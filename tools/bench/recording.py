@@ -4,8 +4,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from functools import partial
-from typing import Dict, Iterator, List, Tuple
+from typing import Iterator, List
 
 import numpy as np
 
@@ -16,15 +15,12 @@ from app.clips.segments import SegmentSink
 from app.detections import Detections
 from app.events.incident import Change, Incident
 from app.frame import Frame
-from app.modelcard import read_card
 from app.sinks import Sink
 from app.web.server import LiveView
 from app.web.state import Run
-from tools.bench.bare import Bare
-from tools.bench.loops import input_shape, open_model, worker_name
+from tools.bench.additions import compare_addition
 from tools.bench.results import range_text, rate_lines
-from tools.bench.rivals import Loop, Network
-from tools.bench.turns import FEWEST, Runner, Setting, rates, ratio, spread, take_turns
+from tools.bench.turns import Setting, spread
 from tools.json_file import Json
 
 PERIOD, LENGTH = 20.0, 5.0  # seconds of the film between the beginnings of two events, and length of one
@@ -82,27 +78,9 @@ class Recorder:
 
 def compare_recording(setting: Setting) -> Json:
     """The loop with each number of workers, alone, and with all that makes and takes JPEGs."""
-    card = read_card(setting.model)
-    shape = input_shape(setting)
-    networks = {count: Network(partial(open_model, setting, count), shape) for count in setting.workers}
     recorder = Recorder()
-    runners: Dict[str, Runner] = {"bare": Bare(setting.model, shape, setting.threads)}
-    pairs: List[Tuple[str, str]] = []
-    for count, network in networks.items():
-        plain, recording = f"loop, {worker_name(count)}", f"recording, {worker_name(count)}"
-        runners[plain] = Loop(network.backend, card, setting.video, setting.size)
-        runners[recording] = Loop(network.backend, card, setting.video, setting.size, sinks=recorder.sinks)
-        pairs += [(plain, "bare"), (recording, "bare"), (recording, plain)]
-    frames = max(FEWEST, int(setting.seconds * runners["bare"](FEWEST)))
-    rounds = take_turns(runners, dict.fromkeys(runners, frames), setting)
-    return {
-        "input": list(shape),
-        "frames": frames,
-        "warm_up_ms": {worker_name(count): network.warm_up_ms for count, network in networks.items()},
-        "fps": rates(rounds),
-        **{f"{name}/{base}": ratio(rounds, name, base) for name, base in pairs},
-        "jpegs_per_frame": spread(recorder.encoded),
-    }
+    figures = compare_addition(setting, "recording", sinks=recorder.sinks)
+    return {**figures, "jpegs_per_frame": spread(recorder.encoded)}
 
 
 def recording_lines(size: int, figures: Json) -> str:

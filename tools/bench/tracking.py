@@ -1,25 +1,21 @@
 """What tracking costs: the loop with and without it, the tracker alone, and what `--motion` and `--detect-every` do."""
 
 import time
-from functools import partial
-from typing import Dict, List, Tuple
+from typing import Dict, List
 
 import numpy as np
 
 from app.detections import Detections
 from app.frame import Frame
-from app.modelcard import read_card
 from app.sources import open_source
 from app.tracking.follow import Last
 from app.tracking.grey import small_grey
 from app.tracking.motion import Motion
 from app.tracking.places import read_line, read_zone
 from app.tracking.watch import Watch
-from tools.bench.bare import Bare
-from tools.bench.loops import input_shape, open_model, worker_name
+from tools.bench.additions import compare_addition
 from tools.bench.results import range_text, rate_lines
-from tools.bench.rivals import Loop, Network
-from tools.bench.turns import FEWEST, Runner, Setting, rates, ratio, spread, take_turns
+from tools.bench.turns import Setting, spread
 from tools.json_file import Json
 
 THINGS = 20
@@ -36,27 +32,8 @@ def new_watch() -> Watch:
 
 def compare_tracking(setting: Setting) -> Json:
     """The loop with each number of workers, without and with a tracker, a line and a zone; the tracker alone."""
-    card = read_card(setting.model)
-    shape = input_shape(setting)
-    networks = {count: Network(partial(open_model, setting, count), shape) for count in setting.workers}
-    runners: Dict[str, Runner] = {"bare": Bare(setting.model, shape, setting.threads)}
-    pairs: List[Tuple[str, str]] = []
-    for count, network in networks.items():
-        plain, tracking = f"loop, {worker_name(count)}", f"tracking, {worker_name(count)}"
-        runners[plain] = Loop(network.backend, card, setting.video, setting.size)
-        runners[tracking] = Loop(network.backend, card, setting.video, setting.size, watch=new_watch)
-        pairs += [(plain, "bare"), (tracking, "bare"), (tracking, plain)]
-    frames = max(FEWEST, int(setting.seconds * runners["bare"](FEWEST)))
-    rounds = take_turns(runners, dict.fromkeys(runners, frames), setting)
-    return {
-        "input": list(shape),
-        "frames": frames,
-        "warm_up_ms": {worker_name(count): network.warm_up_ms for count, network in networks.items()},
-        "fps": rates(rounds),
-        **{f"{name}/{base}": ratio(rounds, name, base) for name, base in pairs},
-        "tracker_ms": spread([tracker_ms() for _ in range(setting.rounds)]),
-        **sparing_ms(setting),
-    }
+    figures = compare_addition(setting, "tracking", watch=new_watch)
+    return {**figures, "tracker_ms": spread([tracker_ms() for _ in range(setting.rounds)]), **sparing_ms(setting)}
 
 
 def tracker_ms(things: int = THINGS, frames: int = FRAMES) -> float:
